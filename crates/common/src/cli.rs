@@ -1,0 +1,307 @@
+//! Manners on the command line, the same in all five programs.
+//!
+//! The product goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 usage,
+//! 130/143 interrupted with work left undone. An error is one line, `PROGRAM: what failed: cause`,
+//! and then at most three lines of `help:`.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use crate::net;
+
+/// The port of the lab sheet, where a server listens and a client calls unless told otherwise.
+pub const DEFAULT_PORT: u16 = 8030;
+
+/// The flags every program has.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct Common {
+    /// Say more on stderr: once for what happens, twice for every detail (or set RUST_LOG)
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// Reads the command line; usage errors end the program with 2. The lab sheet's programs take
+/// `-port` for `--port`, so ours do.
+pub fn parse<A: Parser>() -> A {
+    let command = A::command();
+    let longs: Vec<String> = command
+        .get_arguments()
+        .flat_map(|arg| {
+            arg.get_long_and_visible_aliases()
+                .unwrap_or_default()
+                .into_iter()
+        })
+        .map(str::to_owned)
+        .collect();
+    A::parse_from(std::env::args_os().map(|arg| with_two_dashes(arg, &longs)))
+}
+
+fn with_two_dashes(arg: OsString, longs: &[String]) -> OsString {
+    let known = |text: &str| {
+        let name = text.strip_prefix('-')?;
+        let name = name.split_once('=').map_or(name, |(name, _)| name);
+        (name.len() > 1 && longs.iter().any(|long| long == name)).then(|| format!("-{text}"))
+    };
+    match arg.to_str().and_then(known) {
+        Some(fixed) => fixed.into(),
+        None => arg,
+    }
+}
+
+/// A listen address: `8030`, `:8030` and `0.0.0.0:8030` mean the same.
+///
+/// # Errors
+/// A sentence for clap, if it is none of these.
+pub fn listen_addr(text: &str) -> Result<SocketAddr, String> {
+    let port = text.strip_prefix(':').unwrap_or(text);
+    if let Ok(port) = port.parse() {
+        return Ok((Ipv4Addr::UNSPECIFIED, port).into());
+    }
+    text.parse()
+        .map_err(|_| "expected PORT, :PORT or IP:PORT, such as 8030 or 0.0.0.0:8030".to_owned())
+}
+
+/// An address to call: `HOST:PORT`; `:8030` and `8030` are on this machine.
+///
+/// # Errors
+/// A sentence for clap, if there is no port or no host.
+pub fn host_port(text: &str) -> Result<String, String> {
+    let port = text.strip_prefix(':').unwrap_or(text);
+    if port.parse::<u16>().is_ok() {
+        return Ok(format!("{}:{port}", Ipv4Addr::LOCALHOST));
+    }
+    match text.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0) => {
+            Ok(text.to_owned())
+        }
+        _ => Err("expected HOST:PORT, such as 127.0.0.1:8030 or [::1]:8030".to_owned()),
+    }
+}
+
+/// A duration: `250ms`, `2s`, `1m`; `0` is none.
+///
+/// # Errors
+/// A sentence for clap.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|_| "expected a duration with its unit, such as 250ms, 2s or 1m".to_owned())
+}
+
+/// Sends logs to stderr: `RUST_LOG` if set, else what `-v` says; quiet by default. tarpc logs every
+/// broken connection as a warning, which one port scan turns into a flood: it is heard from `-v`.
+pub fn start_logging(common: Common) {
+    let default = match common.verbose {
+        0 => "warn,tarpc=off",
+        1 => "info,tarpc=warn",
+        _ => "debug,tarpc=info",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+}
+
+/// Prints the line that scripts and people wait for: `listening on IP:PORT`.
+///
+/// # Errors
+/// If the listener has no address, which no bound one does.
+pub fn ready(listener: &TcpListener) -> anyhow::Result<()> {
+    let addr = listener
+        .local_addr()
+        .context("a listener without an address")?;
+    // A closed stderr is no reason not to serve.
+    let _ = writeln!(io::stderr(), "listening on {addr}");
+    Ok(())
+}
+
+/// The signal that ended a program; as an error, it says that work was left undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupted {
+    /// Ctrl-C.
+    Int,
+    /// `kill`, a closing session, a service manager.
+    Term,
+}
+
+impl Interrupted {
+    /// The exit code shells expect: 128 and the signal's number.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Int => 130,
+            Self::Term => 143,
+        }
+    }
+}
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("interrupted")
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+/// Waits for Ctrl-C or SIGTERM. The first one asks for an orderly end; a second one gets its way
+/// at once.
+pub async fn interrupted() -> Interrupted {
+    let first = next_signal().await;
+    tokio::spawn(async {
+        let second = next_signal().await;
+        std::process::exit(second.code().into())
+    });
+    first
+}
+
+#[cfg(unix)]
+async fn next_signal() -> Interrupted {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut term) = signal(SignalKind::terminate()) else {
+        return ctrl_c().await;
+    };
+    tokio::select! {
+        int = ctrl_c() => int,
+        _ = term.recv() => Interrupted::Term,
+    }
+}
+
+#[cfg(not(unix))]
+async fn next_signal() -> Interrupted {
+    ctrl_c().await
+}
+
+async fn ctrl_c() -> Interrupted {
+    match tokio::signal::ctrl_c().await {
+        Ok(()) => Interrupted::Int,
+        // No handler could be installed: then the system's default ends the program.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// An error with advice that is not about the network: a file, a limit, a refusal.
+#[derive(Debug)]
+pub struct Failure {
+    what: String,
+    help: Vec<String>,
+}
+
+impl Failure {
+    /// What failed, with its cause.
+    pub fn new(what: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            help: Vec::new(),
+        }
+    }
+
+    /// A line on what a person can do; at most three are shown.
+    #[must_use]
+    pub fn help(mut self, line: impl Into<String>) -> Self {
+        self.help.push(line.into());
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Ends a program: prints what failed and what can be done, and picks the exit code. A closed
+/// stdout (`| head`) is an end like any other.
+pub fn exit(program: &str, result: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = result else {
+        return ExitCode::SUCCESS;
+    };
+    let closed = |e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe;
+    if error
+        .chain()
+        .any(|cause| cause.downcast_ref().is_some_and(closed))
+    {
+        return ExitCode::SUCCESS;
+    }
+    if let Some(signal) = error.downcast_ref::<Interrupted>() {
+        return signal.code().into();
+    }
+    let mut stderr = io::stderr().lock();
+    let _ = writeln!(stderr, "{program}: {error:#}");
+    for line in help(&error).iter().take(3) {
+        let _ = writeln!(stderr, "help: {line}");
+    }
+    ExitCode::FAILURE
+}
+
+fn help(error: &anyhow::Error) -> Vec<String> {
+    let lines = |cause: &(dyn std::error::Error + 'static)| {
+        let network = cause.downcast_ref::<net::Error>().map(net::Error::help);
+        network.or_else(|| Some(cause.downcast_ref::<Failure>()?.help.clone()))
+    };
+    error.chain().find_map(lines).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_to_listen_on_has_many_spellings() {
+        for text in ["8030", ":8030", "0.0.0.0:8030"] {
+            assert_eq!(listen_addr(text), Ok(([0, 0, 0, 0], 8030).into()), "{text}");
+        }
+        assert!(listen_addr("[::]:8030").is_ok_and(|addr| addr.is_ipv6()));
+        for text in ["", ":", "host:8030", "99999", "1.2.3.4"] {
+            assert!(listen_addr(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_to_call_needs_a_port() {
+        for text in ["8030", ":8030", "127.0.0.1:8030"] {
+            assert_eq!(host_port(text).as_deref(), Ok("127.0.0.1:8030"), "{text}");
+        }
+        assert!(host_port("[::1]:8030").is_ok() && host_port("lab.example.org:1").is_ok());
+        for text in ["", "host", "host:", "host:0", "host:99999"] {
+            assert!(host_port(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn durations_carry_their_unit_except_none() {
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("1m"), Ok(Duration::from_secs(60)));
+        assert_eq!(duration("0"), Ok(Duration::ZERO));
+        assert!(duration("5").is_err() && duration("-1s").is_err());
+    }
+
+    #[test]
+    fn one_dash_is_enough_for_a_flag_we_know() {
+        let longs = ["port".to_owned(), "next".to_owned()];
+        let fixed = |arg: &str| with_two_dashes(arg.into(), &longs);
+        assert_eq!(fixed("-port"), "--port");
+        assert_eq!(fixed("-next=:8040"), "--next=:8040");
+        for untouched in ["--port", "-n", "-vv", "-", "8030", "-nextdoor"] {
+            assert_eq!(fixed(untouched), untouched);
+        }
+    }
+
+    #[test]
+    fn an_error_carries_its_help_through_context() {
+        let error = anyhow::Error::new(Failure::new("cannot read x").help("give another file"))
+            .context("reading the list");
+        assert_eq!(help(&error), ["give another file"]);
+        assert_eq!(format!("{error:#}"), "reading the list: cannot read x");
+    }
+}

@@ -1,0 +1,122 @@
+//! Dialling: from the text a person typed to a greeted connection.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UdpSocket, lookup_host};
+use tokio::time::timeout;
+
+use super::doctor::{Error, Trouble};
+use super::{CONNECT_LIMIT, greeting};
+
+/// A byte stream of whatever kind.
+pub trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
+
+/// A connection whose kind was forgotten: TCP, or a simulated one. The extra call per read or
+/// write is lost beside the system call under it.
+pub type BoxIo = Box<dyn Io>;
+
+/// How a client opens connections to one target.
+pub type Dial = Arc<dyn Fn() -> BoxFuture<'static, Result<BoxIo, Error>> + Send + Sync>;
+
+/// Dials `target` by TCP, for a `service`.
+pub fn tcp(target: impl Into<Arc<str>>, service: &'static str) -> Dial {
+    let target = target.into();
+    Arc::new(move || {
+        let target = target.clone();
+        async move { Ok(Box::new(dial(&target, service).await?) as BoxIo) }.boxed()
+    })
+}
+
+/// All addresses of `target`, which is `HOST:PORT`; at least one.
+///
+/// # Errors
+/// [`Trouble::Address`] or [`Trouble::Name`].
+pub async fn resolve(target: &str, service: &'static str) -> Result<Vec<SocketAddr>, Error> {
+    let error = |trouble| Error {
+        trouble,
+        service,
+        target: target.to_owned(),
+        addr: None,
+        own: None,
+    };
+    let port = target.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+    if !matches!(port, Some(Ok(_))) {
+        return Err(error(Trouble::Address));
+    }
+    let lookup = timeout(CONNECT_LIMIT, lookup_host(target)).await;
+    let found = match lookup {
+        Ok(found) => found.map_err(|e| error(Trouble::Name(e.to_string())))?,
+        Err(_) => return Err(error(Trouble::Name("no name server answers".into()))),
+    };
+    let found: Vec<_> = found.collect();
+    match found.is_empty() {
+        true => Err(error(Trouble::Name("the name has no address".into()))),
+        false => Ok(found),
+    }
+}
+
+/// Connects to the first address of `target` that answers, and greets it.
+///
+/// # Errors
+/// [`Error`] about the last address tried.
+pub async fn dial(target: &str, service: &'static str) -> Result<TcpStream, Error> {
+    let mut last = None;
+    for addr in resolve(target, service).await? {
+        match connect(addr, service).await {
+            Ok(io) => return Ok(io),
+            Err(trouble) => last = Some((trouble, addr)),
+        }
+    }
+    let (trouble, addr) = match last {
+        Some((trouble, addr)) => (trouble, Some(addr)),
+        None => (Trouble::NoAnswer, None),
+    };
+    let own = match addr {
+        Some(addr) => own_address(addr).await,
+        None => None,
+    };
+    let target = target.to_owned();
+    Err(Error {
+        trouble,
+        service,
+        target,
+        addr,
+        own,
+    })
+}
+
+async fn connect(addr: SocketAddr, service: &'static str) -> Result<TcpStream, Trouble> {
+    let io = match timeout(CONNECT_LIMIT, TcpStream::connect(addr)).await {
+        Ok(connected) => connected.map_err(|error| Trouble::connecting(&error))?,
+        Err(_) => return Err(Trouble::NoAnswer),
+    };
+    // It fails only on a connection that is gone already, which the greeting will tell.
+    let _ = io.set_nodelay(true);
+    greeted(io, service).await
+}
+
+/// Greets a fresh connection as a caller of `service`.
+///
+/// # Errors
+/// What the [greeting](greeting::exchange) found.
+pub async fn greeted<T: Io>(mut io: T, service: &'static str) -> Result<T, Trouble> {
+    greeting::exchange(&mut io, service).await?;
+    Ok(io)
+}
+
+/// The address of this machine that packets to `target` would carry. Sends none: connecting a UDP
+/// socket only asks the routing table.
+pub async fn own_address(target: SocketAddr) -> Option<IpAddr> {
+    let any: SocketAddr = match target {
+        SocketAddr::V4(_) => ([0; 4], 0).into(),
+        SocketAddr::V6(_) => ([0u16; 8], 0).into(),
+    };
+    let socket = UdpSocket::bind(any).await.ok()?;
+    socket.connect(target).await.ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}

@@ -1,0 +1,257 @@
+//! The connection stack, end to end over loopback: wrong peers, hostile peers, lost peers, drain.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::net::{self, Limits, Redial, Trouble, greeting};
+use common::secret::{Refusal, SERVICE, Secret, SecretClient};
+use tarpc::client::RpcError;
+use tarpc::context::{self, Context};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
+
+/// Echoes; panics on request; or holds its answer until told.
+#[derive(Clone, Default)]
+struct Echo {
+    held: Arc<Notify>,
+    release: Arc<Notify>,
+}
+
+impl Secret for Echo {
+    async fn reverse(self, _: Context, text: String) -> Result<String, Refusal> {
+        assert_ne!(text, "panic", "as requested");
+        Ok(text)
+    }
+
+    async fn fast_reverse(self, _: Context, text: String) -> Result<String, Refusal> {
+        self.held.notify_one();
+        self.release.notified().await;
+        Ok(text)
+    }
+}
+
+/// An echo server of its own for one test.
+struct Server {
+    addr: SocketAddr,
+    echo: Echo,
+    stop: oneshot::Sender<()>,
+    done: JoinHandle<()>,
+}
+
+impl Server {
+    async fn start(limits: Limits) -> Self {
+        Self::start_at("127.0.0.1:0", limits).await
+    }
+
+    async fn start_at(addr: &str, limits: Limits) -> Self {
+        let listener = TcpListener::bind(addr).await.expect("a free port");
+        let addr = listener.local_addr().expect("bound");
+        let echo = Echo::default();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let handler = echo.clone();
+        let done = tokio::spawn(net::serve(
+            listener,
+            SERVICE,
+            limits,
+            async { drop(stopped.await) },
+            move |connection| connection.requests(handler.clone().serve()),
+        ));
+        Self {
+            addr,
+            echo,
+            stop,
+            done,
+        }
+    }
+
+    fn client(
+        &self,
+    ) -> SecretClient<Redial<common::secret::SecretRequest, common::secret::SecretResponse>> {
+        Redial::new(self.addr.to_string(), SERVICE).into()
+    }
+
+    async fn shut_down(self) {
+        let _ = self.stop.send(());
+        self.done.await.expect("no panic");
+    }
+}
+
+async fn echoes(server: &Server) -> bool {
+    let answer = server
+        .client()
+        .reverse(context::current(), "hello".into())
+        .await;
+    matches!(answer, Ok(Ok(text)) if text == "hello")
+}
+
+#[tokio::test]
+async fn each_wrong_peer_has_its_own_error() {
+    let server = Server::start(Limits::default()).await;
+    let target = server.addr.to_string();
+    let error = net::dial(&target, "buddy")
+        .await
+        .expect_err("wrong service");
+    assert_eq!(
+        error.to_string(),
+        format!("{target} answers, but it is a secret-server")
+    );
+
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("port")
+        .local_addr()
+        .expect("bound");
+    let error = net::dial(&closed.to_string(), SERVICE)
+        .await
+        .expect_err("closed port");
+    assert_eq!(error.trouble, Trouble::Refused);
+    assert_eq!(error.own, Some(closed.ip()));
+
+    let http = TcpListener::bind("127.0.0.1:0").await.expect("port");
+    let addr = http.local_addr().expect("bound").to_string();
+    tokio::spawn(async move {
+        let (mut io, _) = http.accept().await.expect("a caller");
+        let _ = io.read(&mut [0; 64]).await;
+        let _ = io.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+    });
+    let error = net::dial(&addr, SERVICE).await.expect_err("not ours");
+    assert!(matches!(error.trouble, Trouble::Stranger(_)), "{error}");
+
+    let error = net::dial("no port", SERVICE).await.expect_err("no address");
+    assert_eq!(error.trouble, Trouble::Address);
+    server.shut_down().await;
+}
+
+#[tokio::test]
+async fn garbage_leaves_the_server_serving() {
+    let server = Server::start(Limits::default()).await;
+    let hello = greeting::line(SERVICE);
+    let oversized = [0xff; 64];
+    let undecodable = [0, 0, 0, 3, 9, 9, 9];
+    for (greeted, bytes) in [
+        (false, &oversized[..]),
+        (true, &oversized),
+        (true, &undecodable),
+    ] {
+        let mut io = TcpStream::connect(server.addr).await.expect("accepted");
+        if greeted {
+            io.write_all(&hello).await.expect("sent");
+        }
+        let _ = io.write_all(bytes).await;
+        // The server hangs up on garbage: end of stream, or a reset when bytes were left unread.
+        let _ = io.read_to_end(&mut Vec::new()).await;
+        assert!(echoes(&server).await);
+    }
+    // Connecting and closing, as port scans and health checks do, is not worth a word.
+    drop(TcpStream::connect(server.addr).await.expect("accepted"));
+    assert!(echoes(&server).await);
+    server.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_panicking_handler_is_an_error_and_the_connection_lives() {
+    let server = Server::start(Limits::default()).await;
+    let client = server.client();
+    let answer = client.reverse(context::current(), "panic".into()).await;
+    assert!(matches!(answer, Err(RpcError::Server(_))), "{answer:?}");
+    let answer = client.reverse(context::current(), "on".into()).await;
+    assert_eq!(answer.expect("same connection"), Ok("on".into()));
+    server.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_client_finds_its_server_again() {
+    let server = Server::start(Limits::default()).await;
+    let (addr, client) = (server.addr.to_string(), server.client());
+    client
+        .reverse(context::current(), "first".into())
+        .await
+        .expect("up")
+        .expect("echo");
+    server.shut_down().await;
+
+    // A connection that broke may cost one call; a dial that is refused says so.
+    let refused = loop {
+        let error = client
+            .reverse(context::current(), "down".into())
+            .await
+            .expect_err("down");
+        if let Some(error) = net::explain(&error) {
+            break error.trouble.clone();
+        }
+    };
+    assert_eq!(refused, Trouble::Refused);
+
+    let server = Server::start_at(&addr, Limits::default()).await;
+    client
+        .reverse(context::current(), "again".into())
+        .await
+        .expect("redialled")
+        .expect("echo");
+    server.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_timed_out_call_costs_its_connection_and_no_more() {
+    let server = Server::start(Limits::default()).await;
+    let redial = Redial::new(server.addr.to_string(), SERVICE);
+    let hasty = SecretClient::from(redial.within(Duration::from_millis(50)));
+    let error = hasty
+        .fast_reverse(context::current(), "held".into())
+        .await
+        .expect_err("late");
+    assert!(matches!(error, RpcError::DeadlineExceeded), "{error:?}");
+    let patient = SecretClient::from(redial);
+    patient
+        .reverse(context::current(), "next".into())
+        .await
+        .expect("fresh")
+        .expect("echo");
+    server.shut_down().await;
+}
+
+#[tokio::test]
+async fn shutdown_answers_what_is_in_hand() {
+    let server = Server::start(Limits::default()).await;
+    let client = server.client();
+    let call =
+        tokio::spawn(async move { client.fast_reverse(context::current(), "held".into()).await });
+    server.echo.held.notified().await;
+    let _ = server.stop.send(());
+    server.echo.release.notify_one();
+    assert_eq!(
+        call.await.expect("no panic").expect("answered"),
+        Ok("held".into())
+    );
+    server.done.await.expect("drained");
+    assert!(
+        TcpStream::connect(server.addr).await.is_err(),
+        "nobody listens any more"
+    );
+}
+
+#[tokio::test]
+async fn silent_connections_are_closed_and_their_slots_used_again() {
+    let limits = Limits {
+        connections: 1,
+        idle: Duration::from_millis(100),
+        ..Limits::default()
+    };
+    let server = Server::start(limits).await;
+    let mut silent = TcpStream::connect(server.addr).await.expect("accepted");
+    silent
+        .write_all(&greeting::line(SERVICE))
+        .await
+        .expect("greeted");
+    let mut heard = Vec::new();
+    silent
+        .read_to_end(&mut heard)
+        .await
+        .expect("closed in order");
+    assert_eq!(heard, greeting::line(SERVICE));
+    assert!(echoes(&server).await, "the only slot is free again");
+    server.shut_down().await;
+}
