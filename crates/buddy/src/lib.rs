@@ -1,1 +1,5 @@
-//! To be written.
+//! draft
+pub mod muster;
+pub mod patience;
+pub mod ring;
+pub mod song;

@@ -18,7 +18,7 @@ pub type Boot = u64;
 
 /// A song. Its identity is the life of the buddy that started it, so a restarted starter starts
 /// another song.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Song {
     /// The starter's life.
     pub id: Boot,
@@ -104,6 +104,18 @@ pub struct News {
     pub mark: Mark,
 }
 
+/// What the living have done: collected when the song is over, for its last line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Verses sung, the ending included.
+    pub sung: u64,
+    /// Buddies found gone, each time.
+    pub lost: u64,
+    /// Times the song was taken up again after somebody had lost track: each may have repeated the
+    /// verse that was being sung.
+    pub resumed: u64,
+}
+
 /// What is passed round the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Word {
@@ -145,7 +157,7 @@ pub trait Buddy {
     /// The closed roll, and how far the song has got.
     async fn enlist(song: Song, roll: Vec<String>, to: Place, news: News) -> Reply;
     /// A word of the song. The answer only says that it was heard; the song does not wait for it.
-    async fn pass(song: Boot, to: Place, word: Word, news: News) -> Reply;
+    async fn pass(song: Boot, to: Place, word: Word, news: News, tally: Tally) -> Reply;
     /// Are you there?
     async fn ping(song: Boot, to: Place) -> Reply;
 }

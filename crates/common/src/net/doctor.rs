@@ -137,6 +137,14 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl Error {
+    /// Whether waiting and trying again cannot mend it: the wrong address, or the wrong program.
+    pub fn is_permanent(&self) -> bool {
+        matches!(
+            self.trouble,
+            Trouble::Address | Trouble::Service(_) | Trouble::Version(_) | Trouble::Stranger(_)
+        )
+    }
+
     /// What a person can do about it: at most three lines.
     pub fn help(&self) -> Vec<String> {
         let service = self.service;

@@ -5,16 +5,16 @@
 //! out is not trusted again. Nothing is retried: only the caller knows whether its call may be
 //! repeated, and with what patience.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::future::pending;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures::TryFutureExt;
 use serde::{Serialize, de::DeserializeOwned};
 use tarpc::client::{self, Channel, RpcError, stub::Stub};
 use tarpc::context::Context;
 use tarpc::{ClientMessage, RequestName, Response};
-use tokio::task::AbortHandle;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::coalesce::Coalesce;
 use super::connect::{BoxIo, Dial, tcp};
@@ -47,8 +47,17 @@ struct Shared<Req, Resp> {
 
 struct Link<Req, Resp> {
     channel: Channel<Req, Resp>,
-    /// tells when the connection's task has ended, and one link from another
-    dispatch: AbortHandle,
+    /// says that the connection has ended, and tells one link from another
+    closed: Arc<CancellationToken>,
+}
+
+impl<Req, Resp> Clone for Link<Req, Resp> {
+    fn clone(&self) -> Self {
+        Self {
+            channel: self.channel.clone(),
+            closed: self.closed.clone(),
+        }
+    }
 }
 
 impl<Req, Resp> Clone for Redial<Req, Resp> {
@@ -84,13 +93,37 @@ impl<Req, Resp> Redial<Req, Resp> {
         }
     }
 
-    /// Drops the connection; the next call dials.
-    pub fn hang_up(&self) {
-        *self
-            .shared
-            .link
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = None;
+    /// Returns once the present connection, if there is one, has ended: the peer closed it, or its
+    /// process died. Without a connection there is nothing to wait for, and it never returns.
+    pub async fn broken(&self) {
+        let link = self.shared.slot().clone();
+        match link {
+            Some(link) => link.closed.cancelled().await,
+            None => pending().await,
+        }
+    }
+}
+
+impl<Req, Resp> Shared<Req, Resp> {
+    /// The lock is never held over an await or a panic, hence never poisoned.
+    fn slot(&self) -> MutexGuard<'_, Option<Link<Req, Resp>>> {
+        self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn alive(&self) -> Option<Link<Req, Resp>> {
+        let link = self.slot().clone();
+        link.filter(|link| !link.closed.is_cancelled())
+    }
+
+    /// Forgets the connection, unless another has taken its place.
+    fn distrust(&self, broken: &Link<Req, Resp>) {
+        let mut slot = self.slot();
+        if slot
+            .as_ref()
+            .is_some_and(|link| Arc::ptr_eq(&link.closed, &broken.closed))
+        {
+            *slot = None;
+        }
     }
 }
 
@@ -99,13 +132,7 @@ where
     Req: RequestName + Serialize + Send + 'static,
     Resp: DeserializeOwned + Send + 'static,
 {
-    fn alive(&self) -> Option<(Channel<Req, Resp>, AbortHandle)> {
-        let link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
-        let link = link.as_ref().filter(|link| !link.dispatch.is_finished())?;
-        Some((link.channel.clone(), link.dispatch.clone()))
-    }
-
-    async fn channel(&self) -> Result<(Channel<Req, Resp>, AbortHandle), Error> {
+    async fn link(&self) -> Result<Link<Req, Resp>, Error> {
         if let Some(link) = self.alive() {
             return Ok(link);
         }
@@ -113,34 +140,35 @@ where
         if let Some(link) = self.alive() {
             return Ok(link);
         }
-        let io = (self.dial)().await?;
-        let transport = wire::<BoxIo, Response<Resp>, ClientMessage<Req>>(io);
-        let mut config = client::Config::default();
-        config.max_in_flight_requests = PENDING_CALLS;
-        config.pending_request_buffer = PENDING_CALLS;
-        let client::NewClient {
-            client: channel,
-            dispatch,
-        } = client::new(config, Coalesce::new(transport));
-        let dispatch = dispatch.unwrap_or_else(|e| tracing::debug!("connection broken: {e}"));
-        let dispatch = tokio::spawn(dispatch).abort_handle();
-        *self.link.lock().unwrap_or_else(PoisonError::into_inner) = Some(Link {
-            channel: channel.clone(),
-            dispatch: dispatch.clone(),
-        });
-        Ok((channel, dispatch))
+        let link = open((self.dial)().await?);
+        *self.slot() = Some(link.clone());
+        Ok(link)
     }
+}
 
-    /// Forgets the connection, unless another has taken its place.
-    fn distrust(&self, broken: &AbortHandle) {
-        let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
-        if link
-            .as_ref()
-            .is_some_and(|link| link.dispatch.id() == broken.id())
-        {
-            *link = None;
+/// Puts tarpc on a fresh connection.
+fn open<Req, Resp>(io: BoxIo) -> Link<Req, Resp>
+where
+    Req: RequestName + Serialize + Send + 'static,
+    Resp: DeserializeOwned + Send + 'static,
+{
+    let transport = wire::<BoxIo, Response<Resp>, ClientMessage<Req>>(io);
+    let mut config = client::Config::default();
+    config.max_in_flight_requests = PENDING_CALLS;
+    config.pending_request_buffer = PENDING_CALLS;
+    let client::NewClient {
+        client: channel,
+        dispatch,
+    } = client::new(config, Coalesce::new(transport));
+    let closed = Arc::new(CancellationToken::new());
+    let says_so = CancellationToken::clone(&closed).drop_guard();
+    tokio::spawn(async move {
+        if let Err(error) = dispatch.await {
+            tracing::debug!("connection broken: {error}");
         }
-    }
+        drop(says_so);
+    });
+    Link { channel, closed }
 }
 
 impl<Req, Resp> Stub for Redial<Req, Resp>
@@ -155,9 +183,8 @@ where
         context.deadline = Instant::now() + self.limit + DEADLINE_SLACK;
         let mut used = None;
         let call = async {
-            let (channel, link) = self.shared.channel().await.map_err(unreached)?;
-            used = Some(link);
-            channel.call(context, request).await
+            let link = self.shared.link().await.map_err(unreached)?;
+            used.insert(link).channel.call(context, request).await
         };
         let result = timeout(self.limit, call).await;
         let result = result.unwrap_or(Err(RpcError::DeadlineExceeded));

@@ -1,0 +1,234 @@
+//! The roll-call before the song: who is in the ring, in which order. PURE.
+//!
+//! The starter sends a roll-call to its next. Everybody adds the address it was given for its own
+//! next and sends it on. When it comes back to the starter it lists the whole ring in order, by
+//! addresses that have just worked. A starter sends it again, with a greater attempt, until it
+//! comes back: a buddy may have been restarted with the roll in its hands.
+//!
+//! * **The loop misses the starter** (`1 → 2 → 3 → 2`, or a buddy whose next is itself): buddy 2
+//!   hears the same attempt again with a longer roll than before. It says so, and answers
+//!   [`Mustered::Looped`], so that its caller says so too.
+//! * **Two starters**: a starter lets only calls with a smaller song id than its own pass (Chang
+//!   and Roberts, 1979), so only one can come back. The other sings along and says that its number
+//!   is ignored. It never gives up its own call before, so a rival that died cannot block it.
+//! * **No loop at all** cannot be told from a buddy that is not started yet: whoever waits for its
+//!   next says so, and waits.
+
+use std::collections::BTreeMap;
+
+use common::buddy::{Boot, Mustered, Song};
+
+/// Most buddies on a roll. Their addresses must fit one frame (256 KiB): 64 bytes each.
+pub const MAX_BUDDIES: usize = 4096;
+
+/// Songs whose roll-calls are remembered: more starters than anybody has by mistake. Beyond it the
+/// oldest memory goes, which costs a repeated call, no wrong roll.
+const MAX_SONGS: usize = 64;
+
+/// A roll-call on its way.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Call {
+    /// The song it is for.
+    pub song: Song,
+    /// Counts the starter's tries.
+    pub attempt: u32,
+    /// Addresses so far, the last one the receiver's.
+    pub roll: Vec<String>,
+}
+
+/// What is to be done about a roll-call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Send this to my next, until it answers.
+    Send(Call),
+    /// My own call is back: this is the ring, from me on.
+    Closed(Vec<String>),
+    /// The ring loops here without its starter.
+    Misses(Song),
+    /// Nothing.
+    Nothing,
+}
+
+/// A buddy before the song.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Muster {
+    next: String,
+    /// the song this buddy starts, if it does
+    mine: Option<Song>,
+    attempt: u32,
+    /// per song: the last attempt, and the length of its roll when it came here
+    heard: BTreeMap<Boot, (u32, usize)>,
+}
+
+impl Muster {
+    /// A buddy with `next` after it, and a song to start if it has one.
+    pub fn new(next: impl Into<String>, mine: Option<Song>) -> Self {
+        Self {
+            next: next.into(),
+            mine,
+            attempt: 0,
+            heard: BTreeMap::new(),
+        }
+    }
+
+    /// The song this buddy would start.
+    pub fn mine(&self) -> Option<Song> {
+        self.mine
+    }
+
+    /// Calls the roll, again if it was called before.
+    pub fn call(&mut self) -> Step {
+        let Some(song) = self.mine else {
+            return Step::Nothing;
+        };
+        self.attempt += 1;
+        Step::Send(Call {
+            song,
+            attempt: self.attempt,
+            roll: vec![self.next.clone()],
+        })
+    }
+
+    /// A roll-call came in; its roll has at least one entry. What to answer, and what to do.
+    pub fn hear(&mut self, mut call: Call) -> (Mustered, Step) {
+        let place = call.roll.len();
+        if place == 0 || place > MAX_BUDDIES {
+            return (Mustered::Busy, Step::Nothing);
+        }
+        match self.mine {
+            Some(mine) if mine.id == call.song.id => {
+                if call.attempt != self.attempt {
+                    return (Mustered::Heard, Step::Nothing);
+                }
+                call.roll.rotate_right(1); // my own address came last
+                return (Mustered::Heard, Step::Closed(call.roll));
+            }
+            Some(mine) if mine.id < call.song.id => return (Mustered::Heard, Step::Nothing),
+            _ => {}
+        }
+        match self.heard.get(&call.song.id) {
+            Some(&(attempt, before)) if attempt == call.attempt && place > before => {
+                return (Mustered::Looped, Step::Misses(call.song));
+            }
+            Some(&(attempt, _)) if attempt >= call.attempt => {
+                return (Mustered::Heard, Step::Nothing);
+            }
+            _ => {}
+        }
+        if self.heard.len() >= MAX_SONGS {
+            self.heard.pop_first();
+        }
+        self.heard.insert(call.song.id, (call.attempt, place));
+        call.roll.push(self.next.clone());
+        (Mustered::Heard, Step::Send(call))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn song(id: Boot) -> Song {
+        Song {
+            id,
+            bottles: 3,
+            tempo_ms: 0,
+        }
+    }
+
+    /// Lets the calls run through buddies wired as `next` says, and writes down what happens.
+    fn run(next: &[usize], starters: &[(usize, Boot)]) -> Vec<String> {
+        let name = |i: usize| ["a", "b", "c", "d"][i].to_owned();
+        let mut buddies: Vec<Muster> = (0..next.len())
+            .map(|i| {
+                let mine = starters.iter().find(|(who, _)| *who == i);
+                Muster::new(name(next[i]), mine.map(|&(_, id)| song(id)))
+            })
+            .collect();
+        let mut log = Vec::new();
+        let mut wire = std::collections::VecDeque::new();
+        for &(who, _) in starters {
+            wire.push_back((who, buddies[who].call()));
+        }
+        while let Some((from, step)) = wire.pop_front() {
+            let Step::Send(call) = step else { continue };
+            let to = next[from];
+            let (answer, step) = buddies[to].hear(call.clone());
+            match (&answer, &step) {
+                (Mustered::Looped, _) => log.push(format!("{} {}: looped", name(from), name(to))),
+                (_, Step::Closed(roll)) => log.push(format!("{}: {}", name(to), roll.concat())),
+                _ => {}
+            }
+            wire.push_back((to, step));
+        }
+        log
+    }
+
+    #[test]
+    fn each_wiring_has_its_verdict() {
+        let table: [(&[usize], &[(usize, Boot)], &[&str]); 7] = [
+            (&[0], &[(0, 1)], &["a: a"]),
+            (&[1, 2, 0], &[(2, 1)], &["c: cab"]),
+            (&[1, 0], &[(0, 1)], &["a: ab"]),
+            // rho: a, b, c, b, ...
+            (&[1, 2, 1], &[(0, 1)], &["c b: looped"]),
+            // b is its own next
+            (&[1, 1], &[(0, 1)], &["b b: looped"]),
+            // two starters: the smaller id comes back, the other's is swallowed
+            (&[1, 2, 0], &[(0, 5), (1, 4)], &["b: bca"]),
+            (&[1, 2, 0], &[(0, 4), (1, 5)], &["a: abc"]),
+        ];
+        for (next, starters, verdict) in table {
+            assert_eq!(run(next, starters), verdict, "{next:?} {starters:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_latest_attempt_closes_and_repeats_change_nothing() {
+        let mut starter = Muster::new("b", Some(song(1)));
+        let Step::Send(first) = starter.call() else {
+            panic!("a call")
+        };
+        let Step::Send(second) = starter.call() else {
+            panic!("a call")
+        };
+        let back = |call: &Call| Call {
+            roll: vec!["b".into(), "a".into()],
+            ..call.clone()
+        };
+        assert_eq!(starter.hear(back(&first)), (Mustered::Heard, Step::Nothing));
+        let closed = Step::Closed(vec!["a".into(), "b".into()]);
+        assert_eq!(starter.hear(back(&second)), (Mustered::Heard, closed));
+
+        let mut other = Muster::new("a", None);
+        assert!(matches!(other.hear(second.clone()).1, Step::Send(_)));
+        assert_eq!(other.hear(second), (Mustered::Heard, Step::Nothing));
+        assert_eq!(
+            other.hear(first),
+            (Mustered::Heard, Step::Nothing),
+            "an old one"
+        );
+    }
+
+    #[test]
+    fn memory_is_bounded_and_so_is_the_roll() {
+        let mut buddy = Muster::new("a", None);
+        for id in 1..=1000 {
+            let call = Call {
+                song: song(id),
+                attempt: 1,
+                roll: vec!["b".into()],
+            };
+            assert_eq!(buddy.hear(call).0, Mustered::Heard);
+        }
+        assert!(buddy.heard.len() <= MAX_SONGS);
+        for roll in [vec![], vec!["b".to_owned(); MAX_BUDDIES + 1]] {
+            let call = Call {
+                song: song(1),
+                attempt: 1,
+                roll,
+            };
+            assert_eq!(buddy.hear(call), (Mustered::Busy, Step::Nothing));
+        }
+    }
+}

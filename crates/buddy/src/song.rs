@@ -1,0 +1,54 @@
+//! The words of the song. PURE.
+
+/// The line that is sung with `left` bottles on the wall, in a song that began with `of`.
+///
+/// ```
+/// assert_eq!(
+///     buddy::song::verse(1, 99),
+///     "1 bottle of beer on the wall, 1 bottle of beer. Take one down, pass it around..."
+/// );
+/// ```
+pub fn verse(left: u64, of: u64) -> String {
+    let now = bottles(left);
+    if left > 0 {
+        return format!(
+            "{now} of beer on the wall, {now} of beer. Take one down, pass it around..."
+        );
+    }
+    let again = bottles(of);
+    let capital = now.replacen('n', "N", 1);
+    format!(
+        "{capital} of beer on the wall, {now} of beer. \
+         Go to the store and buy some more, {again} of beer on the wall."
+    )
+}
+
+fn bottles(n: u64) -> String {
+    match n {
+        0 => "no more bottles".into(),
+        1 => "1 bottle".into(),
+        n => format!("{n} bottles"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grammar_holds_down_to_the_last_bottle() {
+        assert_eq!(
+            verse(99, 99),
+            "99 bottles of beer on the wall, 99 bottles of beer. \
+             Take one down, pass it around..."
+        );
+        assert_eq!(
+            verse(0, 99),
+            "No more bottles of beer on the wall, no more bottles of beer. \
+             Go to the store and buy some more, 99 bottles of beer on the wall."
+        );
+        assert!(verse(0, 1).ends_with("buy some more, 1 bottle of beer on the wall."));
+        assert!(verse(0, 0).ends_with("buy some more, no more bottles of beer on the wall."));
+        assert!(verse(u64::MAX, u64::MAX).starts_with("18446744073709551615 bottles"));
+    }
+}
