@@ -62,9 +62,21 @@ mod tests {
 
     #[test]
     fn everybody_is_counted_once_and_the_sum_goes_home() {
-        let news = |number, hop, mark| News { at: Stamp { take: Take { number, by: 1 }, hop }, mark };
+        let news = |number, hop, mark| News {
+            at: Stamp {
+                take: Take { number, by: 1 },
+                hop,
+            },
+            mark,
+        };
         let mut ring: Vec<Ledger> = (1..=3)
-            .map(|sung| Ledger { mine: Tally { sung, ..Tally::default() }, ..Ledger::default() })
+            .map(|sung| Ledger {
+                mine: Tally {
+                    sung,
+                    ..Tally::default()
+                },
+                ..Ledger::default()
+            })
             .collect();
         // two laps of Over in take 1, the second broken off; then a whole one in take 2
         for (number, hops) in [(1, 4), (2, 3)] {
@@ -76,6 +88,13 @@ mod tests {
         let home = ring[0].send(news(2, 3, Mark::Home));
         assert_eq!(home.sung, 1 + 2 + 3);
         assert_eq!(ring[0].total(Take { number: 2, by: 1 }).sung, 6);
-        assert_eq!(Ledger { mine: home, ..Ledger::default() }.total(Take { number: 9, by: 9 }), home);
+        assert_eq!(
+            Ledger {
+                mine: home,
+                ..Ledger::default()
+            }
+            .total(Take { number: 9, by: 9 }),
+            home
+        );
     }
 }

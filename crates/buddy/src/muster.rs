@@ -43,8 +43,8 @@ pub enum Step {
     Send(Call),
     /// My own call is back: this is the ring, from me on.
     Closed(Vec<String>),
-    /// The ring loops here without its starter.
-    Misses(Song),
+    /// The ring loops without its starter: these are the buddies of the loop, the last one me.
+    Misses(Vec<String>),
     /// Nothing.
     Nothing,
 }
@@ -108,7 +108,7 @@ impl Muster {
         }
         match self.heard.get(&call.song.id) {
             Some(&(attempt, before)) if attempt == call.attempt && place > before => {
-                return (Mustered::Looped, Step::Misses(call.song));
+                return (Mustered::Looped, Step::Misses(call.roll.split_off(before)));
             }
             Some(&(attempt, _)) if attempt >= call.attempt => {
                 return (Mustered::Heard, Step::Nothing);
@@ -155,7 +155,9 @@ mod tests {
             let to = next[from];
             let (answer, step) = buddies[to].hear(call.clone());
             match (&answer, &step) {
-                (Mustered::Looped, _) => log.push(format!("{} {}: looped", name(from), name(to))),
+                (_, Step::Misses(ring)) => {
+                    log.push(format!("{} loops: {}", name(to), ring.concat()))
+                }
                 (_, Step::Closed(roll)) => log.push(format!("{}: {}", name(to), roll.concat())),
                 _ => {}
             }
@@ -166,14 +168,19 @@ mod tests {
 
     #[test]
     fn each_wiring_has_its_verdict() {
-        let table: [(&[usize], &[(usize, Boot)], &[&str]); 7] = [
+        type Row = (
+            &'static [usize],
+            &'static [(usize, Boot)],
+            &'static [&'static str],
+        );
+        let table: [Row; 7] = [
             (&[0], &[(0, 1)], &["a: a"]),
             (&[1, 2, 0], &[(2, 1)], &["c: cab"]),
             (&[1, 0], &[(0, 1)], &["a: ab"]),
             // rho: a, b, c, b, ...
-            (&[1, 2, 1], &[(0, 1)], &["c b: looped"]),
+            (&[1, 2, 1], &[(0, 1)], &["b loops: cb"]),
             // b is its own next
-            (&[1, 1], &[(0, 1)], &["b b: looped"]),
+            (&[1, 1], &[(0, 1)], &["b loops: b"]),
             // two starters: the smaller id comes back, the other's is swallowed
             (&[1, 2, 0], &[(0, 5), (1, 4)], &["b: bca"]),
             (&[1, 2, 0], &[(0, 4), (1, 5)], &["a: abc"]),

@@ -174,7 +174,7 @@ impl Ring {
             Input::Sung => self.sung(o),
             Input::Answered(by, request, reply) => self.answered(by, request, reply, o),
             Input::Gone(place) => self.gone(place, o),
-            Input::Quiet if self.is_idle() => self.ask(o),
+            Input::Quiet if self.singing.is_none() && self.out.is_none() => self.ask(o),
             Input::Quiet => {}
             Input::Beat(count) => self.beat(count, o),
         }
@@ -201,9 +201,9 @@ impl Ring {
         self.me
     }
 
-    /// Whether it neither sings nor waits for an answer to a pass.
-    pub fn is_idle(&self) -> bool {
-        self.singing.is_none() && self.out.is_none()
+    /// Whether it has passed something on and does not know yet that it was heard.
+    pub fn awaits_answer(&self) -> bool {
+        self.out.is_some()
     }
 
     /// How many places after mine, less one: next without faults has 0.

@@ -1,0 +1,75 @@
+//! The command line of `buddy`.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Parser;
+use common::cli;
+
+/// Sings "99 Bottles of Beer" in a ring of buddies
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Examples, for a ring of two on one machine:\n  \
+                  buddy --listen 8030 --next 127.0.0.1:8040\n  \
+                  buddy --listen 8040 --next 127.0.0.1:8030 --bottles 99"
+)]
+pub struct Args {
+    /// The buddy who sings after this one, HOST:PORT; it need not be up yet
+    #[arg(long, value_name = "HOST:PORT", value_parser = cli::host_port)]
+    pub next: String,
+
+    /// Where this buddy listens: PORT, or IP:PORT
+    #[arg(long, value_name = "ADDR", visible_aliases = ["this", "port"], default_value = "0.0.0.0:8030",
+          value_parser = cli::listen_addr)]
+    pub listen: SocketAddr,
+
+    /// Starts the song with this many bottles: for the last buddy started only
+    #[arg(short = 'n', long, value_name = "N")]
+    pub bottles: Option<u64>,
+
+    /// Sings under this name instead of "Buddy 1", "Buddy 2", ...
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub name: Option<String>,
+
+    /// Pause before each verse is passed on; 0 for none
+    #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = cli::duration)]
+    pub tempo: Duration,
+
+    /// Silence after which a buddy is taken for gone; refused connections are believed sooner
+    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = patience)]
+    pub patience: Duration,
+
+    /// How long to wait for the song to begin, then exit with 1 [default: for ever]
+    #[arg(long, value_name = "DURATION", value_parser = cli::duration)]
+    pub wait: Option<Duration>,
+
+    /// What all five programs take
+    #[command(flatten)]
+    pub common: cli::Common,
+}
+
+/// Three tries within the patience, and a try must outlast a round trip across the world and a
+/// busy machine's pauses.
+const LEAST_PATIENCE: Duration = Duration::from_millis(300);
+
+fn patience(text: &str) -> Result<Duration, String> {
+    match cli::duration(text)? {
+        patience if patience >= LEAST_PATIENCE => Ok(patience),
+        _ => Err(format!(
+            "less than {LEAST_PATIENCE:?} takes every pause for a death"
+        )),
+    }
+}
+
+/// Long enough for any name, short enough for a line.
+const LONGEST_NAME: usize = 64;
+
+fn name(text: &str) -> Result<String, String> {
+    match text.chars().count() {
+        1..=LONGEST_NAME if !text.chars().any(char::is_control) => Ok(text.to_owned()),
+        _ => Err(format!(
+            "expected 1 to {LONGEST_NAME} characters that can be seen"
+        )),
+    }
+}

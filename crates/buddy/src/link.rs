@@ -1,0 +1,224 @@
+//! Calls out: one task and one connection per buddy that is called.
+//!
+//! A link holds the newest thing to say and says it until it is answered, or replaced by something
+//! newer, or the buddy is given up on. A ping replaces nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::buddy::{BuddyClient, BuddyRequest, BuddyResponse, Mustered, Place, Reply, Tally};
+use common::net::{self, Backoff, Dial, Redial, Trouble};
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use tarpc::client::RpcError;
+use tarpc::context;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use crate::muster::Call;
+use crate::patience::{Doubt, SILENCES};
+use crate::peer::Peer;
+use crate::ring::Request;
+
+/// The first wait after a refusal: four tries take about 0.2 s, long enough for a port that is
+/// being opened this moment.
+const FIRST_WAIT: Duration = Duration::from_millis(20);
+
+/// The longest wait between tries: what a person who has just started the missing buddy will not
+/// mind.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// Something to say to a buddy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Job {
+    Muster(Call),
+    Song(Request, Tally),
+}
+
+/// The near end of a link: where its next job is put.
+#[derive(Clone)]
+pub(crate) struct Link(Arc<watch::Sender<Option<Job>>>);
+
+impl Link {
+    /// Says `job` next, instead of what has not been answered yet.
+    pub(crate) fn say(&self, job: Job) {
+        self.0.send_replace(Some(job));
+    }
+
+    /// Pings, unless there is something to say already.
+    pub(crate) fn ping(&self) {
+        let ping = Some(Job::Song(Request::Ping, Tally::default()));
+        self.0.send_if_modified(|slot| {
+            let free = slot.is_none();
+            if free {
+                *slot = ping;
+            }
+            free
+        });
+    }
+
+    /// Forgets `job`, unless something else is to be said by now.
+    fn done(&self, job: &Job) {
+        self.0.send_if_modified(|slot| {
+            if slot.as_ref() == Some(job) {
+                *slot = None;
+            }
+            false
+        });
+    }
+}
+
+/// What came of a try.
+enum Outcome {
+    Mustered(Mustered),
+    Answered(Reply),
+    /// The port is closed, or the connection broke.
+    Refused(RpcError),
+    /// No answer in time, or not from whom it was meant for.
+    Silent(Option<RpcError>),
+}
+
+/// Opens a link to `place` on the roll, or to the next buddy before there is a roll. It lasts as
+/// long as `peer`.
+pub(crate) fn open(peer: Arc<Peer>, place: Option<Place>, dial: Dial) -> Link {
+    let link = Link(Arc::new(watch::Sender::new(None)));
+    let redial = Redial::over(dial);
+    let caller = Caller {
+        peer: peer.clone(),
+        place,
+        redial,
+        link: link.clone(),
+    };
+    peer.spawn(caller.run());
+    link
+}
+
+/// The far end of a link: says its jobs.
+struct Caller {
+    peer: Arc<Peer>,
+    place: Option<Place>,
+    redial: Redial<BuddyRequest, BuddyResponse>,
+    link: Link,
+}
+
+impl Caller {
+    async fn run(self) {
+        let limit = self.peer.config.patience / SILENCES;
+        let client = BuddyClient::from(self.redial.within(limit));
+        let mut dice = SmallRng::seed_from_u64(self.peer.config.boot);
+        let mut jobs = self.link.0.subscribe();
+        let mut doubt = Doubt::default();
+        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+        loop {
+            let Some(job) = jobs.borrow_and_update().clone() else {
+                tokio::select! {
+                    biased;
+                    _ = jobs.changed() => {}
+                    // Its process died, most likely: better to know now than at the next beat.
+                    () = self.redial.broken() => self.link.ping(),
+                }
+                continue;
+            };
+            let began = Instant::now();
+            let outcome = tokio::select! {
+                biased;
+                outcome = self.call(&client, &job) => outcome,
+                _ = jobs.changed() => continue,
+            };
+            let wait_until = match &outcome {
+                Outcome::Mustered(_) | Outcome::Answered(_) => None,
+                Outcome::Refused(_) => Some(Instant::now() + backoff.wait(dice.random())),
+                Outcome::Silent(_) => Some(began + limit),
+            };
+            match outcome {
+                Outcome::Mustered(answer) => {
+                    (doubt, backoff) = (Doubt::default(), Backoff::new(FIRST_WAIT, LONGEST_WAIT));
+                    self.link.done(&job);
+                    self.peer.mustered(answer);
+                }
+                Outcome::Answered(reply) => {
+                    doubt.clear();
+                    backoff.reset();
+                    self.link.done(&job);
+                    self.answered(&job, reply);
+                }
+                Outcome::Refused(why) => {
+                    let hasty = self.peer.is_hasty(&job);
+                    let gone = doubt.refused(hasty);
+                    self.failed(&job, Some(why), gone, &mut doubt);
+                }
+                Outcome::Silent(why) => {
+                    let gone = doubt.silent();
+                    self.failed(&job, why, gone, &mut doubt);
+                }
+            }
+            if let Some(until) = wait_until {
+                tokio::select! {
+                    biased;
+                    _ = jobs.changed() => {}
+                    () = sleep_until(until) => {}
+                }
+            }
+        }
+    }
+
+    fn answered(&self, job: &Job, reply: Reply) {
+        if let (Job::Song(request, _), Some(place)) = (job, self.place) {
+            self.peer.answered(place, *request, reply);
+        }
+    }
+
+    fn failed(&self, job: &Job, why: Option<RpcError>, gone: bool, doubt: &mut Doubt) {
+        match self.place {
+            None => self.peer.waits(why.as_ref()),
+            Some(place) if gone => {
+                doubt.clear();
+                self.link.done(job);
+                self.peer.gone(place, why.as_ref());
+            }
+            Some(_) => {}
+        }
+    }
+
+    async fn call(
+        &self,
+        client: &BuddyClient<Redial<BuddyRequest, BuddyResponse>>,
+        job: &Job,
+    ) -> Outcome {
+        let context = context::current();
+        let to = self.place.unwrap_or_default();
+        let song = self.peer.song_id();
+        let reply = match job.clone() {
+            Job::Muster(Call {
+                song,
+                attempt,
+                roll,
+            }) => match client.muster(context, song, attempt, roll).await {
+                Ok(answer) => return Outcome::Mustered(answer),
+                Err(error) => Err(error),
+            },
+            Job::Song(Request::Pass(word, news), tally) => {
+                client.pass(context, song, to, word, news, tally).await
+            }
+            Job::Song(Request::Ping, _) => client.ping(context, song, to).await,
+            Job::Song(Request::Enlist(news), _) => match self.peer.roll() {
+                Some((song, roll)) => client.enlist(context, song, roll, to, news).await,
+                None => Ok(Reply::Wrong),
+            },
+        };
+        match reply {
+            Ok(Reply::Wrong) => Outcome::Silent(None),
+            Ok(reply) => Outcome::Answered(reply),
+            Err(error) if is_refusal(&error) => Outcome::Refused(error),
+            Err(error) => Outcome::Silent(Some(error)),
+        }
+    }
+}
+
+/// A closed port, or a connection that broke: somebody's kernel answered, and no buddy did.
+fn is_refusal(error: &RpcError) -> bool {
+    match net::explain(error) {
+        Some(error) => matches!(error.trouble, Trouble::Refused | Trouble::HungUp),
+        None => matches!(error, RpcError::Shutdown | RpcError::Channel(_)),
+    }
+}

@@ -1,0 +1,19 @@
+//! `buddy`: arguments, call, exit code.
+
+use std::process::ExitCode;
+
+use buddy::{Args, Config, run};
+use common::buddy::SERVICE;
+use common::{cli, net};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args: Args = cli::parse();
+    cli::start_logging(args.common);
+    let sing = async {
+        let listener = net::bind(args.listen, SERVICE).await?;
+        cli::ready(&listener)?;
+        run(listener, Config::from(args), cli::interrupted()).await
+    };
+    cli::exit(SERVICE, sing.await)
+}

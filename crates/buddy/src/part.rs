@@ -1,0 +1,491 @@
+//! What is behind a buddy's lock: the phase it is in, and how each event drives the pure core.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::buddy::{Boot, Mark, Mustered, News, Place, Reply, Song, Stamp, Tally, Word};
+use common::cli::Failure;
+use common::net;
+use tarpc::client::RpcError;
+use tokio::time::Instant;
+
+use crate::Config;
+use crate::ledger::Ledger;
+use crate::link::{Job, Link};
+use crate::muster::{Call, Muster, Step};
+use crate::patience::{SILENCES, Watchdog};
+use crate::peer::Peer;
+use crate::ring::{Input, Output, Request, Ring};
+
+/// How long a next may be missing before the person is told: whoever starts three programs by
+/// hand needs a moment.
+const MISSING_NOTICE: Duration = Duration::from_millis(1500);
+
+/// Everything that changes.
+pub(crate) struct State {
+    pub(crate) phase: Phase,
+    pub(crate) failure: Option<anyhow::Error>,
+    /// about to leave: hears nothing any more
+    deaf: bool,
+    /// what was said during the roll-call, to say it once
+    told: Vec<String>,
+}
+
+/// Before the roll is closed, and after.
+pub(crate) enum Phase {
+    Gathering(Box<Gathering>),
+    Singing(Box<Part>),
+}
+
+/// Waiting for the roll.
+pub(crate) struct Gathering {
+    muster: Muster,
+    next: Option<Link>,
+    missing_since: Option<Instant>,
+    last_error: Option<net::Error>,
+}
+
+/// A part in the song.
+pub(crate) struct Part {
+    song: Song,
+    roll: Vec<String>,
+    name: String,
+    is_starter: bool,
+    ring: Ring,
+    links: BTreeMap<Place, Link>,
+    watchdog: Watchdog,
+    ledger: Ledger,
+    beats: u32,
+    began: Instant,
+    /// the last buddy tried was gone, so the one after it may be too
+    hasty: bool,
+    /// a verse is on the stage this moment
+    performing: bool,
+    home: bool,
+}
+
+impl State {
+    pub(crate) fn new(config: &Config) -> Self {
+        let tempo_ms = u64::try_from(config.tempo.as_millis()).unwrap_or(u64::MAX);
+        let mine = config.bottles.map(|bottles| Song {
+            id: config.boot,
+            bottles,
+            tempo_ms,
+        });
+        Self {
+            phase: Phase::Gathering(Box::new(Gathering {
+                muster: Muster::new(&config.next, mine),
+                next: None,
+                missing_since: None,
+                last_error: None,
+            })),
+            failure: None,
+            deaf: false,
+            told: Vec::new(),
+        }
+    }
+
+    fn part(&mut self) -> Option<&mut Part> {
+        match &mut self.phase {
+            Phase::Singing(part) => Some(part),
+            Phase::Gathering(_) => None,
+        }
+    }
+
+    fn gathering(&mut self) -> Option<&mut Gathering> {
+        match &mut self.phase {
+            Phase::Gathering(gathering) => Some(gathering),
+            Phase::Singing(_) => None,
+        }
+    }
+
+    fn tell_once(&mut self, peer: &Peer, text: String) {
+        if !self.told.contains(&text) {
+            peer.notice(&text);
+            self.told.push(text);
+        }
+    }
+}
+
+/// The roll-call.
+impl State {
+    pub(crate) fn call_the_roll(&mut self, peer: &Arc<Peer>) {
+        if let Some(gathering) = self.gathering() {
+            let step = gathering.muster.call();
+            self.step(peer, step);
+        }
+    }
+
+    pub(crate) fn hear_muster(&mut self, peer: &Arc<Peer>, call: Call) -> Mustered {
+        let Some(gathering) = self.gathering() else {
+            return Mustered::Busy;
+        };
+        let (answer, step) = gathering.muster.hear(call);
+        self.step(peer, step);
+        answer
+    }
+
+    fn step(&mut self, peer: &Arc<Peer>, step: Step) {
+        match (step, self.gathering()) {
+            (Step::Send(call), Some(gathering)) => {
+                let open = || peer.link(None, &peer.config.next);
+                gathering
+                    .next
+                    .get_or_insert_with(open)
+                    .say(Job::Muster(call));
+            }
+            (Step::Closed(roll), Some(gathering)) => {
+                if let Some(song) = gathering.muster.mine() {
+                    let mark = Mark::Left(song.bottles);
+                    let news = News {
+                        at: Stamp::default(),
+                        mark,
+                    };
+                    self.begin(peer, song, roll, 0, news);
+                }
+            }
+            (Step::Misses(ring), _) => {
+                let ring = ring.join(" -> ");
+                self.tell_once(
+                    peer,
+                    format!(
+                        "the ring misses its starter: {} -> and round again; \
+                     one --next among these must lead to the starter",
+                        ring.escape_debug()
+                    ),
+                );
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn mustered(&mut self, peer: &Peer, answer: Mustered) {
+        let next = &peer.config.next;
+        let was_missing = self.gathering().and_then(|g| g.missing_since.take());
+        if was_missing.is_some_and(|since| since.elapsed() >= MISSING_NOTICE) {
+            self.tell_once(peer, format!("{next} answers"));
+        }
+        match answer {
+            Mustered::Heard => {}
+            Mustered::Busy => self.tell_once(
+                peer,
+                format!("{next} is in the middle of a song: waiting to be taken in"),
+            ),
+            Mustered::Looped => self.tell_once(
+                peer,
+                format!(
+                    "the roll-call came to {next} a second time: the ring misses its starter; \
+                 --next {next} may be wrong"
+                ),
+            ),
+        }
+    }
+
+    pub(crate) fn waits(&mut self, peer: &Peer, error: &net::Error) {
+        let Some(gathering) = self.gathering() else {
+            return;
+        };
+        let since = *gathering.missing_since.get_or_insert_with(Instant::now);
+        gathering.last_error = Some(error.clone());
+        if since.elapsed() >= MISSING_NOTICE {
+            let help = error.help().join("\nhelp: ");
+            self.tell_once(
+                peer,
+                format!("waiting for the next buddy: {error}\nhelp: {help}"),
+            );
+        }
+    }
+
+    /// The error of a `--wait` that is over.
+    pub(crate) fn nothing_began(&mut self, config: &Config) -> Failure {
+        let wait = config.wait.unwrap_or_default();
+        let failure = Failure::new(format!("no song began within {wait:?}"));
+        match self
+            .gathering()
+            .and_then(|gathering| gathering.last_error.clone())
+        {
+            Some(error) => failure.help(error.to_string()),
+            None => failure.help(
+                "the ring is closed when every buddy is up and each --next leads to another; \
+                 the last one started gets --bottles",
+            ),
+        }
+    }
+
+    fn begin(&mut self, peer: &Arc<Peer>, song: Song, roll: Vec<String>, me: Place, news: News) {
+        let config = &peer.config;
+        let beat_ms = u64::try_from((config.patience / SILENCES).as_millis()).unwrap_or(u64::MAX);
+        // MAX_BUDDIES bounds the roll, so its length is a Place.
+        let size = Place::try_from(roll.len()).unwrap_or(Place::MAX);
+        let part = Part {
+            song,
+            name: config
+                .name
+                .clone()
+                .unwrap_or_else(|| format!("Buddy {}", me + 1)),
+            is_starter: song.id == config.boot,
+            ring: Ring::new(size, song.id, me, config.boot, news),
+            links: BTreeMap::new(),
+            watchdog: Watchdog::new(size, me, song.tempo_ms, beat_ms),
+            ledger: Ledger::default(),
+            beats: 0,
+            began: Instant::now(),
+            hasty: false,
+            performing: false,
+            home: false,
+            roll,
+        };
+        self.phase = Phase::Singing(Box::new(part));
+        peer.begun.cancel();
+        self.event(peer, Input::Enlisted);
+    }
+}
+
+/// The song.
+impl State {
+    pub(crate) fn hear_enlist(
+        &mut self,
+        peer: &Arc<Peer>,
+        song: Song,
+        roll: Vec<String>,
+        to: Place,
+        news: News,
+    ) -> Reply {
+        match &self.phase {
+            Phase::Singing(_) => self.hear(peer, song.id, to, Request::Enlist(news)),
+            Phase::Gathering(_) if self.deaf => Reply::Wrong,
+            Phase::Gathering(gathering) => {
+                if let Some(mine) = gathering.muster.mine() {
+                    let starter = roll.first().map_or("another buddy", String::as_str);
+                    peer.notice(format!(
+                        "--bottles {} is ignored: {} has started a song with {}",
+                        mine.bottles,
+                        starter.escape_debug(),
+                        song.bottles
+                    ));
+                }
+                self.begin(peer, song, roll, to, news);
+                Reply::Here(news.mark)
+            }
+        }
+    }
+
+    pub(crate) fn hear_pass(
+        &mut self,
+        peer: &Arc<Peer>,
+        song: Boot,
+        to: Place,
+        (word, news): (Word, News),
+        tally: Tally,
+    ) -> Reply {
+        if let Some(part) = self.part()
+            && part.is_meant(song, to)
+            && news.at > part.ring.at()
+        {
+            part.ledger.heard(news, tally);
+        }
+        self.hear(peer, song, to, Request::Pass(word, news))
+    }
+
+    pub(crate) fn hear(&mut self, peer: &Arc<Peer>, song: Boot, to: Place, call: Request) -> Reply {
+        let deaf = self.deaf;
+        match self.part() {
+            None => Reply::Stranger,
+            Some(part) if deaf || !part.is_meant(song, to) => Reply::Wrong,
+            Some(part) => {
+                part.event(peer, Input::Called(call));
+                Reply::Here(part.ring.mark())
+            }
+        }
+    }
+
+    pub(crate) fn event(&mut self, peer: &Arc<Peer>, input: Input) {
+        if let Some(part) = self.part() {
+            part.event(peer, input);
+        }
+    }
+
+    pub(crate) fn beat(&mut self, peer: &Arc<Peer>) {
+        let Some(part) = self.part() else { return };
+        part.beats = part.beats.wrapping_add(1);
+        let quiet = part.watchdog.beat();
+        part.event(peer, Input::Beat(part.beats));
+        if quiet {
+            part.event(peer, Input::Quiet);
+        }
+    }
+
+    pub(crate) fn gone(&mut self, peer: &Arc<Peer>, place: Place, why: Option<&RpcError>) {
+        let Some(part) = self.part() else { return };
+        if place == part.ring.next() && part.ring.mark() != Mark::Home {
+            part.ledger.mine.lost += 1;
+            part.hasty = true;
+            let cause = match why {
+                Some(why) => {
+                    net::explain(why).map_or_else(|| why.to_string(), |e| e.trouble.to_string())
+                }
+                None => "somebody else answers there".into(),
+            };
+            peer.notice(format!(
+                "lost {}: {cause}; the song goes on without it",
+                part.who(place)
+            ));
+        }
+        part.event(peer, Input::Gone(place));
+    }
+
+    pub(crate) fn is_hasty(&mut self, job: &Job) -> bool {
+        let home = matches!(
+            job,
+            Job::Song(
+                Request::Pass(
+                    _,
+                    News {
+                        mark: Mark::Home,
+                        ..
+                    }
+                ),
+                _
+            )
+        );
+        home || self.part().is_some_and(|part| part.hasty)
+    }
+
+    /// A verse is about to be sung: under which name, in which song.
+    pub(crate) fn take_the_stage(&mut self) -> Option<(String, Song)> {
+        let part = self.part()?;
+        part.performing = true;
+        Some((part.name.clone(), part.song))
+    }
+
+    /// The verse was not sung after all.
+    pub(crate) fn leave_the_stage(&mut self) {
+        if let Some(part) = self.part() {
+            part.performing = false;
+        }
+    }
+
+    pub(crate) fn sung(&mut self, peer: &Arc<Peer>) {
+        let Some(part) = self.part() else { return };
+        part.performing = false;
+        part.ledger.mine.sung += 1;
+        part.event(peer, Input::Sung);
+    }
+
+    /// Whether nobody would have to repeat anything; if so, hears nothing from now on.
+    pub(crate) fn can_leave(&mut self) -> bool {
+        let busy = |part: &mut Part| part.performing || part.ring.awaits_answer();
+        self.deaf = !self.part().is_some_and(busy);
+        self.deaf
+    }
+}
+
+impl Part {
+    fn is_meant(&self, song: Boot, to: Place) -> bool {
+        song == self.song.id && to == self.ring.me()
+    }
+
+    fn who(&self, place: Place) -> String {
+        let address = self.roll.get(place as usize).map_or("?", String::as_str);
+        format!("Buddy {} at {}", place + 1, address.escape_debug())
+    }
+
+    fn event(&mut self, peer: &Arc<Peer>, input: Input) {
+        let (at, next) = (self.ring.at(), self.ring.next());
+        let todo = self.ring.handle(input);
+        if self.ring.at() != at {
+            self.watchdog.clear();
+        }
+        let take = self.ring.at().take;
+        let took_up = take != at.take && take.number > 1 && take.by == peer.config.boot;
+        if took_up && self.ring.mark() < Mark::Over {
+            self.ledger.mine.resumed += 1;
+        }
+        if let Input::Answered(by, _, _) = input {
+            self.hasty &= by != self.ring.next();
+        }
+        if self.ring.gap(self.ring.next()) < self.ring.gap(next) {
+            let back = self.who(self.ring.next());
+            peer.notice(format!("back: {back}"));
+        }
+        for output in todo {
+            match output {
+                Output::Call(place, request) => self.call(peer, place, request),
+                Output::Sing(left) => peer.spawn(peer.clone().sing(left)),
+                Output::Leave => {
+                    self.home = true;
+                    peer.ended.cancel();
+                }
+            }
+        }
+        peer.happened();
+    }
+
+    fn call(&mut self, peer: &Arc<Peer>, place: Place, request: Request) {
+        let Some(address) = self.roll.get(place as usize) else {
+            return;
+        };
+        let open = || peer.link(Some(place), address);
+        let link = self.links.entry(place).or_insert_with(open);
+        match request {
+            Request::Ping => link.ping(),
+            Request::Pass(_, news) => link.say(Job::Song(request, self.ledger.send(news))),
+            Request::Enlist(_) => link.say(Job::Song(request, Tally::default())),
+        }
+    }
+}
+
+impl Phase {
+    pub(crate) fn song(&self) -> Option<Song> {
+        match self {
+            Self::Singing(part) => Some(part.song),
+            Self::Gathering(_) => None,
+        }
+    }
+
+    pub(crate) fn roll(&self) -> Option<(Song, Vec<String>)> {
+        match self {
+            Self::Singing(part) => Some((part.song, part.roll.clone())),
+            Self::Gathering(_) => None,
+        }
+    }
+
+    pub(crate) fn is_home(&self) -> bool {
+        matches!(self, Self::Singing(part) if part.home)
+    }
+
+    /// The last line of the starter, when everybody has gone home.
+    pub(crate) fn summary(&self) -> Option<String> {
+        let Self::Singing(part) = self else {
+            return None;
+        };
+        if !part.home || !part.is_starter {
+            return None;
+        }
+        let Tally {
+            sung,
+            lost,
+            resumed,
+        } = part.ledger.total(part.ring.at().take);
+        let verses = u128::from(part.song.bottles) + 1;
+        let twice = match (u128::from(sung).saturating_sub(verses), resumed) {
+            (0, 0) => "no verse twice".to_owned(),
+            (n, 0) => format!("{} twice", count(n, "verse", "verses")),
+            (n, m) => format!(
+                "{} twice at most",
+                count(n + u128::from(m), "verse", "verses")
+            ),
+        };
+        Some(format!(
+            "song over: {}, {}, {:.1}s, {lost} lost, {twice}",
+            count(verses, "verse", "verses"),
+            count(part.roll.len() as u128, "buddy", "buddies"),
+            part.began.elapsed().as_secs_f64(),
+        ))
+    }
+}
+
+fn count(n: u128, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
