@@ -6,8 +6,10 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{self, IsTerminal, Write};
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -94,6 +96,34 @@ pub fn host_port(text: &str) -> Result<String, String> {
 pub fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|_| "expected a duration with its unit, such as 250ms, 2s or 1m".to_owned())
+}
+
+/// Longest key, in bytes.
+const MAX_KEY: u64 = 1024;
+
+/// Reads a key from `path`: the file's only line, spaces around it aside.
+///
+/// # Errors
+/// [`Failure`] if there is no such file, or no one line of text in it.
+pub fn read_key(path: &Path) -> Result<String, Failure> {
+    let read = || {
+        let mut text = String::new();
+        File::open(path)?
+            .take(MAX_KEY + 1)
+            .read_to_string(&mut text)?;
+        Ok(text)
+    };
+    let shown = path.display();
+    let text = read().map_err(|e: io::Error| {
+        Failure::new(format!("cannot read the key in {shown}: {e}"))
+            .help("put the key into a file of its own, which only you may read")
+    })?;
+    let key = text.trim();
+    if key.is_empty() || key.lines().count() > 1 || text.len() as u64 > MAX_KEY {
+        let what = format!("{shown} is no key: expected one line of at most {MAX_KEY} bytes");
+        return Err(Failure::new(what));
+    }
+    Ok(key.to_owned())
 }
 
 /// Sends logs to stderr: `RUST_LOG` if set, else what `-v` says; quiet by default. tarpc logs every
