@@ -1,0 +1,84 @@
+//! The command line of `secret-server`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use common::cli;
+
+use crate::key::Key;
+use crate::server::Config;
+
+/// Offers a secret string operation to whoever calls, slowly or fast
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Examples:
+  secret-server                                    on port 8030, as slow as in the lab
+  secret-server --listen :8031 --delay 0 --fast-delay 0    as fast as it can"
+)]
+pub struct Args {
+    /// Address to listen on: PORT, :PORT or IP:PORT
+    #[arg(
+        long,
+        visible_alias = "port",
+        default_value = "0.0.0.0:8030",
+        value_name = "ADDR"
+    )]
+    #[arg(value_parser = cli::listen_addr)]
+    pub listen: SocketAddr,
+
+    /// Calls worked on at once; 32 times as many may wait, further ones are told it is busy
+    #[arg(long, default_value_t = 8, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: u16,
+
+    /// A word takes a random time between 0 and this, such as 200ms or 9s
+    #[arg(long, default_value = "9s", value_name = "MAX", value_parser = delay)]
+    pub delay: Duration,
+
+    /// The same on the premium tier
+    #[arg(long, default_value = "1s", value_name = "MAX", value_parser = delay)]
+    pub fast_delay: Duration,
+
+    /// File with the key that the premium tier then wants
+    #[arg(long, value_name = "FILE")]
+    pub premium_key_file: Option<PathBuf>,
+
+    /// Draw the delays in an order that can be repeated [default: a new one each time]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+
+    /// What all programs take
+    #[command(flatten)]
+    pub common: cli::Common,
+}
+
+/// Longest delay: a call's deadline of ten minutes a word must leave time for the queue, in which
+/// 32 calls may be waiting ahead for the same worker.
+const MAX_DELAY: Duration = Duration::from_secs(15);
+
+fn delay(text: &str) -> Result<Duration, String> {
+    match cli::duration(text)? {
+        delay if delay <= MAX_DELAY => Ok(delay),
+        _ => Err(format!("expected at most {}s", MAX_DELAY.as_secs())),
+    }
+}
+
+impl Args {
+    /// What the server is to be like.
+    ///
+    /// # Errors
+    /// If the key file cannot be read.
+    pub fn config(&self) -> anyhow::Result<Config> {
+        let key = self.premium_key_file.as_deref().map(cli::read_key);
+        Ok(Config {
+            workers: self.workers.into(),
+            delay: self.delay,
+            fast_delay: self.fast_delay,
+            key: key.transpose()?.map(Key::new),
+            seed: self.seed.unwrap_or_else(rand::random),
+        })
+    }
+}

@@ -1,0 +1,24 @@
+//! `secret-server`: arguments, then the server, then an exit code.
+
+use std::process::ExitCode;
+
+use common::{cli, net, secret::SERVICE};
+use secret_server::{args::Args, serve};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args: Args = cli::parse();
+    cli::start_logging(args.common);
+    cli::exit(SERVICE, run(args).await)
+}
+
+async fn run(args: Args) -> anyhow::Result<()> {
+    let config = args.config()?;
+    let listener = net::bind(args.listen, SERVICE).await?;
+    cli::ready(&listener)?;
+    let shutdown = async {
+        cli::interrupted().await;
+    };
+    serve(listener, config, shutdown).await;
+    Ok(())
+}

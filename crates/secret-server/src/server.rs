@@ -1,0 +1,192 @@
+//! Where tarpc meets the secret: who is let in, who waits, how long a word takes.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use common::net::{self, Limits, Listener};
+use common::secret::{MAX_TEXT, Offer, Refusal, Reversed, SERVICE, Secret, Tier};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tarpc::context::Context;
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
+
+use crate::key::Key;
+use crate::reverse::{reverse, reverse_words};
+
+/// Calls that may wait, for each worker. Enough that several clients with a full window find
+/// room, and few enough that at the lab's 9 s a word nobody waits for more than five minutes.
+pub const QUEUE_PER_WORKER: usize = 32;
+
+/// Most time that a caller may allow a call: a chunk of many slow words takes long.
+const DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What a server is like.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Calls worked on at once.
+    pub workers: usize,
+    /// Longest time for a word.
+    pub delay: Duration,
+    /// The same on the premium tier.
+    pub fast_delay: Duration,
+    /// What the premium tier wants to hear, if anything.
+    pub key: Option<Key>,
+    /// Where the random delays begin: the same seed draws the same delays in the same order.
+    pub seed: u64,
+}
+
+/// Serves `listener` until `shutdown`, then answers what is in hand and returns.
+pub async fn serve<L: Listener<Io: Sync>>(
+    listener: L,
+    config: Config,
+    shutdown: impl Future<Output = ()>,
+) {
+    let limits = Limits {
+        deadline: DEADLINE,
+        ..Limits::default()
+    };
+    let desk = Arc::new(Desk::new(config));
+    let server = SecretServer(desk.clone());
+    net::serve(listener, SERVICE, limits, shutdown, move |connection| {
+        connection.requests(server.clone().serve())
+    })
+    .await;
+    desk.tell();
+}
+
+/// What all connections share.
+struct Desk {
+    config: Config,
+    /// those at work and those who wait
+    admitted: Semaphore,
+    /// those at work; it is fair, so who came first is served first
+    workers: Semaphore,
+    dice: Mutex<StdRng>,
+    words: AtomicU64,
+    worked_us: AtomicU64,
+}
+
+/// What a piece of work came to.
+struct Done<T> {
+    result: T,
+    waited: Duration,
+    worked: Duration,
+}
+
+impl Desk {
+    fn new(config: Config) -> Self {
+        Self {
+            admitted: Semaphore::new(config.workers * (1 + QUEUE_PER_WORKER)),
+            workers: Semaphore::new(config.workers),
+            dice: Mutex::new(StdRng::seed_from_u64(config.seed)),
+            words: AtomicU64::new(0),
+            worked_us: AtomicU64::new(0),
+            config,
+        }
+    }
+
+    async fn work<T>(
+        &self,
+        tier: &Tier,
+        words: usize,
+        task: impl FnOnce() -> T,
+    ) -> Result<Done<T>, Refusal> {
+        let most = self.admit(tier)?;
+        let _place = self.admitted.try_acquire().map_err(|_| Refusal::Busy)?;
+        let arrived = Instant::now();
+        let _worker = self.workers.acquire().await.map_err(|_| Refusal::Busy)?;
+        let begun = Instant::now();
+        if !most.is_zero() {
+            sleep(self.draw(most, words)).await;
+        }
+        let result = task();
+        let worked = begun.elapsed();
+        self.words.fetch_add(words as u64, Relaxed);
+        self.worked_us.fetch_add(worked.as_micros() as u64, Relaxed);
+        Ok(Done {
+            result,
+            waited: begun - arrived,
+            worked,
+        })
+    }
+
+    /// The longest time for a word on `tier`, if the caller may use it.
+    fn admit(&self, tier: &Tier) -> Result<Duration, Refusal> {
+        let Tier::Premium { key } = tier else {
+            return Ok(self.config.delay);
+        };
+        match (&self.config.key, key) {
+            (None, _) => Ok(self.config.fast_delay),
+            (Some(_), None) => Err(Refusal::KeyMissing),
+            (Some(wanted), Some(given)) if wanted.fits(given) => Ok(self.config.fast_delay),
+            (Some(_), Some(_)) => Err(Refusal::KeyWrong),
+        }
+    }
+
+    fn draw(&self, most: Duration, words: usize) -> Duration {
+        let mut dice = self.dice.lock().unwrap_or_else(PoisonError::into_inner);
+        (0..words).map(|_| most.mul_f64(dice.random())).sum()
+    }
+
+    fn tell(&self) {
+        let (words, worked) = (self.words.load(Relaxed), self.worked_us.load(Relaxed));
+        tracing::info!("worked on {words} words for {:.3}s", worked as f64 / 1e6);
+    }
+}
+
+#[derive(Clone)]
+struct SecretServer(Arc<Desk>);
+
+impl SecretServer {
+    async fn one(&self, tier: Tier, text: String) -> Result<String, Refusal> {
+        check(&text)?;
+        let done = self.0.work(&tier, 1, || reverse(&text)).await?;
+        Ok(done.result)
+    }
+}
+
+impl Secret for SecretServer {
+    async fn reverse(self, _: Context, text: String) -> Result<String, Refusal> {
+        self.one(Tier::Free, text).await
+    }
+
+    async fn fast_reverse(
+        self,
+        _: Context,
+        text: String,
+        key: Option<String>,
+    ) -> Result<String, Refusal> {
+        self.one(Tier::Premium { key }, text).await
+    }
+
+    async fn reverse_words(
+        self,
+        _: Context,
+        tier: Tier,
+        text: String,
+    ) -> Result<Reversed, Refusal> {
+        check(&text)?;
+        let words = text.bytes().filter(|byte| *byte == b'\n').count();
+        let done = self.0.work(&tier, words, || reverse_words(text)).await?;
+        Ok(Reversed {
+            text: done.result,
+            waited: done.waited,
+            worked: done.worked,
+        })
+    }
+
+    async fn offer(self, _: Context) -> Offer {
+        let workers = u32::try_from(self.0.config.workers).unwrap_or(u32::MAX);
+        Offer { workers }
+    }
+}
+
+fn check(text: &str) -> Result<(), Refusal> {
+    if text.len() > MAX_TEXT {
+        return Err(Refusal::TooLong);
+    }
+    Ok(())
+}
