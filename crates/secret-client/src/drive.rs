@@ -1,0 +1,366 @@
+//! One task that drives the [queue](crate::queue): sends what it gives out, tells it what came
+//! back, writes what is ready.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+use common::cli::{Failure, Interrupted};
+use common::secret::{Refusal, Reversed, SecretClient, Tier};
+use futures::future::{AbortHandle, Abortable, Aborted, BoxFuture};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+use tarpc::client::RpcError;
+use tarpc::context;
+use tokio::sync::mpsc;
+use tokio::time::{self, MissedTickBehavior, interval, sleep_until};
+
+use crate::client::{Options, Report};
+use crate::link::{Connection, News, call_limit};
+use crate::pace::Timing;
+use crate::pipes::{End, Input, Output, Stopped};
+use crate::progress::REDRAW;
+use crate::queue::{MAX_TRIES, Order, Queue, ServerId, Verdict};
+use crate::roster::Roster;
+use crate::summary::Latencies;
+
+/// Why the work ended before its end.
+#[derive(Debug)]
+pub enum Stop {
+    /// Somebody pressed Ctrl-C, or the like.
+    Interrupted(Interrupted),
+    /// Nobody reads the answers.
+    Output,
+    /// The input could not be read any further. What was read was done.
+    Input(Failure),
+    /// No server could do the rest.
+    Servers(anyhow::Error),
+}
+
+/// The state of the work.
+pub struct Drive {
+    options: Options,
+    queue: Queue,
+    roster: Roster,
+    news: mpsc::Receiver<News>,
+    calls: FuturesUnordered<Abortable<BoxFuture<'static, Answer>>>,
+    /// to drop a call that is no longer needed, which also tells its server
+    aborts: HashMap<(ServerId, u64), AbortHandle>,
+    latencies: Latencies,
+    /// when to stop if still no server can be reached
+    give_up: time::Instant,
+    input_failure: Option<Failure>,
+    begun: Instant,
+    bytes: u64,
+}
+
+/// What came of a call.
+struct Answer {
+    server: ServerId,
+    first: u64,
+    took: Duration,
+    result: Result<Result<Reversed, Refusal>, RpcError>,
+}
+
+async fn call(connection: Connection, tier: Tier, order: Order) -> Answer {
+    let begun = Instant::now();
+    let Order { server, first, .. } = order;
+    let client = SecretClient::from(connection.within(call_limit(order.words)));
+    let result = client
+        .reverse_words(context::current(), tier, order.text)
+        .await;
+    Answer {
+        server,
+        first,
+        took: begun.elapsed(),
+        result,
+    }
+}
+
+impl Drive {
+    /// Begins to look for the servers.
+    pub fn new(options: Options) -> Self {
+        let (roster, news) = Roster::new();
+        let mut drive = Self {
+            queue: Queue::new(options.fixed),
+            roster,
+            news,
+            calls: FuturesUnordered::new(),
+            aborts: HashMap::new(),
+            latencies: Latencies::default(),
+            give_up: time::Instant::now() + options.patience,
+            input_failure: None,
+            begun: Instant::now(),
+            bytes: 0,
+            options,
+        };
+        for target in drive.options.servers.clone() {
+            match target.parse::<SocketAddr>() {
+                Ok(address) => drive.hear(News::Found(address.to_string())),
+                Err(_) => drive.roster.find(target),
+            }
+        }
+        drive
+    }
+
+    /// Works until all is written.
+    ///
+    /// # Errors
+    /// [`Stop`], why it ended earlier. Some answers may still be ready to be written.
+    pub async fn run(
+        &mut self,
+        input: &mut mpsc::Receiver<Input>,
+        output: &Output,
+        interrupted: impl Future<Output = Interrupted>,
+    ) -> Result<(), Stop> {
+        let mut interrupted = pin!(interrupted);
+        let mut redraw = interval(REDRAW);
+        redraw.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !self.queue.finished() {
+            while let (true, Ok(item)) = (self.queue.wants_input(), input.try_recv()) {
+                self.read(item);
+            }
+            self.give_out();
+            self.check()?;
+            tokio::select! {
+                biased;
+                signal = &mut interrupted => return Err(Stop::Interrupted(signal)),
+                room = output.room(), if self.queue.has_ready() => {
+                    let room = room.ok_or(Stop::Output)?;
+                    room.send(self.take());
+                }
+                Some(news) = self.news.recv() => self.hear(news),
+                Some(answer) = self.calls.next() => self.answers(answer),
+                Some(item) = input.recv(), if self.queue.wants_input() => self.read(item),
+                () = sleep_until(self.give_up), if !self.queue.any_up() => {
+                    return Err(Stop::Servers(self.roster.last_trouble()));
+                }
+                _ = redraw.tick(), if self.options.progress.shown() => self.show(),
+            }
+        }
+        self.input_failure
+            .take()
+            .map_or(Ok(()), |failure| Err(Stop::Input(failure)))
+    }
+
+    /// Writes what is ready, though the work is over.
+    pub async fn write_ready(&mut self, output: &Output) {
+        if self.queue.has_ready()
+            && let Some(room) = output.room().await
+        {
+            room.send(self.take());
+        }
+        self.options.progress.clear();
+    }
+
+    /// How it went.
+    pub fn report(&self, took: Duration) -> Report {
+        let share = |server| {
+            let name = self.roster.name(server).to_owned();
+            (name, self.queue.words_by(server))
+        };
+        Report {
+            totals: self.queue.totals(),
+            took,
+            shares: self.roster.reached().map(share).collect(),
+            latencies: self.latencies.clone(),
+        }
+    }
+
+    fn take(&mut self) -> String {
+        let ready = self.queue.take().unwrap_or_default();
+        self.bytes += ready.len() as u64;
+        ready
+    }
+
+    fn read(&mut self, item: Input) {
+        match item {
+            Input::Lines(text) => self.queue.read(text),
+            Input::End(end) => self.end(end),
+        }
+    }
+
+    fn end(&mut self, end: End) {
+        self.queue.end();
+        if end.replaced > 0 {
+            let lines = crate::summary::plural(end.replaced, "line");
+            self.say(&format!(
+                "{lines} held bytes that are no UTF-8: reversed with U+FFFD there"
+            ));
+        }
+        self.input_failure = end.stopped.map(Stopped::into);
+    }
+
+    fn give_out(&mut self) {
+        for server in self.roster.all() {
+            while let Some(order) = self.queue.give(server) {
+                let key = (server, order.first);
+                let connection = self.roster.connection(server).clone();
+                let call = call(connection, self.options.tier.clone(), order).boxed();
+                let (abort, registration) = AbortHandle::new_pair();
+                self.calls.push(Abortable::new(call, registration));
+                self.aborts.insert(key, abort);
+            }
+        }
+    }
+
+    /// Handles an answer, and all that are there already.
+    fn answers(&mut self, first: Result<Answer, Aborted>) {
+        let mut next = Some(Some(first));
+        while let Some(Some(answer)) = next {
+            if let Ok(answer) = answer {
+                self.answer(answer);
+            }
+            next = self.calls.next().now_or_never();
+        }
+    }
+
+    fn answer(&mut self, answer: Answer) {
+        let Answer {
+            server,
+            first,
+            took,
+            result,
+        } = answer;
+        self.aborts.remove(&(server, first));
+        match result {
+            Ok(Ok(reversed)) => self.reversed(server, first, took, reversed),
+            Ok(Err(Refusal::Busy)) => {
+                self.queue.busy(server, first);
+                self.roster.rest(server);
+            }
+            Ok(Err(refusal)) => self.refused(server, refusal),
+            // The server is there, and failed on these words.
+            Err(RpcError::Server(_)) => {
+                self.queue.failed(server, first);
+                self.queue.busy(server, first);
+                self.roster.rest(server);
+            }
+            Err(error) => {
+                self.roster.suspect(server);
+                self.down(server, &error);
+            }
+        }
+    }
+
+    fn reversed(&mut self, server: ServerId, first: u64, took: Duration, reversed: Reversed) {
+        self.latencies.add(took);
+        self.roster.answered(server);
+        let Reversed {
+            text,
+            waited,
+            worked,
+        } = reversed;
+        let timing = Timing {
+            took,
+            waited,
+            worked,
+        };
+        match self.queue.answered(server, first, text, timing) {
+            Verdict::Counts(Some(other)) => self.abort(other, first),
+            Verdict::Counts(None) | Verdict::Late => {}
+            Verdict::Garbled => {
+                let name = self.roster.name(server);
+                let cause = anyhow!("{name} answers with another number of words than asked");
+                self.give_up_on(server, cause);
+            }
+        }
+    }
+
+    fn refused(&mut self, server: ServerId, refusal: Refusal) {
+        let failure = Failure::new(format!("{}: {refusal}", self.roster.name(server)));
+        self.give_up_on(server, crate::client::with_help(failure, refusal).into());
+    }
+
+    fn give_up_on(&mut self, server: ServerId, cause: anyhow::Error) {
+        self.say(&cause.to_string());
+        self.roster.give_up(server, cause);
+        self.take_back(server);
+    }
+
+    fn down(&mut self, server: ServerId, error: &RpcError) {
+        if let Some(notice) = self.roster.down(server, error) {
+            self.say(&notice);
+        }
+        self.take_back(server);
+    }
+
+    fn take_back(&mut self, server: ServerId) {
+        let was_up = self.queue.any_up();
+        for first in self.queue.down(server) {
+            self.abort(server, first);
+        }
+        if was_up && !self.queue.any_up() {
+            self.give_up = time::Instant::now() + self.options.patience;
+        }
+    }
+
+    fn abort(&mut self, server: ServerId, first: u64) {
+        if let Some(call) = self.aborts.remove(&(server, first)) {
+            call.abort();
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        let notice = match news {
+            News::Found(name) => {
+                if self.roster.found(name) {
+                    self.queue.add_server();
+                }
+                None
+            }
+            News::NotFound(error) => self.roster.not_found(error),
+            News::Up(server, workers) => {
+                self.queue.up(server, workers);
+                self.roster.up(server)
+            }
+            News::Down(server, error) => {
+                self.down(server, &error);
+                None
+            }
+            News::Resume(server) => {
+                self.queue.resume(server);
+                None
+            }
+        };
+        if let Some(notice) = notice {
+            self.say(&notice);
+        }
+    }
+
+    /// Whether there is any point in going on.
+    fn check(&mut self) -> Result<(), Stop> {
+        if let Some(first) = self.queue.hopeless() {
+            let (line, cause) = (first + 1, self.roster.last_trouble());
+            let tried = format!("line {line} failed {MAX_TRIES} times, the last time");
+            return Err(Stop::Servers(cause.context(tried)));
+        }
+        if self.roster.all_retired() {
+            return Err(Stop::Servers(self.roster.last_trouble()));
+        }
+        Ok(())
+    }
+
+    fn say(&self, line: &str) {
+        self.options.progress.say(&format!("secret-client: {line}"));
+    }
+
+    fn show(&self) {
+        let totals = self.queue.totals();
+        let rate = totals.written as f64 / self.begun.elapsed().as_secs_f64();
+        let mut message = format!("{} words, {rate:.0} words/s", totals.written);
+        for server in self.roster.reached() {
+            let done: u64 = self
+                .roster
+                .all()
+                .map(|server| self.queue.words_by(server))
+                .sum();
+            let share = 100 * self.queue.words_by(server) / done.max(1);
+            message += &format!(", {} {share}%", self.roster.name(server));
+        }
+        self.options.progress.show(self.bytes, message);
+    }
+}

@@ -1,0 +1,208 @@
+//! From bytes as they are read to lines that can be sent. PURE.
+//!
+//! One line of input is one line of output, whatever is in it:
+//!
+//! | In the input | Is taken as |
+//! |---|---|
+//! | `\r\n` at the end of a line | the same as `\n` |
+//! | an empty line | a word without letters: its answer is an empty line |
+//! | no newline at the end of the input | a line like the others |
+//! | bytes that are no UTF-8 | U+FFFD, the replacement character |
+//! | a line of more than [`MAX_LINE`] bytes | the end of the work: all lines before it count |
+
+use std::sync::Arc;
+
+/// Longest line in bytes, its newline included: the longest text that a server takes.
+pub const MAX_LINE: usize = common::secret::MAX_TEXT;
+
+/// Some consecutive lines, each ended by `\n`: a part of a text that is shared, not copied.
+#[derive(Clone, Debug)]
+pub struct Lines {
+    text: Arc<str>,
+    start: usize,
+}
+
+impl Lines {
+    /// The lines of `text`, which is empty or ends with a newline.
+    pub fn new(text: String) -> Self {
+        Self {
+            text: text.into(),
+            start: 0,
+        }
+    }
+
+    /// What is left of the text.
+    pub fn as_str(&self) -> &str {
+        &self.text[self.start..]
+    }
+
+    /// Takes off up to `most` lines, and no more than `bytes` unless the first alone is longer.
+    /// Tells how many it took.
+    pub fn cut(&mut self, most: usize, bytes: usize) -> (String, usize) {
+        let (mut end, mut count) = (0, 0);
+        for line in self.as_str().split_inclusive('\n').take(most) {
+            if count > 0 && end + line.len() > bytes {
+                break;
+            }
+            end += line.len();
+            count += 1;
+        }
+        let lines = self.as_str()[..end].to_owned();
+        self.start += end;
+        (lines, count)
+    }
+}
+
+/// How many lines a text has, each ended by `\n`.
+pub fn count(text: &str) -> usize {
+    text.bytes().filter(|byte| *byte == b'\n').count()
+}
+
+/// Makes lines of bytes, however the reads happened to cut them.
+///
+/// ```
+/// use secret_client::lines::Cleaner;
+///
+/// let mut cleaner = Cleaner::default();
+/// assert_eq!(cleaner.push(b"one\r\ntw"), "one\n");
+/// assert_eq!(cleaner.push(b"o\n\nthree"), "two\n\n");
+/// assert_eq!(cleaner.end(), "three\n");
+/// ```
+#[derive(Debug, Default)]
+pub struct Cleaner {
+    partial: Vec<u8>,
+    seen: u64,
+    replaced: u64,
+    too_long: Option<u64>,
+}
+
+impl Cleaner {
+    /// Takes what was read and returns the lines that are complete with it.
+    pub fn push(&mut self, bytes: &[u8]) -> String {
+        if self.too_long.is_some() {
+            return String::new();
+        }
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n');
+        let (complete, rest) = bytes.split_at(whole.map_or(0, |newline| newline + 1));
+        let lines = if complete.is_empty() {
+            String::new()
+        } else if self.partial.is_empty() {
+            self.clean(complete.to_vec())
+        } else {
+            let mut joined = std::mem::take(&mut self.partial);
+            joined.extend_from_slice(complete);
+            self.clean(joined)
+        };
+        self.partial.extend_from_slice(rest);
+        if self.too_long.is_none() && self.partial.len() >= MAX_LINE {
+            self.too_long = Some(self.seen + 1);
+        }
+        lines
+    }
+
+    /// The input is over: returns the last line, if it had no newline.
+    pub fn end(&mut self) -> String {
+        if self.partial.is_empty() || self.too_long.is_some() {
+            return String::new();
+        }
+        let mut last = std::mem::take(&mut self.partial);
+        last.push(b'\n');
+        self.clean(last)
+    }
+
+    /// The number of the line that was too long, counted from 1. Nothing behind it is taken.
+    pub fn too_long(&self) -> Option<u64> {
+        self.too_long
+    }
+
+    /// How many lines had bytes that are no UTF-8.
+    pub fn replaced(&self) -> u64 {
+        self.replaced
+    }
+
+    /// `bytes` ends with a newline.
+    fn clean(&mut self, bytes: Vec<u8>) -> String {
+        // Almost every block is clean: one pass over it, and it is the result.
+        let text = match String::from_utf8(bytes) {
+            Ok(text) if text.len() <= MAX_LINE && !text.contains('\r') => {
+                self.seen += count(&text) as u64;
+                return text;
+            }
+            Ok(text) => text.into_bytes(),
+            Err(error) => error.into_bytes(),
+        };
+        let mut clean = String::with_capacity(text.len());
+        for line in text.split_inclusive(|byte| *byte == b'\n') {
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let text = String::from_utf8_lossy(line);
+            if text.len() >= MAX_LINE {
+                self.too_long = Some(self.seen + 1);
+                break;
+            }
+            self.seen += 1;
+            self.replaced += u64::from(matches!(text, std::borrow::Cow::Owned(_)));
+            clean.push_str(&text);
+            clean.push('\n');
+        }
+        clean
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of `input` when it is read `step` bytes at a time.
+    fn cleaned(input: &[u8], step: usize) -> (String, Cleaner) {
+        let mut cleaner = Cleaner::default();
+        let mut lines: String = input.chunks(step).map(|part| cleaner.push(part)).collect();
+        lines += &cleaner.end();
+        (lines, cleaner)
+    }
+
+    #[test]
+    fn every_oddity_is_one_line_however_the_reads_fall() {
+        for (input, lines) in [
+            (&b""[..], ""),
+            (b"\n", "\n"),
+            (b"a\nb\n", "a\nb\n"),
+            (b"a\nb", "a\nb\n"),
+            (b"a\r\nb\r\n\r\n", "a\nb\n\n"),
+            (b"a\rb\n\r", "a\rb\n\n"),
+            (b"caf\xc3\xa9\n", "café\n"),
+            (b"\xffx\nok\n\xc3", "\u{fffd}x\nok\n\u{fffd}\n"),
+        ] {
+            for step in 1..=input.len().max(1) {
+                assert_eq!(cleaned(input, step).0, lines, "{input:?} by {step}");
+            }
+        }
+        assert_eq!(cleaned(b"\xff\nok\n\xc3", 2).1.replaced(), 2);
+    }
+
+    #[test]
+    fn a_line_over_the_limit_ends_the_input_and_names_itself() {
+        let fits = "x".repeat(MAX_LINE - 1);
+        for (input, lines, too_long) in [
+            (format!("a\n{fits}\nb\n"), format!("a\n{fits}\nb\n"), None),
+            (format!("a\n{fits}y\nb\n"), "a\n".to_owned(), Some(2)),
+            (format!("{fits}{fits}{fits}"), String::new(), Some(1)),
+        ] {
+            for step in [1000, MAX_LINE, input.len()] {
+                let (got, cleaner) = cleaned(input.as_bytes(), step);
+                assert!(got == lines, "the lines before it, by {step}");
+                assert_eq!(cleaner.too_long(), too_long, "by {step}");
+                assert!(cleaner.partial.len() <= 2 * input.len().min(MAX_LINE + step));
+            }
+        }
+    }
+
+    #[test]
+    fn lines_are_cut_by_number_and_by_bytes() {
+        let mut lines = Lines::new("a\nbb\n\nccc\ndddd\n".to_owned());
+        assert_eq!(lines.cut(2, 100), ("a\nbb\n".to_owned(), 2));
+        assert_eq!(lines.cut(100, 5), ("\nccc\n".to_owned(), 2));
+        assert_eq!(lines.cut(100, 1), ("dddd\n".to_owned(), 1));
+        assert_eq!(lines.cut(100, 1), (String::new(), 0));
+    }
+}
