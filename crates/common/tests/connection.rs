@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::net::{self, Limits, Redial, Trouble, greeting};
-use common::secret::{Refusal, SERVICE, Secret, SecretClient};
+use common::secret::{Offer, Refusal, Reversed, SERVICE, Secret, SecretClient, Tier};
 use tarpc::client::RpcError;
 use tarpc::context::{self, Context};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,10 +26,23 @@ impl Secret for Echo {
         Ok(text)
     }
 
-    async fn fast_reverse(self, _: Context, text: String) -> Result<String, Refusal> {
+    async fn fast_reverse(
+        self,
+        _: Context,
+        text: String,
+        _: Option<String>,
+    ) -> Result<String, Refusal> {
         self.held.notify_one();
         self.release.notified().await;
         Ok(text)
+    }
+
+    async fn reverse_words(self, _: Context, _: Tier, _: String) -> Result<Reversed, Refusal> {
+        Err(Refusal::Busy)
+    }
+
+    async fn offer(self, _: Context) -> Offer {
+        Offer { workers: 1 }
     }
 }
 
@@ -200,7 +213,7 @@ async fn a_timed_out_call_costs_its_connection_and_no_more() {
     let redial = Redial::new(server.addr.to_string(), SERVICE);
     let hasty = SecretClient::from(redial.within(Duration::from_millis(50)));
     let error = hasty
-        .fast_reverse(context::current(), "held".into())
+        .fast_reverse(context::current(), "held".into(), None)
         .await
         .expect_err("late");
     assert!(matches!(error, RpcError::DeadlineExceeded), "{error:?}");
@@ -217,8 +230,11 @@ async fn a_timed_out_call_costs_its_connection_and_no_more() {
 async fn shutdown_answers_what_is_in_hand() {
     let server = Server::start(Limits::default()).await;
     let client = server.client();
-    let call =
-        tokio::spawn(async move { client.fast_reverse(context::current(), "held".into()).await });
+    let call = tokio::spawn(async move {
+        client
+            .fast_reverse(context::current(), "held".into(), None)
+            .await
+    });
     server.echo.held.notified().await;
     let _ = server.stop.send(());
     server.echo.release.notify_one();
