@@ -23,7 +23,7 @@ use crate::link::{Connection, News, call_limit};
 use crate::pace::Timing;
 use crate::pipes::{End, Input, Output, Stopped};
 use crate::progress::REDRAW;
-use crate::queue::{MAX_TRIES, Order, Queue, ServerId, Verdict};
+use crate::queue::{Order, Queue, ServerId, Verdict};
 use crate::roster::Roster;
 use crate::summary::Latencies;
 
@@ -120,7 +120,9 @@ impl Drive {
         let mut redraw = interval(REDRAW);
         redraw.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.queue.finished() {
-            while let (true, Ok(item)) = (self.queue.wants_input(), input.try_recv()) {
+            while self.queue.wants_input()
+                && let Ok(item) = input.try_recv()
+            {
                 self.read(item);
             }
             self.give_out();
@@ -334,9 +336,9 @@ impl Drive {
     /// Whether there is any point in going on.
     fn check(&mut self) -> Result<(), Stop> {
         if let Some(first) = self.queue.hopeless() {
-            let (line, cause) = (first + 1, self.roster.last_trouble());
-            let tried = format!("line {line} failed {MAX_TRIES} times, the last time");
-            return Err(Stop::Servers(cause.context(tried)));
+            let line = first + 1;
+            let what = format!("the words from line {line} on fail at every server");
+            return Err(Stop::Servers(Failure::new(what).into()));
         }
         if self.roster.all_retired() {
             return Err(Stop::Servers(self.roster.last_trouble()));

@@ -27,4 +27,4 @@ pub mod pipes;
 pub mod progress;
 pub mod roster;
 
-pub use client::{Options, reverse_list, reverse_one};
+pub use client::{Options, Report, reverse_list, reverse_one};

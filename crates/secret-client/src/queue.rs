@@ -38,9 +38,16 @@ pub const READ_AHEAD: usize = 1 << 20;
 /// call it is this that fills the window, with 24 thousand words.
 const CHUNK_COST: usize = 320;
 
-/// How often a chunk may fail before the work is given up. Words fail when servers do, so even in
-/// a bad minute two or three are usual; a chunk that reaches this many breaks what it touches.
-pub const MAX_TRIES: u32 = 32;
+/// How much may befall a chunk before the work is given up: 8 failures that servers report
+/// themselves, which speak against its words, or 128 lost servers. In a bad minute a slow word may
+/// well lose its server a dozen times, but not so often.
+const PATIENCE: u32 = 128;
+
+/// What a failure counts that a server reports.
+const REPORTED: u32 = PATIENCE / 8;
+
+/// What a failure counts that comes with the loss of the server.
+const LOST: u32 = 1;
 
 /// A server, by its place in the list.
 pub type ServerId = usize;
@@ -86,7 +93,7 @@ pub struct Totals {
 struct Chunk {
     text: String,
     words: usize,
-    tries: u32,
+    blame: u32,
     at: ServerId,
     also: Option<ServerId>,
 }
@@ -151,7 +158,7 @@ impl Queue {
         let had = self.out.iter().filter(|(_, chunk)| chunk.is_at(server));
         let had: Vec<u64> = had.map(|(first, _)| *first).collect();
         for first in &had {
-            self.failed(server, *first);
+            self.blame(server, *first, LOST);
         }
         had
     }
@@ -231,18 +238,9 @@ impl Queue {
         Verdict::Counts(other)
     }
 
-    /// The call of `server` about the chunk at `first` failed: somebody must do it again.
+    /// `server` says that it failed on the chunk at `first`: somebody must do it again.
     pub fn failed(&mut self, server: ServerId, first: u64) {
-        if let Some(mut chunk) = self.take_from(server, first) {
-            chunk.tries += 1;
-            if chunk.tries >= MAX_TRIES {
-                self.hopeless = self.hopeless.or(Some(first));
-            }
-            let words = chunk.words as u64;
-            if self.give_back(server, first, chunk) {
-                self.totals.retried += words;
-            }
-        }
+        self.blame(server, first, REPORTED);
     }
 
     /// `server` had no room for the chunk at `first`. It gets nothing more until
@@ -284,7 +282,7 @@ impl Queue {
         self.ended && self.totals.written == self.totals.read
     }
 
-    /// The line at which a chunk begins that failed [`MAX_TRIES`] times.
+    /// The line at which a chunk begins that fails wherever it is tried.
     pub fn hopeless(&self) -> Option<u64> {
         self.hopeless
     }
@@ -304,6 +302,19 @@ impl Queue {
         self.servers[server].words
     }
 
+    fn blame(&mut self, server: ServerId, first: u64, points: u32) {
+        if let Some(mut chunk) = self.take_from(server, first) {
+            chunk.blame += points;
+            if chunk.blame >= PATIENCE {
+                self.hopeless = self.hopeless.or(Some(first));
+            }
+            let words = chunk.words as u64;
+            if self.give_back(server, first, chunk) {
+                self.totals.retried += words;
+            }
+        }
+    }
+
     fn take_from(&mut self, server: ServerId, first: u64) -> Option<Chunk> {
         self.out.get(&first).filter(|chunk| chunk.is_at(server))?;
         self.out.remove(&first)
@@ -318,18 +329,18 @@ impl Queue {
         } else {
             self.held -= chunk.text.len() + CHUNK_COST;
             self.returned
-                .insert(first, (Lines::new(chunk.text), chunk.tries));
+                .insert(first, (Lines::new(chunk.text), chunk.blame));
         }
         self.returned.contains_key(&first)
     }
 
     fn cut_returned(&mut self, server: ServerId, most: usize) -> Option<Order> {
-        let (first, (mut lines, tries)) = self.returned.pop_first()?;
+        let (first, (mut lines, blame)) = self.returned.pop_first()?;
         let (text, words) = lines.cut(most, lines::MAX_LINE);
         if !lines.as_str().is_empty() {
-            self.returned.insert(first + words as u64, (lines, tries));
+            self.returned.insert(first + words as u64, (lines, blame));
         }
-        Some(self.send(server, first, text, words, tries))
+        Some(self.send(server, first, text, words, blame))
     }
 
     fn cut_fresh(&mut self, server: ServerId, most: usize) -> Option<Order> {
@@ -353,7 +364,7 @@ impl Queue {
         first: u64,
         text: String,
         words: usize,
-        tries: u32,
+        blame: u32,
     ) -> Order {
         self.held += text.len() + CHUNK_COST;
         let order = Order {
@@ -365,7 +376,7 @@ impl Queue {
         let chunk = Chunk {
             text,
             words,
-            tries,
+            blame,
             at: server,
             also: None,
         };

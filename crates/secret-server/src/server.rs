@@ -190,3 +190,32 @@ fn check(text: &str) -> Result<(), Refusal> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_draws_the_same_delays_between_nothing_and_the_most() {
+        let desk = |seed| {
+            Desk::new(Config {
+                workers: 1,
+                delay: Duration::from_secs(9),
+                fast_delay: Duration::ZERO,
+                key: None,
+                seed,
+            })
+        };
+        let most = Duration::from_secs(9);
+        let draws = |seed| {
+            let desk = desk(seed);
+            (0..1000).map(|_| desk.draw(most, 1)).collect::<Vec<_>>()
+        };
+        assert_eq!(draws(7), draws(7));
+        assert_ne!(draws(7), draws(8));
+        assert!(draws(7).iter().all(|delay| *delay < most));
+        let desk = desk(7);
+        let mean = desk.draw(most, 1000) / 1000;
+        assert!((4.0..5.0).contains(&mean.as_secs_f64()), "{mean:?}");
+    }
+}

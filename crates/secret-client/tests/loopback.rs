@@ -1,0 +1,223 @@
+//! Client and servers in one process, over loopback, and what may go wrong between them.
+
+mod places;
+
+use std::future::pending;
+use std::io;
+use std::time::Duration;
+
+use common::cli::Interrupted;
+use places::{Fake, Paper, Place, QUICK, numbers, options, run};
+use secret_client::{reverse_list, reverse_one};
+use secret_server::Config;
+use tokio::sync::oneshot;
+
+const MS: Duration = Duration::from_millis(1);
+
+#[tokio::test]
+async fn a_long_list_comes_back_whole_and_in_order() {
+    let (list, expected) = numbers(300_000);
+    for servers in [1, 3] {
+        let mut places = Vec::new();
+        for _ in 0..servers {
+            places.push(Place::with(QUICK).await);
+        }
+        let (output, report, result) = run(options(&places), &list).await;
+        result.expect("done");
+        assert!(output == expected, "over {servers} servers");
+        assert_eq!(report.totals.written, 300_000);
+        let shares: u64 = report.shares.iter().map(|(_, words)| words).sum();
+        assert_eq!(shares, 300_000, "every word was answered once: {report}");
+    }
+}
+
+#[tokio::test]
+async fn odd_lines_keep_their_places() {
+    let place = Place::with(QUICK).await;
+    let (output, ..) = run(options([&place]), "ab\r\n\ncafe\u{301}\n👨‍👩‍👧!\n\n\nlast").await;
+    assert_eq!(output, "ba\n\ne\u{301}fac\n!👨‍👩‍👧\n\n\ntsal\n");
+    let (output, report, result) = run(options([&place]), "").await;
+    result.expect("nothing to do is done");
+    assert_eq!((output.as_str(), report.totals.written), ("", 0));
+}
+
+#[tokio::test]
+async fn a_line_over_the_limit_ends_the_work_by_its_number() {
+    let place = Place::with(QUICK).await;
+    let list = format!("ab\ncd\n{}\nef\n", "x".repeat(70_000));
+    let (output, _, result) = run(options([&place]), &list).await;
+    assert_eq!(output, "ba\ndc\n");
+    let error = result.expect_err("line 3 is too long").to_string();
+    assert_eq!(error, "line 3 is longer than 65536 bytes");
+}
+
+/// Runs a list over three servers, and `change` when some of it is written.
+async fn disturbed(change: impl AsyncFnOnce(&mut [Place])) {
+    let (list, expected) = numbers(600);
+    let config = Config {
+        workers: 4,
+        delay: 2 * MS,
+        ..QUICK
+    };
+    let mut places = Vec::new();
+    for _ in 0..3 {
+        places.push(Place::with(config.clone()).await);
+    }
+    let paper = Paper::new();
+    let work = reverse_list(
+        options(&places),
+        io::Cursor::new(list),
+        paper.clone(),
+        pending(),
+    );
+    let work = tokio::spawn(work);
+    paper.has_lines(100).await;
+    change(&mut places).await;
+    let (report, result) = work.await.expect("no panic");
+    result.expect("done");
+    assert_eq!(paper.text(), expected);
+    assert!(report.totals.retried > 0, "{report}");
+}
+
+#[tokio::test]
+async fn the_words_of_a_killed_server_are_done_by_the_others() {
+    disturbed(async |places| places[1].kill()).await;
+}
+
+#[tokio::test]
+async fn with_all_servers_killed_the_work_goes_on_when_one_returns() {
+    disturbed(async |places| {
+        places.iter_mut().for_each(Place::kill);
+        places[2].start(QUICK);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_any_server_it_says_how_much_is_missing_and_why() {
+    let mut place = Place::with(Config { delay: MS, ..QUICK }).await;
+    let (list, expected) = numbers(100_000);
+    let paper = Paper::new();
+    let mut options = options([&place]);
+    options.patience = 10 * MS;
+    let work = reverse_list(options, io::Cursor::new(list), paper.clone(), pending());
+    let work = tokio::spawn(work);
+    paper.has_lines(10).await;
+    place.kill();
+    drop(place);
+    let (report, result) = work.await.expect("no panic");
+    let written = report.totals.written;
+    let missing = 100_000 - written;
+    let error = format!("{:#}", result.expect_err("nobody is left"));
+    let said = format!("{missing} of 100000 words are missing: ");
+    assert!(error.starts_with(&said), "{error}");
+    assert!(
+        expected.starts_with(&paper.text()),
+        "what was done is right"
+    );
+    assert_eq!(paper.text().lines().count() as u64, written);
+}
+
+#[tokio::test]
+async fn interrupted_it_leaves_what_was_done() {
+    let place = Place::with(Config { delay: MS, ..QUICK }).await;
+    let (list, expected) = numbers(100_000);
+    let paper = Paper::new();
+    let (press, pressed) = oneshot::channel();
+    let interrupted = async { pressed.await.expect("a signal") };
+    let work = reverse_list(
+        options([&place]),
+        io::Cursor::new(list),
+        paper.clone(),
+        interrupted,
+    );
+    let work = tokio::spawn(work);
+    paper.has_lines(10).await;
+    press.send(Interrupted::Int).expect("it is at work");
+    let (report, result) = work.await.expect("no panic");
+    let error = result.expect_err("interrupted");
+    assert_eq!(error.downcast_ref(), Some(&Interrupted::Int));
+    assert!((10..100_000).contains(&report.totals.written));
+    assert!(expected.starts_with(&paper.text()));
+}
+
+/// A reader that goes away after the first block.
+struct Hasty(bool);
+
+impl io::Write for Hasty {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        match std::mem::replace(&mut self.0, true) {
+            false => Ok(text.len()),
+            true => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_goes_away_ends_even_endless_work() {
+    let place = Place::with(QUICK).await;
+    let endless = io::repeat(b'\n');
+    let (_, result) = reverse_list(options([&place]), endless, Hasty(false), pending()).await;
+    let error = result.expect_err("nobody reads");
+    let cause = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    assert_eq!(cause, Some(io::ErrorKind::BrokenPipe));
+}
+
+#[tokio::test]
+async fn a_busy_server_is_no_failure() {
+    let place = Place::with(Config { delay: MS, ..QUICK }).await;
+    let (list, expected) = numbers(300);
+    let mut options = options([&place]);
+    options.fixed.calls = Some(100); // more than its queue takes
+    let (output, report, result) = run(options, &list).await;
+    result.expect("done");
+    assert_eq!((output, report.totals.retried), (expected, 0));
+}
+
+#[tokio::test]
+async fn a_server_that_misbehaves_does_not_spoil_the_work_of_another() {
+    let (list, expected) = numbers(2_000);
+    for fake in [Fake::Forgets, Fake::Panics, Fake::Sits] {
+        let places = [Place::with_fake(fake).await, Place::with(QUICK).await];
+        let (output, report, result) = run(options(&places), &list).await;
+        result.expect("done");
+        assert_eq!(output, expected);
+        assert_eq!(report.shares[0].1, 0, "{report}");
+    }
+}
+
+#[tokio::test]
+async fn alone_it_is_found_out() {
+    for (fake, what) in [
+        (Fake::Forgets, "another number of words"),
+        (Fake::Panics, "fail at every server"),
+    ] {
+        let place = Place::with_fake(fake).await;
+        let (output, _, result) = run(options([&place]), "ab\n").await;
+        let error = format!("{:#}", result.expect_err("no answer is right"));
+        assert!(
+            error.starts_with("1 of 1 word is missing: ") && error.contains(what),
+            "{error}"
+        );
+        assert_eq!(output, "");
+    }
+}
+
+#[tokio::test]
+async fn one_string_goes_to_the_first_server_that_will_do_it() {
+    let closed = Place::empty().await.addr();
+    let places = [Place::with_fake(Fake::Sits).await, Place::with(QUICK).await];
+    let mut options = options(&places);
+    options.servers.insert(0, closed);
+    let answer = reverse_one(&options, "a\nb")
+        .await
+        .expect("the last one does it");
+    assert_eq!(answer, "b\na");
+    options.servers.truncate(1);
+    let error = reverse_one(&options, "ab").await.expect_err("nobody there");
+    assert!(error.to_string().contains("connection refused"), "{error}");
+}
