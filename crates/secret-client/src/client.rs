@@ -7,14 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use common::cli::{Failure, Interrupted};
-use common::net::{self, Backoff, Redial};
+use common::net::{self, Backoff};
 use common::secret::{Refusal, SERVICE, SecretClient, Tier};
-use tarpc::client::RpcError;
-use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use crate::drive::{Drive, Stop};
-use crate::link::{self, Connection};
+use crate::link;
 use crate::pace::Fixed;
 use crate::pipes::{self, Input};
 use crate::progress::Progress;
@@ -98,8 +96,9 @@ pub async fn reverse_list(
     (report, result)
 }
 
-/// What a person can do about a refusal.
-pub(crate) fn with_help(failure: Failure, refusal: Refusal) -> Failure {
+/// What `server` refused, and what a person can do about it.
+pub(crate) fn with_help(refusal: Refusal, server: &str) -> Failure {
+    let failure = Failure::new(format!("{server}: {refusal}"));
     match refusal {
         Refusal::KeyMissing => failure
             .help("give the key that its owner gave you: --premium-key-file FILE")
@@ -126,18 +125,13 @@ pub async fn reverse_one(options: &Options, text: &str) -> anyhow::Result<String
     for _ in 0..ROUNDS {
         let mut busy = false;
         for target in &options.servers {
-            let connection = Redial::new(target.as_str(), SERVICE);
-            match ask(connection, &options.tier, text).await {
+            match ask(target, &options.tier, text).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(refusal)) => {
                     busy |= refusal == Refusal::Busy;
-                    let failure = Failure::new(format!("{target}: {refusal}"));
-                    last = with_help(failure, refusal).into();
+                    last = with_help(refusal, target).into();
                 }
-                Err(error) => {
-                    let cause = net::explain(&error).cloned().map(anyhow::Error::new);
-                    last = cause.unwrap_or_else(|| anyhow!("asking {target}: {error}"));
-                }
+                Err(error) => last = error,
             }
         }
         if !busy {
@@ -148,14 +142,11 @@ pub async fn reverse_one(options: &Options, text: &str) -> anyhow::Result<String
     Err(last)
 }
 
-async fn ask(
-    connection: Connection,
-    tier: &Tier,
-    text: &str,
-) -> Result<Result<String, Refusal>, RpcError> {
-    let never = Notify::new();
-    let client = SecretClient::from(connection.within(link::call_limit(1)));
-    let (context, text) = (tarpc::context::current(), text.to_owned());
+async fn ask(target: &str, tier: &Tier, text: &str) -> anyhow::Result<Result<String, Refusal>> {
+    let link = net::Link::open(&net::tcp(target, SERVICE)).await?;
+    let client = SecretClient::from(link.channel().clone());
+    let (mut context, text) = (tarpc::context::current(), text.to_owned());
+    context.deadline = Instant::now() + link::call_limit(1);
     let call = async {
         match tier.clone() {
             Tier::Free => client.reverse(context, text).await,
@@ -164,7 +155,7 @@ async fn ask(
     };
     // A call may wait long for its turn, but only at a server that is still there.
     tokio::select! {
-        answer = call => answer,
-        error = link::lost(&connection, &never) => Err(error),
+        answer = call => Ok(answer?),
+        _ = link::lost(&link) => Err(anyhow!("lost {target} while it was at work")),
     }
 }

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use common::cli::{Failure, Interrupted};
-use common::secret::{Refusal, Reversed, SecretClient, Tier};
-use futures::future::{AbortHandle, Abortable, Aborted, BoxFuture};
+use common::secret::{Refusal, Reversed, Tier};
+use futures::future::{AbortHandle, AbortRegistration, Abortable, Aborted};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use tarpc::client::RpcError;
@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio::time::{self, MissedTickBehavior, interval, sleep_until};
 
 use crate::client::{Options, Report};
-use crate::link::{Connection, News, call_limit};
+use crate::link::{Client, Lost, News, call_limit};
 use crate::pace::Timing;
 use crate::pipes::{End, Input, Output, Stopped};
 use crate::progress::REDRAW;
@@ -46,7 +46,6 @@ pub struct Drive {
     queue: Queue,
     roster: Roster,
     news: mpsc::Receiver<News>,
-    calls: FuturesUnordered<Abortable<BoxFuture<'static, Answer>>>,
     /// to drop a call that is no longer needed, which also tells its server
     aborts: HashMap<(ServerId, u64), AbortHandle>,
     latencies: Latencies,
@@ -65,16 +64,14 @@ struct Answer {
     result: Result<Result<Reversed, Refusal>, RpcError>,
 }
 
-async fn call(connection: Connection, tier: Tier, order: Order) -> Answer {
+async fn call(client: Client, tier: Tier, order: Order) -> Answer {
     let begun = Instant::now();
-    let Order { server, first, .. } = order;
-    let client = SecretClient::from(connection.within(call_limit(order.words)));
-    let result = client
-        .reverse_words(context::current(), tier, order.text)
-        .await;
+    let mut context = context::current();
+    context.deadline = begun + call_limit(order.words);
+    let result = client.reverse_words(context, tier, order.text).await;
     Answer {
-        server,
-        first,
+        server: order.server,
+        first: order.first,
         took: begun.elapsed(),
         result,
     }
@@ -88,7 +85,6 @@ impl Drive {
             queue: Queue::new(options.fixed),
             roster,
             news,
-            calls: FuturesUnordered::new(),
             aborts: HashMap::new(),
             latencies: Latencies::default(),
             give_up: time::Instant::now() + options.patience,
@@ -119,13 +115,17 @@ impl Drive {
         let mut interrupted = pin!(interrupted);
         let mut redraw = interval(REDRAW);
         redraw.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut calls = FuturesUnordered::new();
         while !self.queue.finished() {
             while self.queue.wants_input()
                 && let Ok(item) = input.try_recv()
             {
                 self.read(item);
             }
-            self.give_out();
+            while let Some((client, order, registration)) = self.next_call() {
+                let call = call(client, self.options.tier.clone(), order);
+                calls.push(Abortable::new(call, registration));
+            }
             self.check()?;
             tokio::select! {
                 biased;
@@ -135,7 +135,13 @@ impl Drive {
                     room.send(self.take());
                 }
                 Some(news) = self.news.recv() => self.hear(news),
-                Some(answer) = self.calls.next() => self.answers(answer),
+                Some(answer) = calls.next() => {
+                    self.answer(answer);
+                    // And all that are there already.
+                    while let Some(Some(answer)) = calls.next().now_or_never() {
+                        self.answer(answer);
+                    }
+                }
                 Some(item) = input.recv(), if self.queue.wants_input() => self.read(item),
                 () = sleep_until(self.give_up), if !self.queue.any_up() => {
                     return Err(Stop::Servers(self.roster.last_trouble()));
@@ -196,37 +202,31 @@ impl Drive {
         self.input_failure = end.stopped.map(Stopped::into);
     }
 
-    fn give_out(&mut self) {
+    /// The next call to make: over what, about what, and how to abort it.
+    fn next_call(&mut self) -> Option<(Client, Order, AbortRegistration)> {
         for server in self.roster.all() {
-            while let Some(order) = self.queue.give(server) {
-                let key = (server, order.first);
-                let connection = self.roster.connection(server).clone();
-                let call = call(connection, self.options.tier.clone(), order).boxed();
+            let Some(client) = self.roster.client(server) else {
+                continue;
+            };
+            if let Some(order) = self.queue.give(server) {
                 let (abort, registration) = AbortHandle::new_pair();
-                self.calls.push(Abortable::new(call, registration));
-                self.aborts.insert(key, abort);
+                self.aborts.insert((server, order.first), abort);
+                return Some((client.clone(), order, registration));
             }
         }
+        None
     }
 
-    /// Handles an answer, and all that are there already.
-    fn answers(&mut self, first: Result<Answer, Aborted>) {
-        let mut next = Some(Some(first));
-        while let Some(Some(answer)) = next {
-            if let Ok(answer) = answer {
-                self.answer(answer);
-            }
-            next = self.calls.next().now_or_never();
-        }
-    }
-
-    fn answer(&mut self, answer: Answer) {
-        let Answer {
+    fn answer(&mut self, answer: Result<Answer, Aborted>) {
+        let Ok(Answer {
             server,
             first,
             took,
             result,
-        } = answer;
+        }) = answer
+        else {
+            return;
+        };
         self.aborts.remove(&(server, first));
         match result {
             Ok(Ok(reversed)) => self.reversed(server, first, took, reversed),
@@ -235,15 +235,13 @@ impl Drive {
                 self.roster.rest(server);
             }
             Ok(Err(refusal)) => self.refused(server, refusal),
+            // Its connection has ended, as those who look after it will find as well.
+            Err(RpcError::Shutdown | RpcError::Channel(_)) => self.down(server, Lost::Closed),
             // The server is there, and failed on these words.
-            Err(RpcError::Server(_)) => {
+            Err(_) => {
                 self.queue.failed(server, first);
                 self.queue.busy(server, first);
                 self.roster.rest(server);
-            }
-            Err(error) => {
-                self.roster.suspect(server);
-                self.down(server, &error);
             }
         }
     }
@@ -273,8 +271,8 @@ impl Drive {
     }
 
     fn refused(&mut self, server: ServerId, refusal: Refusal) {
-        let failure = Failure::new(format!("{}: {refusal}", self.roster.name(server)));
-        self.give_up_on(server, crate::client::with_help(failure, refusal).into());
+        let cause = crate::client::with_help(refusal, self.roster.name(server));
+        self.give_up_on(server, cause.into());
     }
 
     fn give_up_on(&mut self, server: ServerId, cause: anyhow::Error) {
@@ -283,8 +281,8 @@ impl Drive {
         self.take_back(server);
     }
 
-    fn down(&mut self, server: ServerId, error: &RpcError) {
-        if let Some(notice) = self.roster.down(server, error) {
+    fn down(&mut self, server: ServerId, lost: Lost) {
+        if let Some(notice) = self.roster.down(server, lost) {
             self.say(&notice);
         }
         self.take_back(server);
@@ -315,12 +313,12 @@ impl Drive {
                 None
             }
             News::NotFound(error) => self.roster.not_found(error),
-            News::Up(server, workers) => {
+            News::Up(server, client, workers) => {
                 self.queue.up(server, workers);
-                self.roster.up(server)
+                self.roster.up(server, client)
             }
-            News::Down(server, error) => {
-                self.down(server, &error);
+            News::Down(server, lost) => {
+                self.down(server, lost);
                 None
             }
             News::Resume(server) => {

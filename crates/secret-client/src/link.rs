@@ -4,20 +4,16 @@
 //! every [`HEARTBEAT`]: a server answers that however long its queue is, so silence means that it
 //! is gone, while a call about a word may rightly take minutes.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use common::net::{self, Backoff, Redial};
+use common::net::{self, Backoff};
 use common::secret::{SERVICE, SecretClient, SecretRequest, SecretResponse};
-use tarpc::client::RpcError;
+use tarpc::client::Channel;
 use tarpc::context;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use crate::queue::ServerId;
-
-/// The connection to one server.
-pub type Connection = Redial<SecretRequest, SecretResponse>;
 
 /// How often a server is asked whether it is still there. With [`ANSWER`], a server that stops
 /// without a word (a paused machine, a pulled cable) costs its words three seconds.
@@ -26,9 +22,6 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long it may take to say so: a round trip takes half a second at worst, the rest is for a
 /// machine that is short of processors.
 const ANSWER: Duration = Duration::from_secs(2);
-
-/// How long dialling and the first answer may take: the network's own limits, and a little.
-const DIAL: Duration = Duration::from_secs(9);
 
 /// Waits between tries to reach a server. One that was restarted is back in a fraction of a
 /// second; one that stays away is asked every few seconds.
@@ -42,8 +35,8 @@ const LOOK_UP: (Duration, Duration) = (Duration::from_secs(10), Duration::from_s
 pub const BUSY: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
 
 /// How long a call may take for each word in it. In a server's full queue 32 calls may be ahead
-/// for the same worker, which at 15 s a word is eight minutes. That the server is still there is
-/// seen much earlier, by its heartbeats.
+/// for the same worker, which at 15 s a word is eight minutes. If the server goes away, its
+/// heartbeats tell much earlier.
 const CALL_A_WORD: Duration = Duration::from_secs(10 * 60);
 
 /// How long a call may take however many words are in it: what a server allows.
@@ -55,17 +48,32 @@ pub fn call_limit(words: usize) -> Duration {
     CALL_A_WORD.saturating_mul(words).min(CALL_MOST)
 }
 
-/// What happens to servers. A server is named by its number among those that were found.
+/// A connection for calls. They end when it does.
+pub type Client = SecretClient<Channel<SecretRequest, SecretResponse>>;
+
+type Link = net::Link<SecretRequest, SecretResponse>;
+
+/// Why a server does not answer.
 #[derive(Debug)]
+pub enum Lost {
+    /// It could not be reached.
+    Unreached(net::Error),
+    /// It could, and then was silent.
+    Silent,
+    /// It could, and then the connection ended.
+    Closed,
+}
+
+/// What happens to servers. A server is named by its number among those that were found.
 pub enum News {
     /// An address, which may be known already.
     Found(String),
     /// A name leads nowhere, for now.
     NotFound(net::Error),
-    /// It answers, and works on so many calls at once.
-    Up(ServerId, usize),
-    /// It does not answer.
-    Down(ServerId, RpcError),
+    /// It answers, over this connection, and works on so many calls at once.
+    Up(ServerId, Client, usize),
+    /// It does not answer, or not any more.
+    Down(ServerId, Lost),
     /// It may have room again.
     Resume(ServerId),
 }
@@ -90,46 +98,55 @@ pub async fn find(name: String, news: mpsc::Sender<News>) {
     }
 }
 
-/// Keeps `server` reachable over `connection` until nobody wants to know. `suspect` is for who
-/// has seen it fail.
-pub async fn keep(
-    server: ServerId,
-    connection: Connection,
-    suspect: Arc<Notify>,
-    news: mpsc::Sender<News>,
-) {
+/// Keeps `server` reachable at `address` until nobody wants to know.
+pub async fn keep(server: ServerId, address: String, news: mpsc::Sender<News>) {
+    let dial = net::tcp(address, SERVICE);
     let mut backoff = Backoff::new(RETRY.0, RETRY.1);
     loop {
-        let dial = SecretClient::from(connection.within(DIAL));
-        let item = match dial.offer(context::current()).await {
-            Ok(offer) => News::Up(server, offer.workers as usize),
-            Err(error) => News::Down(server, error),
+        let lost = match Link::open(&dial).await {
+            Ok(link) => stay(server, &link, &news, &mut backoff).await,
+            Err(error) => Some(Lost::Unreached(error)),
         };
-        let up = matches!(item, News::Up(..));
-        if news.send(item).await.is_err() {
+        let Some(lost) = lost else { return };
+        if news.send(News::Down(server, lost)).await.is_err() {
             return;
         }
-        if !up {
-            sleep(backoff.wait(rand::random())).await;
-            continue;
-        }
-        backoff.reset();
-        let error = lost(&connection, &suspect).await;
-        if news.send(News::Down(server, error)).await.is_err() {
-            return;
-        }
+        sleep(backoff.wait(rand::random())).await;
     }
 }
 
-/// Asks for heartbeats until one does not come, or somebody suspects the worst.
-pub async fn lost(connection: &Connection, suspect: &Notify) -> RpcError {
-    let beat = SecretClient::from(connection.within(ANSWER));
-    loop {
-        if timeout(HEARTBEAT, suspect.notified()).await.is_ok() {
-            return RpcError::Shutdown;
+/// Tells that `server` is up, and returns why it no longer is; none if nobody wants to know.
+async fn stay(
+    server: ServerId,
+    link: &Link,
+    news: &mpsc::Sender<News>,
+    backoff: &mut Backoff,
+) -> Option<Lost> {
+    let client = Client::from(link.channel().clone());
+    let Ok(Ok(offer)) = timeout(ANSWER, client.offer(context::current())).await else {
+        return Some(Lost::Silent);
+    };
+    backoff.reset();
+    let up = News::Up(server, client.clone(), offer.workers as usize);
+    news.send(up).await.ok()?;
+    Some(lost(link).await)
+}
+
+/// Asks for heartbeats until one does not come.
+pub async fn lost(link: &Link) -> Lost {
+    let client = Client::from(link.channel().clone());
+    let silent = async {
+        loop {
+            sleep(HEARTBEAT).await;
+            let beat = timeout(ANSWER, client.offer(context::current()));
+            if !matches!(beat.await, Ok(Ok(_))) {
+                return Lost::Silent;
+            }
         }
-        if let Err(error) = beat.offer(context::current()).await {
-            return error;
-        }
+    };
+    tokio::select! {
+        biased;
+        () = link.broken() => Lost::Closed,
+        lost = silent => lost,
     }
 }

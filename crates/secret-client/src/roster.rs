@@ -1,16 +1,12 @@
 //! The servers that are known, and what is known of them.
 
-use std::sync::Arc;
-
 use anyhow::anyhow;
-use common::net::{self, Backoff, Redial, Trouble};
-use common::secret::SERVICE;
-use tarpc::client::RpcError;
-use tokio::sync::{Notify, mpsc};
+use common::net::{self, Backoff, Trouble};
+use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep;
 
-use crate::link::{self, BUSY, Connection, News};
+use crate::link::{self, BUSY, Client, Lost, News};
 use crate::queue::ServerId;
 
 /// News that wait to be heard: there is little of it.
@@ -18,7 +14,7 @@ const NEWS: usize = 64;
 
 /// All servers, in the order in which they were found.
 pub struct Roster {
-    links: Vec<Link>,
+    members: Vec<Member>,
     news: mpsc::Sender<News>,
     /// ends with the roster
     tasks: JoinSet<()>,
@@ -26,21 +22,18 @@ pub struct Roster {
     last: Option<anyhow::Error>,
 }
 
-struct Link {
+struct Member {
     name: String,
-    connection: Connection,
-    suspect: Arc<Notify>,
     keeper: AbortHandle,
     state: State,
     reached: bool,
     busy: Backoff,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// not yet reached
     New,
-    Up,
+    Up(Client),
     /// and people were told
     Down,
     /// never to be called again
@@ -52,7 +45,7 @@ impl Roster {
     pub fn new() -> (Self, mpsc::Receiver<News>) {
         let (news, receiver) = mpsc::channel(NEWS);
         let roster = Self {
-            links: Vec::new(),
+            members: Vec::new(),
             news,
             tasks: JoinSet::new(),
             last: None,
@@ -67,22 +60,13 @@ impl Roster {
 
     /// An address was found. Tells whether it is a new one, which is then kept reachable.
     pub fn found(&mut self, name: String) -> bool {
-        if self.links.iter().any(|link| link.name == name) {
+        if self.members.iter().any(|member| member.name == name) {
             return false;
         }
-        let server = self.links.len();
-        let connection = Redial::new(name.as_str(), SERVICE);
-        let suspect = Arc::new(Notify::new());
-        let keeping = link::keep(
-            server,
-            connection.clone(),
-            suspect.clone(),
-            self.news.clone(),
-        );
-        self.links.push(Link {
+        let server = self.members.len();
+        let keeping = link::keep(server, name.clone(), self.news.clone());
+        self.members.push(Member {
             name,
-            connection,
-            suspect,
             keeper: self.tasks.spawn(keeping),
             state: State::New,
             reached: false,
@@ -100,37 +84,36 @@ impl Roster {
     }
 
     /// `server` answers. Returns what to say of it, if it had been away.
-    pub fn up(&mut self, server: ServerId) -> Option<String> {
-        let link = &mut self.links[server];
-        let was = std::mem::replace(&mut link.state, State::Up);
-        link.reached = true;
-        link.busy.reset();
-        (was == State::Down).then(|| format!("{} is there", link.name))
+    pub fn up(&mut self, server: ServerId, client: Client) -> Option<String> {
+        let member = &mut self.members[server];
+        let was = std::mem::replace(&mut member.state, State::Up(client));
+        member.reached = true;
+        member.busy.reset();
+        matches!(was, State::Down).then(|| format!("{} is there", member.name))
     }
 
     /// `server` does not answer. Returns what to say of it, once an outage.
-    pub fn down(&mut self, server: ServerId, error: &RpcError) -> Option<String> {
-        let link = &mut self.links[server];
-        let (cause, for_good) = match net::explain(error) {
-            Some(error) => (error.clone().into(), is_final(&error.trouble)),
-            None => (anyhow!("lost {}: {}", link.name, in_short(error)), false),
+    pub fn down(&mut self, server: ServerId, lost: Lost) -> Option<String> {
+        let member = &mut self.members[server];
+        let name = &member.name;
+        let (cause, for_good) = match lost {
+            Lost::Silent => (anyhow!("lost {name}: it does not answer"), false),
+            Lost::Closed => (anyhow!("lost {name}: the connection was closed"), false),
+            Lost::Unreached(error) => {
+                let for_good = is_final(&error.trouble);
+                (error.into(), for_good)
+            }
         };
+        let was = std::mem::replace(&mut member.state, State::Down);
         let notice = match for_good {
             true => cause.to_string(),
             false => format!("{cause}; trying again"),
         };
         self.last = Some(cause);
-        let link = &mut self.links[server];
-        let was = std::mem::replace(&mut link.state, State::Down);
         if for_good {
             self.retire(server);
         }
-        (was != State::Down).then_some(notice)
-    }
-
-    /// A call to `server` failed: have its connection looked into.
-    pub fn suspect(&self, server: ServerId) {
-        self.links[server].suspect.notify_one();
+        (!matches!(was, State::Down)).then_some(notice)
     }
 
     /// `server` is of no use, because of `cause`: it is never called again.
@@ -140,14 +123,14 @@ impl Roster {
     }
 
     fn retire(&mut self, server: ServerId) {
-        let link = &mut self.links[server];
-        link.state = State::Retired;
-        link.keeper.abort();
+        let member = &mut self.members[server];
+        member.state = State::Retired;
+        member.keeper.abort();
     }
 
     /// `server` is busy: [`News::Resume`] comes after a while.
     pub fn rest(&mut self, server: ServerId) {
-        let wait = self.links[server].busy.wait(rand::random());
+        let wait = self.members[server].busy.wait(rand::random());
         let news = self.news.clone();
         self.tasks.spawn(async move {
             sleep(wait).await;
@@ -158,37 +141,39 @@ impl Roster {
 
     /// `server` answered: it is not busy.
     pub fn answered(&mut self, server: ServerId) {
-        self.links[server].busy.reset();
-    }
-
-    /// Whether `server` can be called.
-    pub fn is_up(&self, server: ServerId) -> bool {
-        self.links[server].state == State::Up
+        self.members[server].busy.reset();
     }
 
     /// Whether there are servers, and none is ever to be called again.
     pub fn all_retired(&self) -> bool {
-        !self.links.is_empty() && self.links.iter().all(|link| link.state == State::Retired)
+        !self.members.is_empty()
+            && self
+                .members
+                .iter()
+                .all(|member| matches!(member.state, State::Retired))
     }
 
     /// The numbers of all servers.
     pub fn all(&self) -> std::ops::Range<ServerId> {
-        0..self.links.len()
+        0..self.members.len()
     }
 
-    /// The connection to `server`.
-    pub fn connection(&self, server: ServerId) -> &Connection {
-        &self.links[server].connection
+    /// The way to call `server`, while it is up.
+    pub fn client(&self, server: ServerId) -> Option<&Client> {
+        match &self.members[server].state {
+            State::Up(client) => Some(client),
+            _ => None,
+        }
     }
 
     /// What people call `server`.
     pub fn name(&self, server: ServerId) -> &str {
-        &self.links[server].name
+        &self.members[server].name
     }
 
     /// The servers that were ever reached.
     pub fn reached(&self) -> impl Iterator<Item = ServerId> {
-        self.all().filter(|server| self.links[*server].reached)
+        self.all().filter(|server| self.members[*server].reached)
     }
 
     /// Why there is no server.
@@ -202,12 +187,4 @@ impl Roster {
 fn is_final(trouble: &Trouble) -> bool {
     use Trouble::{Address, Service, Stranger, Version};
     matches!(trouble, Address | Service(_) | Stranger(_) | Version(_))
-}
-
-fn in_short(error: &RpcError) -> &'static str {
-    match error {
-        RpcError::DeadlineExceeded => "no answer in time",
-        RpcError::Shutdown => "the connection was closed",
-        _ => "the connection broke",
-    }
 }
