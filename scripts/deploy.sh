@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Sends dist/ to machines that ssh reaches, checks it there, installs it and starts the services.
+#
+#   scripts/deploy.sh [OPTIONS] HOST...
+#
+#   --role ROLE        server, client or none: which services to start (server); see install.sh
+#   --user USER        who logs in; must be root or may use sudo (as ssh is configured)
+#   --ssh-config FILE  for ssh -F
+#   --dist DIR         what scripts/build-static.sh made (dist)
+#   --dry-run          shows the commands
+#
+# One connection a host: the archive goes in, is compared with its checksums, and only then is
+# anything replaced, file by file. Can be repeated at will. Exit 0 if all hosts answer, 1 if not.
+set -euo pipefail
+
+dist=$(cd "$(dirname "$0")/.." && pwd)/dist
+role=server user='' ssh_config='' dry_run=''
+readonly SSHD_SECONDS=60 # a fresh instance runs before its sshd does
+
+say() { printf '%s\n' "$*" >&2; }
+usage() { sed -n '4,11s/^# \{0,1\}//p' "$0"; }
+bad_usage() { say "deploy.sh: $1"; usage >&2; exit 2; }
+
+die() { # MESSAGE [HELP]...
+  say "deploy.sh: $1"
+  shift
+  while [ $# -gt 0 ]; do say "help: $1"; shift; done
+  exit 1
+}
+
+to() { # HOST COMMAND
+  ${dry_run:+echo would run:} ssh ${ssh_config:+-F "$ssh_config"} ${user:+-l "$user"} \
+    -o BatchMode=yes -o ConnectTimeout=5 -o StrictHostKeyChecking=accept-new "$@"
+}
+
+# Waits while nobody answers; what will not mend itself ends it at once.
+wait_for_sshd() { # HOST
+  local words end=$((SECONDS + SSHD_SECONDS))
+  until words=$(to "$1" true 2>&1 </dev/null); do
+    case $words in
+      *"Permission denied"*) die "$1 does not let you in: $words" \
+        "is it the key that the machine knows, and the right user? a key with a passphrase: ssh-add" ;;
+      *"verification failed"* | *"IDENTIFICATION HAS CHANGED"*) die "$1 is not the machine it was" \
+        "if that is in order (a new instance?): ssh-keygen -R $1" ;;
+      *"not resolve"*) die "$1: $words" "is the name typed right?" ;;
+    esac
+    [ "$SECONDS" -lt "$end" ] || die "no ssh to $1 within $SSHD_SECONDS s: $words" \
+      "is port 22 open for this machine's address, and the machine running?"
+    sleep 2
+  done
+}
+
+# What runs over there. The folder goes away whatever happens.
+receive() { # ROLE
+  cat <<END
+set -e
+dir=\$(mktemp -d); trap 'rm -rf "\$dir"' EXIT; cd "\$dir"
+tar -xzf -
+sha256sum -c --quiet SHA256SUMS
+[ "\$(id -u)" = 0 ] && exec_as= || exec_as='sudo -n'
+\$exec_as sh install.sh $1
+END
+}
+
+# COPYFILE_DISABLE: without it macOS packs a second, hidden file with every file.
+pack() { COPYFILE_DISABLE=1 tar -C "$dist" -czf - .; }
+
+deploy() { # HOST
+  if [ -n "$dry_run" ]; then
+    printf 'would run: tar -C %q -czf - . |\n' "$dist"
+    to "$1" sh install.sh "$role"
+    return
+  fi
+  wait_for_sshd "$1"
+  say "deploying to $1"
+  pack | to "$1" "$(receive "$role")" || die "$1 has not taken it: see above"
+}
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    --role | --user | --ssh-config | --dist)
+      [ -n "${2:-}" ] || bad_usage "$1 needs a value"
+      case $1 in
+        --role) role=$2 ;;
+        --user) user=$2 ;;
+        --ssh-config) ssh_config=$2 ;;
+        --dist) dist=$2 ;;
+      esac
+      shift 2 ;;
+    --dry-run) dry_run=yes; shift ;;
+    -h | --help) usage; exit ;;
+    -*) bad_usage "no such option: $1" ;;
+    *) break ;;
+  esac
+done
+[ $# -gt 0 ] || bad_usage "to which machines?"
+case $role in server | client | none) ;; *) bad_usage "no such role: $role" ;; esac
+for host in "$@"; do
+  case $host in -* | '') bad_usage "options go before the machines: $host" ;; esac
+done
+[ -n "$dry_run" ] || [ -r "$dist/SHA256SUMS" ] || die "there is nothing in $dist" \
+  "scripts/build-static.sh makes it, or unpack the release archive"
+
+for host in "$@"; do deploy "$host"; done

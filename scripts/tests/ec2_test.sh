@@ -1,0 +1,261 @@
+#!/usr/bin/env bash
+# scripts/ec2.sh with the real AWS CLI against moto, which stands in for AWS on loopback.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+ec2() { "$scripts/ec2.sh" --allow 203.0.113.9/32 --key "$work/key" "$@" </dev/null; }
+
+# All that the lab made, to compare before and after.
+world() {
+  aws_test ec2 describe-instances --query \
+    'Reservations[].Instances[].[InstanceId,State.Name,PublicIpAddress,PrivateIpAddress,Tags]'
+  rules
+  aws_test ec2 describe-security-groups --query 'SecurityGroups[].[GroupName,GroupId]'
+  aws_test ec2 describe-key-pairs --query 'KeyPairs[].KeyName'
+}
+instances() { # QUERY
+  aws_test ec2 describe-instances --query "Reservations[].Instances[].$1" | tr '\t' '\n' | sort
+}
+states() { instances State.Name | xargs; }
+rules() {
+  aws_test ec2 describe-security-group-rules --query \
+    'SecurityGroupRules[?!IsEgress].[FromPort,ToPort,CidrIpv4||ReferencedGroupInfo.GroupId]' |
+    tr '\t' ' ' | sed 's/sg-.*/itself/' | sort
+}
+
+# A lab that is up. The tests that leave it as it was share one: each call of the AWS CLI costs
+# half a second of Python. The others `spoil` it.
+lab_is_up() {
+  [ ! -e "$work/lab-is-up" ] || return 0
+  reset_moto
+  ec2 up >"$work/lab-is-up" || { rm "$work/lab-is-up"; return 1; }
+  cp "$AWS_CALLS" "$work/calls-of-up"
+}
+spoil() { rm -f "$work/lab-is-up"; reset_moto; }
+
+test_up_makes_two_instances_with_every_guard() {
+  lab_is_up
+  has running "$work/lab-is-up"
+  same 'running running' "$(states)"
+  same '22 22 203.0.113.9/32
+8030 8039 203.0.113.9/32
+8030 8039 itself' "$(rules)"
+  same 'required required' "$(instances MetadataOptions.HttpTokens | xargs)"
+  same '2' "$(grep -c 'CpuCredits=standard' "$work/calls-of-up")"
+  same '2' "$(grep -c 'instance-initiated-shutdown-behavior stop' "$work/calls-of-up")"
+  same '172.31' "$(instances PrivateIpAddress | cut -d. -f1,2 | uniq)"
+  aws_test ec2 describe-instance-attribute --attribute userData --query UserData.Value \
+    --instance-id "$(instances InstanceId | head -1)" | base64 -d >"$scratch/user-data"
+  has 'OnBootSec=120min' "$scratch/user-data"
+}
+
+test_up_twice_is_idempotent() {
+  lab_is_up
+  world >"$scratch/before"
+  : >"$AWS_CALLS"
+  ec2 up
+  world >"$scratch/after"
+  diff "$scratch/before" "$scratch/after"
+  ! mutating_calls | grep . || fail "the second up changed something"
+}
+
+mutating_calls() {
+  grep -oE ' (import|create|run|start|stop|terminate|delete|authorize|revoke|modify|put)-[a-z-]+' "$AWS_CALLS" ||
+    return 1
+}
+
+test_up_from_another_address_replaces_the_rules() {
+  lab_is_up
+  rm "$work/lab-is-up" # it is changed now
+  "$scripts/ec2.sh" --key "$work/key" --allow 198.51.100.0/24 --allow 203.0.113.77/32 up
+  same '22 22 198.51.100.0/24
+22 22 203.0.113.77/32
+8030 8039 198.51.100.0/24
+8030 8039 203.0.113.77/32
+8030 8039 itself' "$(rules)"
+  same 'running running' "$(states)"
+}
+
+test_status_stop_up_again_and_down() {
+  spoil
+  ec2 status >"$scratch/none"
+  has 'no instances' "$scratch/none"
+  ec2 up
+  instances PublicIpAddress >"$scratch/first"
+  exits 3 ec2 status 2>"$scratch/loud"
+  has 'RUNNING' "$scratch/loud"
+  has 'scripts/ec2.sh stop' "$scratch/loud"
+  ec2 connect >"$scratch/connect"
+  has "from here:     chat-client --server $(aws_test ec2 describe-instances --filters \
+    Name=tag:Role,Values=server --query 'Reservations[].Instances[].PublicIpAddress'):8030" "$scratch/connect"
+  ec2 stop >"$scratch/stopped"
+  same 'stopped stopped' "$(states)"
+  ec2 status
+  exits 1 ec2 connect 2>"$scratch/stopped"
+  has 'scripts/ec2.sh up' "$scratch/stopped"
+  ec2 up
+  same 'running running' "$(states)"
+  ! instances PublicIpAddress | cmp - "$scratch/first" || fail "moto handed out the same addresses"
+  exits 1 ec2 down # nobody said yes
+  same 'running running' "$(states)"
+  ec2 --yes down
+  same 'terminated terminated' "$(states)"
+  same default "$(aws_test ec2 describe-security-groups --query 'SecurityGroups[].GroupName')"
+  same '' "$(aws_test ec2 describe-key-pairs --query 'KeyPairs[].KeyName')"
+  ec2 --yes down # and once more: nothing to do
+}
+
+test_dry_run_changes_nothing() {
+  local command
+  spoil
+  world >"$scratch/before"
+  for command in session down; do ec2 --dry-run "$command" >>"$scratch/empty"; done
+  has 'would run: aws ec2 run-instances' "$scratch/empty"
+  has 'would run: aws ec2 import-key-pair' "$scratch/empty"
+  has_not 'stop-instances' "$scratch/empty" # there is nothing to stop
+  world | diff "$scratch/before" -
+  ! mutating_calls || fail "a dry run changed something"
+  lab_is_up
+  world >"$scratch/before"
+  : >"$AWS_CALLS"
+  for command in up stop down; do ec2 --dry-run "$command" >>"$scratch/full"; done
+  has_not 'run-instances' "$scratch/full" # they are there
+  has 'would run: aws ec2 stop-instances' "$scratch/full"
+  has 'would run: aws ec2 terminate-instances' "$scratch/full"
+  world | diff "$scratch/before" -
+  ! mutating_calls || fail "a dry run changed something"
+}
+
+# An ssh that does what the instances would, without any.
+fake_ssh() { # EXIT-CODE
+  printf '#!/bin/sh\ncat >/dev/null\ncase "$*" in *secret-client*) echo reward ;; esac\nexit %s\n' "$1" \
+    >"$work/bin/ssh"
+  chmod +x "$work/bin/ssh"
+}
+
+# Runs a session whose process id the guard before the AWS CLI can read.
+session() {
+  export DISTURB_WHOM=$scratch/pid
+  sh -c 'echo $$ >"$DISTURB_WHOM"; exec "$@"' sh "$scripts/ec2.sh" --allow 203.0.113.9/32 \
+    --key "$work/key" --dist "$work/dist" session
+}
+
+nothing_runs() { ! instances State.Name | grep -E 'pending|running' || fail "an instance still runs"; }
+
+test_session_stops_after_Enter() {
+  spoil
+  fake_ssh 0
+  echo | session >"$scratch/out"
+  has 'from here' "$scratch/out"
+  same 'stopped stopped' "$(states)"
+}
+
+test_session_stops_when_deploying_fails() {
+  spoil
+  fake_ssh 1
+  exits 1 session </dev/null
+  same 'stopped stopped' "$(states)"
+}
+
+test_session_stops_on_SIGTERM_between_the_two_instances() {
+  spoil
+  DISTURB_AT=run-instances DISTURB_WITH=TERM exits 130 session </dev/null
+  same stopped "$(states)"
+}
+
+test_session_stops_on_SIGINT_while_it_waits_for_AWS() {
+  lab_is_up
+  rm "$work/lab-is-up"
+  ec2 stop
+  DISTURB_AT=start-instances DISTURB_WITH=INT exits 130 session </dev/null
+  nothing_runs
+}
+
+# The lid is shut: the terminal goes, and with it every place to write to.
+test_session_stops_when_its_terminal_is_closed() {
+  spoil
+  fake_ssh 0
+  python3 - "$scripts/ec2.sh" --allow 203.0.113.9/32 --key "$work/key" --dist "$work/dist" session <<'END'
+import os, pty, sys, time
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+seen = b""
+while b"Ctrl-C stops" not in seen:
+    seen += os.read(terminal, 4096)
+os.close(terminal)
+os.waitpid(child, 0)
+END
+  same 'stopped stopped' "$(states)"
+}
+
+test_nothing_is_opened_to_the_world() {
+  local cidr
+  for cidr in 0.0.0.0/0 0.0.0.0/1 1.2.3.4 ::/0 '1.2.3.4/32;x' 1.2.3.4/33; do
+    exits 2 "$scripts/ec2.sh" --allow "$cidr" up
+  done
+  has_not '0.0.0.0/' "$scripts/ec2.sh"
+}
+
+test_wrong_use_is_told() {
+  exits 2 ec2 fly
+  exits 2 ec2
+  exits 2 ec2 --ttl 0 up
+  exits 2 ec2 --name 'a b' up
+  exits 2 ec2 --ports 22-80 up
+  exits 2 ec2 up and away
+  exits 2 ec2 ssh nobody
+}
+
+test_doctor_names_what_is_missing() {
+  : >"$AWS_CALLS"
+  ec2 --dist "$work/dist" doctor >"$scratch/good"
+  has 'account 123456789012' "$scratch/good"
+  has 'free-tier' "$scratch/good"
+  has_not FAILED "$scratch/good"
+  chmod 644 "$work/key"
+  exits 1 ec2 --dist "$scratch/none" --region eu-north-1 --type t2.micro doctor >"$scratch/bad"
+  chmod 600 "$work/key"
+  has 'chmod 600' "$scratch/bad"
+  has 'build-static.sh' "$scratch/bad"
+  has 'not offered' "$scratch/bad"
+  ! mutating_calls | grep -v run-instances || fail "the doctor changed something"
+  exits 1 ec2 --region eu-north-1 --type t2.micro up 2>"$scratch/up"
+  has '--type t3.micro' "$scratch/up"
+}
+
+test_without_credentials_the_next_step_is_told() {
+  unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+  exits 1 ec2 up 2>"$scratch/err"
+  has 'aws configure' "$scratch/err"
+}
+
+# Debian 12's AWS CLI ignores AWS_ENDPOINT_URL and would call the real AWS.
+test_an_old_AWS_CLI_also_stays_here() {
+  local old=/usr/bin/aws
+  [ -x "$old" ] || skip "no old AWS CLI here: apt-get install awscli"
+  spoil
+  export AWS_TEST_CLI=$old
+  ec2 up
+  exits 3 ec2 status
+  ec2 --yes down
+  has_not REFUSED "$AWS_CALLS"
+}
+
+test_every_call_goes_through_the_wrapper() {
+  # One line runs the CLI; the words behind `would run:` and in advice are no calls.
+  same 1 "$(grep -cE '(^|[;&|(] *|[^-.a-z"`]) *(AWS_PAGER=.. )?aws \$\{' "$scripts/ec2.sh")"
+  # Whatever changes something goes through `change`.
+  ! grep -nE ' (ask|aws_cli) .*(import|create|run|start|stop|terminate|delete|authorize|revoke|modify|put)-' \
+    "$scripts/ec2.sh" | grep -v 'run-instances --dry-run' || fail "a change outside of change()"
+}
+
+if ! why=$(need_tool moto_server 'moto[server,ec2,ssm]' && need_tool aws awscli); then
+  skip_tests "$why"
+  exit
+fi
+mkdir -p "$work/dist"
+: >"$work/dist/SHA256SUMS"
+ssh-keygen -q -t ed25519 -N '' -f "$work/key"
+start_moto || exit
+run_tests

@@ -1,0 +1,143 @@
+#!/usr/bin/env bash
+# What every test file uses; sourced, not run.
+#
+# A test file defines functions test_* and ends with `run_tests`. Each runs in a subshell under
+# `set -e`, in a scratch folder $scratch of its own; its output is shown if it fails. `skip WHY`
+# leaves it.
+set -uo pipefail
+
+scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+project=$(dirname "$scripts")
+target=${CARGO_TARGET_DIR:-$project/target}
+tools=$target/lab-tools
+suite=$(basename "$0" _test.sh)
+readonly SKIPPED=77
+
+work=$(mktemp -d)
+children=''
+clean_up() {
+  local child
+  for child in $children; do kill "$child" 2>/dev/null; done
+  [ -z "$children" ] || wait 2>/dev/null
+  rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+skip() { echo "skipped: $*" >&4; exit "$SKIPPED"; }
+fail() { echo "$*" >&2; return 1; }
+verdict() { printf '%-7s %s: %s%s\n' "$1" "$suite" "$2" "${3:+: $3}"; }
+
+run_tests() {
+  local test code name why
+  for test in $(compgen -A function test_); do
+    name=${test#test_} scratch=$work/$test
+    mkdir "$scratch"
+    ( set -e; "$test" ) >"$work/log" 2>&1 4>"$work/why"
+    code=$?
+    name=${name//_/ }
+    case $code in
+      0) verdict ok "$name"; outcome=passed ;;
+      "$SKIPPED") why=$(cat "$work/why"); verdict skipped "$name" "${why#skipped: }"; outcome=skipped ;;
+      *) verdict FAILED "$name" "exit $code"; sed 's/^/  | /' "$work/log"; outcome=failed ;;
+    esac
+    [ -z "${TALLY:-}" ] || echo "$outcome" >>"$TALLY"
+  done
+}
+
+# run_tests, when what all of them need is not there.
+skip_tests() { # WHY
+  local test
+  # shellcheck disable=SC2034 # read by the functions made here
+  why_none=$1
+  for test in $(compgen -A function test_); do eval "$test() { skip \"\$why_none\"; }"; done
+  run_tests
+}
+
+# has TEXT FILE: the file has the text, else shows what it has.
+has() { grep -qF -- "$1" "$2" || { echo "no '$1' in $2:"; cat "$2"; return 1; }; }
+has_not() { ! grep -F -- "$1" "$2" || { echo "'$1' is in $2"; return 1; }; }
+same() { [ "$1" = "$2" ] || { echo "expected: $1"; echo "found:    $2"; return 1; }; }
+exits() { # CODE COMMAND...
+  local want=$1 code=0
+  shift
+  "$@" || code=$?
+  [ "$code" = "$want" ] || fail "exit $code instead of $want: $*"
+}
+
+# within SECONDS COMMAND...: asks again until the command succeeds. The time is a bound for a broken
+# program, not a measure of a working one.
+within() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    [ "$SECONDS" -lt "$end" ] || fail "not in time: $*" || return
+    sleep 0.1
+  done
+}
+
+# need_tool NAME [PACKAGE]: a tool of PyPI, installed into target/lab-tools once.
+need_tool() {
+  [ ! -x "$tools/bin/$1" ] || return 0
+  { [ -x "$tools/bin/pip" ] || python3 -m venv "$tools"; } >"$work/pip" 2>&1 &&
+    "$tools/bin/pip" install --quiet "${2:-$1}" >>"$work/pip" 2>&1
+  [ -x "$tools/bin/$1" ] || { echo "cannot install ${2:-$1}: $(tail -1 "$work/pip")"; return 1; }
+}
+
+# need_command NAME PACKAGE: a program of Debian, installed if that is possible.
+need_command() {
+  command -v "$1" >/dev/null && return
+  { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; } || { echo "no $1 here"; return 1; }
+  { apt-get install -y --no-install-recommends "$2" ||
+    { apt-get update && apt-get install -y --no-install-recommends "$2"; }; } >"$work/apt" 2>&1 ||
+    { echo "cannot install $2: $(tail -1 "$work/apt")"; return 1; }
+}
+
+free_port() {
+  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# Starts moto, which stands in for AWS, and makes it the only AWS that anything below can reach.
+start_moto() {
+  local port
+  port=$(free_port)
+  "$tools/bin/moto_server" -H 127.0.0.1 -p "$port" >"$work/moto" 2>&1 &
+  children="$children $!"
+  aws_only_here "http://127.0.0.1:$port"
+  within 60 curl -fsS "$AWS_ENDPOINT_URL/moto-api/" || { cat "$work/moto"; return 1; }
+  # The account number of moto, and of nobody else.
+  [ "$(aws_test sts get-caller-identity --query Account)" = 123456789012 ] || fail "this is not moto"
+}
+
+reset_moto() { curl -fsS -X POST "$AWS_ENDPOINT_URL/moto-api/reset" >/dev/null; : >"$AWS_CALLS"; }
+
+# Dummy credentials, no configuration of the person who runs this, and in front of the AWS CLI a
+# guard that refuses every call which does not name this endpoint. The guard also writes down all
+# calls in $AWS_CALLS, and lets a test interfere: after a call with the word $DISTURB_AT it sends
+# signal $DISTURB_WITH to the process in the file $DISTURB_WHOM.
+aws_only_here() { # URL
+  local real=${AWS_TEST_CLI:-$tools/bin/aws}
+  mkdir -p "$work/bin" "$work/home"
+  : >"$work/empty"
+  export AWS_ENDPOINT_URL=$1 AWS_CALLS=$work/calls AWS_ACCESS_KEY_ID=testing
+  export AWS_SECRET_ACCESS_KEY=testing AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true
+  export AWS_CONFIG_FILE=$work/empty AWS_SHARED_CREDENTIALS_FILE=$work/empty HOME=$work/home
+  unset AWS_PROFILE AWS_REGION AWS_SESSION_TOKEN
+  : >"$AWS_CALLS"
+  cat >"$work/bin/aws" <<END
+#!/usr/bin/env bash
+case " \$* " in
+  *" --endpoint-url $1 "*) ;;
+  *) echo "REFUSED, no --endpoint-url of the test: aws \$*" | tee -a "$AWS_CALLS" >&2; exit 99 ;;
+esac
+printf '%q ' "\$@" >>"$AWS_CALLS"; echo >>"$AWS_CALLS"
+"\${AWS_TEST_CLI:-$real}" "\$@"
+code=\$?
+case " \$* " in *" \${DISTURB_AT:-nothing} "*) kill -s "\$DISTURB_WITH" "\$(cat "\$DISTURB_WHOM")" ;; esac
+exit \$code
+END
+  chmod +x "$work/bin/aws"
+  PATH=$work/bin:$PATH
+}
+
+aws_test() { aws --endpoint-url "$AWS_ENDPOINT_URL" --output text "$@"; }

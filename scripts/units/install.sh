@@ -1,0 +1,88 @@
+#!/bin/sh
+# Installs the programs and units beside it, as root, and starts the services of a role.
+#
+#   sh install.sh server|client|none
+#
+#   server   chat-server on port 8030 and secret-server on port 8031
+#   client   a second secret-server on port 8031, to split a word list over two machines
+#   none     the programs and units only
+#
+# Every file is written beside its place and then renamed: a program that runs can be replaced, and
+# there is no moment in which half a file lies there. With DESTDIR=FOLDER all goes below that folder
+# and nothing is started. Exit 1 if a service does not come up; its last words are then shown.
+set -eu
+
+programs="chat-server chat-client secret-server secret-client buddy"
+bin=${DESTDIR:-}/usr/local/bin
+units=${DESTDIR:-}/etc/systemd/system
+ready_seconds=10
+
+case ${1:-} in
+  server) services="chat-server secret-server" ;;
+  client) services=secret-server ;;
+  none) services= ;;
+  *) echo "install.sh: which role? server, client or none" >&2; exit 2 ;;
+esac
+cd "$(dirname "$0")"
+
+put() { # MODE FILE FOLDER
+  mkdir -p "$3"
+  # A copy made in its own folder also gets the label that SELinux wants there.
+  cp "$2" "$3/$2.new"
+  chmod "$1" "$3/$2.new"
+  mv -f "$3/$2.new" "$3/$2"
+}
+
+# None is replaced unless all can run here.
+check_programs() {
+  for program in $programs; do
+    chmod 755 "$program"
+    "./$program" --version >/dev/null || {
+      echo "install.sh: $program does not run on this machine ($(uname -sm))" >&2
+      echo "help: build for it: scripts/build-static.sh --target $(uname -m)-unknown-linux-gnu" >&2
+      exit 1
+    }
+  done
+}
+
+install_files() {
+  for program in $programs; do put 755 "$program" "$bin"; done
+  for unit in chat-server.service secret-server.service buddy@.service; do
+    put 644 "$unit" "$units"
+    put 644 sandbox.conf "$units/$unit.d"
+  done
+  mkdir -p "${DESTDIR:-}/etc/buddy-lab"
+}
+
+# Journal of the process that runs now, not of those before it.
+journal() { # SERVICE
+  journalctl --quiet --no-pager --output=cat \
+    "_SYSTEMD_INVOCATION_ID=$(systemctl show --property=InvocationID --value "$1")" 2>/dev/null
+}
+
+start() { # SERVICE
+  systemctl enable --quiet "$1"
+  systemctl restart "$1" || :
+  waited=0
+  while [ "$waited" -lt "$ready_seconds" ]; do
+    if journal "$1" | grep '^listening on ' | sed "s/^/$1 is /"; then
+      return
+    fi
+    ! systemctl --quiet is-failed "$1" || break
+    sleep 1
+    waited=$((waited + 1))
+  done
+  echo "install.sh: $1 does not come up; its last words:" >&2
+  journalctl --quiet --no-pager --lines=20 --unit="$1" >&2 || :
+  exit 1
+}
+
+check_programs
+install_files
+[ -z "${DESTDIR:-}" ] || exit 0
+if [ ! -d /run/systemd/system ]; then
+  echo "no systemd here: the programs are in $bin, start by hand what you need"
+  exit 0
+fi
+systemctl daemon-reload
+for service in $services; do start "$service"; done
