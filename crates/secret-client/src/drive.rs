@@ -143,7 +143,7 @@ impl Drive {
                     }
                 }
                 Some(item) = input.recv(), if self.queue.wants_input() => self.read(item),
-                () = sleep_until(self.give_up), if !self.queue.any_up() => {
+                () = sleep_until(self.give_up), if !self.queue.any_up() && !self.roster.is_untried() => {
                     return Err(Stop::Servers(self.roster.last_trouble()));
                 }
                 _ = redraw.tick(), if self.options.progress.shown() => self.show(),

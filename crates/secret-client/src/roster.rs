@@ -153,6 +153,14 @@ impl Roster {
                 .all(|member| matches!(member.state, State::Retired))
     }
 
+    /// Whether it is too early to say that no server can be reached: one is still being tried for
+    /// the first time, or looked for.
+    pub fn is_untried(&self) -> bool {
+        let untried = |member: &Member| matches!(member.state, State::New);
+        let nothing_yet = self.members.is_empty() && self.last.is_none();
+        nothing_yet || self.members.iter().any(untried)
+    }
+
     /// The numbers of all servers.
     pub fn all(&self) -> std::ops::Range<ServerId> {
         0..self.members.len()

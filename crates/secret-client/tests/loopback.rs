@@ -1,15 +1,21 @@
 //! Client and servers in one process, over loopback, and what may go wrong between them.
 
-mod places;
+mod support {
+    pub(crate) mod fake;
+    pub(crate) mod paper;
+    pub(crate) mod place;
+}
 
 use std::future::pending;
 use std::io;
 use std::time::Duration;
 
 use common::cli::Interrupted;
-use places::{Fake, Paper, Place, QUICK, numbers, options, run};
 use secret_client::{reverse_list, reverse_one};
 use secret_server::Config;
+use support::fake::Fake;
+use support::paper::{Paper, options, run};
+use support::place::{Place, QUICK, numbers};
 use tokio::sync::oneshot;
 
 const MS: Duration = Duration::from_millis(1);
@@ -182,7 +188,7 @@ async fn a_busy_server_is_no_failure() {
 async fn a_server_that_misbehaves_does_not_spoil_the_work_of_another() {
     let (list, expected) = numbers(2_000);
     for fake in [Fake::Forgets, Fake::Panics, Fake::Sits] {
-        let places = [Place::with_fake(fake).await, Place::with(QUICK).await];
+        let places = [fake.place().await, Place::with(QUICK).await];
         let (output, report, result) = run(options(&places), &list).await;
         result.expect("done");
         assert_eq!(output, expected);
@@ -196,7 +202,7 @@ async fn alone_it_is_found_out() {
         (Fake::Forgets, "another number of words"),
         (Fake::Panics, "fail at every server"),
     ] {
-        let place = Place::with_fake(fake).await;
+        let place = fake.place().await;
         let (output, _, result) = run(options([&place]), "ab\n").await;
         let error = format!("{:#}", result.expect_err("no answer is right"));
         assert!(
@@ -210,7 +216,7 @@ async fn alone_it_is_found_out() {
 #[tokio::test]
 async fn one_string_goes_to_the_first_server_that_will_do_it() {
     let closed = Place::empty().await.addr();
-    let places = [Place::with_fake(Fake::Sits).await, Place::with(QUICK).await];
+    let places = [Fake::Sits.place().await, Place::with(QUICK).await];
     let mut options = options(&places);
     options.servers.insert(0, closed);
     let answer = reverse_one(&options, "a\nb")

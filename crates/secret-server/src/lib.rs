@@ -14,6 +14,7 @@
 pub mod reverse;
 
 pub mod args;
+pub mod delay;
 pub mod key;
 pub mod server;
 

