@@ -1,0 +1,545 @@
+//! The world around the core: buddies that crash and restart, letters that are late, lost, repeated
+//! or reordered, verdicts that are wrong. What the core promises is checked at every step.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use buddy::ring::{Input, Output, Request, Ring};
+use common::buddy::{Boot, Mark, News, Place, Reply, Stamp, Take};
+
+/// How many faults of each kind may still happen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Faults {
+    pub(crate) crashes: u8,
+    pub(crate) restarts: u8,
+    /// living buddies given up on
+    pub(crate) wrong: u8,
+    /// watchdogs that cry wolf
+    pub(crate) quiet: u8,
+    /// letters delivered twice
+    pub(crate) twice: u8,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Life {
+    Down,
+    /// running, without the roll
+    Blank,
+    Up(Ring),
+    Home,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Seat {
+    boot: Boot,
+    life: Life,
+    /// whose next has moved past it, going on in which take; it is in good standing again when it
+    /// heeds a word of that take or a later one, from somebody in good standing, after their next
+    /// has moved back
+    given_up: BTreeMap<Boot, Take>,
+}
+
+impl Seat {
+    fn is_up(&self) -> bool {
+        matches!(self.life, Life::Up(_))
+    }
+}
+
+/// A call or an answer on its way, from one life to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Letter {
+    from: (Place, Boot),
+    to: (Place, Boot),
+    request: Request,
+    reply: Option<Reply>,
+    /// from a buddy in good standing
+    sound: bool,
+}
+
+/// One performance of one verse: the book of a listener who knows everything.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Show {
+    verse: u64,
+    by: Boot,
+    finished: bool,
+    crashed: bool,
+    given_up: bool,
+}
+
+/// What can happen next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Event {
+    Deliver(Letter),
+    DeliverAndKeep(Letter),
+    /// the link repeats its call, to a new life
+    Repeat(Place, Place),
+    Sung(Place),
+    Beat(Place, u32),
+    /// a true verdict, and a wrong one
+    Gone(Place, Place),
+    Wrong(Place, Place),
+    Quiet(Place),
+    Crash(Place),
+    Restart(Place),
+}
+
+/// Everything there is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct World {
+    bottles: u64,
+    seats: Vec<Seat>,
+    wire: BTreeSet<Letter>,
+    /// per link, the call that is repeated until it is answered
+    slots: BTreeMap<(Place, Place), Request>,
+    shows: Vec<Show>,
+    left: Faults,
+    lives: Boot,
+}
+
+const SONG: Boot = 1;
+
+/// A promise that was broken, in words.
+pub(crate) type Broken = String;
+
+impl World {
+    /// `size` buddies and a song of `bottles`: everybody enlisted, or, with `lap`, only the
+    /// starter, who has just closed the roll.
+    pub(crate) fn new(size: Place, bottles: u64, left: Faults, lap: bool) -> Self {
+        let news = News {
+            at: Stamp::default(),
+            mark: Mark::Left(bottles),
+        };
+        let seats = (0..size).map(|place| {
+            let boot = Boot::from(place) + SONG;
+            let life = match lap && place > 0 {
+                true => Life::Blank,
+                false => Life::Up(Ring::new(size, SONG, place, boot, news)),
+            };
+            Seat {
+                boot,
+                life,
+                given_up: BTreeMap::new(),
+            }
+        });
+        let mut world = Self {
+            bottles,
+            seats: seats.collect(),
+            wire: BTreeSet::new(),
+            slots: BTreeMap::new(),
+            shows: Vec::new(),
+            left,
+            lives: Boot::from(size) + SONG,
+        };
+        let first = match lap {
+            true => Input::Enlisted,
+            false => Input::Called(Request::Enlist(news)),
+        };
+        world
+            .input(0, first)
+            .expect("the first step breaks nothing");
+        world
+    }
+
+    /// What can happen in this state.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        let mut events = Vec::new();
+        for &letter in &self.wire {
+            events.push(Event::Deliver(letter));
+            if self.left.twice > 0 {
+                events.push(Event::DeliverAndKeep(letter));
+            }
+        }
+        for (&(from, to), _) in &self.slots {
+            if self.can_repeat(from, to) {
+                events.push(Event::Repeat(from, to));
+            }
+        }
+        for (place, seat) in (0..).zip(&self.seats) {
+            match &seat.life {
+                Life::Down if self.left.restarts > 0 => events.push(Event::Restart(place)),
+                Life::Up(ring) => self.events_of(place, ring, &mut events),
+                _ => {}
+            }
+        }
+        events
+    }
+
+    fn events_of(&self, me: Place, ring: &Ring, events: &mut Vec<Event>) {
+        if self.is_singing(me) {
+            events.push(Event::Sung(me));
+        }
+        for count in 0..ring.gap(ring.next()).max(1) {
+            events.push(Event::Beat(me, count));
+        }
+        for other in (0..).zip(&self.seats).filter(|&(place, _)| place != me) {
+            let (place, seat) = other;
+            let tried = place == ring.next() || self.slots.contains_key(&(me, place));
+            match seat.life {
+                Life::Down | Life::Home if tried => events.push(Event::Gone(me, place)),
+                Life::Up(_) if tried && self.left.wrong > 0 => events.push(Event::Wrong(me, place)),
+                _ => {}
+            }
+        }
+        if self.left.quiet > 0 {
+            events.push(Event::Quiet(me));
+        }
+        if self.left.crashes > 0 {
+            events.push(Event::Crash(me));
+        }
+    }
+
+    /// Lets `event` happen.
+    pub(crate) fn happen(&mut self, event: Event) -> Result<(), Broken> {
+        match event {
+            Event::Deliver(letter) => {
+                self.wire.remove(&letter);
+                self.deliver(letter)?;
+            }
+            Event::DeliverAndKeep(letter) => {
+                self.left.twice -= 1;
+                self.deliver(letter)?;
+            }
+            Event::Repeat(from, to) => {
+                let request = self.slots[&(from, to)];
+                self.post(from, to, request);
+            }
+            Event::Sung(place) => {
+                let boot = self.seats[place as usize].boot;
+                let show = self
+                    .shows
+                    .iter_mut()
+                    .find(|show| show.by == boot && !show.finished);
+                show.expect("only singers finish").finished = true;
+                self.input(place, Input::Sung)?;
+            }
+            Event::Beat(place, count) => self.input(place, Input::Beat(count))?,
+            Event::Gone(me, place) => self.gone(me, place)?,
+            Event::Wrong(me, place) => {
+                self.left.wrong -= 1;
+                self.give_up_on(place, me);
+                self.gone(me, place)?;
+                self.give_up_on(place, me);
+            }
+            Event::Quiet(place) => {
+                self.left.quiet -= 1;
+                self.input(place, Input::Quiet)?;
+            }
+            Event::Crash(place) => {
+                self.left.crashes -= 1;
+                self.crash(place);
+            }
+            Event::Restart(place) => {
+                self.left.restarts -= 1;
+                self.restart(place);
+            }
+        }
+        self.tidy();
+        Ok(())
+    }
+
+    fn gone(&mut self, me: Place, place: Place) -> Result<(), Broken> {
+        self.slots.remove(&(me, place));
+        self.input(me, Input::Gone(place))
+    }
+
+    fn give_up_on(&mut self, place: Place, me: Place) {
+        let giver = self.seats[me as usize].boot;
+        let take = self.ring(me).map_or(Take::default(), |ring| ring.at().take);
+        let seat = &mut self.seats[place as usize];
+        let since = seat.given_up.entry(giver).or_default();
+        *since = take.max(*since);
+        let boot = seat.boot;
+        let last = self
+            .shows
+            .iter_mut()
+            .filter(|show| show.by == boot)
+            .min_by_key(|s| s.verse);
+        if let Some(show) = last {
+            show.given_up = true;
+        }
+    }
+
+    fn crash(&mut self, place: Place) {
+        let seat = &mut self.seats[place as usize];
+        seat.life = Life::Down;
+        seat.given_up.clear();
+        let boot = seat.boot;
+        for show in self.shows.iter_mut().filter(|show| show.by == boot) {
+            show.crashed = true;
+        }
+        self.slots.retain(|&(from, _), _| from != place);
+    }
+
+    fn restart(&mut self, place: Place) {
+        self.lives += 1;
+        let seat = &mut self.seats[place as usize];
+        seat.life = Life::Blank;
+        seat.boot = self.lives;
+        // no part in the song before it is passed to it
+        seat.given_up = BTreeMap::from([(seat.boot, Take::default())]);
+    }
+
+    fn deliver(&mut self, letter: Letter) -> Result<(), Broken> {
+        let (to, _) = letter.to;
+        if let Some(reply) = letter.reply {
+            let (by, _) = letter.from;
+            if self.slots.get(&(to, by)) == Some(&letter.request) {
+                self.slots.remove(&(to, by));
+            }
+            return self.input(to, Input::Answered(by, letter.request, reply));
+        }
+        let before = self.ring(to).map(Ring::at);
+        let reply = self.call(to, letter.request)?;
+        let after = self.ring(to).map(Ring::at);
+        let heeded = after.is_none() || after > before;
+        if let (Request::Pass(_, news), true) = (letter.request, heeded && letter.sound) {
+            let jump: Vec<Boot> = self.who_jump_over(to).map(|seat| seat.boot).collect();
+            let still = |boot: &Boot, take: &mut Take| jump.contains(boot) || news.at.take < *take;
+            self.seats[to as usize].given_up.retain(still);
+        }
+        let answer = Letter {
+            from: letter.to,
+            to: letter.from,
+            reply: Some(reply),
+            ..letter
+        };
+        self.wire.insert(answer);
+        Ok(())
+    }
+
+    /// Carries out a call at `to`.
+    fn call(&mut self, to: Place, request: Request) -> Result<Reply, Broken> {
+        let size = Place::try_from(self.seats.len()).expect("few");
+        let seat = &mut self.seats[to as usize];
+        match (&mut seat.life, request) {
+            (Life::Blank, Request::Enlist(news)) => {
+                seat.life = Life::Up(Ring::new(size, SONG, to, seat.boot, news));
+                self.input(to, Input::Enlisted)?;
+                Ok(Reply::Here(news.mark))
+            }
+            (Life::Blank, _) => Ok(Reply::Stranger),
+            (Life::Up(_), _) => {
+                self.input(to, Input::Called(request))?;
+                Ok(Reply::Here(self.ring(to).map_or(Mark::Home, Ring::mark)))
+            }
+            (Life::Down | Life::Home, _) => unreachable!("tidied away"),
+        }
+    }
+
+    /// Gives `input` to a buddy and does what it says.
+    fn input(&mut self, place: Place, input: Input) -> Result<(), Broken> {
+        let Life::Up(ring) = &mut self.seats[place as usize].life else {
+            return Ok(());
+        };
+        for output in ring.handle(input) {
+            match output {
+                Output::Call(to, Request::Ping) => self.ping(place, to)?,
+                Output::Call(to, request) => {
+                    self.slots.insert((place, to), request);
+                    self.post(place, to, request);
+                }
+                Output::Sing(verse) => self.show(place, verse)?,
+                Output::Leave => self.leave(place)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A ping and its answer at once: late ones are covered by the passes.
+    fn ping(&mut self, from: Place, to: Place) -> Result<(), Broken> {
+        if !matches!(self.seats[to as usize].life, Life::Up(_) | Life::Blank) {
+            return Ok(());
+        }
+        let reply = self.call(to, Request::Ping)?;
+        self.input(from, Input::Answered(to, Request::Ping, reply))
+    }
+
+    fn post(&mut self, from: Place, to: Place, request: Request) {
+        let life = |place: Place| (place, self.seats[place as usize].boot);
+        self.wire.insert(Letter {
+            from: life(from),
+            to: life(to),
+            request,
+            reply: None,
+            sound: self.in_good_standing(from),
+        });
+    }
+
+    fn can_repeat(&self, from: Place, to: Place) -> bool {
+        let alive = matches!(self.seats[to as usize].life, Life::Up(_) | Life::Blank);
+        let request = self.slots[&(from, to)];
+        let on_its_way = |letter: &Letter| {
+            let there = letter.from.0 == from && letter.to.0 == to;
+            let back = letter.from.0 == to && letter.to.0 == from;
+            (there || back) && letter.request == request
+        };
+        alive && !self.wire.iter().any(on_its_way)
+    }
+
+    /// Letters to lives that are over arrive nowhere, and a book is kept in order.
+    fn tidy(&mut self) {
+        let seats = &self.seats;
+        let listens = |&(place, boot): &(Place, Boot)| {
+            let seat = &seats[place as usize];
+            seat.boot == boot && matches!(seat.life, Life::Up(_) | Life::Blank)
+        };
+        let slots = &self.slots;
+        let matters = |letter: &Letter| {
+            let link = (letter.to.0, letter.from.0);
+            letter.reply.is_none() || slots.get(&link) == Some(&letter.request)
+        };
+        self.wire
+            .retain(|letter| listens(&letter.to) && matters(letter));
+        self.slots
+            .retain(|&(from, _), _| matches!(seats[from as usize].life, Life::Up(_)));
+        self.shows.sort();
+    }
+
+    /// Nobody's next has moved past it, or it has been passed the song again since.
+    fn in_good_standing(&self, place: Place) -> bool {
+        self.seats[place as usize].given_up.is_empty() && self.who_jump_over(place).next().is_none()
+    }
+
+    fn who_jump_over(&self, place: Place) -> impl Iterator<Item = &Seat> {
+        self.seats.iter().filter(move |seat| match &seat.life {
+            Life::Up(ring) => ring.me() != place && ring.gap(place) < ring.gap(ring.next()),
+            _ => false,
+        })
+    }
+
+    fn ring(&self, place: Place) -> Option<&Ring> {
+        match &self.seats[place as usize].life {
+            Life::Up(ring) => Some(ring),
+            _ => None,
+        }
+    }
+
+    fn is_singing(&self, place: Place) -> bool {
+        let boot = self.seats[place as usize].boot;
+        self.shows
+            .iter()
+            .any(|show| show.by == boot && !show.finished && !show.crashed)
+    }
+}
+
+/// The promises.
+impl World {
+    fn show(&mut self, place: Place, verse: u64) -> Result<(), Broken> {
+        let boot = self.seats[place as usize].boot;
+        let given_up = !self.in_good_standing(place);
+        let who = place + 1;
+        let first = self.bottles;
+        let finished = |v: u64| {
+            self.shows
+                .iter()
+                .any(|show| show.verse == v && show.finished)
+        };
+        if let Some(missing) = (verse + 1..=first).find(|&v| !finished(v)) {
+            return Err(format!(
+                "order: Buddy {who} sings {verse}, but {missing} is not sung"
+            ));
+        }
+        let mut before = self.shows.iter().filter(|show| show.verse == verse);
+        if before.clone().any(|show| show.by == boot) {
+            return Err(format!("self: Buddy {who} sings {verse} twice"));
+        }
+        let excused = given_up || before.clone().any(|show| show.given_up);
+        if !excused && !before.all(|show| show.crashed) {
+            return Err(format!("twice: Buddy {who} sings {verse} again"));
+        }
+        let on_stage = |show: &&Show| !show.finished && !show.crashed && !show.given_up;
+        if let (Some(other), false) = (self.shows.iter().find(on_stage), given_up) {
+            let verse_2 = other.verse;
+            return Err(format!(
+                "overlap: Buddy {who} sings {verse} while {verse_2} is sung"
+            ));
+        }
+        self.shows.push(Show {
+            verse,
+            by: boot,
+            finished: false,
+            crashed: false,
+            given_up,
+        });
+        Ok(())
+    }
+
+    fn leave(&mut self, place: Place) -> Result<(), Broken> {
+        for (other, seat) in (0..).zip(&self.seats) {
+            let ignorant = matches!(&seat.life, Life::Up(ring) if ring.mark() < Mark::Over);
+            if ignorant && self.in_good_standing(other) {
+                let (who, whom) = (place + 1, other + 1);
+                return Err(format!(
+                    "last: Buddy {who} leaves, and Buddy {whom} does not know"
+                ));
+            }
+        }
+        self.seats[place as usize].life = Life::Home;
+        Ok(())
+    }
+
+    /// Whether the song ends from here if no more faults happen: letters arrive (or, with
+    /// `letters_lost`, those on their way never do), links repeat, verdicts are true, and only when
+    /// nothing else moves a watchdog speaks.
+    pub(crate) fn finishes(&self, letters_lost: bool) -> Result<(), Broken> {
+        let mut world = self.clone();
+        world.left = Faults::default();
+        if letters_lost {
+            world.wire.clear();
+        }
+        let mut log = Vec::new();
+        let ended = world.run(&mut log).and_then(|()| world.is_complete(self));
+        ended.map_err(|why| format!("{why}, letters lost: {letters_lost}, then {log:#?}, after"))
+    }
+
+    /// Lets everything happen in turn until everybody has left.
+    fn run(&mut self, log: &mut Vec<Event>) -> Result<(), Broken> {
+        const ROUNDS: usize = 1000;
+        for _ in 0..ROUNDS {
+            let Some(first) = (0..).zip(&self.seats).find(|(_, seat)| seat.is_up()) else {
+                return Ok(());
+            };
+            let (first, _) = first;
+            let before = self.clone();
+            for event in self.events() {
+                if self.is_possible(event) {
+                    log.push(event);
+                    self.happen(event)?;
+                }
+            }
+            if *self == before {
+                log.push(Event::Quiet(first));
+                self.input(first, Input::Quiet)?;
+                self.tidy();
+            }
+            if *self == before {
+                return Err("home: nothing moves any more".into());
+            }
+        }
+        Err("home: it goes on for ever".into())
+    }
+
+    /// Whether an event of a moment ago can still happen.
+    fn is_possible(&self, event: Event) -> bool {
+        match event {
+            Event::Deliver(letter) => self.wire.contains(&letter),
+            Event::Repeat(from, to) => {
+                self.slots.contains_key(&(from, to)) && self.can_repeat(from, to)
+            }
+            Event::Sung(place) => self.is_singing(place),
+            _ => true,
+        }
+    }
+
+    fn is_complete(&self, since: &Self) -> Result<(), Broken> {
+        let anybody = since.seats.iter().any(Seat::is_up);
+        let sung = |v: u64| {
+            self.shows
+                .iter()
+                .any(|show| show.verse == v && show.finished)
+        };
+        match (0..=self.bottles).find(|&verse| !sung(verse)) {
+            Some(verse) if anybody => Err(format!("home: all left, {verse} was never sung")),
+            _ => Ok(()),
+        }
+    }
+}
