@@ -1,7 +1,6 @@
 //! One task that drives the [queue](crate::queue): sends what it gives out, tells it what came
 //! back, writes what is ready.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -9,23 +8,23 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use common::cli::{Failure, Interrupted};
-use common::secret::{Refusal, Reversed, Tier};
-use futures::future::{AbortHandle, AbortRegistration, Abortable, Aborted};
+use common::secret::{Refusal, Reversed};
+use futures::future::Aborted;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use tarpc::client::RpcError;
-use tarpc::context;
 use tokio::sync::mpsc;
 use tokio::time::{self, MissedTickBehavior, interval, sleep_until};
 
+use crate::call::{Answer, Calls};
 use crate::client::{Options, Report};
-use crate::link::{Client, Lost, News, call_limit};
+use crate::link::{Client, Lost, News};
 use crate::pace::Timing;
 use crate::pipes::{End, Input, Output, Stopped};
 use crate::progress::REDRAW;
 use crate::queue::{Order, Queue, ServerId, Verdict};
 use crate::roster::Roster;
-use crate::summary::Latencies;
+use crate::summary::{self, Latencies};
 
 /// Why the work ended before its end.
 #[derive(Debug)]
@@ -46,35 +45,13 @@ pub struct Drive {
     queue: Queue,
     roster: Roster,
     news: mpsc::Receiver<News>,
-    /// to drop a call that is no longer needed, which also tells its server
-    aborts: HashMap<(ServerId, u64), AbortHandle>,
+    calls: Calls,
     latencies: Latencies,
     /// when to stop if still no server can be reached
     give_up: time::Instant,
     input_failure: Option<Failure>,
     begun: Instant,
     bytes: u64,
-}
-
-/// What came of a call.
-struct Answer {
-    server: ServerId,
-    first: u64,
-    took: Duration,
-    result: Result<Result<Reversed, Refusal>, RpcError>,
-}
-
-async fn call(client: Client, tier: Tier, order: Order) -> Answer {
-    let begun = Instant::now();
-    let mut context = context::current();
-    context.deadline = begun + call_limit(order.words);
-    let result = client.reverse_words(context, tier, order.text).await;
-    Answer {
-        server: order.server,
-        first: order.first,
-        took: begun.elapsed(),
-        result,
-    }
 }
 
 impl Drive {
@@ -85,7 +62,7 @@ impl Drive {
             queue: Queue::new(options.fixed),
             roster,
             news,
-            aborts: HashMap::new(),
+            calls: Calls::default(),
             latencies: Latencies::default(),
             give_up: time::Instant::now() + options.patience,
             input_failure: None,
@@ -115,16 +92,16 @@ impl Drive {
         let mut interrupted = pin!(interrupted);
         let mut redraw = interval(REDRAW);
         redraw.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut calls = FuturesUnordered::new();
+        let mut answers = FuturesUnordered::new();
         while !self.queue.finished() {
             while self.queue.wants_input()
                 && let Ok(item) = input.try_recv()
             {
                 self.read(item);
             }
-            while let Some((client, order, registration)) = self.next_call() {
-                let call = call(client, self.options.tier.clone(), order);
-                calls.push(Abortable::new(call, registration));
+            while let Some((client, order)) = self.next_order() {
+                let tier = self.options.tier.clone();
+                answers.push(self.calls.start(client, tier, order));
             }
             self.check()?;
             tokio::select! {
@@ -135,10 +112,10 @@ impl Drive {
                     room.send(self.take());
                 }
                 Some(news) = self.news.recv() => self.hear(news),
-                Some(answer) = calls.next() => {
+                Some(answer) = answers.next() => {
                     self.answer(answer);
                     // And all that are there already.
-                    while let Some(Some(answer)) = calls.next().now_or_never() {
+                    while let Some(Some(answer)) = answers.next().now_or_never() {
                         self.answer(answer);
                     }
                 }
@@ -194,7 +171,7 @@ impl Drive {
     fn end(&mut self, end: End) {
         self.queue.end();
         if end.replaced > 0 {
-            let lines = crate::summary::plural(end.replaced, "line");
+            let lines = summary::plural(end.replaced, "line");
             self.say(&format!(
                 "{lines} held bytes that are no UTF-8: reversed with U+FFFD there"
             ));
@@ -202,19 +179,13 @@ impl Drive {
         self.input_failure = end.stopped.map(Stopped::into);
     }
 
-    /// The next call to make: over what, about what, and how to abort it.
-    fn next_call(&mut self) -> Option<(Client, Order, AbortRegistration)> {
-        for server in self.roster.all() {
-            let Some(client) = self.roster.client(server) else {
-                continue;
-            };
-            if let Some(order) = self.queue.give(server) {
-                let (abort, registration) = AbortHandle::new_pair();
-                self.aborts.insert((server, order.first), abort);
-                return Some((client.clone(), order, registration));
-            }
-        }
-        None
+    /// The next thing to ask, and over what connection.
+    fn next_order(&mut self) -> Option<(Client, Order)> {
+        self.roster.all().find_map(|server| {
+            let client = self.roster.client(server)?;
+            let order = self.queue.give(server)?;
+            Some((client.clone(), order))
+        })
     }
 
     fn answer(&mut self, answer: Result<Answer, Aborted>) {
@@ -227,7 +198,7 @@ impl Drive {
         else {
             return;
         };
-        self.aborts.remove(&(server, first));
+        self.calls.ended(server, first);
         match result {
             Ok(Ok(reversed)) => self.reversed(server, first, took, reversed),
             Ok(Err(Refusal::Busy)) => {
@@ -260,7 +231,7 @@ impl Drive {
             worked,
         };
         match self.queue.answered(server, first, text, timing) {
-            Verdict::Counts(Some(other)) => self.abort(other, first),
+            Verdict::Counts(Some(other)) => self.calls.abort(other, first),
             Verdict::Counts(None) | Verdict::Late => {}
             Verdict::Garbled => {
                 let name = self.roster.name(server);
@@ -291,16 +262,10 @@ impl Drive {
     fn take_back(&mut self, server: ServerId) {
         let was_up = self.queue.any_up();
         for first in self.queue.down(server) {
-            self.abort(server, first);
+            self.calls.abort(server, first);
         }
         if was_up && !self.queue.any_up() {
             self.give_up = time::Instant::now() + self.options.patience;
-        }
-    }
-
-    fn abort(&mut self, server: ServerId, first: u64) {
-        if let Some(call) = self.aborts.remove(&(server, first)) {
-            call.abort();
         }
     }
 
@@ -349,18 +314,10 @@ impl Drive {
     }
 
     fn show(&self) {
-        let totals = self.queue.totals();
-        let rate = totals.written as f64 / self.begun.elapsed().as_secs_f64();
-        let mut message = format!("{} words, {rate:.0} words/s", totals.written);
-        for server in self.roster.reached() {
-            let done: u64 = self
-                .roster
-                .all()
-                .map(|server| self.queue.words_by(server))
-                .sum();
-            let share = 100 * self.queue.words_by(server) / done.max(1);
-            message += &format!(", {} {share}%", self.roster.name(server));
-        }
+        let words_by = |server| (self.roster.name(server), self.queue.words_by(server));
+        let shares: Vec<_> = self.roster.reached().map(words_by).collect();
+        let rate = self.queue.totals().written as f64 / self.begun.elapsed().as_secs_f64();
+        let message = summary::progress(self.queue.totals().written, rate, &shares);
         self.options.progress.show(self.bytes, message);
     }
 }

@@ -20,6 +20,7 @@ pub mod pace;
 pub mod summary;
 
 pub mod args;
+pub mod call;
 pub mod client;
 pub mod drive;
 pub mod link;

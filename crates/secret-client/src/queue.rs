@@ -3,11 +3,10 @@
 //!
 //! ```text
 //!            read            give                 answered             take
-//!   input ─────────> fresh ────────> out (1..2   ──────────> done ────────────> output
-//!                      ^             servers)      first       wait here for
-//!                      │               │           answer      all before them
-//!                      └── returned <──┘           counts
-//!                           lost, busy
+//!   input ─────────> stock ────────> out (1..2   ──────────> outlet ──────────> output
+//!                      ^             servers)      first       each waits for
+//!                      └───────────────┘           answer      all before it
+//!                         lost, busy               counts
 //! ```
 //!
 //! It is a *pull* queue: a server is given a chunk of words when it has room for one, so a fast
@@ -22,17 +21,22 @@
 //!   The Tail at Scale, 2013). While more input may come there is none of it.
 //! - The window bounds the memory, however long the list is and however late one answer.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
-use crate::lines::{self, Lines};
+use outlet::Outlet;
+use stock::{Piece, Stock};
+
+use crate::lines;
 use crate::pace::{Fixed, Pace, Timing};
+
+mod outlet;
+mod stock;
+
+pub use stock::READ_AHEAD;
 
 /// Bytes of lines that may be given out, or answered and waiting for those before them. Two
 /// servers flat out have 2 MiB on the way; the rest lets the fast go on while a slow one is late.
 pub const WINDOW: usize = 8 << 20;
-
-/// Bytes of lines read ahead: a few chunks, so that giving out never waits for the disk.
-pub const READ_AHEAD: usize = 1 << 20;
 
 /// What a chunk costs besides its text, in bytes: some 300 on the way, less when done. At a word a
 /// call it is this that fills the window, with 24 thousand words.
@@ -91,9 +95,7 @@ pub struct Totals {
 
 #[derive(Debug)]
 struct Chunk {
-    text: String,
-    words: usize,
-    blame: u32,
+    piece: Piece,
     at: ServerId,
     also: Option<ServerId>,
 }
@@ -112,18 +114,9 @@ struct Server {
 pub struct Queue {
     fixed: Fixed,
     servers: Vec<Server>,
-    fresh: VecDeque<Lines>,
-    fresh_bytes: usize,
-    ended: bool,
-    /// the number of the first fresh line
-    cut: u64,
-    returned: BTreeMap<u64, (Lines, u32)>,
+    stock: Stock,
     out: BTreeMap<u64, Chunk>,
-    done: BTreeMap<u64, (String, usize)>,
-    /// lines whose turn has come, and the number of the line after them
-    ready: String,
-    ready_cost: usize,
-    next: u64,
+    outlet: Outlet,
     /// bytes that count against the window
     held: usize,
     totals: Totals,
@@ -165,21 +158,18 @@ impl Queue {
 
     /// Takes whole lines of input.
     pub fn read(&mut self, text: String) {
-        if !text.is_empty() {
-            self.totals.read += lines::count(&text) as u64;
-            self.fresh_bytes += text.len();
-            self.fresh.push_back(Lines::new(text));
-        }
+        self.totals.read += lines::count(&text) as u64;
+        self.stock.read(text);
     }
 
     /// There is no more input.
     pub fn end(&mut self) {
-        self.ended = true;
+        self.stock.end();
     }
 
     /// Whether more input is wanted now.
     pub fn wants_input(&self) -> bool {
-        !self.ended && self.fresh_bytes < READ_AHEAD
+        self.stock.wants_input()
     }
 
     /// The next thing to send to `server`, if it has room and there is something.
@@ -190,10 +180,14 @@ impl Queue {
             return None;
         }
         let words = pace.words();
-        let order = self
-            .cut_returned(server, words)
-            .or_else(|| self.cut_fresh(server, words))
-            .or_else(|| self.hedge(server, words))?;
+        let piece = match self.stock.cut_returned(words) {
+            None if !self.is_full() => self.stock.cut_fresh(words),
+            returned => returned,
+        };
+        let order = match piece {
+            Some(piece) => self.send(server, piece),
+            None => self.hedge(server, words)?,
+        };
         self.servers[server].out += 1;
         Some(order)
     }
@@ -209,11 +203,11 @@ impl Queue {
         let Some(chunk) = self.out.get(&first).filter(|chunk| chunk.is_at(server)) else {
             return Verdict::Late;
         };
-        if lines::count(&answer) != chunk.words || !answer.ends_with('\n') {
+        let (words, other) = (chunk.piece.words, chunk.other(server));
+        if lines::count(&answer) != words || !answer.ends_with('\n') {
             return Verdict::Garbled;
         }
-        let (words, other) = (chunk.words, chunk.other(server));
-        self.held = self.held + answer.len() - chunk.text.len();
+        self.held = self.held + answer.len() - chunk.piece.text.len();
         self.out.remove(&first);
         let winner = &mut self.servers[server];
         winner.words += words as u64;
@@ -224,17 +218,7 @@ impl Queue {
         if let Some(other) = other {
             self.servers[other].out -= 1;
         }
-        self.done.insert(first, (answer, words));
-        while let Some(entry) = self.done.first_entry().filter(|e| *e.key() == self.next) {
-            let (text, words) = entry.remove();
-            self.ready_cost += text.len() + CHUNK_COST;
-            self.next += words as u64;
-            if self.ready.is_empty() {
-                self.ready = text;
-            } else {
-                self.ready += &text;
-            }
-        }
+        self.outlet.put(first, answer, words);
         Verdict::Counts(other)
     }
 
@@ -247,7 +231,7 @@ impl Queue {
     /// [`resume`](Self::resume).
     pub fn busy(&mut self, server: ServerId, first: u64) {
         if let Some(chunk) = self.take_from(server, first) {
-            self.give_back(server, first, chunk);
+            self.give_back(server, chunk);
         }
         let server = &mut self.servers[server];
         server.paused = true;
@@ -263,23 +247,23 @@ impl Queue {
 
     /// Answers whose turn has come, if any; they no longer count against the window.
     pub fn take(&mut self) -> Option<String> {
-        if self.ready.is_empty() {
+        if !self.outlet.is_ready() {
             return None;
         }
-        let ready = std::mem::take(&mut self.ready);
-        self.held -= std::mem::take(&mut self.ready_cost);
-        self.totals.written = self.next;
-        Some(ready)
+        let (text, chunks) = self.outlet.take();
+        self.held -= text.len() + chunks * CHUNK_COST;
+        self.totals.written = self.outlet.passed();
+        Some(text)
     }
 
     /// Whether there is something to [`take`](Self::take).
     pub fn has_ready(&self) -> bool {
-        !self.ready.is_empty()
+        self.outlet.is_ready()
     }
 
     /// Whether all input was answered and taken.
     pub fn finished(&self) -> bool {
-        self.ended && self.totals.written == self.totals.read
+        self.stock.has_ended() && self.totals.written == self.totals.read
     }
 
     /// The line at which a chunk begins that fails wherever it is tried.
@@ -302,116 +286,81 @@ impl Queue {
         self.servers[server].words
     }
 
+    fn is_full(&self) -> bool {
+        self.held >= WINDOW
+    }
+
     fn blame(&mut self, server: ServerId, first: u64, points: u32) {
-        if let Some(mut chunk) = self.take_from(server, first) {
-            chunk.blame += points;
-            if chunk.blame >= PATIENCE {
-                self.hopeless = self.hopeless.or(Some(first));
-            }
-            let words = chunk.words as u64;
-            if self.give_back(server, first, chunk) {
-                self.totals.retried += words;
-            }
+        let Some(mut chunk) = self.take_from(server, first) else {
+            return;
+        };
+        let words = chunk.piece.words as u64;
+        chunk.piece.blame += points;
+        if chunk.piece.blame >= PATIENCE {
+            self.hopeless = self.hopeless.or(Some(first));
+        }
+        if self.give_back(server, chunk) {
+            self.totals.retried += words;
         }
     }
 
     fn take_from(&mut self, server: ServerId, first: u64) -> Option<Chunk> {
         self.out.get(&first).filter(|chunk| chunk.is_at(server))?;
+        self.servers[server].out -= 1;
         self.out.remove(&first)
     }
 
     /// Tells whether the chunk has to go out again, or else another server is still at it.
-    fn give_back(&mut self, server: ServerId, first: u64, mut chunk: Chunk) -> bool {
-        self.servers[server].out -= 1;
+    fn give_back(&mut self, server: ServerId, mut chunk: Chunk) -> bool {
         if let Some(other) = chunk.other(server) {
             (chunk.at, chunk.also) = (other, None);
-            self.out.insert(first, chunk);
-        } else {
-            self.held -= chunk.text.len() + CHUNK_COST;
-            self.returned
-                .insert(first, (Lines::new(chunk.text), chunk.blame));
+            self.out.insert(chunk.piece.first, chunk);
+            return false;
         }
-        self.returned.contains_key(&first)
+        self.held -= chunk.piece.text.len() + CHUNK_COST;
+        self.stock.put_back(chunk.piece);
+        true
     }
 
-    fn cut_returned(&mut self, server: ServerId, most: usize) -> Option<Order> {
-        let (first, (mut lines, blame)) = self.returned.pop_first()?;
-        let (text, words) = lines.cut(most, lines::MAX_LINE);
-        if !lines.as_str().is_empty() {
-            self.returned.insert(first + words as u64, (lines, blame));
-        }
-        Some(self.send(server, first, text, words, blame))
-    }
-
-    fn cut_fresh(&mut self, server: ServerId, most: usize) -> Option<Order> {
-        if self.full() {
-            return None;
-        }
-        let lines = self.fresh.front_mut()?;
-        let (text, words) = lines.cut(most, lines::MAX_LINE);
-        if lines.as_str().is_empty() {
-            self.fresh.pop_front();
-        }
-        self.fresh_bytes -= text.len();
-        let first = self.cut;
-        self.cut += words as u64;
-        Some(self.send(server, first, text, words, 0))
-    }
-
-    fn send(
-        &mut self,
-        server: ServerId,
-        first: u64,
-        text: String,
-        words: usize,
-        blame: u32,
-    ) -> Order {
-        self.held += text.len() + CHUNK_COST;
-        let order = Order {
-            server,
-            first,
-            text: text.clone(),
-            words,
-        };
+    fn send(&mut self, server: ServerId, piece: Piece) -> Order {
+        self.held += piece.text.len() + CHUNK_COST;
+        let order = piece.order(server);
         let chunk = Chunk {
-            text,
-            words,
-            blame,
+            piece,
             at: server,
             also: None,
         };
-        self.out.insert(first, chunk);
+        self.out.insert(order.first, chunk);
         order
-    }
-
-    fn full(&self) -> bool {
-        self.held >= WINDOW
     }
 
     /// A second copy of what another server still has. Stuck behind a full window, the oldest,
     /// which everything waits for; at the end the newest, which has most of its work before it.
     fn hedge(&mut self, server: ServerId, words: usize) -> Option<Order> {
-        let over = self.ended && self.fresh.is_empty();
-        if !over && !self.full() {
-            return None;
-        }
         // A chunk made for a much faster server is not one that this one would win.
-        let fits = |(_, chunk): &(&u64, &mut Chunk)| {
-            chunk.at != server && chunk.also.is_none() && chunk.words <= 2 * words
+        let fits = |chunk: &&mut Chunk| {
+            chunk.at != server && chunk.also.is_none() && chunk.piece.words <= 2 * words
         };
-        let (first, chunk) = if over {
-            self.out.iter_mut().rev().find(fits)?
-        } else {
-            self.out.iter_mut().find(fits)?
+        let mut chunks = self.out.values_mut();
+        let chunk = match self.stock.is_over() {
+            true => chunks.rev().find(fits)?,
+            false if self.held >= WINDOW => chunks.find(fits)?,
+            false => return None,
         };
         chunk.also = Some(server);
-        self.totals.hedged += chunk.words as u64;
-        Some(Order {
+        self.totals.hedged += chunk.piece.words as u64;
+        Some(chunk.piece.order(server))
+    }
+}
+
+impl Piece {
+    fn order(&self, server: ServerId) -> Order {
+        Order {
             server,
-            first: *first,
-            text: chunk.text.clone(),
-            words: chunk.words,
-        })
+            first: self.first,
+            text: self.text.clone(),
+            words: self.words,
+        }
     }
 }
 

@@ -37,6 +37,17 @@ pub fn line(totals: Totals, took: Duration, shares: &[(String, u64)]) -> String 
     line
 }
 
+/// What stands beside the progress bar: how much, how fast, and the share of each server.
+pub fn progress(words: u64, rate: f64, shares: &[(&str, u64)]) -> String {
+    let mut line = format!("{}, {rate:.0} words/s", plural(words, "word"));
+    let all: u64 = shares.iter().map(|(_, words)| words).sum();
+    for (server, words) in shares {
+        // Writing to a string cannot fail.
+        let _ = write!(line, ", {server} {}%", 100 * words / all.max(1));
+    }
+    line
+}
+
 /// `1 word`, `2 words`.
 pub fn plural(number: u64, noun: &str) -> String {
     let ending = if number == 1 { "" } else { "s" };
@@ -116,6 +127,17 @@ mod tests {
         assert_eq!(
             line,
             "1 word in 2.00s (0 words/s) over 1 server: a:1 1; 3 retried"
+        );
+    }
+
+    #[test]
+    fn the_shares_stand_beside_the_bar() {
+        let shares = [("a:1", 30), ("b:1", 10)];
+        let line = progress(38, 12.34, &shares);
+        assert_eq!(line, "38 words, 12 words/s, a:1 75%, b:1 25%");
+        assert_eq!(
+            progress(0, 0.0, &[("a:1", 0)]),
+            "0 words, 0 words/s, a:1 0%"
         );
     }
 
