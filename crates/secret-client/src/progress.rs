@@ -43,8 +43,8 @@ impl Progress {
     /// Redraws the bar, if there is one.
     pub fn show(&self, bytes: u64, message: String) {
         if let Some(bar) = &self.bar {
-            bar.set_message(message);
             bar.set_position(bytes);
+            bar.set_message(message);
         }
     }
 

@@ -1,0 +1,31 @@
+//! The benchmarks of secret strings; `scripts/bench/secret.sh` builds everything and runs this.
+//!
+//! Whole processes are timed, from their start to their end, since that is what a person waits
+//! for. All figures are ratios of medians within one run, and the rounds go forwards and backwards
+//! through what is compared, so that a machine that grows slower favours nobody.
+
+use anyhow::bail;
+
+mod chaos;
+mod memory;
+mod process;
+mod schedule;
+mod speed;
+
+fn main() -> anyhow::Result<()> {
+    let mut parts: Vec<String> = std::env::args().skip(1).collect();
+    if parts.is_empty() {
+        parts = ["speed", "schedule", "memory"].map(str::to_owned).to_vec();
+    }
+    let bench = process::Bench::new()?;
+    for part in parts {
+        match part.as_str() {
+            "speed" => speed::measure(&bench)?,
+            "schedule" => schedule::measure(&bench)?,
+            "memory" => memory::measure(&bench)?,
+            "chaos" => chaos::measure(&bench)?,
+            other => bail!("{other}? expected speed, schedule, memory or chaos"),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! The processes that are measured, and how.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+
+/// A server's process, ended with this value.
+pub(crate) struct Server {
+    pub(crate) child: Child,
+    stderr: BufReader<ChildStderr>,
+    pub(crate) addr: String,
+}
+
+impl Server {
+    pub(crate) fn start(command: &mut Command) -> anyhow::Result<Self> {
+        let mut child = command.stderr(Stdio::piped()).spawn()?;
+        let stderr = child.stderr.take().context("it was piped")?;
+        let mut stderr = BufReader::new(stderr);
+        let mut line = String::new();
+        stderr.read_line(&mut line)?;
+        let addr = line.trim().strip_prefix("listening on ");
+        let addr = addr
+            .with_context(|| format!("not ready: {line}"))?
+            .to_owned();
+        Ok(Self {
+            child,
+            stderr,
+            addr,
+        })
+    }
+
+    /// Ends it in order, and returns the seconds that it says it worked.
+    pub(crate) fn finish(mut self) -> anyhow::Result<f64> {
+        Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status()?;
+        let mut rest = String::new();
+        self.stderr.read_to_string(&mut rest)?;
+        let said = rest
+            .rsplit_once(" words for ")
+            .context("no report of its work")?
+            .1;
+        Ok(said.trim().trim_end_matches('s').parse()?)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) struct Bench {
+    bin: PathBuf,
+    pub(crate) dir: PathBuf,
+}
+
+impl Bench {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let examples = std::env::current_exe()?;
+        let bin = examples
+            .ancestors()
+            .nth(2)
+            .context("target/release/examples/bench")?;
+        let dir = bin.join("bench-secret");
+        fs::create_dir_all(&dir)?;
+        Ok(Self {
+            bin: bin.to_owned(),
+            dir,
+        })
+    }
+
+    pub(crate) fn command(&self, program: &str) -> Command {
+        Command::new(self.bin.join(program))
+    }
+
+    pub(crate) fn server(&self, flags: &[&str]) -> anyhow::Result<Server> {
+        self.server_at("127.0.0.1:0", flags)
+    }
+
+    pub(crate) fn server_at(&self, addr: &str, flags: &[&str]) -> anyhow::Result<Server> {
+        let mut command = self.command("secret-server");
+        Server::start(command.args(["-v", "--listen", addr]).args(flags))
+    }
+
+    pub(crate) fn client(&self, addr: &str, flags: &[&str]) -> Command {
+        let mut command = self.command("secret-client");
+        command
+            .args(["--server", addr])
+            .args(flags)
+            .stderr(Stdio::null());
+        command
+    }
+
+    /// A list of random words of 2 to 13 letters.
+    pub(crate) fn list(&self, words: usize) -> anyhow::Result<PathBuf> {
+        let path = self.dir.join(format!("{words}-words"));
+        let mut dice = 1_u64;
+        let mut letters = || {
+            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            dice >> 33
+        };
+        let mut text = String::new();
+        for _ in 0..words {
+            let length = 2 + letters() % 12;
+            text.extend((0..length).map(|_| char::from(b'a' + (letters() % 26) as u8)));
+            text.push('\n');
+        }
+        fs::write(&path, text)?;
+        Ok(path)
+    }
+}
+
+pub(crate) fn timed(command: &mut Command) -> anyhow::Result<Duration> {
+    let begun = Instant::now();
+    let status = command.status()?;
+    let took = begun.elapsed();
+    ensure!(status.success(), "{command:?} failed");
+    Ok(took)
+}
+
+/// Peak resident memory of a process in MiB, while it lives, on Linux.
+pub(crate) fn peak_memory(process: u32) -> Option<f64> {
+    let status = fs::read_to_string(Path::new("/proc").join(process.to_string()).join("status"));
+    let status = status.ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<f64>().ok()? / 1024.0)
+}
+
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
