@@ -1,37 +1,7 @@
 #!/usr/bin/env bash
 # scripts/ec2.sh with the real AWS CLI against moto, which stands in for AWS on loopback.
-# shellcheck source=lib.sh
-. "$(dirname "$0")/lib.sh"
-
-ec2() { "$scripts/ec2.sh" --allow 203.0.113.9/32 --key "$work/key" "$@" </dev/null; }
-
-# All that the lab made, to compare before and after.
-world() {
-  aws_test ec2 describe-instances --query \
-    'Reservations[].Instances[].[InstanceId,State.Name,PublicIpAddress,PrivateIpAddress,Tags]'
-  rules
-  aws_test ec2 describe-security-groups --query 'SecurityGroups[].[GroupName,GroupId]'
-  aws_test ec2 describe-key-pairs --query 'KeyPairs[].KeyName'
-}
-instances() { # QUERY
-  aws_test ec2 describe-instances --query "Reservations[].Instances[].$1" | tr '\t' '\n' | sort
-}
-states() { instances State.Name | xargs; }
-rules() {
-  aws_test ec2 describe-security-group-rules --query \
-    'SecurityGroupRules[?!IsEgress].[FromPort,ToPort,CidrIpv4||ReferencedGroupInfo.GroupId]' |
-    tr '\t' ' ' | sed 's/sg-.*/itself/' | sort
-}
-
-# A lab that is up. The tests that leave it as it was share one: each call of the AWS CLI costs
-# half a second of Python. The others `spoil` it.
-lab_is_up() {
-  [ ! -e "$work/lab-is-up" ] || return 0
-  reset_moto
-  ec2 up >"$work/lab-is-up" || { rm "$work/lab-is-up"; return 1; }
-  cp "$AWS_CALLS" "$work/calls-of-up"
-}
-spoil() { rm -f "$work/lab-is-up"; reset_moto; }
+# shellcheck source=moto.sh
+. "$(dirname "$0")/moto.sh"
 
 test_up_makes_two_instances_with_every_guard() {
   lab_is_up
@@ -57,11 +27,6 @@ test_up_twice_is_idempotent() {
   world >"$scratch/after"
   diff "$scratch/before" "$scratch/after"
   ! mutating_calls | grep . || fail "the second up changed something"
-}
-
-mutating_calls() {
-  grep -oE ' (import|create|run|start|stop|terminate|delete|authorize|revoke|modify|put)-[a-z-]+' "$AWS_CALLS" ||
-    return 1
 }
 
 test_up_from_another_address_replaces_the_rules() {
@@ -126,69 +91,6 @@ test_dry_run_changes_nothing() {
   ! mutating_calls || fail "a dry run changed something"
 }
 
-# An ssh that does what the instances would, without any.
-fake_ssh() { # EXIT-CODE
-  printf '#!/bin/sh\ncat >/dev/null\ncase "$*" in *secret-client*) echo reward ;; esac\nexit %s\n' "$1" \
-    >"$work/bin/ssh"
-  chmod +x "$work/bin/ssh"
-}
-
-# Runs a session whose process id the guard before the AWS CLI can read.
-session() {
-  export DISTURB_WHOM=$scratch/pid
-  sh -c 'echo $$ >"$DISTURB_WHOM"; exec "$@"' sh "$scripts/ec2.sh" --allow 203.0.113.9/32 \
-    --key "$work/key" --dist "$work/dist" session
-}
-
-nothing_runs() { ! instances State.Name | grep -E 'pending|running' || fail "an instance still runs"; }
-
-test_session_stops_after_Enter() {
-  spoil
-  fake_ssh 0
-  echo | session >"$scratch/out"
-  has 'from here' "$scratch/out"
-  same 'stopped stopped' "$(states)"
-}
-
-test_session_stops_when_deploying_fails() {
-  spoil
-  fake_ssh 1
-  exits 1 session </dev/null
-  same 'stopped stopped' "$(states)"
-}
-
-test_session_stops_on_SIGTERM_between_the_two_instances() {
-  spoil
-  DISTURB_AT=run-instances DISTURB_WITH=TERM exits 130 session </dev/null
-  same stopped "$(states)"
-}
-
-test_session_stops_on_SIGINT_while_it_waits_for_AWS() {
-  lab_is_up
-  rm "$work/lab-is-up"
-  ec2 stop
-  DISTURB_AT=start-instances DISTURB_WITH=INT exits 130 session </dev/null
-  nothing_runs
-}
-
-# The lid is shut: the terminal goes, and with it every place to write to.
-test_session_stops_when_its_terminal_is_closed() {
-  spoil
-  fake_ssh 0
-  python3 - "$scripts/ec2.sh" --allow 203.0.113.9/32 --key "$work/key" --dist "$work/dist" session <<'END'
-import os, pty, sys, time
-child, terminal = pty.fork()
-if child == 0:
-    os.execv(sys.argv[1], sys.argv[1:])
-seen = b""
-while b"Ctrl-C stops" not in seen:
-    seen += os.read(terminal, 4096)
-os.close(terminal)
-os.waitpid(child, 0)
-END
-  same 'stopped stopped' "$(states)"
-}
-
 test_nothing_is_opened_to_the_world() {
   local cidr
   for cidr in 0.0.0.0/0 0.0.0.0/1 1.2.3.4 ::/0 '1.2.3.4/32;x' 1.2.3.4/33; do
@@ -250,12 +152,4 @@ test_every_call_goes_through_the_wrapper() {
     "$scripts/ec2.sh" | grep -v 'run-instances --dry-run' || fail "a change outside of change()"
 }
 
-if ! why=$(need_tool moto_server 'moto[server,ec2,ssm]' && need_tool aws awscli); then
-  skip_tests "$why"
-  exit
-fi
-mkdir -p "$work/dist"
-: >"$work/dist/SHA256SUMS"
-ssh-keygen -q -t ed25519 -N '' -f "$work/key"
-start_moto || exit
-run_tests
+run_with_moto

@@ -79,15 +79,24 @@ within() {
 # need_tool NAME [PACKAGE]: a tool of PyPI, installed into target/lab-tools once.
 need_tool() {
   [ ! -x "$tools/bin/$1" ] || return 0
+  one_at_a_time
   { [ -x "$tools/bin/pip" ] || python3 -m venv "$tools"; } >"$work/pip" 2>&1 &&
     "$tools/bin/pip" install --quiet "${2:-$1}" >>"$work/pip" 2>&1
   [ -x "$tools/bin/$1" ] || { echo "cannot install ${2:-$1}: $(tail -1 "$work/pip")"; return 1; }
+}
+
+# Test files run side by side, but two must not install the same things at once. Held until the
+# subshell that asked for it ends.
+one_at_a_time() {
+  mkdir -p "$target"
+  ! command -v flock >/dev/null || { exec 8>"$target/lab-tools.lock" && flock 8; }
 }
 
 # need_command NAME PACKAGE: a program of Debian, installed if that is possible.
 need_command() {
   command -v "$1" >/dev/null && return
   { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; } || { echo "no $1 here"; return 1; }
+  one_at_a_time
   { apt-get install -y --no-install-recommends "$2" ||
     { apt-get update && apt-get install -y --no-install-recommends "$2"; }; } >"$work/apt" 2>&1 ||
     { echo "cannot install $2: $(tail -1 "$work/apt")"; return 1; }
@@ -141,3 +150,39 @@ END
 }
 
 aws_test() { aws --endpoint-url "$AWS_ENDPOINT_URL" --output text "$@"; }
+
+# Builds the programs once, unless a test of this file runs in a lab already.
+build_programs() {
+  local words='' program
+  for program in "$@"; do words="$words --package $program"; done
+  # shellcheck disable=SC2086 # a list of words
+  (cd "$project" && cargo build --quiet --locked --bins $words)
+}
+
+# Runs this file again with a lab of network namespaces around it, or skips its tests. In the lab
+# it does nothing, and `on HOST COMMAND...` runs a command on a host.
+enter_lab() {
+  local why
+  [ -z "${IN_LAB:-}" ] || return 0
+  if ! why=$(need_command nft nftables && need_command ip iproute2); then
+    skip_tests "$why"
+  elif ! why=$("$scripts/netlab.sh" run true 2>&1); then
+    skip_tests "no network namespaces here: $(echo "$why" | head -1)"
+  else
+    IN_LAB=yes "$scripts/netlab.sh" run bash "$0"
+  fi
+  exit
+}
+lab() { "$scripts/netlab.sh" "$@"; }
+on() { lab exec "$@"; }
+
+# serve HOST NAME COMMAND...: starts a server and waits for its ready line, the first on stderr.
+# $served is then its process, $work/NAME what it says.
+serve() {
+  local host=$1 name=$2
+  shift 2
+  "$scripts/netlab.sh" exec "$host" "$@" 2>"$work/$name" >"$work/$name.out" &
+  served=$!
+  children="$children $served"
+  within 20 grep -q '^listening on ' "$work/$name" || { cat "$work/$name"; return 1; }
+}

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# What the tests of ec2.sh share; sourced, not run.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+ec2() { "$scripts/ec2.sh" --allow 203.0.113.9/32 --key "$work/key" "$@" </dev/null; }
+
+# All that the lab made, to compare before and after.
+world() {
+  aws_test ec2 describe-instances --query \
+    'Reservations[].Instances[].[InstanceId,State.Name,PublicIpAddress,PrivateIpAddress,Tags]'
+  rules
+  aws_test ec2 describe-security-groups --query 'SecurityGroups[].[GroupName,GroupId]'
+  aws_test ec2 describe-key-pairs --query 'KeyPairs[].KeyName'
+}
+instances() { # QUERY
+  aws_test ec2 describe-instances --query "Reservations[].Instances[].$1" | tr '\t' '\n' | sort
+}
+states() { instances State.Name | xargs; }
+rules() {
+  aws_test ec2 describe-security-group-rules --query \
+    'SecurityGroupRules[?!IsEgress].[FromPort,ToPort,CidrIpv4||ReferencedGroupInfo.GroupId]' |
+    tr '\t' ' ' | sed 's/sg-.*/itself/' | sort
+}
+
+mutating_calls() {
+  grep -oE ' (import|create|run|start|stop|terminate|delete|authorize|revoke|modify|put)-[a-z-]+' "$AWS_CALLS" ||
+    return 1
+}
+
+# A lab that is up. The tests that leave it as it was share one: each call of the AWS CLI costs
+# half a second of Python. The others `spoil` it.
+lab_is_up() {
+  [ ! -e "$work/lab-is-up" ] || return 0
+  reset_moto
+  ec2 up >"$work/lab-is-up" || { rm "$work/lab-is-up"; return 1; }
+  cp "$AWS_CALLS" "$work/calls-of-up"
+}
+spoil() { rm -f "$work/lab-is-up"; reset_moto; }
+
+# Makes what a lab needs, and runs the tests.
+run_with_moto() {
+  local why
+  if ! why=$(need_tool moto_server 'moto[server,ec2,ssm]' && need_tool aws awscli); then
+    skip_tests "$why"
+    return
+  fi
+  mkdir -p "$work/dist"
+  : >"$work/dist/SHA256SUMS"
+  ssh-keygen -q -t ed25519 -N '' -f "$work/key"
+  start_moto || return
+  run_tests
+}

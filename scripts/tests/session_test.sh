@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# However `ec2.sh session` ends, no instance may be left running.
+# shellcheck source=moto.sh
+. "$(dirname "$0")/moto.sh"
+
+# An ssh that does what the instances would, without any.
+fake_ssh() { # EXIT-CODE
+  printf '#!/bin/sh\ncat >/dev/null\ncase "$*" in *secret-client*) echo reward ;; esac\nexit %s\n' "$1" \
+    >"$work/bin/ssh"
+  chmod +x "$work/bin/ssh"
+}
+
+# Runs a session whose process id the guard before the AWS CLI can read.
+session() {
+  export DISTURB_WHOM=$scratch/pid
+  sh -c 'echo $$ >"$DISTURB_WHOM"; exec "$@"' sh "$scripts/ec2.sh" --allow 203.0.113.9/32 \
+    --key "$work/key" --dist "$work/dist" session
+}
+
+nothing_runs() { ! instances State.Name | grep -E 'pending|running' || fail "an instance still runs"; }
+
+test_session_stops_after_Enter() {
+  spoil
+  fake_ssh 0
+  echo | session >"$scratch/out"
+  has 'from here' "$scratch/out"
+  same 'stopped stopped' "$(states)"
+}
+
+test_session_stops_when_deploying_fails() {
+  spoil
+  fake_ssh 1
+  exits 1 session </dev/null
+  same 'stopped stopped' "$(states)"
+}
+
+test_session_stops_on_SIGTERM_between_the_two_instances() {
+  spoil
+  DISTURB_AT=run-instances DISTURB_WITH=TERM exits 130 session </dev/null
+  same stopped "$(states)"
+}
+
+test_session_stops_on_SIGINT_while_it_waits_for_AWS() {
+  lab_is_up
+  rm "$work/lab-is-up"
+  ec2 stop
+  DISTURB_AT=start-instances DISTURB_WITH=INT exits 130 session </dev/null
+  nothing_runs
+}
+
+# The lid is shut: the terminal goes, and with it every place to write to.
+test_session_stops_when_its_terminal_is_closed() {
+  spoil
+  fake_ssh 0
+  python3 - "$scripts/ec2.sh" --allow 203.0.113.9/32 --key "$work/key" --dist "$work/dist" session <<'END'
+import os, pty, sys, time
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+seen = b""
+while b"Ctrl-C stops" not in seen:
+    seen += os.read(terminal, 4096)
+os.close(terminal)
+os.waitpid(child, 0)
+END
+  same 'stopped stopped' "$(states)"
+}
+
+run_with_moto

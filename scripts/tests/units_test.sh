@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# The units and install.sh, without a running systemd; rehearse.sh has a real one.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+readonly UNITS="chat-server.service secret-server.service buddy@.service"
+
+# A dist/ of stand-ins, and a root in which it is installed.
+install_into() { # ROOT
+  local program
+  mkdir -p "$scratch/dist" "$1"
+  for program in chat-server chat-client secret-server secret-client buddy; do
+    printf '#!/bin/sh\necho %s 1\n' "$program" >"$scratch/dist/$program"
+  done
+  cp "$scripts"/units/* "$scratch/dist/"
+  (cd / && DESTDIR=$1 sh "$scratch/dist/install.sh" server)
+}
+
+test_units_are_valid() {
+  local why unit root=$scratch/root
+  why=$(need_command systemd-analyze systemd) || skip "$why"
+  install_into "$root"
+  # An empty root lacks what systemd's own units name; only words about ours count. verify exits
+  # with 0 even on unknown keys, so whatever it says is a failure.
+  for unit in $UNITS; do
+    case $unit in *@*) unit=${unit%@*}@8032.service ;; esac
+    systemd-analyze verify --man=no --recursive-errors=no --root="$root" "$unit" 2>&1 |
+      grep -v "network-online.target\|sysinit.target\|basic.target\|shutdown.target" >>"$scratch/said" || :
+  done
+  same '' "$(cat "$scratch/said")"
+}
+
+test_units_are_sandboxed() {
+  local why unit root=$scratch/root
+  why=$(need_command systemd-analyze systemd) || skip "$why"
+  install_into "$root"
+  for unit in $UNITS; do
+    # Exposure in tenths: 96 is what a unit without any of sandbox.conf gets.
+    systemd-analyze security --offline=true --threshold=20 --root="$root" "$unit" >"$scratch/$unit"
+    tail -1 "$scratch/$unit"
+  done
+}
+
+test_install_replaces_files_whole() {
+  local root=$scratch/root
+  install_into "$root"
+  ln "$root/usr/local/bin/buddy" "$scratch/old"
+  install_into "$root"
+  # Renamed over, not written into: the old file, which a process may be running, is as it was.
+  ! [ "$scratch/old" -ef "$root/usr/local/bin/buddy" ] || fail "written in place"
+  ! find "$root" -name '*.new' | grep . || fail "a half installed file is left"
+}
+
+test_install_refuses_programs_that_do_not_run_here() {
+  local root=$scratch/root
+  install_into "$root"
+  printf '\177ELF from elsewhere' >"$scratch/dist/buddy"
+  DESTDIR=$root exits 1 sh "$scratch/dist/install.sh" server 2>"$scratch/said"
+  has 'buddy does not run on this machine' "$scratch/said"
+  has 'echo buddy' "$root/usr/local/bin/buddy" # still the one before
+  DESTDIR=$root exits 2 sh "$scratch/dist/install.sh" teapot
+}
+
+# What ec2.sh tells an instance at its first boot.
+test_user_data_is_cloud_config() {
+  local why
+  why=$(need_command cloud-init cloud-init) || skip "$why"
+  sed -n '/^  cat <<END$/,/^END$/p' "$scripts/ec2.sh" | grep -A99 '^#cloud-config' |
+    sed "/^END$/d; s/\\\$ttl/120/; s/\\\${ttl}/120/" >"$scratch/user-data"
+  has 'OnBootSec=120min' "$scratch/user-data"
+  cloud-init schema --config-file "$scratch/user-data"
+}
+
+run_tests
