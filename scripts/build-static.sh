@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
 # Builds the five programs so that they run on any Linux of an architecture, and packs dist/.
 #
-#   scripts/build-static.sh [--target TRIPLE] [--out DIR]
+#   scripts/build-static.sh [--target TRIPLE] [--out DIR] [--profile PROFILE]
 #
-#   --target   x86_64-unknown-linux-gnu, aarch64-unknown-linux-gnu, ...-musl (this machine's)
-#   --out      where to (dist); it is made anew
+#   --target    x86_64-unknown-linux-gnu, aarch64-unknown-linux-gnu, ...-musl (this machine's)
+#   --out       where to (dist); it is made anew
+#   --profile   of cargo (release); dev builds faster
 #
-# dist/ then holds programs, systemd units, install.sh and SHA256SUMS: what scripts/deploy.sh sends.
-# Static, because an instance's libc may be older than this machine's; nothing is compiled there.
+# dist/ then holds programs, systemd units, install.sh, TARGET and SHA256SUMS: what scripts/deploy.sh
+# sends. Static, because an instance's libc may be older than this machine's; nothing is compiled
+# there. For ...-apple-darwin the programs are as static as macOS allows, and for use by hand.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 programs="chat-server chat-client secret-server secret-client buddy"
-target='' out=$root/dist
+target='' out=$root/dist profile=release
 
 die() {
   printf 'build-static.sh: %s\n' "$1" >&2
@@ -20,12 +22,13 @@ die() {
   while [ $# -gt 0 ]; do printf 'help: %s\n' "$1" >&2; shift; done
   exit 1
 }
-usage() { sed -n '4,10s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '4,8s/^# \{0,1\}//p' "$0"; }
 
 while [ $# -gt 0 ]; do
   case $1 in
     --target) target=${2:-}; shift ;;
     --out) out=${2:-}; shift ;;
+    --profile) profile=${2:-}; shift ;;
     -h | --help) usage; exit ;;
     *) usage >&2; exit 2 ;;
   esac
@@ -33,28 +36,36 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$out" ] || { usage >&2; exit 2; }
 
-[ -n "$target" ] || target=$(rustc -vV | sed -n 's/^host: //p')
-case $target in
-  *-linux-*) ;;
-  *) die "this machine is no Linux, and the instances are" \
-    "unpack the release archive, or run this in a Linux container or instance" ;;
-esac
+if [ -z "$target" ]; then
+  target=$(rustc -vV | sed -n 's/^host: //p')
+  case $target in
+    *-linux-*) ;;
+    *) die "this machine is no Linux, and the instances are" \
+      "unpack the release archive for x86_64 Linux, or run this in a Linux container or instance" ;;
+  esac
+fi
 
 build() {
-  local words='' program
+  local words='' program flags='-C target-feature=+crt-static'
   for program in $programs; do words="$words --package $program"; done
-  # Without --target the flag would reach proc macros too, which cannot be static.
+  # Randomness from the system call itself (Linux 3.17): the crate finds it by dlsym otherwise, which
+  # a static program cannot, and then wants a /dev/urandom.
+  case $target in *-linux-*) flags="$flags --cfg getrandom_backend=\"linux_getrandom\"" ;; esac
+  # Without --target the flags would reach proc macros too, which cannot be static.
   # shellcheck disable=SC2086 # a list of words
-  (cd "$root" && RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static" \
-    cargo build --release --locked --bins --target "$target" $words)
+  (cd "$root" && RUSTFLAGS="${RUSTFLAGS:-} $flags" \
+    cargo build --profile "$profile" --locked --bins --target "$target" $words)
 }
 
-is_static() { # FILE: it asks for no loader
+# Whether a program asks for no loader. (macOS has no static libc.)
+is_static() { # FILE
+  case $target in *-darwin) return ;; esac
   ! LC_ALL=C readelf --program-headers "$1" | grep -q INTERP
 }
 
 pack() {
-  local built=${CARGO_TARGET_DIR:-$root/target}/$target/release program
+  local built=${CARGO_TARGET_DIR:-$root/target}/$target/$profile program
+  [ "$profile" != dev ] || built=${built%dev}debug
   rm -rf "$out.new"
   mkdir -p "$out.new"
   for program in $programs; do
@@ -62,7 +73,8 @@ pack() {
     cp "$built/$program" "$out.new/"
   done
   cp "$root"/scripts/units/* "$out.new/"
-  (cd "$out.new" && sums -- * >"$root/target/SHA256SUMS.new" && mv "$root/target/SHA256SUMS.new" SHA256SUMS)
+  echo "$target" >"$out.new/TARGET"
+  (cd "$out.new" && sums -- * >../SHA256SUMS.new && mv ../SHA256SUMS.new SHA256SUMS)
   rm -rf "$out"
   mv "$out.new" "$out"
 }

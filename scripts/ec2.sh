@@ -408,6 +408,7 @@ deploy() {
     return
   fi
   check_key
+  has_dist
   write_ssh_config
   for role in server client; do
     "$here/deploy.sh" --ssh-config "$tmp/ssh_config" --dist "$dist" --role "$role" "$role" ||
@@ -464,6 +465,9 @@ ssh_to() { # NAME [COMMAND]...
 # ---- session ----
 
 session() {
+  # Before there is anything to stop.
+  check_key
+  has_dist
   trap leave_session EXIT
   # Exit, and let the line above stop the instances. Bash runs this when the present command has
   # ended: an instance that is being made is then listed, and can be stopped.
@@ -480,6 +484,9 @@ session() {
 
 # Stops in a process of its own, which nothing that went wrong in this one can disturb.
 leave_session() {
+  # Before there is anything to stop.
+  check_key
+  has_dist
   local code=$? options=''
   trap '' INT TERM HUP
   options="--name $name${region:+ --region $region}${dry_run:+ --dry-run}"
@@ -541,8 +548,15 @@ check_key() {
 }
 
 has_dist() {
+  local built_for
   [ -r "$dist/SHA256SUMS" ] || die "there is nothing in $dist" \
-    "scripts/build-static.sh, or unpack the release archive"
+    "scripts/build-static.sh makes it, or unpack the release archive"
+  built_for=$(cat "$dist/TARGET")
+  case $built_for in
+    x86_64-*-linux-*) ;;
+    *) die "$dist is for $built_for, and the instances are x86_64 Linux" \
+      "scripts/build-static.sh on such a machine, or unpack that release archive" ;;
+  esac
 }
 
 has_credentials() {

@@ -2,13 +2,15 @@
 # A small internet in network namespaces, for what needs several machines: a cloud network with a
 # server and a client, a laptop outside, and the mishaps between them. Linux.
 #
-#   scripts/netlab.sh run COMMAND...          a lab of its own around COMMAND, gone afterwards; no
+#   scripts/netlab.sh run [HOST=ADDRESS]... COMMAND...
+#                                             a lab of its own around COMMAND, gone afterwards; no
 #                                             root needed where user namespaces are allowed
 #   scripts/netlab.sh up [HOST=ADDRESS]...    a lab that stays until `down` (root)
 #   scripts/netlab.sh down
 #
 # In a lab (`netlab.sh run bash` gives a shell in one):
 #   netlab.sh exec HOST COMMAND...            runs COMMAND on HOST
+#   netlab.sh add HOST=ADDRESS...             one more
 #   netlab.sh hosts                           names, addresses, public addresses
 #   netlab.sh cut HOST | heal HOST            pulls its network cable; plugs it in again
 #   netlab.sh cut HOST HOST | heal HOST HOST  these two do not hear each other
@@ -23,7 +25,7 @@
 #
 # As on EC2 an instance knows only its private address. The gateway igw maps a public one to it
 # (198.51.100.11 and .12), and does not carry private addresses from outside. Other hosts:
-# `up server=172.31.5.6/54.1.2.3 laptop=203.0.113.9`: with two addresses inside, with one outside.
+# `run server=172.31.5.6/54.1.2.3 laptop=203.0.113.9`: with two addresses inside, with one outside.
 # Needs ip (iproute2), nft (nftables) and util-linux. Nothing of it touches the machine's own network.
 set -euo pipefail
 
@@ -40,7 +42,7 @@ die() { # MESSAGE [HELP]...
   while [ $# -gt 0 ]; do say "help: $1"; shift; done
   exit 1
 }
-usage() { sed -n '5,28s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '5,31s/^# \{0,1\}//p' "$0"; }
 bad_usage() { say "netlab.sh: $1"; say "help: scripts/netlab.sh --help"; exit 2; }
 
 # Runs COMMAND in the network of HOST, or of the gateway igw.
@@ -68,7 +70,12 @@ run() {
 }
 
 # The part of `run` behind unshare: an own list of names, so that labs do not meet.
-inside() {
+inside() { # [HOST=ADDRESS]... COMMAND...
+  local hosts=''
+  while case ${1:-} in [a-z]*=*) ;; *) false ;; esac; do
+    hosts="$hosts $1"
+    shift
+  done
   if [ -d "$NETNS" ] || mkdir "$NETNS" 2>/dev/null; then
     mount -t tmpfs none "$NETNS"
   else
@@ -77,7 +84,7 @@ inside() {
   fi
   ip link set lo up
   # shellcheck disable=SC2086 # a list of words
-  up $HOSTS
+  up ${hosts:-$HOSTS}
   "$@"
 }
 
@@ -151,6 +158,8 @@ down() {
     [ -z "$pids" ] || kill -9 $pids 2>/dev/null || :
     ip netns delete "$(basename "$namespace")"
   done
+  # Made by the first `ip netns add`, and in nobody's way unless somebody else uses it, too.
+  [ -n "$(ls -A "$NETNS" 2>/dev/null)" ] || umount "$NETNS" 2>/dev/null || :
 }
 
 # ---- mishaps ----
@@ -252,6 +261,7 @@ case $command in
     # shellcheck disable=SC2086 # a list of words
     if [ $# -gt 0 ]; then up "$@"; else up $HOSTS; fi ;;
   down) down ;;
+  add) must_be_up; for host in "$@"; do make_host "$host"; done ;;
   hosts) must_be_up; hosts ;;
   exec)
     must_be_up

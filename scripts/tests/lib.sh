@@ -24,6 +24,14 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 
+# Until a stand-in for AWS is started, no AWS is to be reached at all: whatever is called by mistake
+# meets no credentials of the person who runs this, and an address where nobody listens.
+export AWS_ENDPOINT_URL=http://127.0.0.1:9 AWS_EC2_METADATA_DISABLED=true
+export AWS_ACCESS_KEY_ID=testing AWS_SECRET_ACCESS_KEY=testing AWS_DEFAULT_REGION=us-east-1
+export AWS_CONFIG_FILE=$work/no-config AWS_SHARED_CREDENTIALS_FILE=$work/no-credentials
+unset AWS_PROFILE AWS_REGION AWS_SESSION_TOKEN
+touch "$AWS_CONFIG_FILE" "$AWS_SHARED_CREDENTIALS_FILE"
+
 skip() { echo "skipped: $*" >&4; exit "$SKIPPED"; }
 fail() { echo "$*" >&2; return 1; }
 verdict() { printf '%-7s %s: %s%s\n' "$1" "$suite" "$2" "${3:+: $3}"; }
@@ -120,18 +128,14 @@ start_moto() {
 
 reset_moto() { curl -fsS -X POST "$AWS_ENDPOINT_URL/moto-api/reset" >/dev/null; : >"$AWS_CALLS"; }
 
-# Dummy credentials, no configuration of the person who runs this, and in front of the AWS CLI a
-# guard that refuses every call which does not name this endpoint. The guard also writes down all
-# calls in $AWS_CALLS, and lets a test interfere: after a call with the word $DISTURB_AT it sends
-# signal $DISTURB_WITH to the process in the file $DISTURB_WHOM.
+# Makes URL the AWS of everything below, with a guard in front of the AWS CLI that refuses every
+# call which does not name it. The guard also writes down all calls in $AWS_CALLS, and lets a test
+# interfere: after a call with the word $DISTURB_AT it sends signal $DISTURB_WITH to the process in
+# the file $DISTURB_WHOM.
 aws_only_here() { # URL
   local real=${AWS_TEST_CLI:-$tools/bin/aws}
   mkdir -p "$work/bin" "$work/home"
-  : >"$work/empty"
-  export AWS_ENDPOINT_URL=$1 AWS_CALLS=$work/calls AWS_ACCESS_KEY_ID=testing
-  export AWS_SECRET_ACCESS_KEY=testing AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true
-  export AWS_CONFIG_FILE=$work/empty AWS_SHARED_CREDENTIALS_FILE=$work/empty HOME=$work/home
-  unset AWS_PROFILE AWS_REGION AWS_SESSION_TOKEN
+  export AWS_ENDPOINT_URL=$1 AWS_CALLS=$work/calls HOME=$work/home
   : >"$AWS_CALLS"
   cat >"$work/bin/aws" <<END
 #!/usr/bin/env bash

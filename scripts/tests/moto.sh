@@ -3,7 +3,7 @@
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-ec2() { "$scripts/ec2.sh" --allow 203.0.113.9/32 --key "$work/key" "$@" </dev/null; }
+ec2() { "$scripts/ec2.sh" --allow 203.0.113.9/32 --key "$work/key" --dist "$work/dist" "$@" </dev/null; }
 
 # All that the lab made, to compare before and after.
 world() {
@@ -47,6 +47,7 @@ run_with_moto() {
   fi
   mkdir -p "$work/dist"
   : >"$work/dist/SHA256SUMS"
+  echo x86_64-unknown-linux-gnu >"$work/dist/TARGET"
   ssh-keygen -q -t ed25519 -N '' -f "$work/key"
   start_moto || return
   run_tests
