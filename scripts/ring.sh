@@ -27,6 +27,7 @@ trap 'rm -rf "$dir"' EXIT
 buddy() {
   local n=$1 code=0; shift
   "$bin" "$@" 2>"$dir/stderr.$n" &
+  # shellcheck disable=SC2064 # this child, not the one of then
   trap "kill $! 2>/dev/null" TERM
   echo $! >"$dir/pid.$n"
   wait $! 2>/dev/null || code=$?
