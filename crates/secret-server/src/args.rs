@@ -7,8 +7,8 @@ use std::time::Duration;
 use clap::Parser;
 use common::cli;
 
-use crate::key::Key;
 use crate::server::Config;
+use common::key::Key;
 
 /// Offers a secret string operation to whoever calls, slowly or fast
 #[derive(Debug, Parser)]

@@ -15,7 +15,6 @@ pub mod reverse;
 
 pub mod args;
 pub mod delay;
-pub mod key;
 pub mod server;
 
 pub use server::{Config, serve};

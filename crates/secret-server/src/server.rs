@@ -14,8 +14,8 @@ use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 use crate::delay::Delays;
-use crate::key::Key;
 use crate::reverse::{reverse, reverse_words};
+use common::key::Key;
 
 /// Calls that may wait, for each worker. Enough that several clients with a full window find
 /// room, and few enough that at the lab's 9 s a word nobody waits for more than five minutes.

@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use common::key::Key;
 use common::net::Redial;
 use common::secret::{MAX_TEXT, Refusal, SERVICE, SecretClient, SecretRequest, SecretResponse};
 use common::secret::{Offer, Tier};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use secret_server::key::Key;
 use secret_server::server::QUEUE_PER_WORKER;
 use secret_server::{Config, serve};
 use tarpc::context;

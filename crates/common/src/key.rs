@@ -1,4 +1,4 @@
-//! The key to the premium tier. PURE.
+//! A key that callers must know: to the premium tier, to the administration of a chat. PURE.
 
 use std::fmt;
 use std::hint::black_box;
