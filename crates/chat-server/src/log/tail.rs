@@ -1,0 +1,108 @@
+//! The newest entries of each room, in memory: where nearly all reading happens.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use common::chat::{Entry, Page};
+use tokio::sync::watch;
+
+use super::{Limit, LogError, MAX_ROOMS};
+
+/// One room's newest entries.
+pub(super) struct Tail {
+    entries: VecDeque<Entry>,
+    /// the oldest number that is kept anywhere
+    pub(super) first: u64,
+    pub(super) head: watch::Sender<u64>,
+}
+
+impl Tail {
+    pub(super) fn new(first: u64, head: u64) -> Self {
+        Self {
+            entries: VecDeque::new(),
+            first,
+            head: watch::Sender::new(head),
+        }
+    }
+
+    /// Shows an entry to readers; keeps the last `most`.
+    pub(super) fn push(&mut self, entry: Entry, most: usize) -> Option<Entry> {
+        let number = entry.number;
+        self.entries.push_back(entry);
+        let gone = (self.entries.len() > most)
+            .then(|| self.entries.pop_front())
+            .flatten();
+        self.head.send_replace(number);
+        gone
+    }
+
+    /// The newest number.
+    pub(super) fn newest(&self) -> u64 {
+        *self.head.borrow()
+    }
+
+    /// The number before the first one in memory.
+    fn before_memory(&self) -> u64 {
+        self.entries
+            .front()
+            .map_or_else(|| self.newest(), |entry| entry.number - 1)
+    }
+
+    /// The entries after `after`, if all of them are in memory.
+    pub(super) fn read(&self, after: u64, limit: Limit) -> Option<Vec<Entry>> {
+        let after = after.max(self.first.saturating_sub(1));
+        let skip = after.checked_sub(self.before_memory())?;
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        Some(limit.take(self.entries.iter().skip(skip).cloned()))
+    }
+
+    /// All entries in memory, newest first.
+    pub(super) fn newest_first(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().rev()
+    }
+
+    /// A page of this room.
+    pub(super) fn page(&self, room: &str, entries: Vec<Entry>, epoch: u64) -> Page {
+        let (first, head) = (self.first, self.newest());
+        Page {
+            room: room.to_owned(),
+            entries,
+            first,
+            head,
+            epoch,
+        }
+    }
+}
+
+/// All rooms' tails.
+#[derive(Default)]
+pub(super) struct Tails(Mutex<HashMap<String, Tail>>);
+
+impl Tails {
+    /// The lock is held for the time of a copy; nothing under it can panic half way.
+    pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<String, Tail>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The newest number of a room and news of it; a room nobody has written to is empty.
+    pub(super) fn head(&self, room: &str) -> watch::Receiver<u64> {
+        let mut rooms = self.lock();
+        match room_of(&mut rooms, room) {
+            Ok(tail) => tail.head.subscribe(),
+            Err(_) => watch::Sender::new(0).subscribe(),
+        }
+    }
+}
+
+/// A room's tail, made if there is none.
+pub(super) fn room_of<'a>(
+    rooms: &'a mut HashMap<String, Tail>,
+    room: &str,
+) -> Result<&'a mut Tail, LogError> {
+    if rooms.len() >= MAX_ROOMS && !rooms.contains_key(room) {
+        return Err(LogError::TooManyRooms);
+    }
+    Ok(rooms
+        .entry(room.to_owned())
+        .or_insert_with(|| Tail::new(1, 0)))
+}

@@ -1,0 +1,269 @@
+//! The service over loopback: what readers and writers see.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use chat_server::log::Memory;
+use chat_server::{Config, run};
+use common::chat::{
+    Admin, ChatClient, ChatRequest, ChatResponse, Cursor, Entry, Kind, Post, Refusal, SERVICE,
+    Session,
+};
+use common::key::Key;
+use common::net::Redial;
+use tarpc::context;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+type Client = ChatClient<Redial<ChatRequest, ChatResponse>>;
+
+struct Server {
+    addr: SocketAddr,
+    stop: oneshot::Sender<()>,
+    done: JoinHandle<()>,
+}
+
+impl Server {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let addr = listener.local_addr().expect("bound");
+        let (stop, stopped) = oneshot::channel::<()>();
+        let config = Config {
+            admin: Some(Key::new("secret".into())),
+            ..Config::default()
+        };
+        let shutdown = async { drop(stopped.await) };
+        let done = tokio::spawn(run(listener, Memory::new(1000), config, shutdown));
+        Self { addr, stop, done }
+    }
+
+    fn client(&self) -> Client {
+        Redial::new(self.addr.to_string(), SERVICE)
+            .within(Duration::from_secs(30))
+            .into()
+    }
+
+    /// Somebody in the lobby.
+    async fn guest(&self, session: Session, nick: &str) -> Guest {
+        let client = self.client();
+        let here = context::current();
+        client
+            .enter(here, session, nick.into())
+            .await
+            .expect("up")
+            .expect("free");
+        let cursor = client
+            .join(here, session, "lobby".into(), 0)
+            .await
+            .expect("up");
+        Guest {
+            client,
+            session,
+            cursor: cursor.expect("room"),
+            id: 0,
+        }
+    }
+}
+
+struct Guest {
+    client: Client,
+    session: Session,
+    cursor: Cursor,
+    id: u64,
+}
+
+impl Guest {
+    async fn say(&mut self, body: &str) -> Result<u64, Refusal> {
+        self.id += 1;
+        let post = Post {
+            id: self.id,
+            kind: Kind::Said,
+            body: body.into(),
+        };
+        let call = self
+            .client
+            .send(context::current(), self.session, "lobby".into(), vec![post]);
+        call.await.expect("up").map(|numbers| numbers[0])
+    }
+
+    async fn poll(&self, cursors: Vec<Cursor>, wait_ms: u32) -> Vec<common::chat::Page> {
+        let poll = self
+            .client
+            .poll(context::current(), self.session, cursors, wait_ms);
+        poll.await.expect("up").expect("here")
+    }
+
+    /// What is new in the lobby; waits for it.
+    async fn hear(&mut self) -> Vec<Entry> {
+        let pages = self.poll(vec![self.cursor.clone()], 15_000).await;
+        let lobby = pages.into_iter().find(|page| page.room == "lobby");
+        let entries = lobby.map(|page| page.entries).unwrap_or_default();
+        self.cursor.after = entries.last().map_or(self.cursor.after, |last| last.number);
+        entries
+    }
+
+    /// Listens until somebody says `body`; answers all messages until then.
+    async fn hear_until(&mut self, body: &str) -> Vec<String> {
+        let mut said: Vec<String> = Vec::new();
+        while said.last().is_none_or(|last| last != body) {
+            let entries = self.hear().await;
+            let words = entries.into_iter().filter(|entry| entry.kind == Kind::Said);
+            said.extend(words.map(|entry| entry.body));
+        }
+        said
+    }
+}
+
+#[tokio::test]
+async fn everybody_hears_the_same_in_the_same_order() {
+    let server = Server::start().await;
+    let mut guests = Vec::new();
+    for (session, nick) in [(1, "ann"), (2, "bob"), (3, "eve")] {
+        guests.push(server.guest(session, nick).await);
+    }
+    for i in 0..5 {
+        for guest in &mut guests {
+            guest
+                .say(&format!("{i} from {}", guest.session))
+                .await
+                .expect("heard");
+        }
+    }
+    guests[0].say("the end").await.expect("heard");
+    let first = guests[0].hear_until("the end").await;
+    assert_eq!(first.len(), 16);
+    for guest in &mut guests[1..] {
+        assert_eq!(guest.hear_until("the end").await, first);
+    }
+}
+
+#[tokio::test]
+async fn a_poll_waits_for_news_and_the_next_poll_ends_it() {
+    let server = Server::start().await;
+    let mut ann = server.guest(1, "ann").await;
+    let mut bob = server.guest(2, "bob").await;
+    while ann.cursor.after < 2 {
+        ann.hear().await; // both came in
+    }
+    let (heard, said) = tokio::join!(ann.hear(), bob.say("hello"));
+    assert_eq!(heard.last().map(|entry| entry.number), said.ok());
+    let cursor = ann.cursor.clone();
+    let (first, second) = tokio::join!(
+        biased;
+        ann.poll(vec![cursor.clone()], 15_000),
+        ann.poll(vec![cursor.clone()], 0),
+    );
+    assert!(
+        first.is_empty() && second.is_empty(),
+        "neither waited for 15 seconds"
+    );
+}
+
+#[tokio::test]
+async fn who_repeats_a_send_is_told_the_same_number() {
+    let server = Server::start().await;
+    let mut ann = server.guest(1, "ann").await;
+    let number = ann.say("once").await;
+    ann.id -= 1;
+    assert_eq!(ann.say("once").await, number);
+}
+
+#[tokio::test]
+async fn refusals_say_why() {
+    let server = Server::start().await;
+    let mut ann = server.guest(1, "ann").await;
+    let here = context::current();
+    let taken = ann.client.enter(here, 2, "ANN".into()).await.expect("up");
+    assert_eq!(taken, Err(Refusal::NickTaken));
+    assert!(matches!(ann.say(" ").await, Err(Refusal::Unfit(_))));
+    assert!(matches!(
+        ann.say(&"x".repeat(4097)).await,
+        Err(Refusal::Unfit(_))
+    ));
+    let stranger = ann
+        .client
+        .join(here, 99, "lobby".into(), 0)
+        .await
+        .expect("up");
+    assert_eq!(stranger, Err(Refusal::NoSession));
+    let elsewhere = Post {
+        id: 9,
+        kind: Kind::Said,
+        body: "hi".into(),
+    };
+    let sent = ann
+        .client
+        .send(here, 1, "kitchen".into(), vec![elsewhere])
+        .await
+        .expect("up");
+    assert_eq!(sent, Err(Refusal::NotJoined));
+}
+
+#[tokio::test]
+async fn a_private_room_finds_the_other_by_itself() {
+    let server = Server::start().await;
+    let ann = server.guest(1, "ann").await;
+    let bob = server.guest(2, "bob").await;
+    let here = context::current();
+    let cursor = ann
+        .client
+        .private(here, 1, "bob".into())
+        .await
+        .expect("up")
+        .expect("both here");
+    let post = Post {
+        id: 1,
+        kind: Kind::Said,
+        body: "psst".into(),
+    };
+    ann.client
+        .send(here, 1, cursor.room.clone(), vec![post])
+        .await
+        .expect("up")
+        .expect("in it");
+    let pages = bob.poll(vec![bob.cursor.clone()], 15_000).await;
+    let page = pages
+        .iter()
+        .find(|page| page.room == cursor.room)
+        .expect("unasked");
+    assert_eq!(page.entries[0].body, "psst");
+    let eve = server.guest(3, "eve").await;
+    let peek = eve
+        .client
+        .history(here, 3, cursor.room, u64::MAX, 10)
+        .await
+        .expect("up");
+    assert!(matches!(peek, Err(Refusal::Unfit(_))), "{peek:?}");
+}
+
+#[tokio::test]
+async fn only_the_token_kicks() {
+    let server = Server::start().await;
+    let mut ann = server.guest(1, "ann").await;
+    server.guest(2, "bob").await;
+    let here = context::current();
+    let kick = |token: &str| {
+        ann.client
+            .admin(here, token.into(), Admin::Kick("bob".into()))
+    };
+    assert_eq!(kick("wrong").await.expect("up"), Err(Refusal::Forbidden));
+    assert_eq!(kick("secret").await.expect("up"), Ok(()));
+    assert_eq!(kick("secret").await.expect("up"), Err(Refusal::Nobody));
+    let mut kinds = Vec::new();
+    while kinds.last() != Some(&Kind::Left) {
+        kinds.extend(ann.hear().await.into_iter().map(|entry| entry.kind));
+    }
+}
+
+#[tokio::test]
+async fn shutdown_ends_waiting_polls_at_once() {
+    let server = Server::start().await;
+    let mut ann = server.guest(1, "ann").await;
+    ann.hear().await;
+    let Server { stop, done, .. } = server;
+    let waiting = tokio::spawn(async move { ann.hear().await });
+    let _ = stop.send(());
+    done.await.expect("drained");
+    drop(waiting.await); // an empty answer or a closed connection, but not 15 seconds
+}
