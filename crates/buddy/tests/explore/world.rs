@@ -287,15 +287,15 @@ impl World {
             }
             return self.input(to, Input::Answered(by, letter.request, reply));
         }
-        let before = self.ring(to).map(Ring::at);
-        let reply = self.call(to, letter.request)?;
-        let after = self.ring(to).map(Ring::at);
-        let heeded = after.is_none() || after > before;
-        if let (Request::Pass(_, news), true) = (letter.request, heeded && letter.sound) {
+        if let (Request::Pass(_, news), Some(ring)) = (letter.request, self.ring(to))
+            && letter.sound
+            && news.at > ring.at()
+        {
             let jump: Vec<Boot> = self.who_jump_over(to).map(|seat| seat.boot).collect();
             let still = |boot: &Boot, take: &mut Take| jump.contains(boot) || news.at.take < *take;
             self.seats[to as usize].given_up.retain(still);
         }
+        let reply = self.call(to, letter.request)?;
         let answer = Letter {
             from: letter.to,
             to: letter.from,
