@@ -93,19 +93,19 @@ pub async fn run_on(
     ));
     peer.spawn(peer.clone().heartbeat());
     peer.spawn(peer.clone().call_the_roll());
-    let tell = async {
+    let telling = async {
         while let Some(notice) = to_tell.recv().await {
-            let _ = writeln!(ear, "{notice}");
+            tell(&mut ear, notice);
         }
     };
     let signal = tokio::select! {
         biased;
         signal = peer.until_the_end(shutdown) => signal,
-        () = tell => None,
+        () = telling => None,
     };
     serving.await.context("serving the other buddies")?;
     while let Ok(notice) = to_tell.try_recv() {
-        let _ = writeln!(ear, "{notice}");
+        tell(&mut ear, notice);
     }
     let mut state = peer.lock();
     if let Some(failure) = state.failure.take() {
@@ -113,12 +113,18 @@ pub async fn run_on(
     }
     match (state.phase.summary(), signal) {
         (Some(summary), _) => {
-            let _ = writeln!(ear, "{summary}");
+            tell(&mut ear, summary);
             Ok(())
         }
         (None, Some(signal)) if !state.phase.is_home() => Err(signal.into()),
         (None, _) => Ok(()),
     }
+}
+
+/// In one piece: several buddies may share a terminal, and stderr has no buffer.
+fn tell(ear: &mut dyn std::io::Write, mut notice: String) {
+    notice.push('\n');
+    let _ = ear.write_all(notice.as_bytes());
 }
 
 impl Peer {

@@ -150,8 +150,9 @@ pub fn ready(listener: &TcpListener) -> anyhow::Result<()> {
     let addr = listener
         .local_addr()
         .context("a listener without an address")?;
-    // A closed stderr is no reason not to serve.
-    let _ = writeln!(io::stderr(), "listening on {addr}");
+    // In one piece, for several programs may share a terminal, and stderr has no buffer. A closed
+    // one is no reason not to serve.
+    let _ = io::stderr().write_all(format!("listening on {addr}\n").as_bytes());
     Ok(())
 }
 
@@ -266,11 +267,11 @@ pub fn exit(program: &str, result: anyhow::Result<()>) -> ExitCode {
     if let Some(signal) = error.downcast_ref::<Interrupted>() {
         return signal.code().into();
     }
-    let mut stderr = io::stderr().lock();
-    let _ = writeln!(stderr, "{program}: {error:#}");
+    let mut text = format!("{program}: {error:#}\n");
     for line in help(&error).iter().take(3) {
-        let _ = writeln!(stderr, "help: {line}");
+        text.push_str(&format!("help: {line}\n"));
     }
+    let _ = io::stderr().write_all(text.as_bytes());
     ExitCode::FAILURE
 }
 
