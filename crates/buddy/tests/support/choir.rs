@@ -1,0 +1,166 @@
+//! Buddies in one process, over loopback, and a paper on which everything they say is written.
+
+use std::future::pending;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use buddy::{Config, Dialler, Stage, run_on};
+use common::buddy::SERVICE;
+use common::cli::Interrupted;
+use common::net::{Limits, tcp};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// One copy for all: lines in the order in which they were said.
+#[derive(Clone)]
+pub(crate) struct Paper(Arc<watch::Sender<Vec<String>>>);
+
+impl Paper {
+    pub(crate) fn blank() -> Self {
+        Self(Arc::new(watch::Sender::new(Vec::new())))
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.0.borrow().clone()
+    }
+
+    /// Waits for a line with `text` in it.
+    pub(crate) async fn says(&self, text: &str) {
+        let mut lines = self.0.subscribe();
+        let said = lines.wait_for(|lines| lines.iter().any(|line| line.contains(text)));
+        said.await.expect("the sender is in `self`");
+    }
+
+    /// A pen that writes whole lines on it.
+    pub(crate) fn pen(&self) -> Box<dyn Write + Send> {
+        Box::new(Pen {
+            paper: self.clone(),
+            line: Vec::new(),
+        })
+    }
+}
+
+struct Pen {
+    paper: Paper,
+    line: Vec<u8>,
+}
+
+impl Write for Pen {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let line = &mut self.line;
+        line.extend_from_slice(bytes);
+        while let Some(end) = line.iter().position(|byte| *byte == b'\n') {
+            let rest = line.split_off(end + 1);
+            let whole = String::from_utf8_lossy(&line[..end]).into_owned();
+            self.paper.0.send_modify(|lines| lines.push(whole));
+            *line = rest;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Listeners bound and wired in a ring; nobody is up yet.
+pub(crate) struct Choir {
+    listeners: Vec<Option<TcpListener>>,
+    addresses: Vec<String>,
+    pub(crate) song: Paper,
+    pub(crate) notices: Paper,
+}
+
+pub(crate) type Buddy = JoinHandle<anyhow::Result<()>>;
+
+impl Choir {
+    pub(crate) async fn of(size: usize) -> Self {
+        let mut choir = Self {
+            listeners: Vec::new(),
+            addresses: Vec::new(),
+            song: Paper::blank(),
+            notices: Paper::blank(),
+        };
+        for _ in 0..size {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            let address = listener.local_addr().expect("bound").to_string();
+            choir.addresses.push(address);
+            choir.listeners.push(Some(listener));
+        }
+        choir
+    }
+
+    pub(crate) fn address(&self, n: usize) -> &str {
+        &self.addresses[n]
+    }
+
+    /// The ear of number `n`, which is not up yet.
+    pub(crate) fn listener(&self, n: usize) -> &TcpListener {
+        self.listeners[n].as_ref().expect("not started yet")
+    }
+
+    /// What number `n` is told, in a ring; 0 starts the song if there are `bottles`.
+    pub(crate) fn config(&self, n: usize, bottles: Option<u64>) -> Config {
+        Config {
+            next: self.addresses[(n + 1) % self.addresses.len()].clone(),
+            bottles,
+            name: None,
+            tempo: Duration::ZERO,
+            patience: Duration::from_secs(3),
+            wait: None,
+            boot: n as u64 + 1,
+        }
+    }
+
+    /// Starts number `n`.
+    pub(crate) fn start(&mut self, n: usize, config: Config) -> Buddy {
+        self.start_until(n, config, pending())
+    }
+
+    /// Starts number `n`, to be told to leave.
+    pub(crate) fn start_until(
+        &mut self,
+        n: usize,
+        config: Config,
+        shutdown: impl Future<Output = Interrupted> + Send + 'static,
+    ) -> Buddy {
+        let listener = self.listeners[n].take().expect("not started yet");
+        let dial: Dialler = Arc::new(|to| tcp(to, SERVICE));
+        let stage = Stage {
+            song: self.song.pen(),
+            notices: self.notices.pen(),
+        };
+        let limits = Limits::default();
+        tokio::spawn(run_on(listener, dial, stage, config, limits, shutdown))
+    }
+
+    /// Starts everybody, number 0 last and with `bottles`.
+    pub(crate) fn start_all(&mut self, bottles: u64) -> Vec<Buddy> {
+        let size = self.addresses.len();
+        (1..=size)
+            .map(|n| match n == size {
+                true => self.start(0, self.config(0, Some(bottles))),
+                false => self.start(n, self.config(n, None)),
+            })
+            .collect()
+    }
+}
+
+/// Waits until they have all left, as they should.
+pub(crate) async fn all_home(buddies: Vec<Buddy>) {
+    for buddy in buddies {
+        let result = buddy.await.expect("no panic");
+        result.expect("home");
+    }
+}
+
+/// The lines of a song without faults.
+pub(crate) fn song(size: u64, bottles: u64) -> Vec<String> {
+    let line = |hop: u64| {
+        let verse = buddy::song::verse(bottles - hop, bottles);
+        format!("Buddy {}: {verse}", hop % size + 1)
+    };
+    (0..=bottles).map(line).collect()
+}

@@ -1,0 +1,231 @@
+//! Rings of real processes: started, killed, stopped, restarted, and heard to the end.
+//!
+//! All write to one file, opened for appending, so its lines are in the order in which they were
+//! written, whoever wrote them; what is done to the processes is noted among them. A line that
+//! begins with `Buddy` is sung, one with `#` is ours, the others are notices.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio, id};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How often a test looks whether what it waits for has happened.
+const GLANCE: Duration = Duration::from_millis(2);
+
+/// After this long a test that waits has failed: far above what the slowest machine needs.
+const FOR_EVER: Duration = Duration::from_secs(120);
+
+/// Buddies that are wired somehow; numbers count from 1, as in the song.
+pub(crate) struct Ring {
+    ports: Vec<u16>,
+    next: Vec<usize>,
+    flags: Vec<String>,
+    lives: Vec<Option<Child>>,
+    record: PathBuf,
+    pen: File,
+}
+
+impl Ring {
+    /// `size` buddies in a ring, with `flags` for each; nobody is up yet.
+    pub(crate) fn of(size: usize, flags: &[&str]) -> Self {
+        let next: Vec<usize> = (1..=size).map(|n| n % size + 1).collect();
+        Self::wired(&next, flags)
+    }
+
+    /// Buddies of which the n-th has `next[n]` after it; more than there are is nobody.
+    pub(crate) fn wired(next: &[usize], flags: &[&str]) -> Self {
+        static RECORDS: AtomicU32 = AtomicU32::new(0);
+        let most = next.iter().copied().max().unwrap_or_default();
+        let record = std::env::temp_dir().join(format!(
+            "buddies-{}-{}",
+            id(),
+            RECORDS.fetch_add(1, Ordering::Relaxed)
+        ));
+        let pen = OpenOptions::new()
+            .create_new(true)
+            .append(true)
+            .open(&record)
+            .expect("a file of our own");
+        Self {
+            ports: (0..most.max(next.len())).map(|_| free_port()).collect(),
+            next: next.to_vec(),
+            flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+            lives: next.iter().map(|_| None).collect(),
+            record,
+            pen,
+        }
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.next.len()
+    }
+
+    pub(crate) fn address(&self, n: usize) -> String {
+        format!("127.0.0.1:{}", self.ports[n - 1])
+    }
+
+    /// Starts Buddy `n` with more flags, such as `--bottles`.
+    pub(crate) fn start(&mut self, n: usize, flags: &[&str]) {
+        let ear = || Stdio::from(self.pen.try_clone().expect("a descriptor"));
+        let life = Command::new(env!("CARGO_BIN_EXE_buddy"))
+            .args(["--listen", &self.address(n)])
+            .args(["--next", &self.address(self.next[n - 1])])
+            .args(&self.flags)
+            .args(flags)
+            .stdin(Stdio::null())
+            .stdout(ear())
+            .stderr(ear())
+            .spawn()
+            .expect("it starts");
+        self.lives[n - 1] = Some(life);
+    }
+
+    /// Starts everybody, Buddy 1 last, who starts the song.
+    pub(crate) fn start_all(&mut self, bottles: u64) {
+        for n in (2..=self.size()).rev() {
+            self.start(n, &[]);
+        }
+        self.start(1, &["--bottles", &bottles.to_string()]);
+    }
+
+    /// What happened so far, line by line.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let text = fs::read(&self.record).expect("our own file");
+        let text = String::from_utf8_lossy(&text);
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        whole.lines().map(str::to_owned).collect()
+    }
+
+    /// Waits until `done` says so of what happened so far.
+    pub(crate) fn until(&mut self, done: impl Fn(&[String]) -> bool) {
+        let began = Instant::now();
+        while !done(&self.lines()) {
+            assert!(began.elapsed() < FOR_EVER, "{}", self.story());
+            sleep(GLANCE);
+        }
+    }
+
+    /// Waits until a line has `text` in it.
+    pub(crate) fn says(&mut self, text: &str) {
+        self.until(|lines| lines.iter().any(|line| line.contains(text)));
+    }
+
+    /// Waits until `count` lines were sung, or everybody has left.
+    pub(crate) fn sung(&mut self, count: usize) {
+        let began = Instant::now();
+        while self.lines().iter().filter(|line| is_sung(line)).count() < count && self.is_up() {
+            assert!(began.elapsed() < FOR_EVER, "{}", self.story());
+            sleep(GLANCE);
+        }
+    }
+
+    fn is_up(&mut self) -> bool {
+        let running = |life: &mut Child| matches!(life.try_wait(), Ok(None));
+        self.lives.iter_mut().flatten().any(running)
+    }
+
+    /// Sends Buddy `n` a signal by name, and notes it; returns whether it was there to hear it.
+    pub(crate) fn signal(&mut self, n: usize, name: &str) -> bool {
+        let Some(life) = &mut self.lives[n - 1] else {
+            return false;
+        };
+        if !matches!(life.try_wait(), Ok(None)) {
+            return false;
+        }
+        let sent = Command::new("kill")
+            .args([format!("-{name}"), life.id().to_string()])
+            .status();
+        assert!(sent.expect("kill exists").success());
+        writeln!(self.pen, "# {name} Buddy {n}").expect("writable");
+        true
+    }
+
+    /// Kills Buddy `n` with -9 and notes it, once it is dead; returns whether it was alive.
+    pub(crate) fn kill(&mut self, n: usize) -> bool {
+        let Some(mut life) = self.lives[n - 1].take() else {
+            return false;
+        };
+        if !matches!(life.try_wait(), Ok(None)) {
+            self.lives[n - 1] = Some(life);
+            return false;
+        }
+        life.kill().expect("it is ours");
+        life.wait().expect("it is ours");
+        self.pen
+            .write_all(format!("# killed Buddy {n}\n").as_bytes())
+            .expect("writable");
+        true
+    }
+
+    /// Waits until Buddy `n` ends.
+    pub(crate) fn ends(&mut self, n: usize) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            let life = self.lives[n - 1].as_mut().expect("it was started");
+            if let Some(status) = life.try_wait().expect("it is ours") {
+                return status;
+            }
+            assert!(began.elapsed() < FOR_EVER, "{}", self.story());
+            sleep(GLANCE);
+        }
+    }
+
+    /// Waits until everybody who was not killed has left; all as they should. What happened.
+    pub(crate) fn all_home(&mut self) -> Vec<String> {
+        for n in 1..=self.size() {
+            if self.lives[n - 1].is_some() {
+                let status = self.ends(n);
+                assert!(
+                    status.success(),
+                    "Buddy {n} ended with {status}:\n{}",
+                    self.story()
+                );
+            }
+        }
+        self.lines()
+    }
+
+    /// What happened, to be shown when something went wrong.
+    pub(crate) fn story(&self) -> String {
+        self.lines().join("\n")
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        for life in self.lives.iter_mut().flatten() {
+            // Fails if it has ended by itself.
+            let _ = life.kill();
+            let _ = life.wait();
+        }
+        let _ = fs::remove_file(&self.record);
+    }
+}
+
+pub(crate) fn is_sung(line: &str) -> bool {
+    line.starts_with("Buddy ")
+}
+
+/// A port that is free this moment, and that nobody is likely to take before a buddy does: below
+/// those that Linux hands out for outgoing connections (32768 and up), never the same twice in
+/// this process, and from another start in another process.
+fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    const FIRST: u32 = 10_000;
+    const COUNT: u32 = 22_000;
+    // Neighbouring process ids are far apart: 7919 is prime and no divisor of the count.
+    let start = id().wrapping_mul(7919) % COUNT;
+    loop {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        assert!(step < COUNT, "no port is free");
+        let port = FIRST + (start + step) % COUNT;
+        let port = u16::try_from(port).expect("below 32000");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
