@@ -9,7 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use secret_server::Config;
-use secret_server::key::Key;
+use common::key::Key;
 use support::place::{Place, QUICK, numbers};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
