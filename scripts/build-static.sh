@@ -7,9 +7,10 @@
 #   --out       where to (dist); it is made anew
 #   --profile   of cargo (release); dev builds faster
 #
-# dist/ then holds programs, systemd units, install.sh, TARGET and SHA256SUMS: what scripts/deploy.sh
-# sends. Static, because an instance's libc may be older than this machine's; nothing is compiled
-# there. For ...-apple-darwin the programs are as static as macOS allows, and for use by hand.
+# dist/ then holds programs, systemd units, install.sh, TARGET and SHA256SUMS: what
+# scripts/deploy.sh sends. Static, because an instance's libc may be older than this machine's;
+# nothing is compiled there. For ...-apple-darwin the programs are as static as macOS allows, and
+# for use by hand.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -48,8 +49,8 @@ fi
 build() {
   local words='' program flags='-C target-feature=+crt-static'
   for program in $programs; do words="$words --package $program"; done
-  # Randomness from the system call itself (Linux 3.17): the crate finds it by dlsym otherwise, which
-  # a static program cannot, and then wants a /dev/urandom.
+  # Randomness from the system call itself (Linux 3.17): the crate finds it by dlsym otherwise,
+  # which a static program cannot, and then wants a /dev/urandom.
   case $target in *-linux-*) flags="$flags --cfg getrandom_backend=\"linux_getrandom\"" ;; esac
   # Without --target the flags would reach proc macros too, which cannot be static.
   # shellcheck disable=SC2086 # a list of words

@@ -39,7 +39,7 @@ wait_for_sshd() { # HOST
   until words=$(to "$1" true 2>&1 </dev/null); do
     case $words in
       *"Permission denied"*) die "$1 does not let you in: $words" \
-        "is it the key that the machine knows, and the right user? a key with a passphrase: ssh-add" ;;
+        "is it the key that it knows, and the right user? a key with a passphrase: ssh-add" ;;
       *"verification failed"* | *"IDENTIFICATION HAS CHANGED"*) die "$1 is not the machine it was" \
         "if that is in order (a new instance?): ssh-keygen -R $1" ;;
       *"not resolve"*) die "$1: $words" "is the name typed right?" ;;

@@ -45,7 +45,8 @@ me=scripts/ec2.sh # how to call this again for the same lab
 # ---- words ----
 
 usage() { sed -n '4,31s/^# \{0,1\}//p' "$0"; }
-say() { printf '%s\n' "$*" >&2 || :; } # a terminal that has gone must not keep `session` from stopping
+# The colon: a terminal that has gone must not keep `session` from stopping.
+say() { printf '%s\n' "$*" >&2 || :; }
 
 die() { # MESSAGE [HELP]...
   say "ec2.sh: $1"
@@ -60,247 +61,14 @@ bad_usage() {
   exit 2
 }
 
-# ---- AWS ----
-
-# The only line that calls AWS. The variable alone is not enough: old CLIs (2.9 in Debian 12)
-# ignore it and would turn a rehearsal into a bill.
-aws_cli() {
-  AWS_PAGER='' aws ${AWS_ENDPOINT_URL:+--endpoint-url "$AWS_ENDPOINT_URL"} \
-    ${region:+--region "$region"} --output text "$@"
-}
-
-# Reads.
-ask() { aws_cli "$@" 2>"$tmp/aws.stderr" || aws_failed "$@"; }
-
-# Changes something, or only says so in a dry run.
-change() {
-  if [ -n "$dry_run" ]; then
-    { printf 'would run: aws'; printf ' %q' "$@"; printf '\n'; } >&3
-  else
-    aws_cli "$@" 2>"$tmp/aws.stderr" || aws_failed "$@"
-  fi
-}
-
-# Waits until AWS says so; ten minutes at most, that is the CLI's own limit.
-await() { [ -n "$dry_run" ] || ask ec2 wait "$@"; }
-
-aws_failed() {
-  local cause help
-  cause=$(grep . "$tmp/aws.stderr" | tail -1)
-  case $cause in
-    *[Uu]nable\ to\ locate\ credentials*)
-      help="run \`aws configure\` once, or use AWS CloudShell in the browser, which has credentials" ;;
-    *ExpiredToken* | *RequestExpired* | *InvalidClientTokenId* | *AuthFailure*)
-      help="the credentials are wrong or have expired: fetch new ones and run \`aws configure\`" ;;
-    *UnauthorizedOperation* | *AccessDenied*)
-      help='these credentials may not do that: ask whoever gave them to you' ;;
-    *specify\ a\ region*)
-      help="choose one: --region eu-west-2, or \`aws configure set region eu-west-2\`" ;;
-    *LimitExceeded*)
-      help='your account allows no more instances: stop others, or ask AWS for a higher quota' ;;
-    *connect\ to\ the\ endpoint*)
-      help='is this machine online, and the region spelled right?' ;;
-    *Max\ attempts\ exceeded*)
-      help="AWS takes more than ten minutes: look again with \`$me status\`" ;;
-    *) help="$me doctor checks what this needs" ;;
-  esac
-  die "aws $1 $2: ${cause:-failed}" "$help"
-}
-
-# ---- what there is ----
-
-# Sets `list`, a line per instance that is not terminated: ROLE ID STATE PUBLIC PRIVATE, where
-# None stands for no address.
-look() {
-  list=$(ask ec2 describe-instances --filters "Name=tag:Project,Values=$name" \
-    Name=instance-state-name,Values=pending,running,stopping,stopped \
-    --query "Reservations[].Instances[].[Tags[?Key=='Role']|[0].Value,InstanceId,State.Name,PublicIpAddress,PrivateIpAddress]")
-}
-
-# The ids of listed instances in one of the states.
-ids() {
-  local state
-  for state in "$@"; do printf '%s\n' "$list" | awk -v state="$state" '$3 == state { print $2 }'; done
-}
-
-# Field 2 ID, 3 STATE, 4 PUBLIC or 5 PRIVATE of the first instance in ROLE; empty if there is none.
-field() { printf '%s\n' "$list" | awk -v role="$1" -v n="$2" '$1 == role { print $n; exit }'; }
-
-group_id() {
-  ask ec2 describe-security-groups --filters "Name=group-name,Values=$name" \
-    "Name=tag:Project,Values=$name" --query 'SecurityGroups[].GroupId'
-}
-
-table() {
-  [ -n "$list" ] || { echo "no instances"; return; }
-  { echo "ROLE ID STATE PUBLIC PRIVATE"; printf '%s\n' "$list" | sed 's/None/-/g'; } |
-    awk '{ printf "%-7s %-20s %-9s %-16s %s\n", $1, $2, $3, $4, $5 }'
-}
-
-# ---- up ----
-
-# Sets `allow` to the ranges that may come in.
-choose_callers() {
-  local address
-  if [ -z "$allow" ]; then
-    address=$(curl -fsS --max-time 5 https://checkip.amazonaws.com) ||
-      die "cannot find out the address that AWS sees of this machine" \
-        "is this machine online? or give it: --allow ADDRESS/32"
-    check_cidr "$address/32"
-    allow=$address/32
-  fi
-}
-
-make_key_pair() {
-  local known
-  known=$(ask ec2 describe-key-pairs --filters "Name=key-name,Values=$name" --query 'KeyPairs[].KeyName')
-  [ -z "$known" ] || return 0
-  check_key
-  say "importing $key.pub as key pair $name"
-  change ec2 import-key-pair --key-name "$name" --public-key-material "fileb://$key.pub" \
-    --tag-specifications "ResourceType=key-pair,Tags=[{Key=Project,Value=$name}]" >/dev/null
-}
-
-# Sets `group`, and `subnet` in a zone that offers the instance type: not every zone does.
-make_group() {
-  local vpc zones
-  vpc=$(ask ec2 describe-vpcs --filters Name=is-default,Values=true --query 'Vpcs[].VpcId')
-  [ -n "$vpc" ] || die "this region has no default network" "make one: aws ec2 create-default-vpc"
-  zones=$(ask ec2 describe-instance-type-offerings --location-type availability-zone \
-    --filters "Name=instance-type,Values=$type" --query 'InstanceTypeOfferings[].Location' | tr '\t' ,)
-  [ -n "$zones" ] || die "instance type $type is not offered in this region" \
-    "try --type t3.micro or --type t2.micro; \`$me --type TYPE doctor\` tells"
-  subnet=$(ask ec2 describe-subnets --filters "Name=vpc-id,Values=$vpc" Name=default-for-az,Values=true \
-    "Name=availability-zone,Values=$zones" --query 'Subnets[0].SubnetId')
-  [ "$subnet" != None ] || die "no default subnet in a zone that offers $type ($zones)" \
-    "make one: aws ec2 create-default-subnet --availability-zone ZONE"
-  group=$(group_id)
-  [ -z "$group" ] || return 0
-  say "making security group $name"
-  group=$(change ec2 create-security-group --group-name "$name" --vpc-id "$vpc" \
-    --description "Distributed lab: made and removed by scripts/ec2.sh" --query GroupId \
-    --tag-specifications "ResourceType=security-group,Tags=[{Key=Project,Value=$name}]")
-  group=${group:-sg-new}
-}
-
-# Lines FROM TO SOURCE: ssh and the programs from outside, the programs from each other.
-rules_wanted() {
-  local cidr
-  for cidr in $allow; do
-    echo "22 22 $cidr"
-    echo "${ports%-*} ${ports#*-} $cidr"
-  done
-  echo "${ports%-*} ${ports#*-} $group"
-}
-
-# Lines FROM TO SOURCE RULE-ID.
-rules_present() {
-  [ "$group" != sg-new ] || return 0
-  ask ec2 describe-security-group-rules --filters "Name=group-id,Values=$group" --query \
-    'SecurityGroupRules[?!IsEgress].[FromPort,ToPort,CidrIpv4||ReferencedGroupInfo.GroupId||CidrIpv6,SecurityGroupRuleId]' |
-    tr '\t' ' '
-}
-
-# Makes the group exactly what is wanted: an address that this machine no longer has is shut out.
-make_rules() {
-  local wanted present from to source rule
-  wanted=$(rules_wanted)
-  present=$(rules_present)
-  while read -r from to source rule; do
-    [ -n "$from" ] || continue
-    ! printf '%s\n' "$wanted" | grep -qxF "$from $to $source" || continue
-    say "closing ports $from-$to to $source"
-    change ec2 revoke-security-group-ingress --group-id "$group" --security-group-rule-ids "$rule" >/dev/null
-  done <<<"$present"
-  while read -r from to source; do
-    ! printf '%s\n' "$present" | grep -qF "$from $to $source " || continue
-    say "opening ports $from-$to to $source"
-    change ec2 authorize-security-group-ingress --group-id "$group" \
-      --ip-permissions "IpProtocol=tcp,FromPort=$from,ToPort=$to,$(rule_source "$source")" >/dev/null
-  done <<<"$wanted"
-}
-
-rule_source() {
-  case $1 in
-    sg-*) echo "UserIdGroupPairs=[{GroupId=$1,Description=lab}]" ;;
-    *) echo "IpRanges=[{CidrIp=$1,Description=outside}]" ;;
-  esac
-}
-
-# What an instance is told at its first boot: to power itself off. A timer, because it comes back
-# at every start; `shutdown -h +120` here would count once and never again. No secrets belong here:
-# anyone who may describe the instance can read this.
-user_data() {
-  cat <<END
-#cloud-config
-write_files:
-  - path: /etc/systemd/system/lab-autostop.service
-    content: |
-      [Unit]
-      Description=Power off: nobody stopped this lab instance
-      [Service]
-      Type=oneshot
-      ExecStart=/usr/bin/systemctl poweroff
-  - path: /etc/systemd/system/lab-autostop.timer
-    content: |
-      [Unit]
-      Description=Power off after $ttl minutes
-      [Timer]
-      OnBootSec=${ttl}min
-      [Install]
-      WantedBy=timers.target
-runcmd:
-  - [systemctl, daemon-reload]
-  - [systemctl, enable, --now, lab-autostop.timer]
-END
-}
-
-make_instance() { # ROLE
-  local tags="Tags=[{Key=Name,Value=$name-$1},{Key=Project,Value=$name},{Key=Role,Value=$1}]" credits=''
-  # Without this T3 instances may run up charges beyond their price.
-  case $type in t[0-9]*) credits=CpuCredits=standard ;; esac
-  if [ -z "$ami" ]; then
-    ami=$(ask ssm get-parameter --name "$AMI_PARAMETER" --query Parameter.Value)
-  fi
-  say "making instance $1 ($type)"
-  change ec2 run-instances --image-id "$ami" --instance-type "$type" --key-name "$name" \
-    --subnet-id "$subnet" --security-group-ids "$group" --user-data "$(user_data)" \
-    --metadata-options HttpTokens=required,HttpEndpoint=enabled \
-    ${credits:+--credit-specification "$credits"} --instance-initiated-shutdown-behavior stop \
-    --tag-specifications "ResourceType=instance,$tags" "ResourceType=volume,$tags" >/dev/null
-}
-
-# Brings ROLE from whatever state it is in towards running.
-start_instance() { # ROLE
-  local id
-  id=$(field "$1" 2)
-  case $(field "$1" 3) in
-    '') make_instance "$1"; return ;;
-    pending | running) return ;;
-    stopping) await instance-stopped --instance-ids "$id" ;;
-  esac
-  say "starting instance $1"
-  change ec2 start-instances --instance-ids "$id" >/dev/null
-}
-
-up() {
-  local role waiting
-  choose_callers
-  make_key_pair
-  make_group
-  make_rules
-  look
-  for role in server client; do start_instance "$role"; done
-  look
-  waiting=$(ids pending)
-  if [ -n "$waiting" ]; then
-    say "waiting until they run"
-    # shellcheck disable=SC2086 # a list of ids
-    await instance-running --instance-ids $waiting
-    look
-  fi
-  [ -n "$dry_run" ] || table
-}
+# shellcheck source=ec2/aws.sh
+. "$here/ec2/aws.sh"
+# shellcheck source=ec2/up.sh
+. "$here/ec2/up.sh"
+# shellcheck source=ec2/reach.sh
+. "$here/ec2/reach.sh"
+# shellcheck source=ec2/doctor.sh
+. "$here/ec2/doctor.sh"
 
 # ---- status, stop, down ----
 
@@ -350,7 +118,7 @@ down() {
     say "deleting security group $name ($group)"
     change ec2 delete-security-group --group-id "$group" >/dev/null
   fi
-  known=$(ask ec2 describe-key-pairs --filters "Name=key-name,Values=$name" --query 'KeyPairs[].KeyName')
+  known=$(key_pair)
   if [ -n "$known" ]; then
     say "deleting key pair $name (your own $key stays)"
     change ec2 delete-key-pair --key-name "$name" >/dev/null
@@ -366,100 +134,6 @@ confirm_down() {
   printf 'Remove these, their disks, the security group and the key pair? [y/N] ' >&2
   read -r answer || :
   case $answer in y | Y | yes) ;; *) die "nothing was removed" "--yes does not ask" ;; esac
-}
-
-# ---- ssh, deploy, connect ----
-
-known_hosts() { echo "$HOME/.ssh/known_hosts.$name"; }
-
-# Writes an ssh configuration in which the instances are called `server` and `client`. A host key
-# is remembered under the instance's id, because its address is another one after every start.
-write_ssh_config() {
-  local role
-  look
-  for role in server client; do
-    case $(field "$role" 3) in
-      running) ;;
-      '') die "there is no instance $role" "$me up" ;;
-      *) die "instance $role is $(field "$role" 3)" "$me up starts it" ;;
-    esac
-    printf 'Host %s\n HostName %s\n HostKeyAlias %s\n' "$role" "$(field "$role" 4)" "$(field "$role" 2)"
-  done >"$tmp/ssh_config"
-  cat >>"$tmp/ssh_config" <<END
-Host *
- User $login
- IdentityFile "$key"
- IdentitiesOnly yes
- ConnectTimeout 5
- StrictHostKeyChecking accept-new
- UserKnownHostsFile "$(known_hosts)"
- LogLevel ERROR
-END
-}
-
-on() { ssh -F "$tmp/ssh_config" "$@"; }
-
-deploy() {
-  local role server word
-  if [ -n "$dry_run" ]; then
-    for role in server client; do
-      "$here/deploy.sh" --dry-run --user "$login" --dist "$dist" --role "$role" "$role"
-    done
-    return
-  fi
-  check_key
-  has_dist
-  write_ssh_config
-  for role in server client; do
-    "$here/deploy.sh" --ssh-config "$tmp/ssh_config" --dist "$dist" --role "$role" "$role" ||
-      die "deploying to $role failed: see above"
-  done
-  server=$(field server 5)
-  say "the client calls the server, $server"
-  on client chat-client --server "$server:$CHAT_PORT" --name ec2.sh </dev/null >/dev/null ||
-    die "client cannot chat with server" "look: $me ssh server journalctl -u chat-server"
-  word=$(on client secret-client --server "$server:$SECRET_PORT" --string drawer \
-    </dev/null 2>"$tmp/secret.stderr") ||
-    { cat "$tmp/secret.stderr" >&2; die "client gets no answer from secret-server"; }
-  [ "$word" = reward ] || die "secret-server answers '$word' for 'drawer'"
-  say "both answer"
-}
-
-connect() {
-  local private public
-  case ${1:-} in
-    '') ;;
-    client)
-      write_ssh_config
-      on -t client chat-client --server "$(field server 5):$CHAT_PORT"
-      return
-      ;;
-    *) bad_usage "connect is for this machine, or \`connect client\`" ;;
-  esac
-  look
-  [ "$(field server 3)" = running ] || die "no server is running" "$me up"
-  public=$(field server 4) private=$(field server 5)
-  if inside; then
-    echo "from here: chat-client --server $private:$CHAT_PORT"
-  else
-    echo "from here:     chat-client --server $public:$CHAT_PORT"
-    echo "on the client: chat-client --server $private:$CHAT_PORT   ($me connect client)"
-  fi
-}
-
-# Whether this machine is one of the instances.
-inside() {
-  local private
-  for private in $(printf '%s\n' "$list" | awk '{ print $5 }'); do
-    ! { ip -4 addr 2>/dev/null || ifconfig; } | grep -qwF "$private" || return 0
-  done
-  return 1
-}
-
-ssh_to() { # NAME [COMMAND]...
-  case ${1:-} in server | client) ;; *) bad_usage "ssh to whom? server or client" ;; esac
-  write_ssh_config
-  on "$@"
 }
 
 # ---- session ----
@@ -484,9 +158,6 @@ session() {
 
 # Stops in a process of its own, which nothing that went wrong in this one can disturb.
 leave_session() {
-  # Before there is anything to stop.
-  check_key
-  has_dist
   local code=$? options=''
   trap '' INT TERM HUP
   options="--name $name${region:+ --region $region}${dry_run:+ --dry-run}"
@@ -507,90 +178,6 @@ could_not_stop() {
   say "they power themselves off $ttl minutes after their start"
 }
 
-# ---- doctor ----
-
-doctor() {
-  local failed=''
-  check 'tools' has_tools
-  check "key $key" check_key
-  check "dist" has_dist
-  check 'credentials' has_credentials
-  check "instance type $type" has_type
-  check 'permission to make instances' may_run
-  [ -z "$failed" ] || die "not ready: see FAILED above"
-}
-
-# Runs a check in a subshell, which may `die`; what it prints goes behind the verdict. Bash ignores
-# `set -e` in there, so a check says `|| exit 1` itself.
-check() { # NAME FUNCTION
-  local words
-  if words=$("$2" 2>&1); then
-    echo "ok      $1${words:+: $words}"
-  else
-    failed=yes
-    echo "FAILED  $1: $words" | sed 's/ec2.sh: //'
-  fi
-}
-
-has_tools() {
-  local tool
-  for tool in aws ssh tar curl awk; do
-    command -v "$tool" >/dev/null || die "$tool is not installed" \
-      "AWS CLI: pip install awscli, or AWS CloudShell in the browser, which has all"
-  done
-}
-
-check_key() {
-  { [ -r "$key" ] && [ -r "$key.pub" ]; } || die "there is no $key with $key.pub" \
-    "make a pair: ssh-keygen -t ed25519 -f $key"
-  [ -z "$(find -L "$key" \( -perm -g=r -o -perm -o=r \))" ] ||
-    die "others can read $key, so ssh will not use it" "chmod 600 $key"
-}
-
-has_dist() {
-  local built_for
-  [ -r "$dist/SHA256SUMS" ] || die "there is nothing in $dist" \
-    "scripts/build-static.sh makes it, or unpack the release archive"
-  built_for=$(cat "$dist/TARGET")
-  case $built_for in
-    x86_64-*-linux-*) ;;
-    *) die "$dist is for $built_for, and the instances are x86_64 Linux" \
-      "scripts/build-static.sh on such a machine, or unpack that release archive" ;;
-  esac
-}
-
-has_credentials() {
-  local account
-  account=$(ask sts get-caller-identity --query Account) || exit 1
-  echo "account $account, region ${region:-${AWS_REGION:-${AWS_DEFAULT_REGION:-as configured}}}"
-}
-
-has_type() {
-  local found
-  found=$(ask ec2 describe-instance-type-offerings --filters "Name=instance-type,Values=$type" \
-    --query 'InstanceTypeOfferings[].InstanceType') || exit 1
-  [ -n "$found" ] || die "not offered in this region" "try --type t3.micro or --type t2.micro"
-  found=$(ask ec2 describe-instance-types --filters "Name=instance-type,Values=$type" \
-    --query "InstanceTypes[].[FreeTierEligible,join(',',ProcessorInfo.SupportedArchitectures)]") || exit 1
-  case $found in
-    *x86_64*) ;;
-    *) die "it is not x86-64 ($found)" "dist/ holds x86-64 programs: --type t3.micro" ;;
-  esac
-  case $found in
-    True*) echo "AWS calls it free-tier eligible; your account's allowance may be another" ;;
-    *) echo "NOT free-tier eligible: it costs money while it runs" ;;
-  esac
-}
-
-may_run() {
-  local image
-  image=${ami:-$(ask ssm get-parameter --name "$AMI_PARAMETER" --query Parameter.Value)} || exit 1
-  if aws_cli ec2 run-instances --dry-run --image-id "$image" --instance-type "$type" 2>"$tmp/aws.stderr"; then
-    return
-  fi
-  grep -q DryRunOperation "$tmp/aws.stderr" || aws_failed ec2 run-instances
-}
-
 # ---- arguments ----
 
 value() { [ -n "${2:-}" ] || bad_usage "$1 needs a value"; }
@@ -609,7 +196,8 @@ check_cidr() {
 check_options() {
   local cidr
   for cidr in $allow; do check_cidr "$cidr"; done
-  [[ $name =~ ^[a-z][a-z0-9-]{0,40}$ ]] || bad_usage "--name takes small letters, digits and -: $name"
+  [[ $name =~ ^[a-z][a-z0-9-]{0,40}$ ]] || \
+    bad_usage "--name takes small letters, digits and -: $name"
   [[ $type =~ ^[a-z0-9-]+\.[a-z0-9-]+$ ]] || bad_usage "not an instance type: $type"
   case $ports in *-*) ;; *) ports=$ports-$ports ;; esac
   { is_number "${ports%-*}" && is_number "${ports#*-}" && [ "${ports%-*}" -ge 1024 ] &&

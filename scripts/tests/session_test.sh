@@ -3,10 +3,13 @@
 # shellcheck source=moto.sh
 . "$(dirname "$0")/moto.sh"
 
-# An ssh that does what the instances would, without any.
-fake_ssh() { # EXIT-CODE
-  printf '#!/bin/sh\ncat >/dev/null\ncase "$*" in *secret-client*) echo reward ;; esac\nexit %s\n' "$1" \
-    >"$work/bin/ssh"
+# An ssh that does what the instances would, without any; or one that is not let in.
+fake_ssh() { # yes|no
+  # shellcheck disable=SC2016 # the script expands it
+  case $1 in
+    yes) echo 'cat >/dev/null; case "$*" in *secret-client*) echo reward ;; esac' ;;
+    no) echo 'echo "Permission denied (publickey)." >&2; exit 255' ;;
+  esac >"$work/bin/ssh"
   chmod +x "$work/bin/ssh"
 }
 
@@ -21,7 +24,7 @@ nothing_runs() { ! instances State.Name | grep -E 'pending|running' || fail "an 
 
 test_session_stops_after_Enter() {
   spoil
-  fake_ssh 0
+  fake_ssh yes
   echo | session >"$scratch/out"
   has 'from here' "$scratch/out"
   same 'stopped stopped' "$(states)"
@@ -29,8 +32,9 @@ test_session_stops_after_Enter() {
 
 test_session_stops_when_deploying_fails() {
   spoil
-  fake_ssh 1
-  exits 1 session </dev/null
+  fake_ssh no
+  exits 1 session </dev/null 2>"$scratch/said"
+  has 'ssh-add' "$scratch/said"
   same 'stopped stopped' "$(states)"
 }
 
@@ -51,7 +55,7 @@ test_session_stops_on_SIGINT_while_it_waits_for_AWS() {
 # The lid is shut: the terminal goes, and with it every place to write to.
 test_session_stops_when_its_terminal_is_closed() {
   spoil
-  fake_ssh 0
+  fake_ssh yes
   python3 - "$scripts/ec2.sh" --allow 203.0.113.9/32 --key "$work/key" --dist "$work/dist" session <<'END'
 import os, pty, sys, time
 child, terminal = pty.fork()

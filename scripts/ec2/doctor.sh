@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Part of ec2.sh: `doctor`, and the checks that other commands make first. Sourced.
+# shellcheck disable=SC2154 # the options are ec2.sh's
+
+doctor() {
+  local failed=''
+  check 'tools' has_tools
+  check "key $key" check_key
+  check "dist" has_dist
+  check 'credentials' has_credentials
+  check "instance type $type" has_type
+  check 'permission to make instances' may_run
+  [ -z "$failed" ] || die "not ready: see FAILED above"
+}
+
+# Runs a check in a subshell, which may `die`; what it prints goes behind the verdict. Bash ignores
+# `set -e` in there, so a check says `|| exit 1` itself.
+check() { # NAME FUNCTION
+  local words
+  if words=$("$2" 2>&1); then
+    echo "ok      $1${words:+: $words}"
+  else
+    failed=yes
+    echo "FAILED  $1: $words" | sed 's/ec2.sh: //'
+  fi
+}
+
+has_tools() {
+  local tool
+  for tool in aws ssh tar curl awk; do
+    command -v "$tool" >/dev/null || die "$tool is not installed" \
+      "AWS CLI: pip install awscli, or AWS CloudShell in the browser, which has all"
+  done
+}
+
+check_key() {
+  { [ -r "$key" ] && [ -r "$key.pub" ]; } || die "there is no $key with $key.pub" \
+    "make a pair: ssh-keygen -t ed25519 -f $key"
+  [ -z "$(find -L "$key" \( -perm -g=r -o -perm -o=r \))" ] ||
+    die "others can read $key, so ssh will not use it" "chmod 600 $key"
+}
+
+has_dist() {
+  local built_for
+  [ -r "$dist/SHA256SUMS" ] || die "there is nothing in $dist" \
+    "scripts/build-static.sh makes it, or unpack the release archive"
+  built_for=$(cat "$dist/TARGET")
+  case $built_for in
+    x86_64-*-linux-*) ;;
+    *) die "$dist is for $built_for, and the instances are x86_64 Linux" \
+      "scripts/build-static.sh on such a machine, or unpack that release archive" ;;
+  esac
+}
+
+has_credentials() {
+  local account
+  account=$(ask sts get-caller-identity --query Account) || exit 1
+  echo "account $account, region ${region:-${AWS_REGION:-${AWS_DEFAULT_REGION:-as configured}}}"
+}
+
+has_type() {
+  local found
+  found=$(ask ec2 describe-instance-type-offerings --filters "Name=instance-type,Values=$type" \
+    --query 'InstanceTypeOfferings[].InstanceType') || exit 1
+  [ -n "$found" ] || die "not offered in this region" "try --type t3.micro or --type t2.micro"
+  found=$(ask ec2 describe-instance-types --filters "Name=instance-type,Values=$type" \
+    --query "InstanceTypes[].[FreeTierEligible,join(',',ProcessorInfo.SupportedArchitectures)]") ||
+    exit 1
+  case $found in
+    *x86_64*) ;;
+    *) die "it is not x86-64 ($found)" "dist/ holds x86-64 programs: --type t3.micro" ;;
+  esac
+  case $found in
+    True*) echo "AWS calls it free-tier eligible; your account's allowance may be another" ;;
+    *) echo "NOT free-tier eligible: it costs money while it runs" ;;
+  esac
+}
+
+may_run() {
+  local image
+  image=${ami:-$(ask ssm get-parameter --name "$AMI_PARAMETER" --query Parameter.Value)} || exit 1
+  # With --dry-run AWS only says whether it would: the error DryRunOperation means yes.
+  ! aws_cli ec2 run-instances --dry-run --image-id "$image" --instance-type "$type" \
+    2>"$tmp/aws.stderr" || return 0
+  grep -q DryRunOperation "$tmp/aws.stderr" || aws_failed ec2 run-instances
+}

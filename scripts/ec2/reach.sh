@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# Part of ec2.sh: `ssh`, `deploy` and `connect`. Sourced.
+# shellcheck disable=SC2154 # the options are ec2.sh's
+
+known_hosts() { echo "$HOME/.ssh/known_hosts.$name"; }
+
+# Writes an ssh configuration in which the instances are called `server` and `client`. A host key
+# is remembered under the instance's id, because its address is another one after every start.
+write_ssh_config() {
+  local role
+  look
+  for role in server client; do
+    case $(field "$role" 3) in
+      running) ;;
+      '') die "there is no instance $role" "$me up" ;;
+      *) die "instance $role is $(field "$role" 3)" "$me up starts it" ;;
+    esac
+    printf 'Host %s\n HostName %s\n HostKeyAlias %s\n' \
+      "$role" "$(field "$role" 4)" "$(field "$role" 2)"
+  done >"$tmp/ssh_config"
+  cat >>"$tmp/ssh_config" <<END
+Host *
+ User $login
+ IdentityFile "$key"
+ IdentitiesOnly yes
+ ConnectTimeout 5
+ StrictHostKeyChecking accept-new
+ UserKnownHostsFile "$(known_hosts)"
+ LogLevel ERROR
+END
+}
+
+on() { ssh -F "$tmp/ssh_config" "$@"; }
+
+deploy() {
+  local role server word
+  if [ -n "$dry_run" ]; then
+    for role in server client; do
+      "$here/deploy.sh" --dry-run --user "$login" --dist "$dist" --role "$role" "$role"
+    done
+    return
+  fi
+  check_key
+  has_dist
+  write_ssh_config
+  for role in server client; do
+    "$here/deploy.sh" --ssh-config "$tmp/ssh_config" --dist "$dist" --role "$role" "$role" ||
+      die "deploying to $role failed: see above"
+  done
+  server=$(field server 5)
+  say "the client calls the server, $server"
+  on client chat-client --server "$server:$CHAT_PORT" --name ec2.sh </dev/null >/dev/null ||
+    die "client cannot chat with server" "look: $me ssh server journalctl -u chat-server"
+  word=$(on client secret-client --server "$server:$SECRET_PORT" --string drawer \
+    </dev/null 2>"$tmp/secret.stderr") ||
+    { cat "$tmp/secret.stderr" >&2; die "client gets no answer from secret-server"; }
+  [ "$word" = reward ] || die "secret-server answers '$word' for 'drawer'"
+  say "both answer"
+}
+
+connect() {
+  local private public
+  case ${1:-} in
+    '') ;;
+    client)
+      write_ssh_config
+      on -t client chat-client --server "$(field server 5):$CHAT_PORT"
+      return
+      ;;
+    *) bad_usage "connect is for this machine, or \`connect client\`" ;;
+  esac
+  look
+  [ "$(field server 3)" = running ] || die "no server is running" "$me up"
+  public=$(field server 4) private=$(field server 5)
+  if inside; then
+    echo "from here: chat-client --server $private:$CHAT_PORT"
+  else
+    echo "from here:     chat-client --server $public:$CHAT_PORT"
+    echo "on the client: chat-client --server $private:$CHAT_PORT   ($me connect client)"
+  fi
+}
+
+# Whether this machine is one of the instances.
+inside() {
+  local private
+  for private in $(printf '%s\n' "$list" | awk '{ print $5 }'); do
+    ! { ip -4 addr 2>/dev/null || ifconfig; } | grep -qwF "$private" || return 0
+  done
+  return 1
+}
+
+ssh_to() { # NAME [COMMAND]...
+  case ${1:-} in server | client) ;; *) bad_usage "ssh to whom? server or client" ;; esac
+  write_ssh_config
+  on "$@"
+}
