@@ -46,6 +46,8 @@ pub struct Drive {
     roster: Roster,
     news: mpsc::Receiver<News>,
     calls: Calls,
+    /// who is asked first whether it has room
+    turn: ServerId,
     latencies: Latencies,
     /// when to stop if still no server can be reached
     give_up: time::Instant,
@@ -63,6 +65,7 @@ impl Drive {
             roster,
             news,
             calls: Calls::default(),
+            turn: 0,
             latencies: Latencies::default(),
             give_up: time::Instant::now() + options.patience,
             input_failure: None,
@@ -93,11 +96,15 @@ impl Drive {
         let mut redraw = interval(REDRAW);
         redraw.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut answers = FuturesUnordered::new();
-        while !self.queue.finished() {
+        loop {
             while self.queue.wants_input()
                 && let Ok(item) = input.try_recv()
             {
                 self.read(item);
+            }
+            // Only now: that the input is over may be all that was waited for.
+            if self.queue.finished() {
+                break;
             }
             while let Some((client, order)) = self.next_order() {
                 let tier = self.options.tier.clone();
@@ -107,6 +114,7 @@ impl Drive {
             tokio::select! {
                 biased;
                 signal = &mut interrupted => return Err(Stop::Interrupted(signal)),
+                _ = redraw.tick(), if self.options.progress.shown() => self.show(),
                 room = output.room(), if self.queue.has_ready() => {
                     let room = room.ok_or(Stop::Output)?;
                     room.send(self.take());
@@ -120,10 +128,9 @@ impl Drive {
                     }
                 }
                 Some(item) = input.recv(), if self.queue.wants_input() => self.read(item),
-                () = sleep_until(self.give_up), if !self.queue.any_up() && !self.roster.is_untried() => {
+                () = sleep_until(self.give_up), if self.may_give_up() => {
                     return Err(Stop::Servers(self.roster.last_trouble()));
                 }
-                _ = redraw.tick(), if self.options.progress.shown() => self.show(),
             }
         }
         self.input_failure
@@ -179,11 +186,15 @@ impl Drive {
         self.input_failure = end.stopped.map(Stopped::into);
     }
 
-    /// The next thing to ask, and over what connection.
+    /// The next thing to ask, and over what connection. The servers take turns, so that a few
+    /// words are not all given to the first.
     fn next_order(&mut self) -> Option<(Client, Order)> {
-        self.roster.all().find_map(|server| {
+        let servers = self.roster.all().len();
+        let mut turns = (self.turn..servers).chain(0..self.turn);
+        turns.find_map(|server| {
             let client = self.roster.client(server)?;
             let order = self.queue.give(server)?;
+            self.turn = (server + 1) % servers;
             Some((client.clone(), order))
         })
     }
@@ -294,6 +305,10 @@ impl Drive {
         if let Some(notice) = notice {
             self.say(&notice);
         }
+    }
+
+    fn may_give_up(&self) -> bool {
+        !self.queue.any_up() && !self.roster.is_untried()
     }
 
     /// Whether there is any point in going on.
