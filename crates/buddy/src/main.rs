@@ -12,8 +12,9 @@ async fn main() -> ExitCode {
     cli::start_logging(args.common);
     let sing = async {
         let listener = net::bind(args.listen, SERVICE).await?;
+        let interrupted = cli::interrupted();
         cli::ready(&listener)?;
-        run(listener, Config::from(args), cli::interrupted()).await
+        run(listener, Config::from(args), interrupted).await
     };
     cli::exit(SERVICE, sing.await)
 }

@@ -13,9 +13,10 @@ async fn main() -> ExitCode {
     let serve = async {
         let (config, log) = (args.config()?, args.open_log()?);
         let listener = net::bind(args.listen, SERVICE).await?;
+        let interrupted = cli::interrupted();
         cli::ready(&listener)?;
         let shutdown = async {
-            cli::interrupted().await;
+            interrupted.await;
         };
         run(listener, log, config, shutdown).await;
         Ok(())

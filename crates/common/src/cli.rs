@@ -183,38 +183,40 @@ impl fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// Waits for Ctrl-C or SIGTERM. The first one asks for an orderly end; a second one gets its way
-/// at once.
-pub async fn interrupted() -> Interrupted {
-    let first = next_signal().await;
-    tokio::spawn(async {
-        let second = next_signal().await;
-        std::process::exit(second.code().into())
-    });
-    first
+/// Hears Ctrl-C and SIGTERM from this call on, and returns the first one: it asks for an orderly
+/// end. A second one gets its way at once. To be called inside the runtime, before the ready line:
+/// whoever has read that may send a signal.
+pub fn interrupted() -> impl Future<Output = Interrupted> {
+    let first = next_signal();
+    async {
+        let first = first.await;
+        let second = next_signal();
+        tokio::spawn(async { std::process::exit(second.await.code().into()) });
+        first
+    }
 }
 
 #[cfg(unix)]
-async fn next_signal() -> Interrupted {
+fn next_signal() -> impl Future<Output = Interrupted> {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut term) = signal(SignalKind::terminate()) else {
-        return ctrl_c().await;
-    };
-    tokio::select! {
-        int = ctrl_c() => int,
-        _ = term.recv() => Interrupted::Term,
+    // If no handler can be installed, the system's default ends the program.
+    let int = signal(SignalKind::interrupt());
+    let term = signal(SignalKind::terminate());
+    async {
+        let (Ok(mut int), Ok(mut term)) = (int, term) else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = int.recv() => Interrupted::Int,
+            _ = term.recv() => Interrupted::Term,
+        }
     }
 }
 
 #[cfg(not(unix))]
 async fn next_signal() -> Interrupted {
-    ctrl_c().await
-}
-
-async fn ctrl_c() -> Interrupted {
     match tokio::signal::ctrl_c().await {
         Ok(()) => Interrupted::Int,
-        // No handler could be installed: then the system's default ends the program.
         Err(_) => std::future::pending().await,
     }
 }

@@ -15,9 +15,10 @@ async fn main() -> ExitCode {
 async fn run(args: Args) -> anyhow::Result<()> {
     let config = args.config()?;
     let listener = net::bind(args.listen, SERVICE).await?;
+    let interrupted = cli::interrupted();
     cli::ready(&listener)?;
     let shutdown = async {
-        cli::interrupted().await;
+        interrupted.await;
     };
     serve(listener, config, shutdown).await;
     Ok(())
