@@ -77,7 +77,7 @@ fn explore(text: &str) -> (usize, usize) {
         let here = fingerprint(&world);
         let fail =
             |why, seen: &Seen, last| -> ! { panic!("{text}: {why}\n{}", path(seen, here, last)) };
-        if here % TRY_TO_FINISH == 0
+        if here.is_multiple_of(TRY_TO_FINISH)
             && let Err(why) = world.finishes(false).and_then(|()| world.finishes(true))
         {
             fail(why, &seen, None);

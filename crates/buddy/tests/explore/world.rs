@@ -148,7 +148,7 @@ impl World {
                 events.push(Event::DeliverAndKeep(letter));
             }
         }
-        for (&(from, to), _) in &self.slots {
+        for &(from, to) in self.slots.keys() {
             if self.can_repeat(from, to) {
                 events.push(Event::Repeat(from, to));
             }
@@ -243,7 +243,9 @@ impl World {
 
     fn give_up_on(&mut self, place: Place, me: Place) {
         let giver = self.seats[me as usize].boot;
-        let take = self.ring(me).map_or(Take::default(), |ring| ring.at().take);
+        let take = self
+            .ring(me)
+            .map_or_else(Take::default, |ring| ring.at().take);
         let seat = &mut self.seats[place as usize];
         let since = seat.given_up.entry(giver).or_default();
         *since = take.max(*since);
