@@ -250,7 +250,9 @@ impl Chat for Handler {
         let head = *self.hall.log.head(&room).borrow();
         let after = head.saturating_sub(history.into());
         let nick = self.hall.people().renew(session, self.hall.now())?;
-        if self.hall.people().join(session, &room, after)? {
+        let told = self.hall.people().join(session, &room, after)?;
+        self.hall.wake(session);
+        if told {
             let notice = Notice {
                 room: room.clone(),
                 session,
@@ -389,8 +391,8 @@ impl Chat for Handler {
             let head = *self.hall.log.head(&room).borrow();
             for member in [session, other] {
                 people.join(member, &room, head)?;
+                self.hall.wake(member);
             }
-            self.hall.wake(other);
             (room, head)
         };
         Ok(Cursor {

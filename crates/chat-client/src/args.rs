@@ -1,0 +1,68 @@
+//! The command line of `chat-client`.
+
+use clap::Parser;
+use common::cli;
+
+use crate::client::{Config, Style};
+use crate::command::HISTORY;
+
+/// Talks in a chat room, from a terminal or a pipe
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "In a terminal, messages appear above the line you type; /help lists commands.\n\
+                  Otherwise a line in is a message, and a message is a line out. When the input \
+                  ends, it waits until all is acknowledged, and leaves; if the input ends before \
+                  its first line, it listens until it is stopped.\n\n\
+                  Examples:\n  \
+                  chat-client --server 192.168.1.20:8030 --name ann\n  \
+                  tail -f log | chat-client --name bot --no-history\n  \
+                  chat-client </dev/null | grep -i lunch"
+)]
+pub struct Args {
+    /// The server to call
+    #[arg(long, visible_alias = "ip", value_name = "HOST:PORT", default_value = "127.0.0.1:8030",
+          value_parser = cli::host_port)]
+    pub server: String,
+
+    /// Your name in the chat [default: your login name]
+    #[arg(long, value_name = "NICK")]
+    pub name: Option<String>,
+
+    /// The room to join
+    #[arg(long, value_name = "ROOM", default_value = "lobby")]
+    pub room: String,
+
+    /// Prints one JSON object for each message instead of a line
+    #[arg(long)]
+    pub json: bool,
+
+    /// Shows what came after message number N, instead of the last 50
+    #[arg(long, value_name = "N", conflicts_with = "no_history")]
+    pub after: Option<u64>,
+
+    /// Shows only what comes from now on
+    #[arg(long)]
+    pub no_history: bool,
+
+    /// What all five programs take
+    #[command(flatten)]
+    pub common: cli::Common,
+}
+
+impl From<Args> for Config {
+    fn from(args: Args) -> Self {
+        let login = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+        Self {
+            server: args.server,
+            nick: args
+                .name
+                .or_else(|| login().ok())
+                .unwrap_or_else(|| "guest".into()),
+            room: args.room,
+            style: if args.json { Style::Json } else { Style::Lines },
+            after: args.after,
+            history: if args.no_history { 0 } else { HISTORY },
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What other people typed, made harmless for a terminal. PURE.
+//!
+//! A message may carry escape sequences that move the cursor, rename the window or type for its
+//! reader; invisible characters that reverse what is read; newlines that forge another's line.
+//! [`Clean`] is the only thing the client prints, and only this file makes one.
+
+use std::fmt;
+
+/// Text that does nothing but show itself, on one line.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Clean(String);
+
+/// Most combining marks on one character: the most any language uses, and too few to cover the
+/// lines above and below.
+const MAX_MARKS: usize = 4;
+
+impl Clean {
+    /// Makes `text` harmless: controls become the pictures that Unicode has for them, line ends a
+    /// return sign, what is invisible or reverses direction a replacement character.
+    ///
+    /// ```
+    /// use chat_client::clean::Clean;
+    /// assert_eq!(Clean::new("100% ünï 👩‍👩‍👧").as_str(), "100% ünï 👩‍👩‍👧");
+    /// assert_eq!(Clean::new("\u{1b}[2J").as_str(), "␛[2J");
+    /// ```
+    pub fn new(text: &str) -> Self {
+        let mut clean = String::with_capacity(text.len());
+        let mut marks = 0;
+        for c in text.chars() {
+            marks = if is_mark(c) { marks + 1 } else { 0 };
+            if marks <= MAX_MARKS {
+                clean.extend(shown(c));
+            }
+        }
+        Self(clean)
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Clean {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// What is shown for a character, if anything.
+fn shown(c: char) -> Option<char> {
+    match c {
+        '\n' | '\u{2028}' | '\u{2029}' | '\u{85}' => Some('⏎'),
+        '\t' => Some(' '),
+        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)),
+        '\u{7f}' => Some('␡'),
+        _ if is_harmful(c) => Some('\u{fffd}'),
+        // byte order mark, interlinear annotation, tags: drawn by nobody, read by some
+        '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0001}' | '\u{e0020}'..='\u{e007f}' => None,
+        _ => Some(c),
+    }
+}
+
+/// C1 controls, which some terminals obey, and marks that reverse the direction of what follows.
+pub fn is_harmful(c: char) -> bool {
+    matches!(c,
+        '\u{80}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}'
+        | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Characters that are drawn on the one before them.
+fn is_mark(c: char) -> bool {
+    matches!(c,
+        '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{591}'..='\u{5bd}'
+        | '\u{610}'..='\u{61a}' | '\u{64b}'..='\u{65f}' | '\u{e31}' | '\u{e34}'..='\u{e3a}'
+        | '\u{e47}'..='\u{e4e}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}'
+        | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_write_stays_as_it_is() {
+        for text in [
+            "hello",
+            "naïve café",
+            "e\u{301}",
+            "日本語",
+            "שלום",
+            "👨‍👩‍👧‍👦 🇬🇧",
+            "50% off %s %n",
+            "a\\b",
+        ] {
+            assert_eq!(Clean::new(text).as_str(), text);
+        }
+    }
+
+    #[test]
+    fn nothing_reaches_the_terminal_but_text() {
+        let table = [
+            ("\u{1b}]0;owned\u{7}", "␛]0;owned␇"),
+            ("a\r\nann: forged", "a␍⏎ann: forged"),
+            ("\u{9b}31mred", "\u{fffd}31mred"),
+            ("a\u{202e}b\u{2066}c", "a\u{fffd}b\u{fffd}c"),
+            ("a\u{2028}b\tc\u{7f}", "a⏎b c␡"),
+            ("\u{feff}a\u{e0041}", "a"),
+        ];
+        for (text, clean) in table {
+            assert_eq!(Clean::new(text).as_str(), clean, "{text:?}");
+        }
+        let tower = format!("z{}", "\u{300}".repeat(500));
+        assert_eq!(Clean::new(&tower).as_str().chars().count(), 1 + MAX_MARKS);
+        let every = (0..0x3000).filter_map(char::from_u32).collect::<String>();
+        assert!(
+            !Clean::new(&every)
+                .as_str()
+                .chars()
+                .any(|c| c.is_control() || is_harmful(c))
+        );
+    }
+}

@@ -1,0 +1,14 @@
+//! `chat-client`: arguments, call, exit code.
+
+use std::process::ExitCode;
+
+use chat_client::{Args, Config, run};
+use common::cli;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args: Args = cli::parse();
+    cli::start_logging(args.common);
+    let talk = run(Config::from(args), cli::interrupted());
+    cli::exit("chat-client", talk.await)
+}

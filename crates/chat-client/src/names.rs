@@ -1,0 +1,94 @@
+//! Names that were seen, for the Tab key.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::clean::Clean;
+use crate::command::HELP;
+
+/// Most names that are remembered: a school.
+const MOST: usize = 2000;
+
+/// The nicks and rooms that were seen. Clones share them.
+#[derive(Clone, Default)]
+pub(crate) struct Names(Arc<Mutex<Seen>>);
+
+#[derive(Default)]
+struct Seen {
+    nicks: BTreeSet<String>,
+    rooms: BTreeSet<String>,
+}
+
+impl Names {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn add_nick(&self, nick: &str) {
+        add(&mut self.seen().nicks, nick);
+    }
+
+    pub(crate) fn add_room(&self, room: &str) {
+        add(&mut self.seen().rooms, room);
+    }
+
+    /// What the last word of `typed` may become, and where it begins: a command, a room after
+    /// `/join` and `/leave`, else a nick, with a colon at the beginning of a line.
+    pub(crate) fn complete(&self, typed: &str) -> (usize, Vec<String>) {
+        let begin = typed
+            .rfind(char::is_whitespace)
+            .map_or(0, |space| space + 1);
+        let word = typed[begin..].to_lowercase();
+        if begin == 0 && word.starts_with('/') {
+            let commands = HELP.iter().filter_map(|(usage, _)| usage.split(' ').next());
+            let fits = commands.filter(|name| name.starts_with(&word) && !name.starts_with("//"));
+            return (0, fits.map(|command| format!("{command} ")).collect());
+        }
+        let fits = |name: &&String| !word.is_empty() && name.to_lowercase().starts_with(&word);
+        let seen = self.seen();
+        if typed.starts_with("/join ") || typed.starts_with("/leave ") {
+            return (begin, seen.rooms.iter().filter(fits).cloned().collect());
+        }
+        let after = if begin == 0 { ": " } else { " " };
+        (
+            begin,
+            seen.nicks
+                .iter()
+                .filter(fits)
+                .map(|nick| format!("{nick}{after}"))
+                .collect(),
+        )
+    }
+}
+
+fn add(names: &mut BTreeSet<String>, name: &str) {
+    if names.len() < MOST && !names.contains(name) {
+        names.insert(Clean::new(name).to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tab_knows_nicks_commands_and_rooms() {
+        let names = Names::default();
+        for nick in ["ann", "Anton", "bob"] {
+            names.add_nick(nick);
+        }
+        names.add_room("lobby");
+        let table = [
+            ("an", 0, vec!["Anton: ", "ann: "]),
+            ("hi b", 3, vec!["bob "]),
+            ("/jo", 0, vec!["/join "]),
+            ("/join lo", 6, vec!["lobby"]),
+            ("", 0, vec![]),
+            ("h\u{e9}llo an", 7, vec!["Anton ", "ann "]),
+        ];
+        for (typed, begin, candidates) in table {
+            let candidates = candidates.into_iter().map(str::to_owned).collect();
+            assert_eq!(names.complete(typed), (begin, candidates), "{typed}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What was typed and is not acknowledged yet. PURE.
+//!
+//! A message stays here until the server has answered its number, however often the connection is
+//! lost. It is sent again under the same id, so the server stores it once. One call is out at a
+//! time, since two might swap; what is typed meanwhile goes together in the next one.
+
+use std::collections::VecDeque;
+
+use common::chat::{Kind, MAX_PAGE, Post};
+
+/// Messages that wait to be sent. Above it the input is not read: a file piped in waits by itself.
+pub const WAITING: usize = 256;
+
+/// Most messages in one call: a burst that the server's default limit lets pass at once.
+const BATCH: usize = 20;
+
+/// Messages on their way.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    waiting: VecDeque<(String, Post)>,
+    last_id: u64,
+    out: usize,
+    /// so many are to be sent one by one
+    careful: usize,
+}
+
+impl Outbox {
+    /// Takes a message for `room`.
+    pub fn push(&mut self, room: &str, kind: Kind, body: String) {
+        self.last_id += 1;
+        self.waiting.push_back((
+            room.into(),
+            Post {
+                id: self.last_id,
+                kind,
+                body,
+            },
+        ));
+    }
+
+    /// Whether there is room for more.
+    pub fn has_room(&self) -> bool {
+        self.waiting.len() < WAITING
+    }
+
+    /// How many messages are not acknowledged.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether all are acknowledged.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// The next call: the oldest messages for one room. None while a call is out.
+    pub fn next_call(&mut self) -> Option<(String, Vec<Post>)> {
+        if self.out > 0 {
+            return None;
+        }
+        let (room, _) = self.waiting.front()?;
+        let mut bytes = 0;
+        let fits = |(to, post): &&(String, Post)| {
+            bytes += post.body.len();
+            to == room && (bytes <= MAX_PAGE || bytes == post.body.len())
+        };
+        let most = if self.careful > 0 { 1 } else { BATCH };
+        let posts: Vec<Post> = self
+            .waiting
+            .iter()
+            .take(most)
+            .take_while(fits)
+            .map(|(_, post)| post.clone())
+            .collect();
+        self.out = posts.len();
+        Some((room.clone(), posts))
+    }
+
+    /// The call that was out is stored.
+    pub fn stored(&mut self) {
+        self.waiting.drain(..self.out);
+        self.careful = self.careful.saturating_sub(self.out);
+        self.out = 0;
+    }
+
+    /// The call that was out may not have arrived: it is to be made again.
+    pub fn again(&mut self) {
+        self.out = 0;
+    }
+
+    /// The call that was out is refused for good. Answers its message; if there were several, each
+    /// is tried by itself from now on, to find the one that offends.
+    pub fn refused(&mut self) -> Option<Post> {
+        let out = std::mem::take(&mut self.out);
+        if out > 1 {
+            self.careful = out;
+            return None;
+        }
+        self.careful = self.careful.saturating_sub(1);
+        self.waiting.pop_front().map(|(_, post)| post)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(call: Option<(String, Vec<Post>)>) -> Vec<u64> {
+        call.map(|(_, posts)| posts.iter().map(|post| post.id).collect())
+            .unwrap_or_default()
+    }
+
+    fn typed(rooms: &[&str]) -> Outbox {
+        let mut outbox = Outbox::default();
+        for room in rooms {
+            outbox.push(room, Kind::Said, "x".into());
+        }
+        outbox
+    }
+
+    #[test]
+    fn messages_go_in_order_one_call_at_a_time_and_again_under_the_same_ids() {
+        let mut outbox = typed(&["a", "a"]);
+        assert_eq!(ids(outbox.next_call()), [1, 2]);
+        outbox.push("a", Kind::Said, "y".into());
+        assert_eq!(outbox.next_call(), None, "one is out");
+        outbox.again();
+        assert_eq!(
+            ids(outbox.next_call()),
+            [1, 2, 3],
+            "the same, and what came since"
+        );
+        outbox.stored();
+        assert!(outbox.is_empty());
+        assert_eq!(outbox.next_call(), None);
+    }
+
+    #[test]
+    fn a_call_is_for_one_room_and_of_a_bounded_size() {
+        let mut outbox = typed(&["a", "b", "b"]);
+        assert_eq!(ids(outbox.next_call()), [1]);
+        outbox.stored();
+        assert_eq!(ids(outbox.next_call()), [2, 3]);
+        assert_eq!(ids(typed(&["a"; 50]).next_call()).len(), BATCH);
+    }
+
+    #[test]
+    fn the_message_that_offends_is_found_and_the_others_go() {
+        let mut outbox = typed(&["a", "a"]);
+        outbox.next_call();
+        assert_eq!(outbox.refused(), None, "which of the two?");
+        assert_eq!(ids(outbox.next_call()), [1]);
+        outbox.stored();
+        assert_eq!(ids(outbox.next_call()), [2]);
+        assert_eq!(outbox.refused().map(|post| post.id), Some(2));
+        assert!(outbox.is_empty());
+    }
+}
