@@ -1,0 +1,193 @@
+//! The real program on pipes, against a server in this process.
+
+mod support;
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::process::{Command, Output, Stdio};
+
+use support::{Server, chat_client, said};
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn help_names_every_flag_and_bad_flags_are_usage_errors() {
+    let help = chat_client("127.0.0.1:1", &["--help"])
+        .output()
+        .expect("built");
+    let text = String::from_utf8_lossy(&help.stdout).into_owned();
+    for flag in [
+        "--server",
+        "--name",
+        "--room",
+        "--json",
+        "--after",
+        "--no-history",
+        "Examples",
+    ] {
+        assert!(text.contains(flag), "{flag}");
+    }
+    for bad in [
+        &["--after", "x"][..],
+        &["--after", "1", "--no-history"],
+        &["--server", "nowhere"],
+    ] {
+        let code = chat_client("127.0.0.1:1", bad)
+            .output()
+            .expect("built")
+            .status
+            .code();
+        assert_eq!(code, Some(2), "{bad:?}");
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_is_one_clear_error() {
+    let port = TcpListener::bind("127.0.0.1:0")
+        .expect("a port")
+        .local_addr()
+        .expect("bound");
+    let output = chat_client(&port.to_string(), &[])
+        .stdin(Stdio::null())
+        .output()
+        .expect("built");
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    assert!(
+        text.starts_with(&format!(
+            "chat-client: cannot reach {port}: connection refused\nhelp: "
+        )),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_is_piped_in_is_delivered_and_heard() {
+    let server = Server::start();
+    let listener = server.listen("listener");
+    for line in ["hello\n", "100% ünï\r\n", "no newline at the end"] {
+        assert_eq!(said(&server.addr, "ann", line).status.code(), Some(0));
+    }
+    let many: String = (1..=300).map(|n| format!("line {n}\n")).collect();
+    assert_eq!(said(&server.addr, "bob", &many).status.code(), Some(0));
+    let lines = listener.take(303);
+    let texts: Vec<_> = lines
+        .iter()
+        .map(|line| line["text"].as_str().expect("text"))
+        .collect();
+    assert_eq!(texts[..3], ["hello", "100% ünï", "no newline at the end"]);
+    let expected: Vec<_> = (1..=300).map(|n| format!("line {n}")).collect();
+    assert_eq!(texts[3..], expected);
+    assert_eq!(lines[0]["nick"], "ann");
+}
+
+#[test]
+fn a_message_that_cannot_be_sent_is_said_so_and_the_others_go() {
+    let server = Server::start();
+    let listener = server.listen("listener");
+    let long = "x".repeat(5000);
+    let output = said(&server.addr, "ann", &format!("first\n{long}\nlast\n"));
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    assert!(text.contains("a message has at most 4096 bytes"), "{text}");
+    assert!(
+        text.contains("chat-client: 1 message was not delivered"),
+        "{text}"
+    );
+    let texts: Vec<_> = listener
+        .take(2)
+        .into_iter()
+        .map(|line| line["text"].clone())
+        .collect();
+    assert_eq!(texts, ["first", "last"]);
+}
+
+#[test]
+fn a_taken_nick_says_what_to_do() {
+    let server = Server::start();
+    let _listener = server.listen("ann");
+    let output = said(&server.addr, "Ann", "hi\n");
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    assert!(
+        text.contains("somebody is called that already\nhelp: choose another name"),
+        "{text}"
+    );
+}
+
+#[test]
+fn history_can_be_had_from_a_number_or_not_at_all() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::over("127.0.0.1:0", &folder.path().join("log.sqlite"));
+    let listener = server.listen("listener");
+    said(&server.addr, "ann", "one\ntwo\nthree\n");
+    let two = &listener.take(3)[1];
+    let after = two["number"].to_string();
+    let later = server.listen_with("later", &["--after", &after]);
+    assert_eq!(later.take(1)[0]["text"], "three");
+    let fresh = server.listen_with("fresh", &["--no-history"]);
+    said(&server.addr, "bob", "four\n");
+    assert_eq!(fresh.take(1)[0]["text"], "four");
+}
+
+#[test]
+fn hostile_text_is_harmless_in_both_styles() {
+    let server = Server::start();
+    let listener = server.listen("listener");
+    let mut lines = chat_client(&server.addr, &["--name", "lines"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("built");
+    said(
+        &server.addr,
+        "eve",
+        "\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}\n",
+    );
+    assert_eq!(
+        listener.take(1)[0]["text"],
+        "\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}"
+    );
+    let mut line = String::new();
+    let stdout = lines.stdout.take().expect("piped");
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).expect("text");
+    assert!(
+        line.trim_end()
+            .ends_with("eve: ␛]0;owned␇\u{fffd}31m\u{fffd}"),
+        "{line:?}"
+    );
+    let _ = lines.kill();
+    let _ = lines.wait();
+}
+
+#[test]
+fn the_wrong_server_is_named() {
+    let mut http = Command::new(env!("CARGO_BIN_EXE_chat-client"));
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let addr = listener.local_addr().expect("bound").to_string();
+    std::thread::spawn(move || {
+        for mut io in listener.incoming().flatten() {
+            let _ = io.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    let output = http
+        .args(["--server", &addr])
+        .stdin(Stdio::null())
+        .output()
+        .expect("built");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("answers, but it is not a chat-server"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn a_listener_ends_by_its_signal() {
+    let server = Server::start();
+    assert_eq!(server.listen("listener").terminate().code(), Some(143));
+}

@@ -1,0 +1,204 @@
+//! The real server killed with `kill -9` at random moments, under senders and readers: every
+//! reader shows every acknowledged message exactly once, and all in the same order.
+//!
+//! `KILLS=20` makes it long; a failure prints the seed, and `SEED=...` repeats its moments.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use common::chat::{ChatClient, ChatRequest, ChatResponse, Cursor, Kind, Post, SERVICE, Session};
+use common::net::Redial;
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use tarpc::context;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+const SENDERS: u64 = 8;
+const READERS: u64 = 5;
+
+type Client = ChatClient<Redial<ChatRequest, ChatResponse>>;
+
+fn client(addr: &str) -> Client {
+    Redial::new(addr, SERVICE)
+        .within(Duration::from_secs(20))
+        .into()
+}
+
+fn start(addr: &str, file: &Path) -> Child {
+    let mut server = Command::new(env!("CARGO_BIN_EXE_chat-server"))
+        .args(["--listen", addr, "--rate", "0", "--store"])
+        .arg(format!("sqlite:{}", file.display()))
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("built");
+    let mut ready = String::new();
+    let stderr = server.stderr.take().expect("piped");
+    BufReader::new(stderr).read_line(&mut ready).expect("text");
+    assert!(ready.starts_with("listening on "), "{ready}");
+    server
+}
+
+/// Calls until the server is back.
+async fn persist<T, F: Future<Output = Option<T>>>(mut call: impl FnMut() -> F) -> T {
+    loop {
+        match call().await {
+            Some(answer) => return answer,
+            None => sleep(Duration::from_millis(5)).await, // between tries, not for an event
+        }
+    }
+}
+
+async fn enter(client: &Client, session: Session) {
+    persist(async || {
+        let here = context::current();
+        client
+            .enter(here, session, format!("p{session}"))
+            .await
+            .ok()?
+            .ok()?;
+        client
+            .join(here, session, "lobby".into(), 0)
+            .await
+            .ok()?
+            .ok()
+    })
+    .await;
+}
+
+/// Sends `count` messages, each until it is acknowledged.
+async fn send(addr: String, session: Session, count: u64) {
+    let client = client(&addr);
+    enter(&client, session).await;
+    for id in 1..=count {
+        let post = Post {
+            id,
+            kind: Kind::Said,
+            body: format!("{session}:{id}"),
+        };
+        persist(async || {
+            let call = client.send(
+                context::current(),
+                session,
+                "lobby".into(),
+                vec![post.clone()],
+            );
+            match call.await {
+                Ok(Ok(_)) => Some(()),
+                Ok(Err(_)) => {
+                    enter(&client, session).await;
+                    None
+                }
+                Err(_) => None,
+            }
+        })
+        .await;
+    }
+}
+
+/// Reads until `total` messages were shown.
+async fn read(addr: String, session: Session, total: usize, seen: mpsc::Sender<()>) -> Vec<String> {
+    let client = client(&addr);
+    enter(&client, session).await;
+    let mut cursor = Cursor {
+        room: "lobby".into(),
+        after: 0,
+        epoch: 0,
+    };
+    let mut shown = Vec::new();
+    while shown.len() < total {
+        let poll = client.poll(context::current(), session, vec![cursor.clone()], 15_000);
+        let Ok(Ok(pages)) = poll.await else {
+            enter(&client, session).await;
+            continue;
+        };
+        for page in pages {
+            if cursor.epoch != page.epoch {
+                assert_eq!(cursor.epoch, 0, "the log is the same all the time");
+                (cursor.epoch, cursor.after) = (page.epoch, 0);
+                continue; // what this page left out is in the next one
+            }
+            assert_eq!(page.first, 1);
+            for entry in page.entries {
+                if entry.number <= cursor.after {
+                    continue;
+                }
+                cursor.after = entry.number;
+                if entry.kind == Kind::Said {
+                    shown.push(entry.body);
+                    let _ = seen.try_send(());
+                }
+            }
+        }
+    }
+    shown
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_and_nothing_is_shown_twice() {
+    let number = |name| {
+        std::env::var(name)
+            .ok()
+            .and_then(|text| text.parse::<u64>().ok())
+    };
+    let kills = number("KILLS").unwrap_or(5);
+    let seed = number("SEED").unwrap_or_else(rand::random);
+    println!("SEED={seed} KILLS={kills}");
+    let mut dice = SmallRng::seed_from_u64(seed);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("log.sqlite");
+    let port = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let addr = port.local_addr().expect("bound").to_string();
+    drop(port);
+    let mut server = start(&addr, &file);
+
+    let each = 40 * kills;
+    let total = (SENDERS * each) as usize;
+    let (seen, mut shown) = mpsc::channel(1 << 16);
+    let reader = |i| {
+        tokio::spawn(read(
+            addr.clone(),
+            1000 + Session::from(i),
+            total,
+            seen.clone(),
+        ))
+    };
+    let readers: Vec<_> = (0..READERS).map(reader).collect();
+    let sender = |i| tokio::spawn(send(addr.clone(), 1 + Session::from(i), each));
+    let senders: Vec<_> = (0..SENDERS).map(sender).collect();
+    for _ in 0..kills {
+        // After so many more messages were seen somewhere: in the middle of things, however fast.
+        for _ in 0..dice.random_range(1..=total / kills as usize) {
+            shown.recv().await.expect("readers read");
+        }
+        server.kill().expect("ours");
+        server.wait().expect("ours");
+        server = start(&addr, &file);
+    }
+    for sender in senders {
+        sender.await.expect("no panic");
+    }
+    let mut transcripts = Vec::new();
+    for reader in readers {
+        transcripts.push(reader.await.expect("no panic"));
+    }
+    server.kill().expect("ours");
+    server.wait().expect("ours");
+
+    for transcript in &transcripts {
+        assert!(transcript == &transcripts[0], "the same order for all");
+    }
+    for sender in 1..=SENDERS {
+        let mine = transcripts[0]
+            .iter()
+            .filter(|body| body.starts_with(&format!("{sender}:")));
+        let expected: Vec<_> = (1..=each).map(|id| format!("{sender}:{id}")).collect();
+        assert!(
+            mine.eq(&expected),
+            "each message of sender {sender} once, in its order"
+        );
+    }
+}
