@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change lands; CI runs this, and so can a laptop.
+#
+#   scripts/check.sh
+#
+# First the README's own test command, so that the README stays right; then formatting, lints and
+# documentation with warnings fatal; then the scripts' own tests.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$*"; "$@"; }
+
+tests=$(grep -m 1 '^cargo test' README.md)
+# shellcheck disable=SC2086 # a command line, to be split into words
+step $tests --locked
+step cargo fmt --all --check
+step cargo clippy --workspace --all-targets --locked -- --deny warnings
+RUSTDOCFLAGS='--deny warnings' step cargo doc --workspace --no-deps --document-private-items --locked
+step scripts/ring.sh 5 20 -- --tempo 0
+step scripts/tests/run.sh
