@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::key::Key;
 use secret_server::Config;
-use support::place::{Place, QUICK, numbers};
+use support::place::{Place, QUICK, closed, numbers};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -153,7 +153,8 @@ async fn stranger(words: &'static [u8]) -> String {
 
 #[tokio::test]
 async fn whoever_is_no_secret_server_gets_one_clear_error() {
-    let closed = Place::empty().await.addr();
+    let socket = closed(([127, 0, 0, 1], 0).into());
+    let closed = socket.local_addr().expect("bound").to_string();
     for (addr, cause) in [
         (closed, "connection refused"),
         (
@@ -181,11 +182,11 @@ async fn whoever_is_no_secret_server_gets_one_clear_error() {
     }
 }
 
-/// At work on a long list, having printed some of it.
-async fn at_work(addr: String) -> (Child, impl Iterator<Item = String>) {
-    let list = concat!(env!("CARGO_TARGET_TMPDIR"), "/numbers");
-    std::fs::write(list, numbers(100_000).0).expect("writable");
-    let mut command = client(&["--server", &addr, "--patience", "50ms", list]);
+/// At work on a long list in a file of that name, having printed some of it.
+async fn at_work(name: &str, addr: String) -> (Child, impl Iterator<Item = String>) {
+    let list = format!("{}/numbers-for-{name}", env!("CARGO_TARGET_TMPDIR"));
+    std::fs::write(&list, numbers(100_000).0).expect("writable");
+    let mut command = client(&["--server", &addr, "--patience", "50ms", &list]);
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -212,7 +213,7 @@ const SLOW: Config = Config {
 #[tokio::test]
 async fn ctrl_c_leaves_what_was_done_in_order() {
     let place = Place::with(SLOW).await;
-    let (child, lines) = at_work(place.addr()).await;
+    let (child, lines) = at_work("ctrl-c", place.addr()).await;
     let id = child.id().to_string();
     let killed = Command::new("kill")
         .args(["-INT", &id])
@@ -238,10 +239,9 @@ async fn ctrl_c_leaves_what_was_done_in_order() {
 
 #[tokio::test]
 async fn with_all_servers_gone_it_counts_what_is_missing() {
-    let mut place = Place::with(SLOW).await;
-    let (child, lines) = at_work(place.addr()).await;
-    place.kill();
-    drop(place);
+    let place = Place::with(SLOW).await;
+    let (child, lines) = at_work("missing", place.addr()).await;
+    let _closed = place.close().await;
     let (lines, output) =
         tokio::task::spawn_blocking(|| (lines.count(), child.wait_with_output().expect("it ends")))
             .await
@@ -261,7 +261,7 @@ async fn with_all_servers_gone_it_counts_what_is_missing() {
 #[tokio::test]
 async fn a_reader_that_goes_away_ends_it_quietly() {
     let place = Place::with(SLOW).await;
-    let (child, lines) = at_work(place.addr()).await;
+    let (child, lines) = at_work("reader", place.addr()).await;
     drop(lines);
     let end = || child.wait_with_output().expect("it ends");
     let output = tokio::task::spawn_blocking(end).await.expect("no panic");

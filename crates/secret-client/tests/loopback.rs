@@ -18,7 +18,7 @@ use secret_client::{reverse_list, reverse_one};
 use secret_server::Config;
 use support::fake::Fake;
 use support::paper::{Paper, options, run};
-use support::place::{Place, QUICK, numbers};
+use support::place::{Place, QUICK, closed, numbers};
 use tokio::sync::{mpsc, oneshot};
 
 const MS: Duration = Duration::from_millis(1);
@@ -105,13 +105,15 @@ async fn disturbed(change: impl AsyncFnOnce(&mut [Place])) {
 
 #[tokio::test]
 async fn the_words_of_a_killed_server_are_done_by_the_others() {
-    disturbed(async |places| places[1].kill()).await;
+    disturbed(async |places| places[1].kill().await).await;
 }
 
 #[tokio::test]
 async fn with_all_servers_killed_the_work_goes_on_when_one_returns() {
     disturbed(async |places| {
-        places.iter_mut().for_each(Place::kill);
+        for place in places.iter_mut() {
+            place.kill().await;
+        }
         places[2].start(QUICK);
     })
     .await;
@@ -119,7 +121,7 @@ async fn with_all_servers_killed_the_work_goes_on_when_one_returns() {
 
 #[tokio::test]
 async fn without_any_server_it_says_how_much_is_missing_and_why() {
-    let mut place = Place::with(Config { delay: MS, ..QUICK }).await;
+    let place = Place::with(Config { delay: MS, ..QUICK }).await;
     let (list, expected) = numbers(100_000);
     let paper = Paper::new();
     let mut options = options([&place]);
@@ -127,8 +129,7 @@ async fn without_any_server_it_says_how_much_is_missing_and_why() {
     let work = reverse_list(options, io::Cursor::new(list), paper.clone(), pending());
     let work = tokio::spawn(work);
     paper.has_lines(10).await;
-    place.kill();
-    drop(place);
+    let _closed = place.close().await;
     let (report, result) = work.await.expect("no panic");
     let written = report.totals.written;
     let missing = 100_000 - written;
@@ -233,7 +234,8 @@ async fn alone_it_is_found_out() {
 
 #[tokio::test]
 async fn one_string_goes_to_the_first_server_that_will_do_it() {
-    let closed = Place::empty().await.addr();
+    let socket = closed(([127, 0, 0, 1], 0).into());
+    let closed = socket.local_addr().expect("bound").to_string();
     let places = [Fake::Sits.place().await, Place::with(QUICK).await];
     let mut options = options(&places);
     options.servers.insert(0, closed);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::net::Listener;
 use secret_server::{Config, serve};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
 /// One worker, as fast as it can.
@@ -65,15 +65,34 @@ impl Place {
     }
 
     /// As if its process were killed: its connections break.
-    pub(crate) fn kill(&mut self) {
+    pub(crate) async fn kill(&mut self) {
         if let Some(server) = self.server.take() {
             server.abort();
+            // What it returns is that it was aborted.
+            let _ = server.await;
         }
+    }
+
+    /// Kills the server and takes its address away, for as long as the socket is kept.
+    pub(crate) async fn close(mut self) -> TcpSocket {
+        let addr = self.listener.local_addr().expect("bound");
+        self.kill().await;
+        drop(self);
+        closed(addr)
     }
 
     pub(crate) fn addr(&self) -> String {
         self.listener.local_addr().expect("bound").to_string()
     }
+}
+
+/// Keeps `addr` from being anybody's: connections are refused for as long as the socket is kept,
+/// since it is bound and does not listen.
+pub(crate) fn closed(addr: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseaddr(true).expect("a TCP socket");
+    socket.bind(addr).expect("a free port");
+    socket
 }
 
 /// The numbers from 1 as a list, and what should come of it.
