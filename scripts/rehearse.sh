@@ -27,6 +27,7 @@ cannot() { echo "skipped: $*"; echo "0 passed, 0 failed, 1 skipped"; exit 0; }
 
 outside() {
   local why pair dist=''
+  PATH=$PATH:/usr/sbin:/sbin # where sshd, nft and ip are
   case ${1:-} in
     '') ;;
     --dist) dist=${2:-} ;;
@@ -35,7 +36,7 @@ outside() {
   esac
   [ "$(id -u)" = 0 ] || cannot "needs root, to boot instances"
   for pair in $PROGRAMS_NEEDED; do
-    PATH=$PATH:/usr/sbin:/usr/lib/systemd why=$(need_command "${pair%:*}" "${pair#*:}") || cannot "$why"
+    why=$(need_command "${pair%:*}" "${pair#*:}") || cannot "$why"
   done
   why=$(need_tool moto_server 'moto[server,ec2,ssm]' && need_tool aws awscli) || cannot "$why"
   why=$("$scripts/netlab.sh" run true 2>&1) || cannot "no network namespaces here: $why"
@@ -98,6 +99,8 @@ inside() {
   must 'they boot, with the addresses and rules that AWS stores' boot_instances
   step 'each will power itself off' timers_are_armed
   must 'deploy sends, checks, starts, and the client reaches the server' deploy
+  step 'a damaged archive is refused' damaged_is_refused
+  step 'a server that cannot start: deploy fails and shows its last words' last_words
   step 'deploy again replaces programs that run' deploy
   step 'services have neither root nor a home' services_are_confined
   step 'a chat between the instances and the laptop' chat
@@ -162,6 +165,24 @@ timers_are_armed() {
 }
 
 deploy() { ec2 deploy; }
+
+damaged_is_refused() {
+  cp -R "$REHEARSAL_DIST" "$scratch/damaged"
+  echo x >>"$scratch/damaged/buddy"
+  exits 1 ec2 --dist "$scratch/damaged" deploy 2>"$scratch/said"
+  has 'server has not taken it' "$scratch/said"
+  at server "sha256sum </usr/local/bin/buddy" | grep "$(sha256sum <"$REHEARSAL_DIST/buddy")"
+}
+
+# Somebody else has the port.
+last_words() {
+  at client 'sudo systemctl stop secret-server &&
+    sudo systemd-run --quiet --unit=squatter secret-server --listen 8031'
+  exits 1 ec2 deploy 2>"$scratch/said"
+  has 'secret-server does not come up' "$scratch/said"
+  has 'another process has this port' "$scratch/said"
+  at client sudo systemctl stop squatter
+}
 
 services_are_confined() {
   at server ps -o user=,args= -C chat-server,secret-server | tee "$scratch/ps"
@@ -248,7 +269,7 @@ buddy_has_ended() { # HOST: and with 0
 timer_powers_off() {
   at client sudo systemctl start lab-autostop.service || : # the connection may end with it
   within 30 is_off client
-  lab cut client
+  lab cut client # an empty namespace refuses; an instance that is off is silent
 }
 is_off() { ! kill -0 "$(cat "$work/$1/pid")"; }
 

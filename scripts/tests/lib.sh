@@ -88,6 +88,9 @@ within() {
 need_tool() {
   [ ! -x "$tools/bin/$1" ] || return 0
   one_at_a_time
+  need_command python3 python3 || return 1
+  # Debian has that part of Python in a package of its own.
+  python3 -c 'import ensurepip' 2>/dev/null || install python3-venv || return 1
   { [ -x "$tools/bin/pip" ] || python3 -m venv "$tools"; } >"$work/pip" 2>&1 &&
     "$tools/bin/pip" install --quiet "${2:-$1}" >>"$work/pip" 2>&1
   [ -x "$tools/bin/$1" ] || { echo "cannot install ${2:-$1}: $(tail -1 "$work/pip")"; return 1; }
@@ -101,13 +104,15 @@ one_at_a_time() {
 }
 
 # need_command NAME PACKAGE: a program of Debian, installed if that is possible.
-need_command() {
-  command -v "$1" >/dev/null && return
-  { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; } || { echo "no $1 here"; return 1; }
+need_command() { command -v "$1" >/dev/null || install "$2"; }
+
+install() { # PACKAGE
+  { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; } || { echo "$1 is not installed"; return 1; }
   one_at_a_time
-  { apt-get install -y --no-install-recommends "$2" ||
-    { apt-get update && apt-get install -y --no-install-recommends "$2"; }; } >"$work/apt" 2>&1 ||
-    { echo "cannot install $2: $(tail -1 "$work/apt")"; return 1; }
+  export DEBIAN_FRONTEND=noninteractive
+  { apt-get install -y --no-install-recommends "$1" ||
+    { apt-get update && apt-get install -y --no-install-recommends "$1"; }; } >"$work/apt" 2>&1 ||
+    { echo "cannot install $1: $(tail -1 "$work/apt")"; return 1; }
 }
 
 free_port() {
