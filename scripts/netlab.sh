@@ -15,7 +15,7 @@
 #   netlab.sh cut HOST | heal HOST            pulls its network cable; plugs it in again
 #   netlab.sh cut HOST HOST | heal HOST HOST  these two do not hear each other
 #   netlab.sh loss PERCENT                    so many packets get lost on arrival; 0 ends it
-#   netlab.sh delay MS                        every host sends so much later; 0 ends it (needs netem)
+#   netlab.sh delay MS                        every host sends so much later; 0 ends it
 #   netlab.sh sg HOST deny                    a security group: nothing gets in but answers
 #   netlab.sh sg HOST allow PORTS CIDR        ... and TCP to 8030 or 8030-8039 from there
 #   netlab.sh sg HOST open                    no security group
@@ -34,7 +34,8 @@ readonly HOSTS="server=172.31.0.11/198.51.100.11 client=172.31.0.12/198.51.100.1
 readonly VPC=172.31.0.0/16 VPC_ROUTER=172.31.0.1 OUTSIDE_ROUTER=203.0.113.1
 readonly PREFIX=netlab- # of the namespaces' names
 readonly NETNS=/run/netns
-me=$(cd "$(dirname "$0")" && pwd)/netlab.sh
+here=$(cd "$(dirname "$0")" && pwd)
+me=$here/netlab.sh wire=$here/netlab-wire.py
 
 say() { printf '%s\n' "$*" >&2; }
 die() { # MESSAGE [HELP]...
@@ -109,8 +110,8 @@ make_gateway() {
   # cross its bridge. (-e: a kernel without br_netfilter has no such setting.)
   on igw sysctl -qwe net.bridge.bridge-nf-call-iptables=0
   on igw ip link set lo up
-  make_bridge vpc "$VPC_ROUTER/16"
-  make_bridge outside "$OUTSIDE_ROUTER/24"
+  make_bridge vpc "$VPC_ROUTER/16" 02:00:00:00:00:01
+  make_bridge outside "$OUTSIDE_ROUTER/24" 02:00:00:00:00:02
   on igw nft -f - <<END
 table ip igw {
   chain public_to_private { type nat hook prerouting priority dstnat; }
@@ -123,8 +124,10 @@ table ip igw {
 END
 }
 
-make_bridge() { # NAME ADDRESS
-  on igw ip link add "$1" type bridge
+# A hardware address of its own: else a bridge takes one of its plugs', and changes it with them,
+# while the hosts go on sending to the one they know.
+make_bridge() { # NAME ADDRESS MAC
+  on igw ip link add "$1" address "$3" type bridge
   on igw ip addr add "$2" dev "$1"
   on igw ip link set "$1" up
 }
@@ -220,13 +223,37 @@ delay() { # MS
   local host
   is_number "${1:-}" || bad_usage "delay takes milliseconds: ${1:-}"
   for host in $(hosts | awk '{ print $1 }'); do
-    if [ "$1" = 0 ]; then
-      on "$host" tc qdisc del dev eth0 root 2>/dev/null || :
-    else
-      on "$host" tc qdisc replace dev eth0 root netem delay "${1}ms" 2>/dev/null ||
-        die "this kernel cannot delay packets" "modprobe sch_netem, or a kernel that has it"
-    fi
+    on "$host" tc qdisc delete dev eth0 root 2>/dev/null || :
+    shorten_cable "$host"
+    [ "$1" != 0 ] || continue
+    on "$host" tc qdisc add dev eth0 root netem delay "${1}ms" 2>/dev/null ||
+      lengthen_cable "$host" "$1"
   done
+}
+
+# Without netem: a program between HOST's plug and the bridge, HOST ... HOST ~ HOST-1 = HOST-2 ...
+lengthen_cable() { # HOST MS
+  local bridge
+  command -v python3 >/dev/null || die "this kernel has no netem, and there is no python3"
+  bridge=$(bridge_of "$1")
+  on igw ip link add "$1-1" type veth peer name "$1-2"
+  on igw ip link set "$1-1" up
+  on igw ip link set "$1-2" master "$bridge" up
+  on igw ip link set "$1" nomaster
+  on igw python3 "$wire" plain "$1-2"
+  on "$1" python3 "$wire" plain eth0
+  on igw python3 "$wire" "$1" "$1-1" "$2" </dev/null >/dev/null 2>&1 &
+}
+
+bridge_of() { on igw ip -o link show "$1" | sed -n 's/.* master \([^ ]*\).*/\1/p'; }
+
+# The program ends when it sees one end gone.
+shorten_cable() { # HOST
+  local bridge
+  on igw ip link show "$1-2" >/dev/null 2>&1 || return 0
+  bridge=$(bridge_of "$1-2")
+  on igw ip link delete "$1-1"
+  on igw ip link set "$1" master "$bridge"
 }
 
 sg() { # HOST deny|open|allow [PORTS CIDR]

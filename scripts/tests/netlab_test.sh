@@ -71,6 +71,37 @@ test_loss_of_everything_and_of_nothing() {
   same connected "$(try laptop "$SERVER_PUBLIC" 8030)"
 }
 
+# Each way at least: a busy machine may add to it, never take away.
+test_a_delay_is_felt_and_ends() {
+  lab delay 150
+  on client python3 - "$SERVER" <<'END'
+import socket, sys, time
+start = time.monotonic()
+socket.create_connection((sys.argv[1], 8030), timeout=20)
+assert time.monotonic() - start >= 0.3, time.monotonic() - start
+END
+  # More than fits a frame, and back: nothing on the way is left half-made.
+  on server python3 - 2>"$scratch/echo" <<'END' &
+import socket, sys
+listener = socket.create_server(("0.0.0.0", 8036))
+print("ready", file=sys.stderr, flush=True)
+caller, _ = listener.accept()
+while data := caller.recv(65536): caller.sendall(data)
+END
+  within 20 grep -q ready "$scratch/echo"
+  on laptop python3 - "$SERVER_PUBLIC" <<'END'
+import socket, sys
+s = socket.create_connection((sys.argv[1], 8036), timeout=20)
+s.sendall(b"x" * 100_000)
+got = 0
+while got < 100_000: got += len(s.recv(65536))
+END
+  wait
+  lab delay 0
+  same connected "$(try laptop "$SERVER_PUBLIC" 8030)"
+  ! on igw ip link show server-1 || fail "the long cable is still there"
+}
+
 test_a_lab_leaves_nothing_behind() {
   "$scripts/netlab.sh" run bash -c 'ip netns | wc -l' >"$scratch/inside" # a lab in this lab
   same 4 "$(cat "$scratch/inside")"
