@@ -10,7 +10,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-usage() { sed -n '4s/^# *//p' "$0"; }
+usage() { sed -n '4s/^# *//p' scripts/chat.sh; }
 case ${1:-} in -h | --help) usage; exit ;; esac
 clients=${1:-3}
 case $clients in '' | *[!0-9]* | 0* | ???*) usage >&2; exit 2 ;; esac

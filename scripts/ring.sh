@@ -10,7 +10,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-usage() { sed -n '4s/^# *//p' "$0"; }
+usage() { sed -n '4s/^# *//p' scripts/ring.sh; }
 case ${1:-} in -h | --help) usage; exit ;; esac
 size=3 bottles=99
 case ${1:---} in --) ;; *) size=$1; shift ;; esac
