@@ -68,10 +68,28 @@ impl Ring {
         format!("127.0.0.1:{}", self.ports[n - 1])
     }
 
-    /// Starts Buddy `n` with more flags, such as `--bottles`.
+    /// Starts Buddy `n` with more flags, such as `--bottles`; it listens when this returns. If
+    /// somebody has its port this moment, as an outgoing connection may, tries until it is free.
     pub(crate) fn start(&mut self, n: usize, flags: &[&str]) {
+        let ready = format!("listening on {}", self.address(n));
+        let count = |lines: &[String]| lines.iter().filter(|line| **line == ready).count();
+        let before = count(&self.lines());
+        let began = Instant::now();
+        loop {
+            self.lives[n - 1] = Some(self.spawn(n, flags));
+            while count(&self.lines()) == before && self.is_alive(n) {
+                sleep(GLANCE);
+            }
+            if count(&self.lines()) > before {
+                return;
+            }
+            assert!(began.elapsed() < FOR_EVER, "{}", self.story());
+        }
+    }
+
+    fn spawn(&self, n: usize, flags: &[&str]) -> Child {
         let ear = || Stdio::from(self.pen.try_clone().expect("a descriptor"));
-        let life = Command::new(env!("CARGO_BIN_EXE_buddy"))
+        Command::new(env!("CARGO_BIN_EXE_buddy"))
             .args(["--listen", &self.address(n)])
             .args(["--next", &self.address(self.next[n - 1])])
             .args(&self.flags)
@@ -80,8 +98,12 @@ impl Ring {
             .stdout(ear())
             .stderr(ear())
             .spawn()
-            .expect("it starts");
-        self.lives[n - 1] = Some(life);
+            .expect("it starts")
+    }
+
+    fn is_alive(&mut self, n: usize) -> bool {
+        let life = self.lives[n - 1].as_mut();
+        life.is_some_and(|life| matches!(life.try_wait(), Ok(None)))
     }
 
     /// Starts everybody, Buddy 1 last, who starts the song.
@@ -100,10 +122,17 @@ impl Ring {
         whole.lines().map(str::to_owned).collect()
     }
 
-    /// Waits until `done` says so of what happened so far.
-    pub(crate) fn until(&mut self, done: impl Fn(&[String]) -> bool) {
+    /// Waits until `done` says so of what happened so far; returns false if everybody ended before.
+    pub(crate) fn until(&mut self, done: impl Fn(&[String]) -> bool) -> bool {
         let began = Instant::now();
-        while !done(&self.lines()) {
+        loop {
+            let somebody_is_up = (1..=self.size()).any(|n| self.is_alive(n));
+            if done(&self.lines()) {
+                return true;
+            }
+            if !somebody_is_up {
+                return false;
+            }
             assert!(began.elapsed() < FOR_EVER, "{}", self.story());
             sleep(GLANCE);
         }
@@ -111,54 +140,44 @@ impl Ring {
 
     /// Waits until a line has `text` in it.
     pub(crate) fn says(&mut self, text: &str) {
-        self.until(|lines| lines.iter().any(|line| line.contains(text)));
+        let said = self.until(|lines| lines.iter().any(|line| line.contains(text)));
+        assert!(said, "nobody says {text}:\n{}", self.story());
     }
 
     /// Waits until `count` lines were sung, or everybody has left.
     pub(crate) fn sung(&mut self, count: usize) {
-        let began = Instant::now();
-        while self.lines().iter().filter(|line| is_sung(line)).count() < count && self.is_up() {
-            assert!(began.elapsed() < FOR_EVER, "{}", self.story());
-            sleep(GLANCE);
-        }
-    }
-
-    fn is_up(&mut self) -> bool {
-        let running = |life: &mut Child| matches!(life.try_wait(), Ok(None));
-        self.lives.iter_mut().flatten().any(running)
+        self.until(|lines| lines.iter().filter(|line| is_sung(line)).count() >= count);
     }
 
     /// Sends Buddy `n` a signal by name, and notes it; returns whether it was there to hear it.
     pub(crate) fn signal(&mut self, n: usize, name: &str) -> bool {
-        let Some(life) = &mut self.lives[n - 1] else {
-            return false;
-        };
-        if !matches!(life.try_wait(), Ok(None)) {
+        if !self.is_alive(n) {
             return false;
         }
-        let sent = Command::new("kill")
-            .args([format!("-{name}"), life.id().to_string()])
-            .status();
+        let id = self.lives[n - 1].as_ref().map(Child::id);
+        let id = id.expect("it is alive").to_string();
+        let sent = Command::new("kill").args([format!("-{name}"), id]).status();
         assert!(sent.expect("kill exists").success());
-        writeln!(self.pen, "# {name} Buddy {n}").expect("writable");
+        self.note(&format!("{name} to Buddy {n}"));
         true
     }
 
     /// Kills Buddy `n` with -9 and notes it, once it is dead; returns whether it was alive.
     pub(crate) fn kill(&mut self, n: usize) -> bool {
-        let Some(mut life) = self.lives[n - 1].take() else {
-            return false;
-        };
-        if !matches!(life.try_wait(), Ok(None)) {
-            self.lives[n - 1] = Some(life);
+        if !self.is_alive(n) {
             return false;
         }
-        life.kill().expect("it is ours");
-        life.wait().expect("it is ours");
-        self.pen
-            .write_all(format!("# killed Buddy {n}\n").as_bytes())
-            .expect("writable");
+        if let Some(mut life) = self.lives[n - 1].take() {
+            life.kill().expect("it is ours");
+            life.wait().expect("it is ours");
+        }
+        self.note(&format!("killed Buddy {n}"));
         true
+    }
+
+    fn note(&mut self, text: &str) {
+        let line = format!("# {text}\n");
+        self.pen.write_all(line.as_bytes()).expect("writable");
     }
 
     /// Waits until Buddy `n` ends.

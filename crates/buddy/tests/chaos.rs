@@ -1,0 +1,177 @@
+//! Real processes that are killed, restarted and stopped in mid-song, at random moments.
+//!
+//! `CHAOS_SEED=N` repeats the moments of a run that printed N, as far as a scheduler repeats
+//! anything; `CHAOS_TRIALS=50` is the long form, which also prints what deaths cost:
+//!
+//! ```text
+//! CHAOS_TRIALS=50 cargo test -p buddy --test chaos -- --nocapture
+//! ```
+
+mod support {
+    pub(crate) mod process;
+    pub(crate) mod verdict;
+}
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use support::process::{Ring, is_sung};
+use support::verdict::{Repeat, judge};
+
+/// Quick songs and short patience, so that many fit a test; 200 ms a try is still far above what
+/// a loaded machine makes a living process wait.
+const FLAGS: [&str; 4] = ["--tempo", "5ms", "--patience", "600ms"];
+const TEMPO: Duration = Duration::from_millis(5);
+
+/// The dice of one trial, whose seed is printed: shown when the test fails.
+fn dice(test: &str, trial: u64) -> SmallRng {
+    let seed: u64 = match std::env::var("CHAOS_SEED") {
+        Ok(seed) => seed.parse().expect("CHAOS_SEED is a number"),
+        Err(_) => rand::random(),
+    };
+    println!("{test}: CHAOS_SEED={seed}, trial {trial}");
+    SmallRng::seed_from_u64(seed ^ trial)
+}
+
+fn trials(usual: u64) -> u64 {
+    let given = std::env::var("CHAOS_TRIALS").ok();
+    given.map_or(usual, |text| {
+        text.parse().expect("CHAOS_TRIALS is a number")
+    })
+}
+
+/// Lets the song go on to a random verse below `verses`, and a random moment of it.
+fn moment(ring: &mut Ring, dice: &mut SmallRng, verses: usize) {
+    let heard = ring.lines().iter().filter(|line| is_sung(line)).count();
+    ring.sung(heard + dice.random_range(1..=verses));
+    sleep(TEMPO.mul_f64(dice.random_range(0.0..2.0)));
+}
+
+/// Hears the rest, and judges all of it.
+fn verdict(mut ring: Ring, bottles: u64) -> Vec<Repeat> {
+    let lines = ring.all_home();
+    match judge(&lines, bottles) {
+        Ok(repeats) => repeats,
+        Err(fault) => panic!("{fault}\n{}", lines.join("\n")),
+    }
+}
+
+#[test]
+fn one_or_two_of_three_to_seven_are_killed() {
+    let mut longest = Duration::ZERO;
+    let mut repeats = Vec::new();
+    let count = trials(6);
+    for trial in 0..count {
+        let mut dice = dice("one or two", trial);
+        let mut ring = Ring::of(dice.random_range(3..=7), &FLAGS);
+        let mut buddies: Vec<usize> = (1..=ring.size()).collect();
+        buddies.shuffle(&mut dice);
+        ring.start_all(60);
+        for &victim in &buddies[..dice.random_range(1..=2)] {
+            moment(&mut ring, &mut dice, 30);
+            ring.kill(victim);
+            let killed = Instant::now();
+            let heard = ring.lines().iter().filter(|line| is_sung(line)).count();
+            ring.sung(heard + 1);
+            longest = longest.max(killed.elapsed());
+        }
+        repeats.extend(verdict(ring, 60));
+    }
+    println!("{count} trials: {repeats:?}; the longest silence after a death {longest:?}");
+}
+
+#[test]
+fn all_but_one_are_killed() {
+    for trial in 0..trials(2) {
+        let mut dice = dice("all but one", trial);
+        let mut ring = Ring::of(4, &FLAGS);
+        let mut buddies = [1, 2, 3, 4];
+        buddies.shuffle(&mut dice);
+        ring.start_all(60);
+        moment(&mut ring, &mut dice, 30);
+        for &victim in &buddies[1..] {
+            ring.kill(victim);
+        }
+        verdict(ring, 60);
+    }
+}
+
+#[test]
+fn the_same_buddy_is_killed_and_restarted_over_and_over() {
+    for trial in 0..trials(1) {
+        let mut dice = dice("over and over", trial);
+        let mut ring = Ring::of(3, &FLAGS);
+        ring.start_all(300);
+        for round in 0..5 {
+            moment(&mut ring, &mut dice, 10);
+            ring.kill(2);
+            if dice.random() {
+                moment(&mut ring, &mut dice, 10);
+            }
+            ring.start(2, &[]);
+            sings_after(&mut ring, 2, "# killed Buddy 2");
+            println!("round {round} after {} lines", ring.lines().len());
+        }
+        verdict(ring, 300);
+    }
+}
+
+/// Waits until Buddy `n` sings after the last `mark`.
+fn sings_after(ring: &mut Ring, n: usize, mark: &str) {
+    let who = format!("Buddy {n}: ");
+    let sings = ring.until(|lines| {
+        let after = lines.iter().rev().take_while(|line| *line != mark);
+        after.into_iter().any(|line| line.starts_with(&who))
+    });
+    assert!(sings, "{}", ring.story());
+}
+
+#[test]
+fn the_starter_is_killed_and_restarted() {
+    for trial in 0..trials(1) {
+        let mut dice = dice("the starter", trial);
+        let mut ring = Ring::of(3, &FLAGS);
+        ring.start_all(200);
+        moment(&mut ring, &mut dice, 30);
+        ring.kill(1);
+        ring.start(1, &["--bottles", "200"]);
+        sings_after(&mut ring, 1, "# killed Buddy 1");
+        ring.says("--bottles 200 is ignored: ");
+        verdict(ring, 200);
+    }
+}
+
+#[test]
+fn one_is_stopped_for_longer_than_the_patience_and_wakes_up() {
+    for trial in 0..trials(1) {
+        let mut dice = dice("stopped", trial);
+        let mut ring = Ring::of(4, &FLAGS);
+        let sleeper = dice.random_range(1..=4);
+        ring.start_all(300);
+        moment(&mut ring, &mut dice, 30);
+        assert!(ring.signal(sleeper, "STOP"));
+        ring.says(&format!("lost Buddy {sleeper} at "));
+        moment(&mut ring, &mut dice, 10);
+        assert!(ring.signal(sleeper, "CONT"));
+        sings_after(&mut ring, sleeper, &format!("# CONT to Buddy {sleeper}"));
+        verdict(ring, 300);
+    }
+}
+
+#[test]
+fn a_short_stop_costs_nothing_but_time() {
+    let mut dice = dice("short", 0);
+    let mut ring = Ring::of(3, &["--tempo", "5ms", "--patience", "30s"]);
+    ring.start_all(60);
+    for sleeper in 1..=3 {
+        moment(&mut ring, &mut dice, 10);
+        assert!(ring.signal(sleeper, "STOP"));
+        // Nothing can be waited for: all that happens is that nothing happens.
+        sleep(TEMPO.mul_f64(dice.random_range(0.0..20.0)));
+        assert!(ring.signal(sleeper, "CONT"));
+    }
+    assert_eq!(verdict(ring, 60), []);
+}
