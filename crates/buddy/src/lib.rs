@@ -62,6 +62,17 @@ pub struct Config {
     pub boot: Boot,
 }
 
+impl Config {
+    /// The heartbeat, and the limit of one try: patience is three of them.
+    fn beat(&self) -> Duration {
+        self.patience / patience::SILENCES
+    }
+
+    fn beat_ms(&self) -> u64 {
+        u64::try_from(self.beat().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
 impl From<Args> for Config {
     fn from(args: Args) -> Self {
         Self {

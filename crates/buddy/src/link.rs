@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::muster::Call;
-use crate::patience::{Doubt, SILENCES};
+use crate::patience::{Belief, Doubt};
 use crate::peer::Peer;
 use crate::ring::Request;
 
@@ -103,7 +103,7 @@ struct Caller {
 
 impl Caller {
     async fn run(self) {
-        let limit = self.peer.config.patience / SILENCES;
+        let limit = self.peer.config.beat();
         let client = BuddyClient::from(self.redial.within(limit));
         let mut dice = SmallRng::seed_from_u64(self.peer.config.boot);
         let mut jobs = self.link.0.subscribe();
@@ -125,10 +125,13 @@ impl Caller {
                 outcome = self.call(&client, &job) => outcome,
                 _ = jobs.changed() => continue,
             };
-            let wait_until = match &outcome {
-                Outcome::Mustered(_) | Outcome::Answered(_) => None,
-                Outcome::Refused(_) => Some(Instant::now() + backoff.wait(dice.random())),
-                Outcome::Silent(_) => Some(began + limit),
+            let belief = self.peer.belief(&job);
+            let wait_until = match (&outcome, belief) {
+                (Outcome::Mustered(_) | Outcome::Answered(_), _) => None,
+                (Outcome::Silent(_), _) | (Outcome::Refused(_), Belief::Late { .. }) => {
+                    Some(began + limit)
+                }
+                (Outcome::Refused(_), _) => Some(Instant::now() + backoff.wait(dice.random())),
             };
             match outcome {
                 Outcome::Mustered(answer) => {
@@ -143,8 +146,7 @@ impl Caller {
                     self.answered(&job, reply);
                 }
                 Outcome::Refused(why) => {
-                    let hasty = self.peer.is_hasty(&job);
-                    let gone = doubt.refused(hasty);
+                    let gone = doubt.refused(belief);
                     self.failed(&job, Some(why), gone, &mut doubt);
                 }
                 Outcome::Silent(why) => {

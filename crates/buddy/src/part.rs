@@ -14,7 +14,7 @@ use crate::Config;
 use crate::ledger::Ledger;
 use crate::link::{Job, Link};
 use crate::muster::{Call, Muster, Step};
-use crate::patience::{SILENCES, Watchdog};
+use crate::patience::{Belief, Watchdog};
 use crate::peer::Peer;
 use crate::ring::{Input, Output, Request, Ring};
 
@@ -215,7 +215,6 @@ impl State {
 
     fn begin(&mut self, peer: &Arc<Peer>, song: Song, roll: Vec<String>, me: Place, news: News) {
         let config = &peer.config;
-        let beat_ms = u64::try_from((config.patience / SILENCES).as_millis()).unwrap_or(u64::MAX);
         // MAX_BUDDIES bounds the roll, so its length is a Place.
         let size = Place::try_from(roll.len()).unwrap_or(Place::MAX);
         let part = Part {
@@ -227,7 +226,7 @@ impl State {
             is_starter: song.id == config.boot,
             ring: Ring::new(size, song.id, me, config.boot, news),
             links: BTreeMap::new(),
-            watchdog: Watchdog::new(size, me, song.tempo_ms, beat_ms),
+            watchdog: Watchdog::new(size, me, song.tempo_ms, config.beat_ms()),
             ledger: Ledger::default(),
             beats: 0,
             began: Instant::now(),
@@ -335,21 +334,19 @@ impl State {
         part.event(peer, Input::Gone(place));
     }
 
-    pub(crate) fn is_hasty(&mut self, job: &Job) -> bool {
-        let home = matches!(
-            job,
-            Job::Song(
-                Request::Pass(
-                    _,
-                    News {
-                        mark: Mark::Home,
-                        ..
-                    }
-                ),
-                _
-            )
-        );
-        home || self.part().is_some_and(|part| part.hasty)
+    pub(crate) fn belief(&mut self, job: &Job, beat_ms: u64) -> Belief {
+        let Some(part) = self.part() else {
+            return Belief::Soon;
+        };
+        let size = part.ring.size();
+        match job {
+            Job::Song(Request::Pass(_, news), _) if news.mark == Mark::Home => Belief::AtOnce,
+            Job::Song(Request::Ping, _) if part.ring.mark() >= Mark::Over => {
+                Belief::Late { size, beat_ms }
+            }
+            _ if part.hasty => Belief::AtOnce,
+            _ => Belief::Soon,
+        }
     }
 
     /// A verse is about to be sung: under which name, in which song.

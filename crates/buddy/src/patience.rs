@@ -8,6 +8,28 @@ const REFUSALS: u32 = 4;
 /// Silences in a row that mean "gone": `--patience` is split into this many tries.
 pub const SILENCES: u32 = 3;
 
+/// One hop, at a slow place: what a lap without verses takes is this times the size of the ring.
+const WIRE_MS: u64 = 5;
+
+/// How soon refusals are believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Belief {
+    /// The first one: this is a good-bye, or the buddy before this one was just found gone and
+    /// this may be a crowd.
+    AtOnce,
+    /// After [`REFUSALS`].
+    Soon,
+    /// As late as silences, and then some. A next that is asked "are you there?" after the song
+    /// may well have gone home, and the word to follow it is on its way round: whoever asks round
+    /// too soon stops that word, and in a large ring everybody would go home in small groups.
+    Late {
+        /// Buddies in the ring.
+        size: u32,
+        /// Milliseconds between tries.
+        beat_ms: u64,
+    },
+}
+
 /// How often a buddy has been tried in vain.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Doubt {
@@ -21,12 +43,17 @@ impl Doubt {
         *self = Self::default();
     }
 
-    /// The port is closed or the connection broke. `hasty`: one refusal is enough, since this is
-    /// a good-bye, or since the buddy before this one was just found gone and this may be a crowd.
-    /// Returns whether it is gone.
-    pub fn refused(&mut self, hasty: bool) -> bool {
+    /// The port is closed or the connection broke. Returns whether it is gone.
+    pub fn refused(&mut self, belief: Belief) -> bool {
         self.refusals += 1;
-        hasty || self.refusals >= REFUSALS
+        match belief {
+            Belief::AtOnce => true,
+            Belief::Soon => self.refusals >= REFUSALS,
+            Belief::Late { size, beat_ms } => {
+                let lap = u64::from(size) * WIRE_MS / beat_ms.max(1);
+                u64::from(self.refusals) >= u64::from(SILENCES) + lap
+            }
+        }
     }
 
     /// It did not answer in time, or something else answers there. Returns whether it is gone.
@@ -51,7 +78,6 @@ impl Watchdog {
     /// one before it, so that not everybody asks at once.
     pub fn new(size: u32, me: u32, verse_ms: u64, beat_ms: u64) -> Self {
         const REPAIR: u64 = 8;
-        const WIRE_MS: u64 = 5;
         let lap = u64::from(size).saturating_mul(verse_ms.saturating_add(WIRE_MS));
         let laps = lap.saturating_mul(2) / beat_ms.max(1);
         let patience = REPAIR
@@ -87,14 +113,25 @@ mod tests {
     fn four_refusals_or_three_silences_and_an_answer_forgives() {
         let mut doubt = Doubt::default();
         assert_eq!(
-            [0; 4].map(|_| doubt.refused(false)),
+            [0; 4].map(|_| doubt.refused(Belief::Soon)),
             [false, false, false, true]
         );
         doubt.clear();
         assert_eq!([0; 3].map(|_| doubt.silent()), [false, false, true]);
         doubt.clear();
-        assert!(!doubt.silent() && !doubt.refused(false));
-        assert!(doubt.refused(true), "in a hurry one refusal is enough");
+        assert!(!doubt.silent() && !doubt.refused(Belief::Soon));
+        assert!(doubt.refused(Belief::AtOnce), "in a hurry one is enough");
+    }
+
+    #[test]
+    fn after_the_song_a_refusal_is_believed_when_home_has_had_time_to_come_round() {
+        let tries = |size, beat_ms| {
+            let mut doubt = Doubt::default();
+            (1..).find(|_| doubt.refused(Belief::Late { size, beat_ms }))
+        };
+        assert_eq!(tries(3, 1000), Some(3), "as silences");
+        assert_eq!(tries(1000, 1000), Some(8), "and the 5 s of a lap");
+        assert_eq!(tries(1000, 100), Some(53), "however often it is tried");
     }
 
     #[test]

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::link::{Job, Link};
 use crate::muster::{Call, MAX_BUDDIES};
 use crate::part::State;
-use crate::patience::SILENCES;
+use crate::patience::Belief;
 use crate::ring::{Input, Request};
 use crate::{Config, Dialler, Stage, song};
 
@@ -203,7 +203,7 @@ impl Peer {
     }
 
     async fn heartbeat(self: Arc<Self>) {
-        let beat = self.config.patience / SILENCES;
+        let beat = self.config.beat();
         let mut dice = SmallRng::seed_from_u64(self.config.boot);
         loop {
             sleep(beat.mul_f64(dice.random_range(0.9..1.1))).await;
@@ -291,9 +291,10 @@ impl Peer {
         self.lock().phase.roll()
     }
 
-    /// Whether one refusal settles it.
-    pub(crate) fn is_hasty(&self, job: &Job) -> bool {
-        self.lock().is_hasty(job)
+    /// How soon a refusal is believed.
+    pub(crate) fn belief(&self, job: &Job) -> Belief {
+        let beat_ms = self.config.beat_ms();
+        self.lock().belief(job, beat_ms)
     }
 
     /// A roll-call was answered.

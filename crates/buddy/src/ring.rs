@@ -196,6 +196,11 @@ impl Ring {
         self.next
     }
 
+    /// Buddies on the roll.
+    pub fn size(&self) -> Place {
+        self.size
+    }
+
     /// Its own place.
     pub fn me(&self) -> Place {
         self.me
