@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::buddy::{BuddyClient, BuddyRequest, BuddyResponse, Mustered, Place, Reply, Tally};
-use common::net::{self, Backoff, Dial, Redial, Trouble};
+use common::net::{self, Backoff, CONNECT_LIMIT, Dial, GREETING_LIMIT, Redial, Trouble};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tarpc::client::RpcError;
@@ -27,6 +27,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(20);
 /// The longest wait between tries: what a person who has just started the missing buddy will not
 /// mind.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// How long a roll-call may take to be answered: a connect and a greeting that fail say why.
+const DIAGNOSIS: Duration = CONNECT_LIMIT.saturating_add(GREETING_LIMIT);
 
 /// Something to say to a buddy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +106,13 @@ struct Caller {
 
 impl Caller {
     async fn run(self) {
-        let limit = self.peer.config.beat();
+        let pace = self.peer.config.beat();
+        // Before the song there is time to find out why somebody does not answer.
+        let limit = if self.place.is_none() {
+            DIAGNOSIS
+        } else {
+            pace
+        };
         let client = BuddyClient::from(self.redial.within(limit));
         let mut dice = SmallRng::seed_from_u64(self.peer.config.boot);
         let mut jobs = self.link.0.subscribe();
@@ -123,13 +132,14 @@ impl Caller {
             let outcome = tokio::select! {
                 biased;
                 outcome = self.call(&client, &job) => outcome,
-                _ = jobs.changed() => continue,
+                // A later roll-call waits until it is known why the last one was not answered.
+                _ = jobs.changed(), if self.place.is_some() => continue,
             };
             let belief = self.peer.belief(&job);
             let wait_until = match (&outcome, belief) {
                 (Outcome::Mustered(_) | Outcome::Answered(_), _) => None,
                 (Outcome::Silent(_), _) | (Outcome::Refused(_), Belief::Late { .. }) => {
-                    Some(began + limit)
+                    Some(began + pace)
                 }
                 (Outcome::Refused(_), _) => Some(Instant::now() + backoff.wait(dice.random())),
             };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::buddy::{Boot, Mark, Mustered, News, Place, Reply, Song, Stamp, Tally, Word};
 use common::cli::Failure;
-use common::net;
+use common::net::{self, Trouble};
 use tarpc::client::RpcError;
 use tokio::time::Instant;
 
@@ -188,7 +188,8 @@ impl State {
         };
         let since = *gathering.missing_since.get_or_insert_with(Instant::now);
         gathering.last_error = Some(error.clone());
-        if since.elapsed() >= MISSING_NOTICE {
+        // Whatever is not a closed port took its time to find out, and will not mend itself.
+        if error.trouble != Trouble::Refused || since.elapsed() >= MISSING_NOTICE {
             let help = error.help().join("\nhelp: ");
             self.tell_once(
                 peer,
