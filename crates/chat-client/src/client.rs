@@ -74,7 +74,7 @@ pub(crate) enum Show {
 enum Done {
     Attached(Result<(String, Vec<Cursor>), Trouble>),
     Polled(Result<Vec<Page>, Trouble>),
-    Sent(Result<Vec<u64>, Trouble>),
+    Sent(String, Result<Vec<u64>, Trouble>),
     Whispered(String, Result<Cursor, Trouble>),
     Joined(Result<Cursor, Trouble>),
     Left(String, Result<(), Trouble>),
@@ -224,8 +224,9 @@ impl Talk {
         {
             self.sending = true;
             let calls = self.calls.clone();
-            self.work
-                .push(async move { Done::Sent(calls.send(room, posts).await) }.boxed());
+            self.work.push(
+                async move { Done::Sent(room.clone(), calls.send(room, posts).await) }.boxed(),
+            );
         }
     }
 
@@ -238,7 +239,6 @@ impl Talk {
         if rooms.is_empty() {
             rooms.push(self.room.clone());
         }
-        rooms.retain(|room| !room.starts_with('@'));
         let wait = if self.known {
             self.backoff.wait(rand::random())
         } else {
@@ -277,9 +277,9 @@ impl Talk {
                     Err(trouble) => self.trouble(trouble).await,
                 }
             }
-            Done::Sent(result) => {
+            Done::Sent(room, result) => {
                 self.sending = false;
-                self.sent(result).await;
+                self.sent(&room, result).await;
             }
             Done::Rested => self.sending = false,
             other => {
@@ -352,7 +352,7 @@ impl Talk {
         }
     }
 
-    async fn sent(&mut self, result: Result<Vec<u64>, Trouble>) {
+    async fn sent(&mut self, room: &str, result: Result<Vec<u64>, Trouble>) {
         match result {
             Ok(_) => self.outbox.stored(),
             Err(Trouble::Refused(Refusal::TooFast(ms))) => {
@@ -361,6 +361,11 @@ impl Talk {
             Err(Trouble::Refused(Refusal::Full | Refusal::Unavailable(_))) => {
                 let wait = self.backoff.wait(rand::random());
                 self.rest(wait);
+            }
+            // A restarted server has let us in and not yet into the room: this came in between.
+            Err(Trouble::Refused(Refusal::NotJoined)) if self.view.reads(room) => {
+                self.outbox.again();
+                self.attached = false;
             }
             Err(Trouble::Refused(refusal @ (Refusal::Unfit(_) | Refusal::NotJoined))) => {
                 if let Some(post) = self.outbox.refused() {
@@ -542,7 +547,7 @@ impl Talk {
             Done::Whispered(_, Err(trouble)) | Done::Joined(Err(trouble)) => Err(trouble),
             Done::Left(_, Err(trouble)) | Done::Renamed(Err(trouble)) => Err(trouble),
             Done::Found(Err(trouble)) | Done::Told(Err(trouble)) => Err(trouble),
-            Done::Attached(_) | Done::Polled(_) | Done::Sent(_) | Done::Rested => Ok(()),
+            Done::Attached(_) | Done::Polled(_) | Done::Sent(..) | Done::Rested => Ok(()),
         };
         match outcome {
             Ok(()) => {}

@@ -321,6 +321,16 @@ pub fn private(a: Session, b: Session) -> String {
     format!("@{:x}+{:x}", a.min(b), a.max(b))
 }
 
+/// Whether this is the name of a private room of `session`: after a restart of the server its two
+/// come back by that name.
+pub fn is_private_of(room: &str, session: Session) -> bool {
+    let names = room
+        .strip_prefix('@')
+        .and_then(|names| names.split_once('+'));
+    let mine = format!("{session:x}");
+    names.is_some_and(|(a, b)| a == mine || b == mine)
+}
+
 fn is_private(room: &str) -> bool {
     room.starts_with('@')
 }
@@ -452,6 +462,10 @@ mod tests {
         let mut people = two_in_the_lobby();
         assert_eq!(people.join(ANN, &private(BOB, ANN), 0), Ok(false));
         assert_eq!(private(ANN, BOB), private(BOB, ANN));
+        assert!(is_private_of(&private(BOB, ANN), ANN) && is_private_of(&private(BOB, ANN), BOB));
+        for room in ["@1+2", "@", "lobby", "@3", "@1+2+3"] {
+            assert!(!is_private_of(room, 3), "{room}");
+        }
         let rooms = people.rooms(|_| 3);
         assert_eq!(
             rooms,

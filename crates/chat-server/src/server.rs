@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::log::{Limit, Log, NewEntry};
 use crate::nick;
-use crate::room::{Notice, People, private};
+use crate::room::{Notice, People, is_private_of, private};
 
 /// How often leases are looked at: a ghost lives at most so much longer than its lease.
 const SWEEP: Duration = LEASE.checked_div(6).expect("six is not zero");
@@ -246,7 +246,10 @@ impl Chat for Handler {
         room: String,
         history: u32,
     ) -> Result<Cursor, Refusal> {
-        let room = nick::room(&room).map_err(Refusal::Unfit)?;
+        let room = match is_private_of(&room, session) {
+            true => room,
+            false => nick::room(&room).map_err(Refusal::Unfit)?,
+        };
         let head = *self.hall.log.head(&room).borrow();
         let after = head.saturating_sub(history.into());
         let nick = self.hall.people().renew(session, self.hall.now())?;

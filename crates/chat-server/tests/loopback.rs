@@ -235,6 +235,18 @@ async fn a_private_room_finds_the_other_by_itself() {
         .await
         .expect("up");
     assert!(matches!(peek, Err(Refusal::Unfit(_))), "{peek:?}");
+    let barge = eve
+        .client
+        .join(here, 3, page.room.clone(), 0)
+        .await
+        .expect("up");
+    assert!(matches!(barge, Err(Refusal::Unfit(_))), "{barge:?}");
+    let again = bob
+        .client
+        .join(here, 2, page.room.clone(), 0)
+        .await
+        .expect("up");
+    assert_eq!(again.expect("his own").room, page.room);
 }
 
 #[tokio::test]
