@@ -33,6 +33,7 @@
 set -euo pipefail
 
 readonly CHAT_PORT=8030 SECRET_PORT=8031 # as in the units
+readonly ANSWER_SECONDS=30               # for a server that was started just now
 readonly SETTLE_SECONDS=5                # until AWS lists what was being made
 readonly AMI_PARAMETER=/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64
 

@@ -46,11 +46,9 @@ outside() {
     "$scripts/build-static.sh" --out "$dist" || exit
   fi
   export REHEARSAL_DIST=$dist REHEARSAL_GROUP=rehearsal-$$
+  trap 'remove_groups; clean_up' EXIT
   # The laptop is a host, and everything below is typed on it.
   "$scripts/netlab.sh" run "laptop=$LAPTOP" "$scripts/netlab.sh" exec laptop "$scripts/rehearse.sh" inside
-  code=$?
-  remove_groups
-  exit "$code"
 }
 
 # systemd leaves the control groups of its services when it is killed.
@@ -194,7 +192,7 @@ services_are_confined() {
 chat() {
   mkfifo "$scratch/in1" "$scratch/in2"
   chat_client laptop "$server_public" <"$scratch/in1" >"$scratch/laptop" &
-  at client chat-client --server "$server:8030" --name ann <"$scratch/in2" >"$scratch/client" &
+  at client timeout 60 chat-client --server "$server:8030" --name ann <"$scratch/in2" >"$scratch/client" &
   exec 6>"$scratch/in1" 7>"$scratch/in2"
   echo 'hello from outside' >&6
   within 30 grep 'laptop: hello from outside' "$scratch/client"
@@ -203,21 +201,24 @@ chat() {
   exec 6>&- 7>&-
   wait
 }
-chat_client() { "$REHEARSAL_DIST/chat-client" --server "$2:8030" --name "$1"; } # NAME ADDRESS
+chat_client() { # NAME ADDRESS [ROOM]
+  timeout 60 "$REHEARSAL_DIST/chat-client" --server "$2:8030" --name "$1" --room "${3:-lobby}"
+}
 
 chat_survives_a_kill() {
   local before
   before=$(at server systemctl show --property=MainPID --value chat-server)
   at server sudo kill -9 "$before"
   within 30 server_is_new "$before"
-  chat_client bob "$server_public" </dev/null >"$scratch/seen"
-  has 'laptop: hello from outside' "$scratch/seen"
-  has 'ann: hello from inside' "$scratch/seen"
+  chat_client bob "$server_public" </dev/null >"$scratch/seen" & # he only listens
+  within 30 grep 'laptop: hello from outside' "$scratch/seen"
+  within 30 grep 'ann: hello from inside' "$scratch/seen"
+  kill %%
 }
 server_is_new() {
   local now
   now=$(at server systemctl show --property=MainPID --value chat-server)
-  [ "$now" != 0 ] && [ "$now" != "$1" ] && chat_client probe "$server_public" </dev/null
+  [ "$now" != 0 ] && [ "$now" != "$1" ] && echo there | chat_client probe "$server_public" probe
 }
 
 public_from_inside() {

@@ -49,9 +49,11 @@ deploy() {
   done
   server=$(field server 5)
   say "the client calls the server, $server"
-  on client chat-client --server "$server:$CHAT_PORT" --name ec2.sh </dev/null >/dev/null ||
+  # A line, in a room where nobody is: the client leaves when the server has acknowledged it.
+  echo deployed | on client timeout "$ANSWER_SECONDS" chat-client --server "$server:$CHAT_PORT" \
+    --room ec2.sh --name ec2.sh >/dev/null ||
     die "client cannot chat with server" "look: $me ssh server journalctl -u chat-server"
-  word=$(on client secret-client --server "$server:$SECRET_PORT" --string drawer \
+  word=$(on client timeout "$ANSWER_SECONDS" secret-client --server "$server:$SECRET_PORT" --string drawer \
     </dev/null 2>"$tmp/secret.stderr") ||
     { cat "$tmp/secret.stderr" >&2; die "client gets no answer from secret-server"; }
   [ "$word" = reward ] || die "secret-server answers '$word' for 'drawer'"
