@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use common::chat::{Cursor, Entry, Kind, Page, Session};
+use common::chat::{Cursor, Entry, Kind, Page, Sender, Session, sender};
 
 use crate::clean::Clean;
 
@@ -24,7 +24,7 @@ pub enum News {
 #[derive(Debug, Default)]
 pub struct View {
     cursors: BTreeMap<String, Cursor>,
-    me: Session,
+    me: Sender,
 }
 
 impl View {
@@ -33,7 +33,7 @@ impl View {
     pub fn new(me: Session) -> Self {
         Self {
             cursors: BTreeMap::new(),
-            me,
+            me: sender(me),
         }
     }
 
@@ -131,7 +131,7 @@ pub fn is_message(entry: &Entry) -> bool {
 mod tests {
     use super::*;
 
-    fn entry(number: u64, sender: Session) -> Entry {
+    fn entry(number: u64, sender: Sender) -> Entry {
         Entry {
             number,
             sender,
@@ -154,7 +154,7 @@ mod tests {
     }
 
     fn reader(after: u64) -> View {
-        let mut view = View::new(1);
+        let mut view = View::new(1 << 64);
         view.join(Cursor {
             room: "a".into(),
             after,

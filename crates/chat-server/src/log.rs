@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use common::chat::{Entry, Kind, MAX_ENTRIES, MAX_PAGE, Page, Refusal, Session};
+use common::chat::{Entry, Kind, MAX_ENTRIES, MAX_PAGE, Page, Refusal, Sender};
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 
@@ -30,7 +30,7 @@ pub const MAX_ROOMS: usize = 1000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEntry {
     /// Who.
-    pub sender: Session,
+    pub sender: Sender,
     /// With the sender, its key; none for what the server says itself.
     pub id: Option<u64>,
     /// What.

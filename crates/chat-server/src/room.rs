@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use common::chat::{LEASE, MAX_JOINED, Refusal, RoomInfo, Session};
+use common::chat::{LEASE, MAX_JOINED, Refusal, RoomInfo, Session, sender};
 
 use crate::bucket::Bucket;
 use crate::nick;
@@ -89,6 +89,10 @@ impl People {
             .is_some_and(|&holder| holder != session)
         {
             return Err(Refusal::NickTaken);
+        }
+        let forged = |&other: &Session| other != session && sender(other) == sender(session);
+        if self.by_session.keys().any(forged) {
+            return Err(Refusal::Forbidden); // somebody else's public half, and not the secret one
         }
         let full = self.by_session.len() >= MAX_SESSIONS;
         let rate = self.rate;
@@ -318,6 +322,7 @@ impl People {
 
 /// The private room of two sessions; the same whoever asks.
 pub fn private(a: Session, b: Session) -> String {
+    let (a, b) = (sender(a), sender(b));
     format!("@{:x}+{:x}", a.min(b), a.max(b))
 }
 
@@ -327,7 +332,7 @@ pub fn is_private_of(room: &str, session: Session) -> bool {
     let names = room
         .strip_prefix('@')
         .and_then(|names| names.split_once('+'));
-    let mine = format!("{session:x}");
+    let mine = format!("{:x}", sender(session));
     names.is_some_and(|(a, b)| a == mine || b == mine)
 }
 
@@ -344,8 +349,9 @@ mod tests {
     use super::*;
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-    const ANN: Session = 1;
-    const BOB: Session = 2;
+    const ANN: Session = 1 << 64;
+    const BOB: Session = 2 << 64;
+    const EVE: Session = 3 << 64;
 
     fn at(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -363,7 +369,10 @@ mod tests {
     #[test]
     fn a_nick_belongs_to_its_session_until_the_lease_ends() {
         let mut people = two_in_the_lobby();
-        assert_eq!(people.enter(3, "Ann", HERE, at(1)), Err(Refusal::NickTaken));
+        assert_eq!(
+            people.enter(EVE, "Ann", HERE, at(1)),
+            Err(Refusal::NickTaken)
+        );
         assert_eq!(
             people.enter(ANN, "ann", HERE, at(29)),
             Ok(("ann".into(), vec![])),
@@ -377,7 +386,7 @@ mod tests {
         assert_eq!(people.expire(at(31)), [bob], "he was silent");
         assert_eq!(people.who("lobby"), ["ann"]);
         people
-            .enter(3, "bob", HERE, at(32))
+            .enter(EVE, "bob", HERE, at(32))
             .expect("his nick is free");
         assert_eq!(people.renew(BOB, at(32)), Err(Refusal::NoSession));
     }
@@ -407,22 +416,23 @@ mod tests {
                 nick: "ann".into()
             }]
         );
-        people.enter(3, "ann", HERE, at(1)).expect("free again");
+        people.enter(EVE, "ann", HERE, at(1)).expect("free again");
         assert_eq!(people.who("lobby"), ["bob", "eve"]);
     }
 
     #[test]
     fn big_rooms_are_told_of_nobody() {
         let mut people = People::new(0);
-        for session in 0..=QUIET_ABOVE as Session {
+        for n in 0..=QUIET_ABOVE {
+            let session = (n as Session) << 64;
             people
-                .enter(session, &format!("p{session}"), HERE, at(0))
+                .enter(session, &format!("p{n}"), HERE, at(0))
                 .expect("free");
             let told = people.join(session, "lobby", 0).expect("room");
-            assert_eq!(told, session < QUIET_ABOVE as Session);
+            assert_eq!(told, n < QUIET_ABOVE);
         }
         assert_eq!(people.bye(0), [], "51 are quiet");
-        assert_eq!(people.bye(1).len(), 1, "50 are not");
+        assert_eq!(people.bye(1 << 64).len(), 1, "50 are not");
     }
 
     #[test]
@@ -452,7 +462,18 @@ mod tests {
         assert_eq!(people.ban("nobody"), Err(Refusal::Nobody));
         people.ban("bob").expect("here");
         assert_eq!(
-            people.enter(9, "bobby", HERE, at(1)),
+            people.enter(EVE, "bobby", HERE, at(1)),
+            Err(Refusal::Forbidden)
+        );
+    }
+
+    #[test]
+    fn the_public_half_of_a_session_is_not_enough() {
+        let mut people = two_in_the_lobby();
+        let forged = ANN + 1;
+        assert_eq!(sender(forged), sender(ANN));
+        assert_eq!(
+            people.enter(forged, "mallory", HERE, at(1)),
             Err(Refusal::Forbidden)
         );
     }
@@ -464,7 +485,7 @@ mod tests {
         assert_eq!(private(ANN, BOB), private(BOB, ANN));
         assert!(is_private_of(&private(BOB, ANN), ANN) && is_private_of(&private(BOB, ANN), BOB));
         for room in ["@1+2", "@", "lobby", "@3", "@1+2+3"] {
-            assert!(!is_private_of(room, 3), "{room}");
+            assert!(!is_private_of(room, EVE), "{room}");
         }
         let rooms = people.rooms(|_| 3);
         assert_eq!(

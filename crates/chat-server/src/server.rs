@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::chat::{
     Admin, Chat, Cursor, Kind, LEASE, MAX_BODY, MAX_PAGE, POLL_WAIT, Page, Post, Refusal, RoomInfo,
-    SERVICE, Session,
+    SERVICE, Sender, Session, sender,
 };
 use common::key::Key;
 use common::net::{self, Limits};
@@ -124,7 +124,7 @@ impl Hall {
             nick,
         } in notices
         {
-            let entry = entry(session, None, kind, nick, body.to_owned());
+            let entry = entry(sender(session), None, kind, nick, body.to_owned());
             if let Err(error) = self.log.append(&room, vec![entry]).await {
                 tracing::warn!("a notice in {room} is lost: {error}");
             }
@@ -439,7 +439,7 @@ fn fit(session: Session, post: Post) -> Result<NewEntry, Refusal> {
         )));
     }
     Ok(entry(
-        session,
+        sender(session),
         Some(post.id),
         post.kind,
         String::new(),
@@ -447,7 +447,7 @@ fn fit(session: Session, post: Post) -> Result<NewEntry, Refusal> {
     ))
 }
 
-fn entry(sender: Session, id: Option<u64>, kind: Kind, nick: String, body: String) -> NewEntry {
+fn entry(sender: Sender, id: Option<u64>, kind: Kind, nick: String, body: String) -> NewEntry {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

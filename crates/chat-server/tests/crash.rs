@@ -56,7 +56,7 @@ async fn enter(client: &Client, session: Session) {
     persist(async || {
         let here = context::current();
         client
-            .enter(here, session, format!("p{session}"))
+            .enter(here, session, format!("p{}", session >> 64))
             .await
             .ok()?
             .ok()?;
@@ -77,7 +77,7 @@ async fn send(addr: String, session: Session, count: u64) {
         let post = Post {
             id,
             kind: Kind::Said,
-            body: format!("{session}:{id}"),
+            body: format!("{}:{id}", session >> 64),
         };
         persist(async || {
             let call = client.send(
@@ -161,13 +161,13 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_shown_twice() {
     let reader = |i| {
         tokio::spawn(read(
             addr.clone(),
-            1000 + Session::from(i),
+            Session::from(1000 + i) << 64,
             total,
             seen.clone(),
         ))
     };
     let readers: Vec<_> = (0..READERS).map(reader).collect();
-    let sender = |i| tokio::spawn(send(addr.clone(), 1 + Session::from(i), each));
+    let sender = |i| tokio::spawn(send(addr.clone(), Session::from(1 + i) << 64, each));
     let senders: Vec<_> = (0..SENDERS).map(sender).collect();
     for _ in 0..kills {
         // After so many more messages were seen somewhere: in the middle of things, however fast.

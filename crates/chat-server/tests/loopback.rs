@@ -44,8 +44,9 @@ impl Server {
             .into()
     }
 
-    /// Somebody in the lobby.
-    async fn guest(&self, session: Session, nick: &str) -> Guest {
+    /// Somebody in the lobby: the session of guest `n`.
+    async fn guest(&self, n: u64, nick: &str) -> Guest {
+        let session = session(n);
         let client = self.client();
         let here = context::current();
         client
@@ -64,6 +65,10 @@ impl Server {
             id: 0,
         }
     }
+}
+
+fn session(n: u64) -> Session {
+    Session::from(n) << 64
 }
 
 struct Guest {
@@ -125,7 +130,7 @@ async fn everybody_hears_the_same_in_the_same_order() {
     for i in 0..5 {
         for guest in &mut guests {
             guest
-                .say(&format!("{i} from {}", guest.session))
+                .say(&format!("{i} from {}", guest.session >> 64))
                 .await
                 .expect("heard");
         }
@@ -174,7 +179,11 @@ async fn refusals_say_why() {
     let server = Server::start().await;
     let mut ann = server.guest(1, "ann").await;
     let here = context::current();
-    let taken = ann.client.enter(here, 2, "ANN".into()).await.expect("up");
+    let taken = ann
+        .client
+        .enter(here, session(2), "ANN".into())
+        .await
+        .expect("up");
     assert_eq!(taken, Err(Refusal::NickTaken));
     assert!(matches!(ann.say(" ").await, Err(Refusal::Unfit(_))));
     assert!(matches!(
@@ -183,7 +192,7 @@ async fn refusals_say_why() {
     ));
     let stranger = ann
         .client
-        .join(here, 99, "lobby".into(), 0)
+        .join(here, session(99), "lobby".into(), 0)
         .await
         .expect("up");
     assert_eq!(stranger, Err(Refusal::NoSession));
@@ -194,7 +203,7 @@ async fn refusals_say_why() {
     };
     let sent = ann
         .client
-        .send(here, 1, "kitchen".into(), vec![elsewhere])
+        .send(here, session(1), "kitchen".into(), vec![elsewhere])
         .await
         .expect("up");
     assert_eq!(sent, Err(Refusal::NotJoined));
@@ -208,7 +217,7 @@ async fn a_private_room_finds_the_other_by_itself() {
     let here = context::current();
     let cursor = ann
         .client
-        .private(here, 1, "bob".into())
+        .private(here, session(1), "bob".into())
         .await
         .expect("up")
         .expect("both here");
@@ -218,7 +227,7 @@ async fn a_private_room_finds_the_other_by_itself() {
         body: "psst".into(),
     };
     ann.client
-        .send(here, 1, cursor.room.clone(), vec![post])
+        .send(here, session(1), cursor.room.clone(), vec![post])
         .await
         .expect("up")
         .expect("in it");
@@ -231,19 +240,19 @@ async fn a_private_room_finds_the_other_by_itself() {
     let eve = server.guest(3, "eve").await;
     let peek = eve
         .client
-        .history(here, 3, cursor.room, u64::MAX, 10)
+        .history(here, session(3), cursor.room, u64::MAX, 10)
         .await
         .expect("up");
     assert!(matches!(peek, Err(Refusal::Unfit(_))), "{peek:?}");
     let barge = eve
         .client
-        .join(here, 3, page.room.clone(), 0)
+        .join(here, session(3), page.room.clone(), 0)
         .await
         .expect("up");
     assert!(matches!(barge, Err(Refusal::Unfit(_))), "{barge:?}");
     let again = bob
         .client
-        .join(here, 2, page.room.clone(), 0)
+        .join(here, session(2), page.room.clone(), 0)
         .await
         .expect("up");
     assert_eq!(again.expect("his own").room, page.room);

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chat_server::log::{Limit, Log, Memory, NewEntry, Sqlite};
-use common::chat::{Kind, Page, Session};
+use common::chat::{Kind, Page, Sender};
 
 /// Runs a test over a fresh store of each kind.
 macro_rules! over_all_stores {
@@ -39,7 +39,7 @@ fn file(folder: &Path) -> Log {
     Sqlite::open(&folder.join("log.sqlite"), 1000).expect("a new file")
 }
 
-fn entry(sender: Session, id: u64, body: &str) -> NewEntry {
+fn entry(sender: Sender, id: u64, body: &str) -> NewEntry {
     NewEntry {
         sender,
         id: Some(id),
@@ -50,7 +50,7 @@ fn entry(sender: Session, id: u64, body: &str) -> NewEntry {
     }
 }
 
-async fn append(log: &Log, room: &str, sender: Session, id: u64, body: &str) -> u64 {
+async fn append(log: &Log, room: &str, sender: Sender, id: u64, body: &str) -> u64 {
     log.append(room, vec![entry(sender, id, body)])
         .await
         .expect("stored")[0]

@@ -37,8 +37,18 @@ pub const MAX_ENTRIES: usize = 1000;
 /// Most rooms one session is in.
 pub const MAX_JOINED: usize = 32;
 
-/// One life of one client: random, drawn at its start.
+/// One life of one client: 128 random bits, drawn at its start. The upper half is its [`Sender`],
+/// which everybody sees; the lower half is its secret: who has both, is that client.
 pub type Session = u128;
+
+/// The public half of a session.
+pub type Sender = u64;
+
+/// What others see of a session.
+pub fn sender(session: Session) -> Sender {
+    // The upper half of 128 bits has 64.
+    (session >> 64) as Sender
+}
 
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +71,7 @@ pub struct Entry {
     /// Its place in the room.
     pub number: u64,
     /// Who: to tell one's own lines, also after a change of nick.
-    pub sender: Session,
+    pub sender: Sender,
     /// What it is.
     pub kind: Kind,
     /// The sender's nick at the time.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use common::chat::{Entry, Kind, Page, Session};
+use common::chat::{Entry, Kind, Page, Sender};
 use futures::FutureExt;
 use futures::future::ready;
 use tokio::sync::watch;
@@ -22,8 +22,8 @@ pub struct Memory {
 /// Which entries were stored under a key, and the key of each that is still kept.
 #[derive(Default)]
 struct Keys {
-    number: HashMap<(Session, u64), u64>,
-    key: HashMap<(String, u64), (Session, u64)>,
+    number: HashMap<(Sender, u64), u64>,
+    key: HashMap<(String, u64), (Sender, u64)>,
 }
 
 impl Memory {

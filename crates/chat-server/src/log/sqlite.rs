@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread;
 
 use anyhow::{Context, ensure};
-use common::chat::{Entry, Kind, Page};
+use common::chat::{Entry, Kind, Page, Sender};
 use futures::FutureExt;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -394,10 +394,10 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         4 => Kind::Renamed,
         other => return Err(rusqlite::Error::IntegralValueOutOfRange(2, other)),
     };
-    let sender: [u8; 16] = row.get(1)?;
+    let sender: [u8; 8] = row.get(1)?;
     Ok(Entry {
         number: unsigned(row, 0)?,
-        sender: u128::from_be_bytes(sender),
+        sender: Sender::from_be_bytes(sender),
         kind,
         nick: row.get(3)?,
         body: row.get(4)?,
