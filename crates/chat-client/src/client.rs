@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use common::chat::{Cursor, Entry, Kind, Page, Refusal, Session};
+use common::chat::{Cursor, Entry, Page, Refusal, Session};
 use common::cli::{Failure, Interrupted};
 use common::net::Backoff;
 use futures::future::BoxFuture;
@@ -23,10 +23,12 @@ use tokio::time::{sleep, timeout};
 
 use crate::calls::{Calls, Trouble};
 use crate::clean::Clean;
-use crate::command::{Command, HELP, parse};
 use crate::names::Names;
 use crate::outbox::Outbox;
 use crate::view::{News, View, is_message};
+
+mod attach;
+mod typed;
 
 /// The first and the longest wait before the server is tried again: soon enough after a restart
 /// not to be noticed, seldom enough that a thousand clients do not hinder it.
@@ -230,32 +232,6 @@ impl Talk {
         }
     }
 
-    /// Enters, and joins all rooms: at first, and again after a loss.
-    fn attach(&mut self) {
-        self.attaching = true;
-        let calls = self.calls.clone();
-        let (nick, history) = (self.nick.clone(), self.config.history);
-        let mut rooms: Vec<String> = self.view.cursors().into_iter().map(|c| c.room).collect();
-        if rooms.is_empty() {
-            rooms.push(self.room.clone());
-        }
-        let wait = if self.known {
-            self.backoff.wait(rand::random())
-        } else {
-            Duration::ZERO
-        };
-        let attach = async move {
-            sleep(wait).await;
-            let nick = calls.enter(nick).await?;
-            let mut cursors = Vec::new();
-            for room in rooms {
-                cursors.push(calls.join(room, history).await?);
-            }
-            Ok((nick, cursors))
-        };
-        self.work.push(attach.map(Done::Attached).boxed());
-    }
-
     async fn done(&mut self, done: Done) -> Result<(), Failure> {
         match done {
             Done::Attached(result) => {
@@ -288,68 +264,6 @@ impl Talk {
             }
         }
         Ok(())
-    }
-
-    async fn is_attached(&mut self, nick: String, cursors: Vec<Cursor>) {
-        self.attached = true;
-        self.backoff.reset();
-        self.nick = nick;
-        if let (false, Some(first)) = (self.known, cursors.first()) {
-            self.room.clone_from(&first.room);
-        }
-        for mut cursor in cursors {
-            if let (Some(after), false) = (self.config.after, self.known) {
-                cursor.after = after;
-            }
-            self.names.add_room(&cursor.room);
-            self.view.join(cursor);
-        }
-        if std::mem::take(&mut self.lost) {
-            self.status("connected again".into()).await;
-        }
-        self.known = true;
-    }
-
-    fn cannot_begin(&self, trouble: Trouble) -> Failure {
-        let server = &self.config.server;
-        match trouble {
-            Trouble::Lost(Some(error), _) => {
-                let failure = Failure::new(error.to_string());
-                error.help().into_iter().fold(failure, Failure::help)
-            }
-            Trouble::Lost(None, why) => Failure::new(format!("cannot talk to {server}: {why}")),
-            Trouble::Refused(refusal) => {
-                let failure = Failure::new(format!(
-                    "{server} does not let {} in: {refusal}",
-                    Clean::new(&self.nick)
-                ));
-                match refusal {
-                    Refusal::NickTaken | Refusal::Unfit(_) => {
-                        failure.help("choose another name: --name NICK")
-                    }
-                    _ => failure.help("try again later"),
-                }
-            }
-        }
-    }
-
-    /// A poll or a send failed: the connection is lost, or the session is over.
-    async fn trouble(&mut self, trouble: Trouble) {
-        match trouble {
-            Trouble::Refused(Refusal::NoSession) => self.attached = false,
-            Trouble::Refused(refusal) => {
-                self.attached = false;
-                self.status(format!("the server refuses: {refusal}")).await;
-            }
-            Trouble::Lost(..) => {
-                self.attached = false;
-                if !std::mem::replace(&mut self.lost, true) {
-                    let server = self.config.server.clone();
-                    self.status(format!("connection to {server} lost: trying again"))
-                        .await;
-                }
-            }
-        }
     }
 
     async fn sent(&mut self, room: &str, result: Result<Vec<u64>, Trouble>) {
@@ -432,127 +346,5 @@ impl Talk {
     async fn status(&mut self, text: String) {
         self.last_status.clone_from(&text);
         let _ = self.show.send(Show::Status(text)).await;
-    }
-}
-
-/// What the person typed.
-impl Talk {
-    async fn typed(&mut self, line: &str) {
-        match parse(line) {
-            None => {}
-            Some(Err(why)) => self.status(Clean::new(&why).to_string()).await,
-            Some(Ok(command)) => self.command(command).await,
-        }
-    }
-
-    fn ask(&mut self, call: impl Future<Output = Done> + Send + 'static) {
-        self.asking += 1;
-        self.work.push(call.boxed());
-    }
-
-    async fn command(&mut self, command: Command) {
-        let (calls, room) = (self.calls.clone(), self.room.clone());
-        match command {
-            Command::Say(kind, body) => self.outbox.push(&room, kind, body),
-            Command::Whisper(nick, text) => {
-                self.ask(async move { Done::Whispered(text, calls.private(nick).await) })
-            }
-            Command::Join(room) => {
-                let history = self.config.history;
-                self.ask(async move { Done::Joined(calls.join(room, history).await) });
-            }
-            Command::Leave(named) => {
-                let room = named.unwrap_or(room);
-                self.ask(async move { Done::Left(room.clone(), calls.leave(room).await) });
-            }
-            Command::Nick(nick) => self.ask(async move { Done::Renamed(calls.enter(nick).await) }),
-            Command::Who => self.ask(async move {
-                let who = calls.who(room.clone()).await;
-                Done::Told(who.map(|nicks| vec![format!("in {room}: {}", nicks.join(", "))]))
-            }),
-            Command::Rooms => self.ask(async move {
-                let rooms = calls.rooms().await;
-                let line =
-                    |info: common::chat::RoomInfo| format!("#{} ({} here)", info.room, info.people);
-                Done::Told(rooms.map(|rooms| rooms.into_iter().map(line).collect()))
-            }),
-            Command::History(limit) => {
-                self.ask(async move { Done::Found(calls.history(room, limit).await) });
-            }
-            Command::Search(text) => {
-                self.ask(async move { Done::Found(calls.search(room, text).await) });
-            }
-            Command::Help => {
-                for (usage, what) in HELP {
-                    self.status(format!("{usage:15} {what}")).await;
-                }
-            }
-            Command::Quit => self.quits = true,
-        }
-    }
-
-    async fn answered(&mut self, done: Done) {
-        let outcome = match done {
-            Done::Whispered(text, Ok(cursor)) => {
-                self.outbox.push(&cursor.room, Kind::Said, text);
-                self.view.join(cursor);
-                Ok(())
-            }
-            Done::Joined(Ok(cursor)) => {
-                self.room.clone_from(&cursor.room);
-                self.names.add_room(&cursor.room);
-                self.view.join(cursor);
-                self.status(format!("now in {}", Clean::new(&self.room)))
-                    .await;
-                Ok(())
-            }
-            Done::Left(room, Ok(())) => {
-                self.view.leave(&room);
-                if let (true, Some(other)) = (room == self.room, self.view.cursors().pop()) {
-                    self.room = other.room;
-                }
-                self.status(format!(
-                    "left {}; now in {}",
-                    Clean::new(&room),
-                    Clean::new(&self.room)
-                ))
-                .await;
-                Ok(())
-            }
-            Done::Renamed(Ok(nick)) => {
-                self.nick = nick;
-                self.status(format!("you are now called {}", Clean::new(&self.nick)))
-                    .await;
-                Ok(())
-            }
-            Done::Found(Ok(page)) => {
-                let nothing = page.entries.is_empty();
-                for entry in page.entries {
-                    let _ = self
-                        .show
-                        .send(Show::Entry(entry, page.room.clone(), true))
-                        .await;
-                }
-                if nothing {
-                    self.status("nothing found".into()).await;
-                }
-                Ok(())
-            }
-            Done::Told(Ok(lines)) => {
-                for line in lines {
-                    self.status(Clean::new(&line).to_string()).await;
-                }
-                Ok(())
-            }
-            Done::Whispered(_, Err(trouble)) | Done::Joined(Err(trouble)) => Err(trouble),
-            Done::Left(_, Err(trouble)) | Done::Renamed(Err(trouble)) => Err(trouble),
-            Done::Found(Err(trouble)) | Done::Told(Err(trouble)) => Err(trouble),
-            Done::Attached(_) | Done::Polled(_) | Done::Sent(..) | Done::Rested => Ok(()),
-        };
-        match outcome {
-            Ok(()) => {}
-            Err(Trouble::Refused(refusal)) => self.status(format!("no: {refusal}")).await,
-            Err(Trouble::Lost(..)) => self.status("no answer: try again".into()).await,
-        }
     }
 }
