@@ -14,10 +14,11 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 failed=0
 
-try() {
-  local name=$1; shift
+try() { # NAME PATTERN COMMAND...: the last line with the pattern is shown behind the verdict
+  local name=$1 pattern=$2 line; shift 2
   if "$@" >"$dir/out" 2>&1 </dev/null; then
-    printf '%-15s ok      %s\n' "$name" "$(grep -E "$verdict" "$dir/out" | tail -n 1 | sed 's/^\[[^]]*\] //')"
+    line=$(grep -E "$pattern" "$dir/out" | tail -n 1 | sed 's/^\[[^]]*\] //')
+    printf '%-15s ok      %s\n' "$name" "$line"
   else
     printf '%-15s FAILED\n' "$name"
     sed 's/^/    /' "$dir/out" | tail -n 30
@@ -25,6 +26,7 @@ try() {
   fi
 }
 
+# shellcheck disable=SC2317,SC2329 # called by try
 reversed_twice() {
   scripts/secret.sh 3 wordlist -- --delay 300ms >"$dir/once" &&
     scripts/secret.sh 3 "$dir/once" -- --delay 300ms >"$dir/twice" &&
@@ -33,7 +35,7 @@ reversed_twice() {
 
 echo 'building ...'
 cargo build --quiet --workspace --bins
-verdict='^all' try chat scripts/chat.sh 3
-verdict='words in' try 'secret strings' reversed_twice
-verdict='song over' try '99 bottles' scripts/ring.sh 3 99 -- --tempo 50ms
+try chat '^all' scripts/chat.sh 3
+try 'secret strings' 'words in' reversed_twice
+try '99 bottles' 'song over' scripts/ring.sh 3 99 -- --tempo 50ms
 exit "$failed"
