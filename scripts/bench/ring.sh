@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# The ring, measured beside a raw TCP token ring in the same run: hops/s at --tempo 0 for rings of
+# 3, 10 and 100 processes, and their ratios, both ways round.
+#
+#   scripts/bench/ring.sh [PROGRAM...]     more rings to measure beside: each is called as
+#                                          PROGRAM ADDR NEXT [BOTTLES], and sings a line a verse
+#
+# A busy machine spoils the figures; nothing here is a test.
+set -euo pipefail
+case ${1:-} in -h | --help) sed -n '5,6s/^# *//p' "$0"; exit ;; esac
+programs=()
+for program in "$@"; do programs+=("$(realpath "$program")"); done
+cd "$(dirname "$0")/../.."
+cargo build --quiet --release -p buddy --bins --examples
+exec "${CARGO_TARGET_DIR:-target}/release/examples/hops" "${programs[@]}"
