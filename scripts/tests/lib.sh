@@ -170,7 +170,7 @@ build_programs() {
 
 # Runs this file again with a lab of network namespaces around it, or skips its tests. In the lab
 # it does nothing, and `on HOST COMMAND...` runs a command on a host.
-enter_lab() {
+enter_lab() { # [HOST=ADDRESS]...
   local why
   [ -z "${IN_LAB:-}" ] || return 0
   if ! why=$(need_command nft nftables && need_command ip iproute2); then
@@ -178,7 +178,7 @@ enter_lab() {
   elif ! why=$("$scripts/netlab.sh" run true 2>&1); then
     skip_tests "no network namespaces here: $(echo "$why" | head -1)"
   else
-    IN_LAB=yes "$scripts/netlab.sh" run bash "$0"
+    IN_LAB=yes "$scripts/netlab.sh" run "$@" bash "$0"
   fi
   exit
 }
