@@ -8,6 +8,7 @@
 //! | [`muster`] | PURE: the roll-call before the song |
 //! | [`patience`], [`ledger`], [`song`] | PURE: when to give up on a buddy; who did how much; the words |
 //! | `peer`, `part` | the shell: calls in, heartbeat, singing; and what is behind its lock |
+//! | `stage` | where a buddy is heard |
 //! | `link` | calls out: one task and one connection per buddy called |
 //!
 //! # How a verse travels
@@ -18,7 +19,6 @@
 //!
 //! [`Ring::handle`]: ring::Ring::handle
 
-use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,9 +39,11 @@ mod args;
 mod link;
 mod part;
 mod peer;
+mod stage;
 
 pub use args::Args;
 pub use peer::run_on;
+pub use stage::{Pen, Stage};
 
 /// What a buddy is told.
 #[derive(Clone, Debug)]
@@ -90,14 +92,6 @@ impl From<Args> for Config {
 /// Opens connections to an address on the roll.
 pub type Dialler = Arc<dyn Fn(&str) -> Dial + Send + Sync>;
 
-/// Where a buddy is heard.
-pub struct Stage {
-    /// Its verses.
-    pub song: Box<dyn Write + Send>,
-    /// Everything else it has to say.
-    pub notices: Box<dyn Write + Send>,
-}
-
 /// Sings along until the song is over, on stdout. On `shutdown` it finishes its verse, passes the
 /// song on, and leaves.
 ///
@@ -111,8 +105,8 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let dial: Dialler = Arc::new(|to| tcp(to, SERVICE));
     let stage = Stage {
-        song: Box::new(io::stdout()),
-        notices: Box::new(io::stderr()),
+        song: Pen::stdout(),
+        notices: Pen::stderr(),
     };
     run_on(listener, dial, stage, config, Limits::default(), shutdown).await
 }

@@ -6,7 +6,7 @@ use buddy::{Args, Config, run};
 use common::buddy::SERVICE;
 use common::{cli, net};
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let args: Args = cli::parse();
     cli::start_logging(args.common);

@@ -23,7 +23,7 @@ use crate::muster::{Call, MAX_BUDDIES};
 use crate::part::State;
 use crate::patience::Belief;
 use crate::ring::{Input, Request};
-use crate::{Config, Dialler, Stage, song};
+use crate::{Config, Dialler, Pen, Stage, song};
 
 /// Notices that wait for a slow terminal; more are dropped rather than held. A ring that loses and
 /// finds buddies faster than a person reads needs no complete record.
@@ -42,7 +42,7 @@ pub(crate) struct Peer {
     pub(crate) config: Config,
     pub(crate) dial: Dialler,
     state: Mutex<State>,
-    stage: Mutex<Box<dyn std::io::Write + Send>>,
+    song: Pen,
     pub(crate) notices: mpsc::Sender<String>,
     /// told after every event, once somebody waits to leave
     changed: Notify,
@@ -67,13 +67,10 @@ pub async fn run_on(
     shutdown: impl Future<Output = Interrupted>,
 ) -> anyhow::Result<()> {
     let (notices, mut to_tell) = mpsc::channel(NOTICES);
-    let Stage {
-        song,
-        notices: mut ear,
-    } = stage;
+    let Stage { song, notices: ear } = stage;
     let peer = Arc::new(Peer {
         state: Mutex::new(State::new(&config)),
-        stage: Mutex::new(song),
+        song,
         dial,
         notices,
         changed: Notify::new(),
@@ -95,7 +92,7 @@ pub async fn run_on(
     peer.spawn(peer.clone().call_the_roll());
     let telling = async {
         while let Some(notice) = to_tell.recv().await {
-            tell(&mut ear, notice);
+            let _ = ear.line(notice).await;
         }
     };
     let signal = tokio::select! {
@@ -105,26 +102,23 @@ pub async fn run_on(
     };
     serving.await.context("serving the other buddies")?;
     while let Ok(notice) = to_tell.try_recv() {
-        tell(&mut ear, notice);
+        let _ = ear.line(notice).await;
     }
-    let mut state = peer.lock();
-    if let Some(failure) = state.failure.take() {
-        return Err(failure);
-    }
-    match (state.phase.summary(), signal) {
-        (Some(summary), _) => {
-            tell(&mut ear, summary);
+    let (failure, summary, is_home) = {
+        let mut state = peer.lock();
+        let summary = state.phase.summary();
+        (state.failure.take(), summary, state.phase.is_home())
+    };
+    match (failure, signal) {
+        (Some(failure), _) => Err(failure),
+        (None, Some(signal)) if !is_home => Err(signal.into()),
+        (None, _) => {
+            if let Some(summary) = summary {
+                let _ = ear.line(summary).await;
+            }
             Ok(())
         }
-        (None, Some(signal)) if !state.phase.is_home() => Err(signal.into()),
-        (None, _) => Ok(()),
     }
-}
-
-/// In one piece: several buddies may share a terminal, and stderr has no buffer.
-fn tell(ear: &mut dyn std::io::Write, mut notice: String) {
-    notice.push('\n');
-    let _ = ear.write_all(notice.as_bytes());
 }
 
 impl Peer {
@@ -251,9 +245,9 @@ impl Peer {
                 drop(state);
                 return self.changed.notify_waiters();
             }
-            format!("{name}: {}\n", song::verse(left, song.bottles))
+            format!("{name}: {}", song::verse(left, song.bottles))
         };
-        if let Err(error) = self.print(&line) {
+        if let Err(error) = self.song.line(line).await {
             return self.fail(&mut self.lock(), error);
         }
         if !self.config.tempo.is_zero() {
@@ -264,12 +258,6 @@ impl Peer {
             }
         }
         self.lock().sung(&self);
-    }
-
-    fn print(&self, line: &str) -> std::io::Result<()> {
-        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
-        stage.write_all(line.as_bytes())?;
-        stage.flush()
     }
 
     /// Called after every event.

@@ -175,3 +175,28 @@ fn a_short_stop_costs_nothing_but_time() {
     }
     assert_eq!(verdict(ring, 60), []);
 }
+
+/// A pipe holds 64 KiB: about 700 verses, of which Buddy 2 sings every second one.
+#[test]
+fn one_whose_terminal_is_stuck_is_waited_for_and_not_given_up_on() {
+    let mut ring = Ring::of(2, &["--tempo", "0", "--patience", "600ms"]);
+    ring.piped = Some(2);
+    ring.start_all(3000);
+    ring.sung(300);
+    // As above: nothing happens, and goes on happening for two patiences.
+    let mut heard = 0;
+    while heard < ring.lines().len() {
+        heard = ring.lines().len();
+        sleep(Duration::from_millis(1200));
+    }
+    assert!(heard < 1400, "the pipe holds it all:\n{}", ring.story());
+    let from_pipe = ring.read_pipe();
+    let lines = ring.all_home();
+    assert!(
+        lines.iter().all(|line| !line.starts_with("lost ")),
+        "{}",
+        ring.story()
+    );
+    let sung = lines.iter().filter(|line| is_sung(line)).count();
+    assert_eq!(sung + from_pipe.lines().count(), 3001);
+}

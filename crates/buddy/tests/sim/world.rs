@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use buddy::{Config, Dialler, Stage, run_on};
+use buddy::{Config, Dialler, Pen, Stage, run_on};
 use common::buddy::SERVICE;
 use common::net::{BoxIo, CONNECT_LIMIT, Dial, Error, Limits, Listener, Trouble, greeted};
 use futures::FutureExt;
@@ -230,15 +230,15 @@ async fn sing(
 ) -> turmoil::Result {
     let listener = Simulated(TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?);
     let pen = || {
-        Box::new(Pen {
+        Box::new(Scribe {
             n,
             log: log.clone(),
             line: Vec::new(),
         })
     };
     let stage = Stage {
-        song: pen(),
-        notices: pen(),
+        song: Pen::new(pen()),
+        notices: Pen::new(pen()),
     };
     let config = Config {
         next,
@@ -290,13 +290,13 @@ fn dial(to: &str) -> Dial {
     })
 }
 
-struct Pen {
+struct Scribe {
     n: usize,
     log: Log,
     line: Vec<u8>,
 }
 
-impl Write for Pen {
+impl Write for Scribe {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.line.extend_from_slice(bytes);
         while let Some(end) = self.line.iter().position(|byte| *byte == b'\n') {

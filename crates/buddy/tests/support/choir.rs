@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use buddy::{Config, Dialler, Stage, run_on};
+use buddy::{Config, Dialler, Pen, Stage, run_on};
 use common::buddy::SERVICE;
 use common::cli::Interrupted;
 use common::net::{Limits, tcp};
@@ -35,19 +35,19 @@ impl Paper {
 
     /// A pen that writes whole lines on it.
     pub(crate) fn pen(&self) -> Box<dyn Write + Send> {
-        Box::new(Pen {
+        Box::new(Scribe {
             paper: self.clone(),
             line: Vec::new(),
         })
     }
 }
 
-struct Pen {
+struct Scribe {
     paper: Paper,
     line: Vec<u8>,
 }
 
-impl Write for Pen {
+impl Write for Scribe {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let line = &mut self.line;
         line.extend_from_slice(bytes);
@@ -129,8 +129,8 @@ impl Choir {
         let listener = self.listeners[n].take().expect("not started yet");
         let dial: Dialler = Arc::new(|to| tcp(to, SERVICE));
         let stage = Stage {
-            song: self.song.pen(),
-            notices: self.notices.pen(),
+            song: Pen::new(self.song.pen()),
+            notices: Pen::new(self.notices.pen()),
         };
         let limits = Limits::default();
         tokio::spawn(run_on(listener, dial, stage, config, limits, shutdown))

@@ -27,6 +27,8 @@ pub(crate) struct Ring {
     lives: Vec<Option<Child>>,
     record: PathBuf,
     pen: File,
+    /// writes its verses to a pipe instead
+    pub(crate) piped: Option<usize>,
 }
 
 impl Ring {
@@ -57,6 +59,7 @@ impl Ring {
             lives: next.iter().map(|_| None).collect(),
             record,
             pen,
+            piped: None,
         }
     }
 
@@ -89,13 +92,17 @@ impl Ring {
 
     fn spawn(&self, n: usize, flags: &[&str]) -> Child {
         let ear = || Stdio::from(self.pen.try_clone().expect("a descriptor"));
+        let stdout = match self.piped == Some(n) {
+            true => Stdio::piped(),
+            false => ear(),
+        };
         Command::new(env!("CARGO_BIN_EXE_buddy"))
             .args(["--listen", &self.address(n)])
             .args(["--next", &self.address(self.next[n - 1])])
             .args(&self.flags)
             .args(flags)
             .stdin(Stdio::null())
-            .stdout(ear())
+            .stdout(stdout)
             .stderr(ear())
             .spawn()
             .expect("it starts")
@@ -206,6 +213,14 @@ impl Ring {
             }
         }
         self.lines()
+    }
+
+    /// Reads at last what the one with the pipe has to say, until it ends.
+    pub(crate) fn read_pipe(&mut self) -> String {
+        let n = self.piped.expect("somebody has a pipe");
+        let life = self.lives[n - 1].as_mut().expect("it was started");
+        let stdout = life.stdout.take().expect("piped");
+        std::io::read_to_string(stdout).expect("text")
     }
 
     /// What happened, to be shown when something went wrong.
