@@ -169,8 +169,9 @@ build_programs() {
 }
 
 # Runs this file again with a lab of network namespaces around it, or skips its tests. In the lab
-# it does nothing, and `on HOST COMMAND...` runs a command on a host.
-enter_lab() { # [HOST=ADDRESS]...
+# it does nothing, and `on HOST COMMAND...` runs a command on a host. Other hosts than the usual
+# ones are in $lab_hosts.
+enter_lab() {
   local why
   [ -z "${IN_LAB:-}" ] || return 0
   if ! why=$(need_command nft nftables && need_command ip iproute2); then
@@ -178,7 +179,8 @@ enter_lab() { # [HOST=ADDRESS]...
   elif ! why=$("$scripts/netlab.sh" run true 2>&1); then
     skip_tests "no network namespaces here: $(echo "$why" | head -1)"
   else
-    IN_LAB=yes "$scripts/netlab.sh" run "$@" bash "$0"
+    # shellcheck disable=SC2086 # a list of words
+    IN_LAB=yes "$scripts/netlab.sh" run ${lab_hosts:-} bash "$0"
   fi
   exit
 }

@@ -9,7 +9,8 @@ buddy=$target/debug/buddy
 start() { # HOST NEXT [FLAG]...
   local host=$1 next=$2
   shift 2
-  on "$host" "$buddy" --next "$next:8030" --tempo 50ms --patience 600ms "$@" >>"$scratch/song" 2>&1 &
+  on "$host" "$buddy" --next "$next:8030" --tempo 50ms --patience 600ms "$@" \
+    >>"$scratch/song" 2>&1 &
   children="$children $!"
 }
 
@@ -49,5 +50,7 @@ test_a_ring_that_is_cut_in_two_sings_twice_and_becomes_one_again() {
 }
 
 [ -n "${IN_LAB:-}" ] || build_programs buddy || exit
-enter_lab one=203.0.113.21 two=203.0.113.22 three=203.0.113.23 four=203.0.113.24
+# shellcheck disable=SC2034 # read by enter_lab
+lab_hosts='one=203.0.113.21 two=203.0.113.22 three=203.0.113.23 four=203.0.113.24'
+enter_lab
 run_tests

@@ -119,15 +119,7 @@ impl Caller {
         let mut doubt = Doubt::default();
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         loop {
-            let Some(job) = jobs.borrow_and_update().clone() else {
-                tokio::select! {
-                    biased;
-                    _ = jobs.changed() => {}
-                    // Its process died, most likely: better to know now than at the next beat.
-                    () = self.redial.broken() => self.link.ping(),
-                }
-                continue;
-            };
+            let job = self.job(&mut jobs).await;
             let began = Instant::now();
             let outcome = tokio::select! {
                 biased;
@@ -170,6 +162,22 @@ impl Caller {
                     _ = jobs.changed() => {}
                     () = sleep_until(until) => {}
                 }
+            }
+        }
+    }
+
+    /// What is to be said, once there is something.
+    async fn job(&self, jobs: &mut watch::Receiver<Option<Job>>) -> Job {
+        loop {
+            let job = jobs.borrow_and_update().clone();
+            if let Some(job) = job {
+                return job;
+            }
+            tokio::select! {
+                biased;
+                _ = jobs.changed() => {}
+                // Its process died, most likely: better to know now than at the next beat.
+                () = self.redial.broken() => self.link.ping(),
             }
         }
     }
