@@ -17,7 +17,7 @@ pub enum Belief {
     /// The first one: this is a good-bye, or the buddy before this one was just found gone and
     /// this may be a crowd.
     AtOnce,
-    /// After [`REFUSALS`].
+    /// After `REFUSALS`.
     Soon,
     /// As late as silences, and then some. A next that is asked "are you there?" after the song
     /// may well have gone home, and the word to follow it is on its way round: whoever asks round

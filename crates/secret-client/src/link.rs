@@ -1,7 +1,7 @@
 //! Keeping a server reachable: finds it, dials it, notices when it is gone, dials again.
 //!
 //! One task a server, which does no work itself. It asks the server for its offer, and asks again
-//! every [`HEARTBEAT`]: a server answers that however long its queue is, so silence means that it
+//! every `HEARTBEAT`: a server answers that however long its queue is, so silence means that it
 //! is gone, while a call about a word may rightly take minutes.
 
 use std::time::Duration;
