@@ -14,6 +14,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tarpc::client::RpcError;
 use tarpc::context::Context;
+use tarpc::server::Serve as _;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -79,14 +80,17 @@ pub async fn run_on(
         ended: CancellationToken::new(),
         config,
     });
-    let handler = Handler(peer.clone());
+    let handler = Handler(peer.clone()).serve();
     let ended = peer.ended.clone().cancelled_owned();
     let serving = tokio::spawn(net::serve(
         listener,
         SERVICE,
         limits,
         ended,
-        move |connection| connection.requests(handler.clone().serve()),
+        move |connection| {
+            let handler = handler.clone();
+            connection.answer(move |context, request| handler.clone().serve(context, request))
+        },
     ));
     peer.spawn(peer.clone().heartbeat());
     peer.spawn(peer.clone().call_the_roll());

@@ -18,6 +18,7 @@ use common::net::{self, Limits};
 use futures::FutureExt;
 use futures::future::{pending, select_all};
 use tarpc::context::Context;
+use tarpc::server::Serve as _;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -76,7 +77,8 @@ pub async fn run(
                 hall: hosts.clone(),
                 address: connection.peer.ip(),
             };
-            connection.requests(handler.serve())
+            let handler = handler.serve();
+            connection.answer(move |context, request| handler.clone().serve(context, request))
         },
     );
     tokio::select! {

@@ -6,22 +6,22 @@
 //! [doctor] says why, and what a person can try.
 //!
 //! ```text
-//!   client                                                   server
-//!   Redial ── dial ── greeting ── frames ══ TCP ══ frames ── greeting ── serve
-//!    limit             3 s        ≤ 256 KiB       coalesce,   ≤ 2048      accept, drain
-//!    per call                                     idle, clamp connections
+//!   client                                                    server
+//!   Redial ── Link ── greeting ── frames ══ TCP ══ frames ── greeting ── answer ── serve
+//!    limit    calls    3 s        ≤ 256 KiB                   3 s         idle     accept,
+//!    per call                                                             limit    drain
 //! ```
 //!
 //! Every limit has its name and its reason here or on [`Limits`].
 
 use std::time::Duration;
 
+mod answer;
 mod backoff;
 mod coalesce;
 mod connect;
 pub mod doctor;
 pub mod greeting;
-mod harden;
 mod link;
 mod listen;
 mod redial;

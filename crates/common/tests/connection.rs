@@ -4,10 +4,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::net::{self, Limits, Redial, Trouble, greeting};
-use common::secret::{Offer, Refusal, Reversed, SERVICE, Secret, SecretClient, Tier};
+use common::net::{self, Limits, Redial, Trouble, greeting, wire};
+use common::secret::{
+    Offer, Refusal, Reversed, SERVICE, Secret, SecretClient, SecretRequest, SecretResponse, Tier,
+};
+use futures::SinkExt;
 use tarpc::client::RpcError;
 use tarpc::context::{self, Context};
+use tarpc::server::Serve as _;
+use tarpc::{ClientMessage, Request, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot};
@@ -64,13 +69,16 @@ impl Server {
         let addr = listener.local_addr().expect("bound");
         let echo = Echo::default();
         let (stop, stopped) = oneshot::channel::<()>();
-        let handler = echo.clone();
+        let server = echo.clone().serve();
         let done = tokio::spawn(net::serve(
             listener,
             SERVICE,
             limits,
             async { drop(stopped.await) },
-            move |connection| connection.requests(handler.clone().serve()),
+            move |connection| {
+                let server = server.clone();
+                connection.answer(move |context, request| server.clone().serve(context, request))
+            },
         ));
         Self {
             addr,
@@ -80,9 +88,7 @@ impl Server {
         }
     }
 
-    fn client(
-        &self,
-    ) -> SecretClient<Redial<common::secret::SecretRequest, common::secret::SecretResponse>> {
+    fn client(&self) -> SecretClient<Redial<SecretRequest, SecretResponse>> {
         Redial::new(self.addr.to_string(), SERVICE).into()
     }
 
@@ -269,5 +275,81 @@ async fn silent_connections_are_closed_and_their_slots_used_again() {
         .expect("closed in order");
     assert_eq!(heard, greeting::line(SERVICE));
     assert!(echoes(&server).await, "the only slot is free again");
+    server.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_dropped_call_frees_its_place_and_an_excess_call_is_refused() {
+    let limits = Limits {
+        calls: 1,
+        ..Limits::default()
+    };
+    let server = Server::start(limits).await;
+    let client = server.client();
+    let held = tokio::spawn({
+        let client = client.clone();
+        async move {
+            client
+                .fast_reverse(context::current(), "held".into(), None)
+                .await
+        }
+    });
+    server.echo.held.notified().await;
+    let excess = client.reverse(context::current(), "excess".into()).await;
+    assert!(matches!(excess, Err(RpcError::Server(_))), "{excess:?}");
+    held.abort();
+    assert!(held.await.expect_err("dropped").is_cancelled());
+    let next = client.reverse(context::current(), "next".into()).await;
+    assert_eq!(next.expect("a free place"), Ok("next".into()));
+    server.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_deadline_is_heeded_and_a_far_one_does_no_harm() {
+    let limits = Limits {
+        deadline: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let server = Server::start(limits).await;
+    let dial = net::tcp(server.addr.to_string(), SERVICE);
+    let client = SecretClient::from(net::Link::open(&dial).await.expect("up"));
+    let mut far = context::current();
+    far.deadline += Duration::from_secs(100 * 365 * 24 * 3600);
+    let late = client.fast_reverse(far, "held".into(), None).await;
+    assert!(matches!(late, Err(RpcError::Server(_))), "{late:?}");
+    server.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_read_is_not_read_from_and_then_cut_off() {
+    let limits = Limits {
+        idle: Duration::from_millis(200),
+        ..Limits::default()
+    };
+    let server = Server::start(limits).await;
+    let mut io = TcpStream::connect(server.addr).await.expect("accepted");
+    let hello = greeting::line(SERVICE);
+    io.write_all(&hello).await.expect("greeted");
+    io.read_exact(&mut vec![0; hello.len()])
+        .await
+        .expect("greeted back");
+    let mut flood = wire::wire::<_, Response<SecretResponse>, ClientMessage<SecretRequest>>(io);
+    // Answers as large as the requests fill both directions. The server stops reading, so sending
+    // ends with the connection, which the idle limit cuts.
+    for id in 0.. {
+        let message = SecretRequest::Reverse {
+            text: "x".repeat(100 * 1024),
+        };
+        let context = context::current();
+        let request = ClientMessage::Request(Request {
+            context,
+            id,
+            message,
+        });
+        if flood.send(request).await.is_err() {
+            break;
+        }
+    }
+    assert!(echoes(&server).await);
     server.shut_down().await;
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use common::net::{self, Backoff};
 use common::secret::{SERVICE, SecretClient, SecretRequest, SecretResponse};
-use tarpc::client::Channel;
 use tarpc::context;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -49,7 +48,7 @@ pub fn call_limit(words: usize) -> Duration {
 }
 
 /// A connection for calls. They end when it does.
-pub type Client = SecretClient<Channel<SecretRequest, SecretResponse>>;
+pub type Client = SecretClient<Link>;
 
 type Link = net::Link<SecretRequest, SecretResponse>;
 
@@ -122,7 +121,7 @@ async fn stay(
     news: &mpsc::Sender<News>,
     backoff: &mut Backoff,
 ) -> Option<Lost> {
-    let client = Client::from(link.channel().clone());
+    let client = Client::from(link.clone());
     let Ok(Ok(offer)) = timeout(ANSWER, client.offer(context::current())).await else {
         return Some(Lost::Silent);
     };
@@ -134,7 +133,7 @@ async fn stay(
 
 /// Asks for heartbeats until one does not come.
 pub async fn lost(link: &Link) -> Lost {
-    let client = Client::from(link.channel().clone());
+    let client = Client::from(link.clone());
     let silent = async {
         loop {
             sleep(HEARTBEAT).await;

@@ -10,6 +10,7 @@ use common::secret::{MAX_TEXT, Offer, Refusal, Reversed, SERVICE, Secret, Tier};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tarpc::context::Context;
+use tarpc::server::Serve as _;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
@@ -50,9 +51,10 @@ pub async fn serve<L: Listener<Io: Sync>>(
         ..Limits::default()
     };
     let desk = Arc::new(Desk::new(config));
-    let server = SecretServer(desk.clone());
+    let server = SecretServer(desk.clone()).serve();
     net::serve(listener, SERVICE, limits, shutdown, move |connection| {
-        connection.requests(server.clone().serve())
+        let server = server.clone();
+        connection.answer(move |context, request| server.clone().serve(context, request))
     })
     .await;
     desk.tell();

@@ -5,34 +5,60 @@
 //! first flush after a message steps back once, behind all other ready tasks; they add their
 //! messages, and one write carries all. Measured with 64 calls in flight: 0.03 instead of 1.9
 //! writes a call and 3.5 times the calls; a single call at a time pays nothing, for its queue is
-//! empty.
+//! empty. On a runtime of one thread the ready tasks run first anyway.
 //!
 //! It steps back by [`yield_now`], not by waking itself: tokio answers the latter by waking another
 //! worker thread as well, to share a burden that is none.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures::{Sink, Stream};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::yield_now;
+use tokio::time::sleep;
 
 /// Batches the flushes of `inner`.
 pub(super) struct Coalesce<T> {
     inner: T,
+    wait: Wait,
     /// messages were sent that are not flushed
     dirty: bool,
-    /// the stepping back before the flush, while it lasts
+    /// the wait before the flush, while it lasts
     pause: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     paused: bool,
 }
 
+/// What a flush waits for.
+enum Wait {
+    Nothing,
+    ReadyTasks,
+    Time(Duration),
+}
+
 impl<T> Coalesce<T> {
-    pub(super) fn new(inner: T) -> Self {
+    /// With flushes that wait for the other ready tasks, or for `linger` if that is not zero.
+    pub(super) fn new(inner: T, linger: Duration) -> Self {
+        let wait = match Handle::current().runtime_flavor() {
+            _ if !linger.is_zero() => Wait::Time(linger),
+            RuntimeFlavor::CurrentThread => Wait::Nothing,
+            _ => Wait::ReadyTasks,
+        };
         Self {
             inner,
+            wait,
             dirty: false,
             pause: None,
             paused: false,
+        }
+    }
+
+    fn pause(&self) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
+        match self.wait {
+            Wait::Nothing => None,
+            Wait::ReadyTasks => Some(Box::pin(yield_now())),
+            Wait::Time(linger) => Some(Box::pin(sleep(linger))),
         }
     }
 }
@@ -59,8 +85,12 @@ impl<M, T: Sink<M> + Unpin> Sink<M> for Coalesce<T> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), T::Error>> {
         if self.dirty && !self.paused {
-            let pause = self.pause.get_or_insert_with(|| Box::pin(yield_now()));
-            ready!(pause.as_mut().poll(cx));
+            if self.pause.is_none() {
+                self.pause = self.pause();
+            }
+            if let Some(pause) = &mut self.pause {
+                ready!(pause.as_mut().poll(cx));
+            }
             (self.pause, self.paused) = (None, true);
         }
         let flushed = ready!(Pin::new(&mut self.inner).poll_flush(cx));

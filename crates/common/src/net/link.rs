@@ -1,58 +1,71 @@
-//! One connection of a client, from its greeting to its end.
+//! The client's end of a connection, from its greeting to its end: calls out, answers in, on one
+//! task.
+//!
+//! It carries tarpc's own messages, in place of tarpc's client channel, whose timer a call, spans
+//! and two queues cost three times the instructions, and which may let a call outlive its
+//! deadline all the same: whoever calls sets a limit of its own, as [`Redial`](super::Redial)
+//! does.
 
+use std::collections::HashMap;
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use futures::{Sink, Stream};
 use serde::{Serialize, de::DeserializeOwned};
-use tarpc::client::{self, Channel};
-use tarpc::{ClientMessage, RequestName, Response};
+use tarpc::client::{RpcError, stub::Stub};
+use tarpc::{ClientMessage, Request, RequestName, Response, ServerError, context, trace};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::coalesce::Coalesce;
 use super::connect::{BoxIo, Dial};
 use super::doctor::Error;
-use super::wire::wire;
+use super::wire::{Wire, wire};
 
-/// Calls that may wait for their turn to be written. tarpc's default of 100 would make a client
-/// with a window of 1024 calls wake twice a call.
+/// Calls that may wait for their turn to be written; further callers wait for a place.
 const PENDING_CALLS: usize = 1024;
 
-/// A connection under tarpc. It is closed when the last clone of it and of its channel is dropped.
+/// A connection for calls: puts any tarpc client on it, `SecretClient::from(link)`. It is closed
+/// when its last clone is dropped.
 ///
 /// Most callers want a [`Redial`](super::Redial) instead. This is for a caller that looks after
-/// the connection itself and makes so many calls that a time limit for each would be felt.
-pub struct Link<Req, Resp> {
-    channel: Channel<Req, Resp>,
-    /// says that the connection has ended, and tells one link from another
-    closed: Arc<CancellationToken>,
+/// the connection itself. A call ends with the connection at the latest; nothing but the server
+/// heeds its deadline. A call that is dropped is cancelled at the server.
+pub struct Link<Req, Resp>(Arc<Shared<Req, Resp>>);
+
+struct Shared<Req, Resp> {
+    orders: mpsc::Sender<Order<Req, Resp>>,
+    next_id: AtomicU64,
+    closed: CancellationToken,
+}
+
+enum Order<Req, Resp> {
+    Call(Request<Req>, oneshot::Sender<Result<Resp, RpcError>>),
+    Cancel(u64),
 }
 
 impl<Req, Resp> Clone for Link<Req, Resp> {
     fn clone(&self) -> Self {
-        Self {
-            channel: self.channel.clone(),
-            closed: self.closed.clone(),
-        }
+        Self(self.0.clone())
     }
 }
 
 impl<Req, Resp> Link<Req, Resp> {
-    /// What a tarpc client calls through. A call ends with the connection at the latest; its
-    /// deadline counts only from when it is sent.
-    pub fn channel(&self) -> &Channel<Req, Resp> {
-        &self.channel
-    }
-
     /// Returns once the connection has ended: the peer closed it, or its process died.
     pub async fn broken(&self) {
-        self.closed.cancelled().await;
+        self.0.closed.cancelled().await;
     }
 
     pub(super) fn is_broken(&self) -> bool {
-        self.closed.is_cancelled()
+        self.0.orders.is_closed()
     }
 
     pub(super) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.closed, &other.closed)
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
@@ -61,28 +74,160 @@ where
     Req: RequestName + Serialize + Send + 'static,
     Resp: DeserializeOwned + Send + 'static,
 {
-    /// Dials, and puts tarpc on the fresh connection.
+    /// Dials.
     ///
     /// # Errors
     /// Why there is no connection.
     pub async fn open(dial: &Dial) -> Result<Self, Error> {
         let io = dial().await?;
-        let transport = wire::<BoxIo, Response<Resp>, ClientMessage<Req>>(io);
-        let mut config = client::Config::default();
-        config.max_in_flight_requests = PENDING_CALLS;
-        config.pending_request_buffer = PENDING_CALLS;
-        let client::NewClient {
-            client: channel,
-            dispatch,
-        } = client::new(config, Coalesce::new(transport));
-        let closed = Arc::new(CancellationToken::new());
-        let says_so = CancellationToken::clone(&closed).drop_guard();
+        let (orders, inbox) = mpsc::channel(PENDING_CALLS);
+        let calling = Calling {
+            transport: Coalesce::new(wire(io), Duration::ZERO),
+            inbox,
+            dirty: false,
+            callers: HashMap::new(),
+        };
+        let closed = CancellationToken::new();
+        let says_so = closed.clone().drop_guard();
         tokio::spawn(async move {
-            if let Err(error) = dispatch.await {
+            if let Err(error) = calling.await {
                 tracing::debug!("connection broken: {error}");
             }
             drop(says_so);
         });
-        Ok(Self { channel, closed })
+        Ok(Self(Arc::new(Shared {
+            orders,
+            next_id: AtomicU64::new(0),
+            closed,
+        })))
+    }
+}
+
+impl<Req, Resp> Stub for Link<Req, Resp>
+where
+    Req: RequestName + Send + 'static,
+    Resp: Send + 'static,
+{
+    type Req = Req;
+    type Resp = Resp;
+
+    async fn call(&self, context: context::Context, message: Req) -> Result<Resp, RpcError> {
+        let shared = &self.0;
+        let id = shared.next_id.fetch_add(1, Ordering::Relaxed);
+        let request = Request {
+            context,
+            id,
+            message,
+        };
+        let (caller, answer) = oneshot::channel();
+        let sent = shared.orders.send(Order::Call(request, caller)).await;
+        sent.map_err(|_| RpcError::Shutdown)?;
+        let mut guard = Guard {
+            orders: &shared.orders,
+            id: Some(id),
+        };
+        let answer = answer.await;
+        guard.id = None;
+        answer.unwrap_or(Err(RpcError::Shutdown))
+    }
+}
+
+/// Cancels a call that is dropped before its answer.
+struct Guard<'a, Req, Resp> {
+    orders: &'a mpsc::Sender<Order<Req, Resp>>,
+    id: Option<u64>,
+}
+
+impl<Req, Resp> Drop for Guard<'_, Req, Resp> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            // If the queue is full, the server finishes the call for nobody.
+            let _ = self.orders.try_send(Order::Cancel(id));
+        }
+    }
+}
+
+/// The task of a [`Link`]: ends with the connection, or when nobody holds the link any more.
+struct Calling<Req, Resp> {
+    transport: Coalesce<Wire<BoxIo, Response<Resp>, ClientMessage<Req>>>,
+    inbox: mpsc::Receiver<Order<Req, Resp>>,
+    /// messages were sent that are not flushed
+    dirty: bool,
+    callers: HashMap<u64, oneshot::Sender<Result<Resp, RpcError>>>,
+}
+
+impl<Req, Resp> Calling<Req, Resp>
+where
+    Req: Serialize,
+    Resp: DeserializeOwned,
+{
+    /// Writes what is ordered; ready when nobody can order anything any more.
+    fn poll_orders(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(Pin::new(&mut self.transport).poll_ready(cx)?);
+            match ready!(self.inbox.poll_recv(cx)) {
+                Some(Order::Call(request, caller)) => self.call(request, caller),
+                Some(Order::Cancel(request_id)) => {
+                    if self.callers.remove(&request_id).is_some() {
+                        let trace_context = trace::Context::default();
+                        self.send(ClientMessage::Cancel {
+                            trace_context,
+                            request_id,
+                        })?;
+                    }
+                }
+                None => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+
+    fn call(&mut self, request: Request<Req>, caller: oneshot::Sender<Result<Resp, RpcError>>) {
+        let id = request.id;
+        match self.send(ClientMessage::Request(request)) {
+            Ok(()) => drop(self.callers.insert(id, caller)),
+            // Too large, or cannot be encoded: nothing was sent, the connection is none the worse.
+            Err(error) => drop(caller.send(Err(RpcError::Send(Box::new(error))))),
+        }
+    }
+
+    fn send(&mut self, message: ClientMessage<Req>) -> io::Result<()> {
+        Pin::new(&mut self.transport).start_send(message)?;
+        self.dirty = true;
+        Ok(())
+    }
+
+    /// Hands out what is answered; ready when the server has closed the connection.
+    fn poll_answers(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(response) = ready!(Pin::new(&mut self.transport).poll_next(cx)?) {
+            if let Some(caller) = self.callers.remove(&response.request_id) {
+                let answer: Result<Resp, ServerError> = response.message;
+                let _ = caller.send(answer.map_err(RpcError::Server));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<Req, Resp> Future for Calling<Req, Resp>
+where
+    Req: Serialize,
+    Resp: DeserializeOwned,
+{
+    type Output = io::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.poll_answers(cx)?.is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        let idle = self.poll_orders(cx)?.is_ready();
+        if self.dirty {
+            ready!(Pin::new(&mut self.transport).poll_flush(cx)?);
+            self.dirty = false;
+        }
+        if idle {
+            Poll::Ready(Ok(()))
+        } else {
+            Poll::Pending
+        }
     }
 }

@@ -10,21 +10,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt, TryStreamExt, poll};
 use serde::{Serialize, de::DeserializeOwned};
-use tarpc::server::{BaseChannel, Channel, Serve};
-use tarpc::{ClientMessage, RequestName, Response};
+use tarpc::context::Context;
+use tarpc::{RequestName, ServerError};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::task::{JoinSet, unconstrained};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::coalesce::Coalesce;
+use super::answer::Answering;
 use super::doctor::{Error, Trouble};
-use super::harden::{CatchPanic, Idle, clamp};
-use super::{greeting, wire::wire};
+use super::greeting;
 
 /// What a server allows its peers.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +37,9 @@ pub struct Limits {
     pub idle: Duration,
     /// The furthest deadline a caller may set.
     pub deadline: Duration,
+    /// How long an answer may wait for others to be written with it: zero, unless nobody waits for
+    /// the answers.
+    pub linger: Duration,
     /// How long the calls in hand may take after shutdown has begun.
     pub grace: Duration,
 }
@@ -50,6 +51,7 @@ impl Default for Limits {
             calls: 1024,
             idle: Duration::from_secs(120),
             deadline: Duration::from_secs(120),
+            linger: Duration::ZERO,
             grace: Duration::from_secs(5),
         }
     }
@@ -104,40 +106,35 @@ pub struct Connection<IO> {
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
-    /// The requests that come in, each a future that `handler` answers.
-    pub fn requests<S>(self, handler: S) -> impl Stream<Item = impl Future<Output = ()>>
+    /// Answers the requests that come in, until the connection ends. `handler` is the service's
+    /// `serve`; it has to come as a closure, `|context, request| server.clone().serve(context,
+    /// request)`, since only there is it known that the answer may move between threads.
+    pub async fn answer<Req, Resp, F>(self, handler: impl Fn(Context, Req) -> F + Unpin)
     where
-        S: Serve<Req: RequestName + DeserializeOwned + Send + 'static, Resp: Serialize> + Clone,
+        Req: RequestName + DeserializeOwned,
+        Resp: Serialize + Send + 'static,
+        F: Future<Output = Result<Resp, ServerError>> + Send + 'static,
     {
-        let Limits {
-            calls,
-            idle,
-            deadline,
-            ..
-        } = self.limits;
-        let transport = wire::<_, ClientMessage<S::Req>, Response<S::Resp>>(self.io);
-        let transport = Coalesce::new(Idle::new(transport, idle))
-            .map_ok(move |message| clamp(message, deadline))
-            .take_until(self.stop.cancelled_owned());
-        BaseChannel::with_defaults(transport)
-            .max_concurrent_requests(calls)
-            .execute(CatchPanic(handler))
+        let stop = self.stop.cancelled_owned();
+        if let Err(error) = Answering::new(self.io, handler, self.limits, stop).await {
+            tracing::debug!("the connection from {} broke: {error}", self.peer);
+        }
     }
 }
 
-/// Serves `listener` as `service` until `shutdown`, then drains. `requests` turns a connection
-/// into its stream of answers: `|connection| connection.requests(server.serve())`.
-pub async fn serve<L, St>(
+/// Serves `listener` as `service` until `shutdown`, then drains. `answer` says who answers on a
+/// connection: `|connection| connection.answer(server.serve())`.
+pub async fn serve<L, F>(
     mut listener: L,
     service: &'static str,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
-    requests: impl Fn(Connection<L::Io>) -> St + Send + Sync + 'static,
+    answer: impl Fn(Connection<L::Io>) -> F + Send + Sync + 'static,
 ) where
     L: Listener,
-    St: Stream<Item: Future<Output = ()> + Send + 'static> + Send + 'static,
+    F: Future<Output = ()> + Send,
 {
-    let requests = Arc::new(requests);
+    let answer = Arc::new(answer);
     let slots = Arc::new(Semaphore::new(limits.connections));
     let stop = CancellationToken::new();
     let mut connections = JoinSet::new();
@@ -161,7 +158,7 @@ pub async fn serve<L, St>(
                 continue;
             }
         };
-        let (requests, stop) = (requests.clone(), stop.clone());
+        let (answer, stop) = (answer.clone(), stop.clone());
         connections.spawn(async move {
             let _slot = slot;
             if let Err(trouble) = greeting::exchange(&mut io, service).await {
@@ -174,7 +171,7 @@ pub async fn serve<L, St>(
                 limits,
                 stop,
             };
-            requests(connection).for_each(start).await;
+            answer(connection).await;
         });
     }
     drop(listener);
@@ -183,15 +180,5 @@ pub async fn serve<L, St>(
     if timeout(limits.grace, drained).await.is_err() {
         tracing::warn!("{} connections were cut off at shutdown", connections.len());
         connections.shutdown().await;
-    }
-}
-
-/// Answers a request on the spot if that takes no waiting; else gives it a task of its own, so
-/// that it holds up no other. The first is cheaper by a third: nothing is woken for it.
-async fn start(request: impl Future<Output = ()> + Send + 'static) {
-    // Unconstrained: else every thirtieth or so would be told by the runtime to wait its turn.
-    let mut request = Box::pin(request);
-    if poll!(unconstrained(request.as_mut())).is_pending() {
-        tokio::spawn(request);
     }
 }

@@ -135,7 +135,7 @@ where
         let mut used = None;
         let call = async {
             let link = self.shared.link().await.map_err(unreached)?;
-            used.insert(link).channel().call(context, request).await
+            used.insert(link).call(context, request).await
         };
         let result = timeout(self.limit, call).await;
         let result = result.unwrap_or(Err(RpcError::DeadlineExceeded));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use common::net::{self, Limits};
 use common::secret::{Offer, Refusal, Reversed, SERVICE, Secret, Tier};
 use tarpc::context::Context;
+use tarpc::server::Serve as _;
 
 use super::place::Place;
 
@@ -31,7 +32,10 @@ impl Fake {
                 SERVICE,
                 limits,
                 pending(),
-                move |connection| connection.requests(self.serve()),
+                move |connection| {
+                    let fake = self.serve();
+                    connection.answer(move |context, request| fake.clone().serve(context, request))
+                },
             ))
         });
         place

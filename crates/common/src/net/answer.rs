@@ -1,0 +1,213 @@
+//! The server's end of a connection: requests in, answers out, all on one task.
+//!
+//! It drives tarpc's generated `serve` with tarpc's own messages, in place of tarpc's server
+//! channel, which has no idle timeout, lets a caller set any deadline (a far one panics its
+//! timer), answers nothing when a handler panics, and takes three times the instructions a call.
+//!
+//! A request that can be answered without waiting is answered on the spot. Any other gets a task
+//! of its own, so that it holds up nobody. A peer that does not read its answers is not read from
+//! either: then what it can make the server hold is one write buffer and its calls in hand.
+
+use std::collections::HashMap;
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+
+use futures::{FutureExt, Sink, Stream};
+use serde::{Serialize, de::DeserializeOwned};
+use tarpc::{ClientMessage, Request, Response, ServerError, context};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::{AbortHandle, JoinSet, unconstrained};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use super::coalesce::Coalesce;
+use super::listen::Limits;
+use super::wire::{Wire, wire};
+
+/// The answering of one connection's requests: a future that ends with the connection.
+pub(super) struct Answering<IO, Req, Resp, H> {
+    transport: Coalesce<Wire<IO, ClientMessage<Req>, Response<Resp>>>,
+    handler: H,
+    limits: Limits,
+    stop: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// more requests may come
+    reading: bool,
+    /// answers were sent that are not flushed
+    dirty: bool,
+    /// when the last whole frame came
+    heard: Instant,
+    silence: Pin<Box<Sleep>>,
+    /// the calls that wait for something, and how to cancel each
+    waiting: JoinSet<Response<Resp>>,
+    handles: HashMap<u64, AbortHandle>,
+}
+
+impl<IO, Req, Resp, H, F> Answering<IO, Req, Resp, H>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+    Req: DeserializeOwned,
+    Resp: Serialize + Send + 'static,
+    H: Fn(context::Context, Req) -> F,
+    F: Future<Output = Result<Resp, ServerError>> + Send + 'static,
+{
+    pub(super) fn new(
+        io: IO,
+        handler: H,
+        limits: Limits,
+        stop: WaitForCancellationFutureOwned,
+    ) -> Self {
+        let heard = Instant::now();
+        Self {
+            transport: Coalesce::new(wire(io), limits.linger),
+            handler,
+            limits,
+            stop: Box::pin(stop),
+            reading: true,
+            dirty: false,
+            heard,
+            silence: Box::pin(sleep_until(heard + limits.idle)),
+            waiting: JoinSet::new(),
+            handles: HashMap::new(),
+        }
+    }
+
+    /// Everything that can be done without waiting; ready when the connection has ended.
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.reading && self.stop.as_mut().poll(cx).is_ready() {
+            self.reading = false;
+        }
+        while Pin::new(&mut self.transport).poll_ready(cx)?.is_ready() {
+            if let Poll::Ready(Some(ended)) = self.waiting.poll_join_next(cx) {
+                // Otherwise it was cancelled.
+                if let Ok(response) = ended {
+                    self.handles.remove(&response.request_id);
+                    self.send(response)?;
+                }
+            } else if !self.reading {
+                break;
+            } else {
+                match Pin::new(&mut self.transport).poll_next(cx)? {
+                    Poll::Ready(Some(message)) => self.hear(message)?,
+                    Poll::Ready(None) => self.reading = false,
+                    Poll::Pending => break,
+                }
+            }
+        }
+        if self.dirty {
+            ready!(Pin::new(&mut self.transport).poll_flush(cx)?);
+            self.dirty = false;
+        }
+        match self.reading || !self.waiting.is_empty() {
+            true => Poll::Pending,
+            false => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn hear(&mut self, message: ClientMessage<Req>) -> io::Result<()> {
+        self.heard = Instant::now();
+        match message {
+            ClientMessage::Request(request) => self.start(request),
+            ClientMessage::Cancel { request_id, .. } => {
+                if let Some(handle) = self.handles.remove(&request_id) {
+                    handle.abort();
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn start(&mut self, request: Request<Req>) -> io::Result<()> {
+        let Request {
+            mut context,
+            id: request_id,
+            message,
+        } = request;
+        if self.handles.contains_key(&request_id) {
+            let error = "two calls of one number";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+        }
+        if self.handles.len() >= self.limits.calls {
+            let most = self.limits.calls;
+            let error = format!("more than {most} calls at once on this connection");
+            return self.send(Response {
+                request_id,
+                message: Err(ServerError::new(io::ErrorKind::WouldBlock, error)),
+            });
+        }
+        let latest = self.heard + self.limits.deadline;
+        context.deadline = context.deadline.min(latest.into_std());
+        let deadline = context.deadline.into();
+        let call = (self.handler)(context, message);
+        let mut call = Box::pin(AssertUnwindSafe(call).catch_unwind().map(move |answer| {
+            Response {
+                request_id,
+                message: answer.unwrap_or_else(|_| {
+                    // The panic's own message has gone to stderr by now.
+                    let sorry = "the server failed on this call";
+                    Err(ServerError::new(io::ErrorKind::Other, sorry.into()))
+                }),
+            }
+        }));
+        // Unconstrained: else every thirtieth or so would be told by the runtime to wait its turn.
+        let mut nobody = Context::from_waker(Waker::noop());
+        if let Poll::Ready(response) = unconstrained(call.as_mut()).poll_unpin(&mut nobody) {
+            return self.send(response);
+        }
+        let handle = self.waiting.spawn(async move {
+            timeout_at(deadline, call).await.unwrap_or_else(|_| {
+                let late = "the call's deadline has passed";
+                Response {
+                    request_id,
+                    message: Err(ServerError::new(io::ErrorKind::TimedOut, late.into())),
+                }
+            })
+        });
+        self.handles.insert(request_id, handle);
+        Ok(())
+    }
+
+    fn send(&mut self, response: Response<Resp>) -> io::Result<()> {
+        self.dirty = true;
+        Pin::new(&mut self.transport).start_send(response)
+    }
+
+    /// Whether the peer has been silent for too long. Byte-trickling counts as silence.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.silence.as_mut().poll(cx).is_ready() {
+            let until = self.heard + self.limits.idle;
+            if until <= Instant::now() {
+                return Poll::Ready(());
+            }
+            self.silence.as_mut().reset(until);
+        }
+        Poll::Pending
+    }
+}
+
+impl<IO, Req, Resp, H, F> Future for Answering<IO, Req, Resp, H>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+    Req: DeserializeOwned,
+    Resp: Serialize + Send + 'static,
+    H: Fn(context::Context, Req) -> F + Unpin,
+    F: Future<Output = Result<Resp, ServerError>> + Send + 'static,
+{
+    type Output = io::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Poll::Ready(ended) = self.advance(cx) {
+            return Poll::Ready(ended);
+        }
+        if self.reading && self.poll_silence(cx).is_ready() {
+            // Calls in hand are still answered, unless the peer does not read.
+            self.reading = false;
+            if self.dirty || self.waiting.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        Poll::Pending
+    }
+}
