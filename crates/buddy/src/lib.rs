@@ -7,15 +7,17 @@
 //! | [`ring`] | PURE: the song, the repair of every fault, the promises. The heart of it |
 //! | [`muster`] | PURE: the roll-call before the song |
 //! | [`patience`], [`ledger`], [`song`] | PURE: when to give up on a buddy; who did how much; the words |
-//! | `peer`, `part` | the shell: calls in, heartbeat, singing; and what is behind its lock |
+//! | `peer` | the shell: heartbeat, singing, and the one lock |
+//! | `state`, `gathering`, `part` | what is behind the lock: in the roll-call, in the song |
+//! | `handler`, `link` | calls in; calls out, one task and one connection per buddy called |
 //! | `stage` | where a buddy is heard |
-//! | `link` | calls out: one task and one connection per buddy called |
 //!
 //! # How a verse travels
-//! `link` of buddy 1 calls `pass` → `peer` of buddy 2 takes its lock, and [`Ring::handle`] says
-//! `Sing(98)` → the call is answered; a task prints the verse, pauses for the tempo, says `Sung` →
-//! [`Ring::handle`] says `Call(2, Pass(Go, Left(97)))` → `link` of buddy 2 calls `pass`. The answer
-//! to a call is on nobody's way.
+//! `link` of buddy 1 calls `pass` → `handler` of buddy 2 takes the lock of its `peer`, and
+//! [`Ring::handle`] says `Sing(98)` → the verse is printed, the tempo waited for, [`Ring::handle`]
+//! told `Sung` → it says `Call(2, Pass(Go, Left(97)))` → `link` of buddy 2 calls `pass`. At full
+//! tempo all that is one turn of one thread. The answer to a call is on nobody's way: it lingers,
+//! to be written with others.
 //!
 //! [`Ring::handle`]: ring::Ring::handle
 
@@ -36,10 +38,13 @@ pub mod patience;
 pub mod song;
 
 mod args;
+mod gathering;
+mod handler;
 mod link;
 mod part;
 mod peer;
 mod stage;
+mod state;
 
 pub use args::Args;
 pub use peer::run_on;

@@ -1,50 +1,20 @@
-//! What is behind a buddy's lock: the phase it is in, and how each event drives the pure core.
+//! A part in the song as it is driven: each event goes to the [`Ring`], and what it says is done.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use common::buddy::{Boot, Mark, Mustered, News, Place, Reply, Song, Stamp, Tally, Word};
-use common::cli::Failure;
-use common::net::{self, Trouble};
+use common::buddy::{Boot, Mark, News, Place, Reply, Song, Tally, Word};
+use common::net;
 use tarpc::client::RpcError;
 use tokio::time::Instant;
 
 use crate::Config;
 use crate::ledger::Ledger;
 use crate::link::{Job, Link};
-use crate::muster::{Call, Muster, Step};
 use crate::patience::{Belief, Watchdog};
 use crate::peer::Peer;
 use crate::ring::{Input, Output, Request, Ring};
-
-/// How long a next may be missing before the person is told: whoever starts three programs by
-/// hand needs a moment.
-const MISSING_NOTICE: Duration = Duration::from_millis(1500);
-
-/// Everything that changes.
-pub(crate) struct State {
-    pub(crate) phase: Phase,
-    pub(crate) failure: Option<anyhow::Error>,
-    /// about to leave: hears nothing any more
-    deaf: bool,
-    /// what was said during the roll-call, to say it once
-    told: Vec<String>,
-}
-
-/// Before the roll is closed, and after.
-pub(crate) enum Phase {
-    Gathering(Box<Gathering>),
-    Singing(Box<Part>),
-}
-
-/// Waiting for the roll.
-pub(crate) struct Gathering {
-    muster: Muster,
-    next: Option<Link>,
-    missing_since: Option<Instant>,
-    last_error: Option<net::Error>,
-}
+use crate::state::{Phase, State};
 
 /// A part in the song.
 pub(crate) struct Part {
@@ -62,187 +32,11 @@ pub(crate) struct Part {
     hasty: bool,
     /// a verse is on the stage this moment
     performing: bool,
+    /// to be put on the stage as soon as the lock is free
+    verse_due: Option<u64>,
     home: bool,
 }
 
-impl State {
-    pub(crate) fn new(config: &Config) -> Self {
-        let tempo_ms = u64::try_from(config.tempo.as_millis()).unwrap_or(u64::MAX);
-        let mine = config.bottles.map(|bottles| Song {
-            id: config.boot,
-            bottles,
-            tempo_ms,
-        });
-        Self {
-            phase: Phase::Gathering(Box::new(Gathering {
-                muster: Muster::new(&config.next, mine),
-                next: None,
-                missing_since: None,
-                last_error: None,
-            })),
-            failure: None,
-            deaf: false,
-            told: Vec::new(),
-        }
-    }
-
-    fn part(&mut self) -> Option<&mut Part> {
-        match &mut self.phase {
-            Phase::Singing(part) => Some(part),
-            Phase::Gathering(_) => None,
-        }
-    }
-
-    fn gathering(&mut self) -> Option<&mut Gathering> {
-        match &mut self.phase {
-            Phase::Gathering(gathering) => Some(gathering),
-            Phase::Singing(_) => None,
-        }
-    }
-
-    fn tell_once(&mut self, peer: &Peer, text: String) {
-        if !self.told.contains(&text) {
-            peer.notice(&text);
-            self.told.push(text);
-        }
-    }
-}
-
-/// The roll-call.
-impl State {
-    pub(crate) fn call_the_roll(&mut self, peer: &Arc<Peer>) {
-        if let Some(gathering) = self.gathering() {
-            let step = gathering.muster.call();
-            self.step(peer, step);
-        }
-    }
-
-    pub(crate) fn hear_muster(&mut self, peer: &Arc<Peer>, call: Call) -> Mustered {
-        let Some(gathering) = self.gathering() else {
-            return Mustered::Busy;
-        };
-        let (answer, step) = gathering.muster.hear(call);
-        self.step(peer, step);
-        answer
-    }
-
-    fn step(&mut self, peer: &Arc<Peer>, step: Step) {
-        match (step, self.gathering()) {
-            (Step::Send(call), Some(gathering)) => {
-                let open = || peer.link(None, &peer.config.next);
-                gathering
-                    .next
-                    .get_or_insert_with(open)
-                    .say(Job::Muster(call));
-            }
-            (Step::Closed(roll), Some(gathering)) => {
-                if let Some(song) = gathering.muster.mine() {
-                    let mark = Mark::Left(song.bottles);
-                    let news = News {
-                        at: Stamp::default(),
-                        mark,
-                    };
-                    self.begin(peer, song, roll, 0, news);
-                }
-            }
-            (Step::Misses(ring), _) => {
-                let ring = ring.join(" -> ");
-                self.tell_once(
-                    peer,
-                    format!(
-                        "the ring misses its starter: {} -> and round again; \
-                     one --next among these must lead to the starter",
-                        ring.escape_debug()
-                    ),
-                );
-            }
-            _ => {}
-        }
-    }
-
-    pub(crate) fn mustered(&mut self, peer: &Peer, answer: Mustered) {
-        let next = &peer.config.next;
-        let was_missing = self.gathering().and_then(|g| g.missing_since.take());
-        if was_missing.is_some_and(|since| since.elapsed() >= MISSING_NOTICE) {
-            self.tell_once(peer, format!("{next} answers"));
-        }
-        match answer {
-            Mustered::Heard => {}
-            Mustered::Busy => self.tell_once(
-                peer,
-                format!("{next} is in the middle of a song: waiting to be taken in"),
-            ),
-            Mustered::Looped => self.tell_once(
-                peer,
-                format!(
-                    "the roll-call came to {next} a second time: the ring misses its starter; \
-                 --next {next} may be wrong"
-                ),
-            ),
-        }
-    }
-
-    pub(crate) fn waits(&mut self, peer: &Peer, error: &net::Error) {
-        let Some(gathering) = self.gathering() else {
-            return;
-        };
-        let since = *gathering.missing_since.get_or_insert_with(Instant::now);
-        gathering.last_error = Some(error.clone());
-        // Whatever is not a closed port took its time to find out, and will not mend itself.
-        if error.trouble != Trouble::Refused || since.elapsed() >= MISSING_NOTICE {
-            let help = error.help().join("\nhelp: ");
-            self.tell_once(
-                peer,
-                format!("waiting for the next buddy: {error}\nhelp: {help}"),
-            );
-        }
-    }
-
-    /// The error of a `--wait` that is over.
-    pub(crate) fn nothing_began(&mut self, config: &Config) -> Failure {
-        let wait = config.wait.unwrap_or_default();
-        let failure = Failure::new(format!("no song began within {wait:?}"));
-        match self
-            .gathering()
-            .and_then(|gathering| gathering.last_error.clone())
-        {
-            Some(error) => failure.help(error.to_string()),
-            None => failure.help(
-                "the ring is closed when every buddy is up and each --next leads to another; \
-                 the last one started gets --bottles",
-            ),
-        }
-    }
-
-    fn begin(&mut self, peer: &Arc<Peer>, song: Song, roll: Vec<String>, me: Place, news: News) {
-        let config = &peer.config;
-        // MAX_BUDDIES bounds the roll, so its length is a Place.
-        let size = Place::try_from(roll.len()).unwrap_or(Place::MAX);
-        let part = Part {
-            song,
-            name: config
-                .name
-                .clone()
-                .unwrap_or_else(|| format!("Buddy {}", me + 1)),
-            is_starter: song.id == config.boot,
-            ring: Ring::new(size, song.id, me, config.boot, news),
-            links: BTreeMap::new(),
-            watchdog: Watchdog::new(size, me, song.tempo_ms, config.beat_ms()),
-            ledger: Ledger::default(),
-            beats: 0,
-            began: Instant::now(),
-            hasty: false,
-            performing: false,
-            home: false,
-            roll,
-        };
-        self.phase = Phase::Singing(Box::new(part));
-        peer.begun.cancel();
-        self.event(peer, Input::Enlisted);
-    }
-}
-
-/// The song.
 impl State {
     pub(crate) fn hear_enlist(
         &mut self,
@@ -256,7 +50,7 @@ impl State {
             Phase::Singing(_) => self.hear(peer, song.id, to, Request::Enlist(news)),
             Phase::Gathering(_) if self.deaf => Reply::Wrong,
             Phase::Gathering(gathering) => {
-                if let Some(mine) = gathering.muster.mine() {
+                if let Some(mine) = gathering.mine() {
                     let starter = roll.first().map_or("another buddy", String::as_str);
                     peer.notice(format!(
                         "--bottles {} is ignored: {} has started a song with {}",
@@ -350,6 +144,11 @@ impl State {
         }
     }
 
+    /// The verse that is to be sung now, if any.
+    pub(crate) fn verse_due(&mut self) -> Option<u64> {
+        self.part()?.verse_due.take()
+    }
+
     /// A verse is about to be sung: under which name, in which song.
     pub(crate) fn take_the_stage(&mut self) -> Option<(String, Song)> {
         let part = self.part()?;
@@ -380,6 +179,34 @@ impl State {
 }
 
 impl Part {
+    pub(crate) fn new(
+        config: &Config,
+        song: Song,
+        roll: Vec<String>,
+        me: Place,
+        news: News,
+    ) -> Self {
+        // MAX_BUDDIES bounds the roll, so its length is a Place.
+        let size = Place::try_from(roll.len()).unwrap_or(Place::MAX);
+        let name = config.name.clone();
+        Self {
+            song,
+            name: name.unwrap_or_else(|| format!("Buddy {}", me + 1)),
+            is_starter: song.id == config.boot,
+            ring: Ring::new(size, song.id, me, config.boot, news),
+            links: BTreeMap::new(),
+            watchdog: Watchdog::new(size, me, song.tempo_ms, config.beat_ms()),
+            ledger: Ledger::default(),
+            beats: 0,
+            began: Instant::now(),
+            hasty: false,
+            performing: false,
+            verse_due: None,
+            home: false,
+            roll,
+        }
+    }
+
     fn is_meant(&self, song: Boot, to: Place) -> bool {
         song == self.song.id && to == self.ring.me()
     }
@@ -410,7 +237,7 @@ impl Part {
         for output in todo {
             match output {
                 Output::Call(place, request) => self.call(peer, place, request),
-                Output::Sing(left) => peer.spawn(peer.clone().sing(left)),
+                Output::Sing(left) => self.verse_due = Some(left),
                 Output::Leave => {
                     self.home = true;
                     peer.ended.cancel();

@@ -4,26 +4,27 @@
 //! and nothing is printed under the lock, so a slow terminal or network never stops the heartbeat.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use common::buddy::{Boot, Buddy, Mustered, News, Place, Reply, SERVICE, Song, Tally, Word};
+use common::buddy::{Boot, Buddy as _, Mustered, Place, Reply, SERVICE, Song};
 use common::cli::Interrupted;
 use common::net::{self, Limits, Listener};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tarpc::client::RpcError;
-use tarpc::context::Context;
 use tarpc::server::Serve as _;
 use tokio::sync::{Notify, mpsc};
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::handler::Handler;
 use crate::link::{Job, Link};
-use crate::muster::{Call, MAX_BUDDIES};
-use crate::part::State;
 use crate::patience::Belief;
 use crate::ring::{Input, Request};
+use crate::state::State;
 use crate::{Config, Dialler, Pen, Stage, song};
 
 /// Notices that wait for a slow terminal; more are dropped rather than held. A ring that loses and
@@ -37,6 +38,11 @@ const LONGEST_RECALL: Duration = Duration::from_secs(60);
 
 /// When a starter says that its roll-call has not come back.
 const RECALL_NOTICE: Duration = Duration::from_secs(6);
+
+/// How long answers wait for each other. The song does not wait for them; at full tempo hundreds
+/// are written at once, and a verse costs one message instead of two. Well below the shortest
+/// patience.
+const LINGER: Duration = Duration::from_millis(20);
 
 /// One buddy, shared by its tasks.
 pub(crate) struct Peer {
@@ -53,6 +59,7 @@ pub(crate) struct Peer {
     leaving: CancellationToken,
     /// over, for whatever reason: every task ends
     pub(crate) ended: CancellationToken,
+    tasks: Mutex<JoinSet<()>>,
 }
 
 /// What [`run`](crate::run) does, on any network and any stage.
@@ -78,10 +85,15 @@ pub async fn run_on(
         begun: CancellationToken::new(),
         leaving: CancellationToken::new(),
         ended: CancellationToken::new(),
+        tasks: Mutex::default(),
         config,
     });
     let handler = Handler(peer.clone()).serve();
     let ended = peer.ended.clone().cancelled_owned();
+    let limits = Limits {
+        linger: LINGER,
+        ..limits
+    };
     let serving = tokio::spawn(net::serve(
         listener,
         SERVICE,
@@ -104,6 +116,7 @@ pub async fn run_on(
         signal = peer.until_the_end(shutdown) => signal,
         () = telling => None,
     };
+    peer.tasks().abort_all();
     serving.await.context("serving the other buddies")?;
     while let Ok(notice) = to_tell.try_recv() {
         let _ = ear.line(notice).await;
@@ -134,14 +147,32 @@ impl Peer {
 
     /// Runs `task` until the buddy ends.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let ended = self.ended.clone();
-        tokio::spawn(async move {
-            tokio::select! {
-                biased;
-                () = ended.cancelled() => {}
-                () = task => {}
+        let mut tasks = self.tasks();
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task);
+    }
+
+    /// Nothing that can panic is done with them.
+    fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the state what has happened. If a verse is due after that, sings it at once, without
+    /// a task of its own unless it has to wait for something: at full tempo waking a task would
+    /// cost as much as the verse.
+    pub(crate) fn event<R>(self: &Arc<Self>, happens: impl FnOnce(&mut State) -> R) -> R {
+        let (result, verse) = {
+            let mut state = self.lock();
+            (happens(&mut state), state.verse_due())
+        };
+        if let Some(left) = verse {
+            let mut singing = Box::pin(self.clone().sing(left));
+            let mut nobody = std::task::Context::from_waker(Waker::noop());
+            if singing.as_mut().poll(&mut nobody).is_pending() {
+                self.spawn(singing);
             }
-        });
+        }
+        result
     }
 
     /// Tells the person, if the terminal keeps up.
@@ -205,7 +236,7 @@ impl Peer {
         let mut dice = SmallRng::seed_from_u64(self.config.boot);
         loop {
             sleep(beat.mul_f64(dice.random_range(0.9..1.1))).await;
-            self.lock().beat(&self);
+            self.event(|state| state.beat(&self));
         }
     }
 
@@ -216,7 +247,7 @@ impl Peer {
         let call = async {
             let mut wait = FIRST_RECALL;
             loop {
-                self.lock().call_the_roll(&self);
+                self.event(|state| state.call_the_roll(&self));
                 sleep(wait).await;
                 wait = (wait * 2).min(LONGEST_RECALL);
             }
@@ -237,22 +268,29 @@ impl Peer {
         }
     }
 
-    /// Sings one verse and passes it on.
-    pub(crate) async fn sing(self: Arc<Self>, left: u64) {
+    /// Sings one verse and passes it on; then the next, if nobody else is left to sing it.
+    async fn sing(self: Arc<Self>, mut left: u64) {
+        while let Some(next) = self.verse(left).await {
+            left = next;
+            yield_now().await;
+        }
+    }
+
+    async fn verse(self: &Arc<Self>, left: u64) -> Option<u64> {
         let line = {
             let mut state = self.lock();
-            let Some((name, song)) = state.take_the_stage() else {
-                return;
-            };
+            let (name, song) = state.take_the_stage()?;
             if self.leaving.is_cancelled() {
                 state.leave_the_stage();
                 drop(state);
-                return self.changed.notify_waiters();
+                self.changed.notify_waiters();
+                return None;
             }
             format!("{name}: {}", song::verse(left, song.bottles))
         };
         if let Err(error) = self.song.line(line).await {
-            return self.fail(&mut self.lock(), error);
+            self.fail(&mut self.lock(), error);
+            return None;
         }
         if !self.config.tempo.is_zero() {
             tokio::select! {
@@ -261,7 +299,9 @@ impl Peer {
                 () = sleep(self.config.tempo) => {}
             }
         }
-        self.lock().sung(&self);
+        let mut state = self.lock();
+        state.sung(self);
+        state.verse_due()
     }
 
     /// Called after every event.
@@ -307,64 +347,12 @@ impl Peer {
 
     /// A call in the song was answered.
     pub(crate) fn answered(self: &Arc<Self>, place: Place, request: Request, reply: Reply) {
-        self.lock()
-            .event(self, Input::Answered(place, request, reply));
+        self.event(|state| state.event(self, Input::Answered(place, request, reply)));
     }
 
     /// A buddy is given up on.
     pub(crate) fn gone(self: &Arc<Self>, place: Place, why: Option<&RpcError>) {
-        self.lock().gone(self, place, why);
-    }
-}
-
-/// What the other buddies call. Each call is one synchronous step under the lock: cancelling it
-/// can lose the answer, never half of an action.
-#[derive(Clone)]
-struct Handler(Arc<Peer>);
-
-impl Buddy for Handler {
-    async fn muster(self, _: Context, song: Song, attempt: u32, roll: Vec<String>) -> Mustered {
-        self.0.lock().hear_muster(
-            &self.0,
-            Call {
-                song,
-                attempt,
-                roll,
-            },
-        )
-    }
-
-    async fn enlist(
-        self,
-        _: Context,
-        song: Song,
-        roll: Vec<String>,
-        to: Place,
-        news: News,
-    ) -> Reply {
-        let fits = (1..=MAX_BUDDIES).contains(&roll.len()) && (to as usize) < roll.len();
-        match fits {
-            true => self.0.lock().hear_enlist(&self.0, song, roll, to, news),
-            false => Reply::Wrong,
-        }
-    }
-
-    async fn pass(
-        self,
-        _: Context,
-        song: Boot,
-        to: Place,
-        word: Word,
-        news: News,
-        tally: Tally,
-    ) -> Reply {
-        self.0
-            .lock()
-            .hear_pass(&self.0, song, to, (word, news), tally)
-    }
-
-    async fn ping(self, _: Context, song: Boot, to: Place) -> Reply {
-        self.0.lock().hear(&self.0, song, to, Request::Ping)
+        self.event(|state| state.gone(self, place, why));
     }
 }
 
