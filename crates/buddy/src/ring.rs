@@ -43,8 +43,9 @@
 //! Nobody leaves on a timer.
 //!
 //! # Promises
-//! "Given up on" means: somebody's next has moved past a living buddy, until the song is passed to
-//! it again. A life is one process; a restarted one is another.
+//! "Given up on" means: somebody's next has moved past a living buddy, until a buddy that is not
+//! given up on itself passes the song to it again; a word that arrives late counts as of when it was
+//! passed. A life is one process; a restarted one is another.
 //!
 //! | | promise | whatever |
 //! |---|---|---|
@@ -60,7 +61,7 @@
 //! known to have arrived (two generals). A ring cut in two sings twice, once on each side: a
 //! majority rule would stop a ring of two when one dies.
 //!
-//! `tests/explore.rs` checks each of these in every state within its bounds. Relatives: the stamp
+//! `tests/explore` checks each of these in every state within its bounds. Relatives: the stamp
 //! is Totem's (ring id, sequence), the take a Raft term, the asking lap Paxos' first phase without
 //! a majority; a roll that everybody knows, instead of pointers that must converge, avoids the
 //! faults Zave found in Chord.

@@ -12,12 +12,14 @@
 //!
 //! The table of deliberate faults in the core that this search catches stands in `mutants.sh`.
 
+#[path = "../support/fingerprint.rs"]
+mod fingerprint;
 mod world;
 
 use std::collections::VecDeque;
 use std::collections::hash_map::{Entry, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
+use fingerprint::fingerprint;
 use world::{Event, Faults, World};
 
 /// One world: its size, its song, what may go wrong.
@@ -97,13 +99,6 @@ fn explore(text: &str) -> (usize, usize) {
         }
     }
     (seen.len(), transitions)
-}
-
-/// 64 bits for a state: among ten million, two share them once in 370,000 searches.
-fn fingerprint(world: &World) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    world.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// How a state was reached, one event a line.

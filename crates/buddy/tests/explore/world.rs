@@ -88,8 +88,9 @@ pub(crate) struct World {
     bottles: u64,
     seats: Vec<Seat>,
     wire: BTreeSet<Letter>,
-    /// per link, the call that is repeated until it is answered
-    slots: BTreeMap<(Place, Place), Request>,
+    /// per link, the call that is repeated until it is answered, and whether it was first made in
+    /// good standing: repeated, it is still the word of that moment
+    slots: BTreeMap<(Place, Place), (Request, bool)>,
     shows: Vec<Show>,
     left: Faults,
     lives: Boot,
@@ -199,8 +200,7 @@ impl World {
                 self.deliver(letter)?;
             }
             Event::Repeat(from, to) => {
-                let request = self.slots[&(from, to)];
-                self.post(from, to, request);
+                self.post(from, to);
             }
             Event::Sung(place) => {
                 let boot = self.seats[place as usize].boot;
@@ -284,7 +284,7 @@ impl World {
         let (to, _) = letter.to;
         if let Some(reply) = letter.reply {
             let (by, _) = letter.from;
-            if self.slots.get(&(to, by)) == Some(&letter.request) {
+            if self.is_awaited(&letter) {
                 self.slots.remove(&(to, by));
             }
             return self.input(to, Input::Answered(by, letter.request, reply));
@@ -336,8 +336,9 @@ impl World {
             match output {
                 Output::Call(to, Request::Ping) => self.ping(place, to)?,
                 Output::Call(to, request) => {
-                    self.slots.insert((place, to), request);
-                    self.post(place, to, request);
+                    let sound = self.in_good_standing(place);
+                    self.slots.insert((place, to), (request, sound));
+                    self.post(place, to);
                 }
                 Output::Sing(verse) => self.show(place, verse)?,
                 Output::Leave => self.leave(place)?,
@@ -355,26 +356,34 @@ impl World {
         self.input(from, Input::Answered(to, Request::Ping, reply))
     }
 
-    fn post(&mut self, from: Place, to: Place, request: Request) {
+    fn post(&mut self, from: Place, to: Place) {
+        let (request, sound) = self.slots[&(from, to)];
         let life = |place: Place| (place, self.seats[place as usize].boot);
         self.wire.insert(Letter {
             from: life(from),
             to: life(to),
             request,
             reply: None,
-            sound: self.in_good_standing(from),
+            sound,
         });
     }
 
     fn can_repeat(&self, from: Place, to: Place) -> bool {
         let alive = matches!(self.seats[to as usize].life, Life::Up(_) | Life::Blank);
-        let request = self.slots[&(from, to)];
+        let (request, _) = self.slots[&(from, to)];
         let on_its_way = |letter: &Letter| {
             let there = letter.from.0 == from && letter.to.0 == to;
             let back = letter.from.0 == to && letter.to.0 == from;
             (there || back) && letter.request == request
         };
         alive && !self.wire.iter().any(on_its_way)
+    }
+
+    /// Whether this answer is to what its receiver's link is still asking.
+    fn is_awaited(&self, answer: &Letter) -> bool {
+        let link = (answer.to.0, answer.from.0);
+        let asking = self.slots.get(&link);
+        asking.is_some_and(|&(request, _)| request == answer.request)
     }
 
     /// Letters to lives that are over arrive nowhere, and a book is kept in order.
@@ -384,13 +393,11 @@ impl World {
             let seat = &seats[place as usize];
             seat.boot == boot && matches!(seat.life, Life::Up(_) | Life::Blank)
         };
-        let slots = &self.slots;
-        let matters = |letter: &Letter| {
-            let link = (letter.to.0, letter.from.0);
-            letter.reply.is_none() || slots.get(&link) == Some(&letter.request)
-        };
-        self.wire
-            .retain(|letter| listens(&letter.to) && matters(letter));
+        let mut wire = std::mem::take(&mut self.wire);
+        wire.retain(|letter| {
+            listens(&letter.to) && (letter.reply.is_none() || self.is_awaited(letter))
+        });
+        self.wire = wire;
         self.slots
             .retain(|&(from, _), _| matches!(seats[from as usize].life, Life::Up(_)));
         self.shows.sort();
