@@ -10,7 +10,9 @@
 //!   [`Mustered::Looped`], so that its caller says so too.
 //! * **Two starters**: a starter lets only calls with a smaller song id than its own pass (Chang
 //!   and Roberts, 1979), so only one can come back. The other sings along and says that its number
-//!   is ignored. It never gives up its own call before, so a rival that died cannot block it.
+//!   is ignored. It never gives up its own call before, so a rival that died cannot block it. A
+//!   link holds only the newest call, so a rival's may have taken the place of one's own while some
+//!   buddy waited for its next: a starter answers a call that it keeps to itself with its own.
 //! * **No loop at all** cannot be told from a buddy that is not started yet: whoever waits for its
 //!   next says so, and waits.
 
@@ -103,7 +105,7 @@ impl Muster {
                 call.roll.rotate_right(1); // my own address came last
                 return (Mustered::Heard, Step::Closed(call.roll));
             }
-            Some(mine) if mine.id < call.song.id => return (Mustered::Heard, Step::Nothing),
+            Some(mine) if mine.id < call.song.id => return (Mustered::Heard, self.call()),
             _ => {}
         }
         match self.heard.get(&call.song.id) {
@@ -215,6 +217,21 @@ mod tests {
             (Mustered::Heard, Step::Nothing),
             "an old one"
         );
+    }
+
+    #[test]
+    fn a_rival_s_call_that_may_have_replaced_its_own_makes_a_starter_call_again() {
+        let mut starter = Muster::new("b", Some(song(1)));
+        let Step::Send(mut mine) = starter.call() else {
+            panic!("a call")
+        };
+        let rivals = Call {
+            song: song(2),
+            attempt: 7,
+            roll: vec!["c".into(), "a".into()],
+        };
+        mine.attempt += 1;
+        assert_eq!(starter.hear(rivals), (Mustered::Heard, Step::Send(mine)));
     }
 
     #[test]

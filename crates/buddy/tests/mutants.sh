@@ -1,46 +1,73 @@
 #!/usr/bin/env bash
-# Does the search have teeth? Breaks the rules of ring.rs on purpose, one at a time, and runs the
-# transcripts and the search on each: all must fail. Run by hand: crates/buddy/tests/mutants.sh
+# Do the searches have teeth? Breaks the rules of ring.rs and muster.rs on purpose, one at a time,
+# and runs the transcripts and the searches on each: some must fail. Run by hand:
+#
+#   crates/buddy/tests/mutants.sh            # a quarter of an hour
+#   crates/buddy/tests/mutants.sh muster     # only those with muster in the file or the title
 #
 # Works on a copy of the workspace; needs perl. Prints what caught each mutant; exit 1 if one lives.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 root=$PWD
+which=${1-}
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 cp -R Cargo.toml Cargo.lock crates "$copy/"
-ring=crates/buddy/src/ring.rs
 export CARGO_TARGET_DIR=$root/target/mutants
 alive=0
 
-# Applies the perl substitution $2 to ring.rs and expects the tests to fail.
+# The searches take five seconds each; a mutant that goes round in a circle would take for ever.
+seconds=120
+
+tests() { (cd "$copy" && cargo test --quiet -p buddy --test transcript --test explore --test wirings "$@" 2>&1); }
+
+# Applies the perl substitution $3 to src/$1.rs and expects a test to fail.
 mutant() {
-  local out
-  cp "$root/$ring" "$copy/$ring"
-  perl -0pi -e "$2" "$copy/$ring"
-  ! cmp -s "$root/$ring" "$copy/$ring" || { echo "does not apply: $1"; alive=1; return; }
-  if out=$(cd "$copy" && cargo test --quiet --release -p buddy --test transcript --test explore 2>&1); then
-    echo "ALIVE: $1"; alive=1
-  elif echo "$out" | grep -q '^error\(\[\|: could not compile\)'; then
-    echo "does not compile: $1"; alive=1
+  local file=crates/buddy/src/$1.rs out why
+  [[ "$1: $2" == *"$which"* ]] || return 0
+  perl -0pi -e "$3" "$copy/$file"
+  if cmp -s "$root/$file" "$copy/$file"; then
+    echo "does not apply: $2"; alive=1
+  elif ! out=$(tests --no-run); then
+    echo "does not compile: $2"; alive=1
+  elif out=$(ulimit -t "$seconds"; tests); then
+    echo "ALIVE: $2"; alive=1
   else
-    echo "caught: $1 ($(echo "$out" | grep -m1 -oE '(order|self|twice|overlap|last|home): [^(]*|assertion.*' || echo panicked))"
+    why=$(grep -m 1 -E -A 1 'panicked at|^process didn.t exit|signal: ' <<<"$out" | tail -n 1)
+    echo "caught: $2 (${why:0:90})"
   fi
+  cp "$root/$file" "$copy/$file"
 }
 
-mutant "an equal stamp is heeded" 's/news\.at <= self\.at/news.at < self.at/'
-mutant "repeats are told by the verse, not the stamp" 's/news\.at <= self\.at/news.mark < self.mark/'
-mutant "a gone next: the word is passed on in the same take" 's/self\.ask\(o\); \/\/ else the song/self.pass(Word::Go, o); \/\/ else the song/'
-mutant "a new take goes straight on, without asking round" 's/self\.pass\(Word::Ask, o\);\n    \}\n\n    fn sung/self.act(Word::Go, o);\n    }\n\n    fn sung/'
-mutant "a restarted next is passed the song in the same take" 's/self\.ask\(o\); \/\/ its earlier life/self.pass(Word::Go, o); \/\/ its earlier life/'
-mutant "a restarted next: no question, and the watchdog is off" 's/self\.ask\(o\); \/\/ its earlier life.*?\n/\n/; s/Input::Quiet if [^\n]*\n/Input::Quiet if false => self.ask(o),\n/'
-mutant "no watchdog" 's/Input::Quiet if [^\n]*\n/Input::Quiet if false => self.ask(o),\n/'
-mutant "the watchdog lets one leave once over was said" 's/Input::Quiet if self/Input::Quiet if self.has_said(Mark::Over) => o.push(Output::Leave),\n            Input::Quiet if self/'
-mutant "a question is answered while singing" 's/Some\(_\) => self\.held = Some\(word\),\n            None/Some(_) if word == Word::Go => self.held = Some(word),\n            _/'
-mutant "no lap home: whoever hears over again leaves" 's/self\.mark = Mark::Home; [^\n]*\n\s*self\.pass\(Word::Go, o\);/o.push(Output::Leave);/'
-mutant "the word is believed over the own mark" 's/self\.mark = self\.mark\.max\(news\.mark\);/self.mark = news.mark;/'
-mutant "a gone next is jumped over by two" 's/self\.next = \(self\.next \+ 1\)/self.next = (self.next + 2)/'
-mutant "a question heard again is asked again" 's/\(Word::Ask, _\) if self\.has_asked\(\) =>/(Word::Ask, _) if false =>/'
-mutant "over heard again is said again" 's/if self\.has_said\(Mark::Over\) => \{/if false => {/'
-mutant "the verse after next" 's/Mark::after\(n\)/Mark::after(n.saturating_sub(1))/'
+mutant ring "an equal stamp is heeded" 's/news\.at <= self\.at/news.at < self.at/'
+mutant ring "repeats are told by the verse, not the stamp" 's/news\.at <= self\.at/news.mark < self.mark/'
+mutant ring "a gone next: the word is passed on in the same take" 's/self\.ask\(o\); \/\/ else the song/self.pass(Word::Go, o); \/\/ else the song/'
+mutant ring "a new take goes straight on, without asking round" 's/self\.pass\(Word::Ask, o\);\n    \}\n\n    fn sung/self.act(Word::Go, o);\n    }\n\n    fn sung/'
+mutant ring "a restarted next is passed the song in the same take" 's/self\.ask\(o\); \/\/ its earlier life/self.pass(Word::Go, o); \/\/ its earlier life/'
+mutant ring "a restarted next: no question, and the watchdog is off" 's/self\.ask\(o\); \/\/ its earlier life.*?\n/\n/; s/Input::Quiet if [^\n]*\n/Input::Quiet if false => self.ask(o),\n/'
+mutant ring "no watchdog" 's/Input::Quiet if [^\n]*\n/Input::Quiet if false => self.ask(o),\n/'
+mutant ring "the watchdog lets one leave once over was said" 's/Input::Quiet if self/Input::Quiet if self.has_said(Mark::Over) => o.push(Output::Leave),\n            Input::Quiet if self/'
+mutant ring "a question is answered while singing" 's/Some\(_\) => self\.held = Some\(word\),\n            None/Some(_) if word == Word::Go => self.held = Some(word),\n            _/'
+mutant ring "no lap home: whoever hears over again leaves" 's/self\.mark = Mark::Home; [^\n]*\n\s*self\.pass\(Word::Go, o\);/o.push(Output::Leave);/'
+mutant ring "the word is believed over the own mark" 's/self\.mark = self\.mark\.max\(news\.mark\);/self.mark = news.mark;/'
+mutant ring "a gone next is jumped over by two" 's/self\.next = \(self\.next \+ 1\)/self.next = (self.next + 2)/'
+mutant ring "only who asked ends the lap" 's/if self\.has_asked\(\) =>/if self.has_asked() \&\& self.at.take.by == self.boot =>/'
+mutant ring "over heard again is said again" 's/if self\.has_said\(Mark::Over\) => \{/if false => {/'
+mutant ring "the verse after next" 's/Mark::after\(n\)/Mark::after(n.saturating_sub(1))/'
+
+mutant muster "every call is sent on" 's/if mine\.id < call\.song\.id =>/if false =>/'
+mutant muster "a starter keeps all calls to itself" 's/if mine\.id < call\.song\.id =>/if true =>/'
+mutant muster "the greater song wins in one place" 's/if mine\.id < call\.song\.id =>/if mine.id > call.song.id =>/'
+mutant muster "a call that may have replaced mine is not answered by mine" 's/return \(Mustered::Heard, self\.call\(\)\)/return (Mustered::Heard, Step::Nothing)/'
+mutant muster "the starter is last on its roll" 's/call\.roll\.rotate_right\(1\);[^\n]*//'
+mutant muster "my next is not put on the roll" 's/call\.roll\.push\(self\.next\.clone\(\)\);//'
+mutant muster "a longer roll is a repeat" 's/attempt == call\.attempt && place > before/attempt == call.attempt \&\& false/'
+mutant muster "a longer roll is sent on" 's/attempt == call\.attempt && place > before/attempt == call.attempt \&\& false/; s/if attempt >= call\.attempt =>/if attempt > call.attempt =>/'
+mutant muster "a repeat is a longer roll" 's/place > before/place >= before/'
+mutant muster "the loop is named from the starter on" 's/call\.roll\.split_off\(before\)/call.roll/'
+mutant muster "whoever is passed again is not told" 's/Mustered::Looped, Step::Misses/Mustered::Heard, Step::Misses/'
+mutant muster "a later attempt is a repeat" 's/if attempt >= call\.attempt =>/if attempt > 0 =>/'
+mutant muster "what was heard is forgotten" 's/self\.heard\.insert\([^\n]*//'
+mutant muster "attempts are not counted" 's/self\.attempt \+= 1;/self.attempt = 1;/'
+mutant muster "a song is remembered by its starter only" 's/\.get\(&call\.song\.id\)/.get(\&0)/'
 exit "$alive"
