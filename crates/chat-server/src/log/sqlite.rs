@@ -4,6 +4,7 @@
 //! wakes readers: an idle server commits at once, a busy one batches by itself, with no timer.
 //! Another thread reads what is no longer in memory; WAL lets both work at the same time.
 
+use std::collections::{BTreeMap, btree_map};
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -277,15 +278,43 @@ struct Stored {
     first: u64,
 }
 
+/// A room as the file has it.
+struct Room {
+    id: i64,
+    first: u64,
+    newest: u64,
+}
+
+/// Stores a group in one transaction. What a message costs beside the disk is one insert: rooms
+/// are read and written once a group, and only a conflict has its number looked up.
 fn commit(
     disk: &mut Connection,
     group: &[Append],
     history: u64,
 ) -> rusqlite::Result<Vec<Result<Stored, LogError>>> {
     let transaction = disk.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let mut rooms = BTreeMap::new();
     let mut stored = Vec::with_capacity(group.len());
     for append in group {
-        stored.push(store(&transaction, append, history)?);
+        let room = match rooms.entry(&append.room) {
+            btree_map::Entry::Occupied(room) => room.into_mut(),
+            btree_map::Entry::Vacant(place) => match find_room(&transaction, &append.room)? {
+                Some(room) => place.insert(room),
+                None => {
+                    stored.push(Err(LogError::TooManyRooms));
+                    continue;
+                }
+            },
+        };
+        let entries = store(&transaction, room, &append.entries)?;
+        trim(&transaction, room, history)?;
+        let first = room.first;
+        stored.push(Ok(Stored { entries, first }));
+    }
+    for room in rooms.values() {
+        transaction
+            .prepare_cached("UPDATE room SET first = ?2, head = ?3 WHERE id = ?1")?
+            .execute(params![room.id, signed(room.first), signed(room.newest)])?;
     }
     transaction.commit()?;
     Ok(stored)
@@ -293,61 +322,65 @@ fn commit(
 
 fn store(
     disk: &Connection,
-    append: &Append,
-    history: u64,
-) -> rusqlite::Result<Result<Stored, LogError>> {
-    let Some((room, first, head)) = find_room(disk, &append.room)? else {
-        return Ok(Err(LogError::TooManyRooms));
-    };
-    let (mut first, mut newest) = (first, head);
-    let mut known =
-        disk.prepare_cached("SELECT number FROM entry WHERE sender = ?1 AND id = ?2")?;
+    room: &mut Room,
+    entries: &[NewEntry],
+) -> rusqlite::Result<Vec<(u64, bool)>> {
     let mut insert = disk.prepare_cached(
         "INSERT INTO entry (room, number, sender, id, kind, nick, body, at_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (sender, id) WHERE id IS NOT NULL DO NOTHING",
     )?;
-    let mut entries = Vec::with_capacity(append.entries.len());
-    for entry in &append.entries {
+    let mut stored = Vec::with_capacity(entries.len());
+    for entry in entries {
         let sender = entry.sender.to_be_bytes();
-        if let Some(id) = entry.id {
-            let number = known.query_row(params![sender, signed(id)], |row| unsigned(row, 0));
-            if let Some(number) = number.optional()? {
-                entries.push((number, false));
-                continue;
-            }
-        }
-        newest += 1;
-        let (kind, at) = (entry.kind as u8, signed(entry.at_ms));
         let id = entry.id.map(signed);
-        insert.execute(params![
-            room,
-            signed(newest),
+        let inserted = insert.execute(params![
+            room.id,
+            signed(room.newest + 1),
             sender,
             id,
-            kind,
+            entry.kind as u8,
             entry.nick,
             entry.body,
-            at
+            signed(entry.at_ms)
         ])?;
-        entries.push((newest, true));
+        stored.push(match inserted {
+            0 => {
+                let known = "SELECT number FROM entry WHERE sender = ?1 AND id = ?2";
+                let mut known = disk.prepare_cached(known)?;
+                let number = known.query_row(params![sender, id], |row| unsigned(row, 0))?;
+                (number, false)
+            }
+            _ => {
+                room.newest += 1;
+                (room.newest, true)
+            }
+        });
     }
-    let keep_from = (newest + 1).saturating_sub(history);
-    if keep_from >= first + TRIM_EVERY {
-        first = keep_from;
-        disk.prepare_cached("DELETE FROM entry WHERE room = ?1 AND number < ?2")?
-            .execute(params![room, signed(first)])?;
-    }
-    disk.prepare_cached("UPDATE room SET first = ?2, head = ?3 WHERE id = ?1")?
-        .execute(params![room, signed(first), signed(newest)])?;
-    Ok(Ok(Stored { entries, first }))
+    Ok(stored)
 }
 
-/// A room's id, first and newest number, made if there is none; none above [`MAX_ROOMS`].
-fn find_room(disk: &Connection, name: &str) -> rusqlite::Result<Option<(i64, u64, u64)>> {
+/// Forgets what is older than the history.
+fn trim(disk: &Connection, room: &mut Room, history: u64) -> rusqlite::Result<()> {
+    let keep_from = (room.newest + 1).saturating_sub(history);
+    if keep_from >= room.first + TRIM_EVERY {
+        room.first = keep_from;
+        disk.prepare_cached("DELETE FROM entry WHERE room = ?1 AND number < ?2")?
+            .execute(params![room.id, signed(room.first)])?;
+    }
+    Ok(())
+}
+
+/// A room, made if there is none; none above [`MAX_ROOMS`].
+fn find_room(disk: &Connection, name: &str) -> rusqlite::Result<Option<Room>> {
     let found = disk
         .prepare_cached("SELECT id, first, head FROM room WHERE name = ?1")?
         .query_row([name], |row| {
-            Ok((row.get(0)?, unsigned(row, 1)?, unsigned(row, 2)?))
+            Ok(Room {
+                id: row.get(0)?,
+                first: unsigned(row, 1)?,
+                newest: unsigned(row, 2)?,
+            })
         })
         .optional()?;
     if found.is_some() {
@@ -361,7 +394,11 @@ fn find_room(disk: &Connection, name: &str) -> rusqlite::Result<Option<(i64, u64
         "INSERT INTO room (name, first, head) VALUES (?1, 1, 0)",
         [name],
     )?;
-    Ok(Some((disk.last_insert_rowid(), 1, 0)))
+    Ok(Some(Room {
+        id: disk.last_insert_rowid(),
+        first: 1,
+        newest: 0,
+    }))
 }
 
 /// The reading thread: ends when the store is dropped.
