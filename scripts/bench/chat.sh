@@ -1,14 +1,19 @@
 #!/usr/bin/env bash
 # Chat, measured beside plain TCP in the same run.
 #
-#   scripts/bench/chat.sh
+#   scripts/bench/chat.sh [deliveries] [durable] [paced] [idle] [restart]     all, if none is named
 #
-# Deliveries a second to 1, 10, 100 and 1000 readers (memory store), against one frame written to so
-# many sockets; acknowledged sends a second of 1, 8 and 64 senders, each on disk before its answer,
-# against round trips without a disk; latency of 20 messages a second to 100 readers, and with one
-# of them stopped; memory of an idle client (Linux). Three seconds each. Nothing here is a test.
+# deliveries: a second, to 1, 10, 100 and 1000 readers (memory store), against one frame written to
+#   so many sockets
+# durable: acknowledged sends a second of 1, 8 and 64 senders, each on disk before its answer,
+#   against round trips without a disk, and what the disk alone commits
+# paced: latency of 20 messages a second to 100 readers; then with one more under kill -STOP
+# idle: memory that a client costs the server (Linux)
+# restart: a server killed under 1000 readers; until all of them are shown the next message
+#
+# Three seconds each. A busy machine spoils the figures; nothing here is a test.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 ulimit -n 4096 2>/dev/null || true # a thousand clients need as many files, twice
 cargo build --quiet --release -p chat-server --bins --examples
-exec "${CARGO_TARGET_DIR:-target}/release/examples/load"
+exec "${CARGO_TARGET_DIR:-target}/release/examples/load" "$@"

@@ -5,11 +5,18 @@
 #   scripts/bench/ring.sh [PROGRAM...]     more rings to measure beside: each is called as
 #                                          PROGRAM ADDR NEXT [BOTTLES], and sings a line a verse
 #
-# A busy machine spoils the figures; nothing here is a test.
+# Then the same on one core (Linux). A ring has one verse on its way, so that left to itself it
+# measures above all how long the scheduler takes to wake another core, and which; on one core it is
+# the work of a hop. A busy machine spoils the figures; nothing here is a test.
 set -euo pipefail
 case ${1:-} in -h | --help) sed -n '5,6s/^# *//p' "$0"; exit ;; esac
 programs=()
 for program in "$@"; do programs+=("$(realpath "$program")"); done
 cd "$(dirname "$0")/../.."
 cargo build --quiet --release -p buddy --bins --examples
-exec "${CARGO_TARGET_DIR:-target}/release/examples/hops" "${programs[@]}"
+hops="${CARGO_TARGET_DIR:-target}/release/examples/hops"
+"$hops" "${programs[@]}"
+if command -v taskset >/dev/null; then
+  echo "On one core:"
+  taskset -c 0 "$hops" "${programs[@]}"
+fi

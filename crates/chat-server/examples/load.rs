@@ -1,4 +1,8 @@
 //! Load on a chat server, beside what plain TCP does in the same run: see `scripts/bench/chat.sh`.
+//!
+//! ```text
+//! load [deliveries] [durable] [paced] [idle] [restart]      all of them if none is named
+//! ```
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -16,6 +20,7 @@ use futures::future::try_join_all;
 use tarpc::context;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep, timeout};
 
@@ -27,28 +32,43 @@ const FRAME: usize = 160;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [role, addr, number] = &args[..]
+        && role == "reader"
+    {
+        return read_on(addr, number.parse()?).await;
+    }
+    let wanted = |what: &str| args.is_empty() || args.iter().any(|arg| arg == what);
     println!(
         "{:36} {:>12} {:>12} {:>7}",
         "", "chat", "plain TCP", "ratio"
     );
-    for readers in [1, 10, 100, 1000] {
-        let ours = saturated(readers).await?;
-        let raw = raw_fan_out(readers).await?;
-        row(&format!("deliveries/s, {readers} readers"), ours, raw);
+    if wanted("deliveries") {
+        for readers in [1, 10, 100, 1000] {
+            let ours = saturated(readers).await?;
+            let raw = raw_fan_out(readers).await?;
+            row(&format!("deliveries/s, {readers} readers"), ours, raw);
+        }
     }
-    for senders in [1, 8, 64] {
-        let ours = durable(senders).await?;
-        let raw = raw_round_trips(senders).await?;
-        row(&format!("durable sends/s, {senders} senders"), ours, raw);
+    if wanted("durable") {
+        println!("the disk alone: {:.0} commits/s", commits()?);
+        for senders in [1, 8, 64] {
+            let ours = durable(senders).await?;
+            let raw = raw_round_trips(senders).await?;
+            row(&format!("durable sends/s, {senders} senders"), ours, raw);
+        }
     }
-    let (p50, p99) = paced(100, false).await?;
-    println!("paced, 100 readers: p50 {p50:.2} ms, p99 {p99:.2} ms");
-    let (p50, p99) = paced(100, true).await?;
-    println!("  one of them stopped: p50 {p50:.2} ms, p99 {p99:.2} ms");
-    println!(
-        "idle client: {:.1} KB in the server",
-        idle(1000).await? / 1024.0
-    );
+    if wanted("paced") {
+        paced(100, false).await?;
+        paced(100, true).await?;
+    }
+    if wanted("idle") {
+        let bytes = idle(1000).await?;
+        println!("idle client: {:.1} KB in the server", bytes / 1000.0);
+    }
+    if wanted("restart") {
+        restart(1000).await?;
+    }
     Ok(())
 }
 
@@ -60,12 +80,24 @@ fn row(what: &str, ours: f64, raw: f64) {
 struct Server {
     child: Child,
     addr: String,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Server {
     fn start(durable: bool) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir()?;
+        Self::start_at("127.0.0.1:0", tempfile::tempdir()?, durable)
+    }
+
+    /// Kills it with `kill -9`, and starts it anew on the same address and store.
+    fn restart(mut self) -> anyhow::Result<Self> {
+        self.child.kill()?;
+        self.child.wait()?;
+        let (addr, folder) = (self.addr.clone(), tempfile::tempdir()?);
+        let folder = std::mem::replace(&mut self.folder, folder);
+        Self::start_at(&addr, folder, true)
+    }
+
+    fn start_at(addr: &str, folder: tempfile::TempDir, durable: bool) -> anyhow::Result<Self> {
         let mut program: PathBuf = std::env::current_exe()?;
         program.pop();
         program.set_file_name("chat-server");
@@ -74,7 +106,7 @@ impl Server {
             false => "memory".into(),
         };
         let mut child = Command::new(&program)
-            .args(["--listen", "127.0.0.1:0", "--rate", "0", "--store", &store])
+            .args(["--listen", addr, "--rate", "0", "--store", &store])
             .stderr(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot start {}: build it first", program.display()))?;
@@ -88,7 +120,7 @@ impl Server {
         Ok(Self {
             child,
             addr: addr.to_owned(),
-            _folder: folder,
+            folder,
         })
     }
 
@@ -155,6 +187,18 @@ impl Guest {
         Ok(())
     }
 
+    /// Enters again, after the server has forgotten everybody.
+    async fn come_back(&mut self) -> anyhow::Result<()> {
+        let nick = format!("p{}", self.session >> 64);
+        self.client
+            .enter(context::current(), self.session, nick)
+            .await??;
+        self.client
+            .join(context::current(), self.session, "lobby".into(), 0)
+            .await??;
+        Ok(())
+    }
+
     async fn poll(&mut self) -> anyhow::Result<Vec<Page>> {
         let cursors = vec![self.cursor.clone()];
         let pages = self
@@ -212,34 +256,48 @@ async fn durable(senders: u64) -> anyhow::Result<f64> {
     Ok(sent as f64 / SPAN.as_secs_f64())
 }
 
-/// Twenty messages a second; milliseconds from the send to the receipt. One reader may stop.
-async fn paced(readers: u64, stop_one: bool) -> anyhow::Result<(f64, f64)> {
+/// How many transactions of one message each the disk takes in a second, without a server.
+fn commits() -> anyhow::Result<f64> {
+    let folder = tempfile::tempdir()?;
+    let disk = rusqlite::Connection::open(folder.path().join("log"))?;
+    disk.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+         CREATE TABLE entry (number INTEGER PRIMARY KEY, body TEXT NOT NULL)",
+    )?;
+    let mut insert = disk.prepare("INSERT INTO entry (body) VALUES (?1)")?;
+    let (began, mut count) = (Instant::now(), 0u32);
+    while began.elapsed() < SPAN {
+        insert.execute(["x".repeat(120)])?;
+        count += 1;
+    }
+    Ok(f64::from(count) / SPAN.as_secs_f64())
+}
+
+/// Twenty messages a second; prints the time from the send to the receipt. One reader more may be
+/// a process that is stopped.
+async fn paced(readers: u64, stop_one: bool) -> anyhow::Result<()> {
     let server = Server::start(false)?;
+    let stopped = match stop_one {
+        true => Some(Stopped::start(&server.addr, readers + 2)?),
+        false => None,
+    };
     let began = Instant::now();
     let mut tasks = JoinSet::new();
-    for (n, mut guest) in guests(&server.addr, readers).await?.into_iter().enumerate() {
-        if stop_one && n == 0 {
-            let _ = guest.poll().await; // asks once more, and never again
-            continue;
-        }
+    for mut guest in guests(&server.addr, readers).await? {
         tasks.spawn(async move {
             let mut late = Vec::new();
             while let Ok(Ok(pages)) = timeout(Duration::from_secs(2), guest.poll()).await {
                 let now = began.elapsed().as_nanos();
                 for entry in pages.into_iter().flat_map(|page| page.entries) {
-                    late.extend(
-                        entry
-                            .body
-                            .parse()
-                            .ok()
-                            .map(|sent: u128| now.saturating_sub(sent)),
-                    );
+                    let sent: Option<u128> = entry.body.parse().ok();
+                    late.extend(sent.map(|sent| now.saturating_sub(sent)));
                 }
             }
             late
         });
     }
     let mut writer = Guest::enter(&server.addr, readers + 1).await?;
+    let before = server.memory()?;
     let mut pace = interval(Duration::from_millis(50));
     for _ in 0..60 {
         pace.tick().await;
@@ -247,11 +305,93 @@ async fn paced(readers: u64, stop_one: bool) -> anyhow::Result<(f64, f64)> {
             .send(vec![began.elapsed().as_nanos().to_string()])
             .await?;
     }
+    let grown = (server.memory()? - before) / 1e6;
     let mut late: Vec<u128> = tasks.join_all().await.concat();
     ensure!(!late.is_empty(), "nobody heard anything");
     late.sort_unstable();
     let ms = |part: f64| late[(part * (late.len() - 1) as f64) as usize] as f64 / 1e6;
-    Ok((ms(0.5), ms(0.99)))
+    println!(
+        "paced, {readers} readers{}: p50 {:.2} ms, p99 {:.2} ms, the server grew by {grown:.1} MB",
+        if stopped.is_some() {
+            " and a stopped one"
+        } else {
+            ""
+        },
+        ms(0.5),
+        ms(0.99),
+    );
+    Ok(())
+}
+
+/// A reader in a process of its own that is stopped with `kill -STOP` in mid-poll.
+struct Stopped(Child);
+
+impl Stopped {
+    fn start(addr: &str, number: u64) -> anyhow::Result<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["reader", addr, &number.to_string()])
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let stdout = child.stdout.take().context("piped")?;
+        let stopped = Self(child);
+        BufReader::new(stdout).read_line(&mut String::new())?;
+        let pid = stopped.0.id().to_string();
+        let sent = Command::new("kill").args(["-STOP", &pid]).status()?;
+        ensure!(sent.success(), "cannot stop the reader");
+        Ok(stopped)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The reader that is to be stopped: says a line when it is in the room.
+async fn read_on(addr: &str, number: u64) -> anyhow::Result<()> {
+    let mut guest = Guest::enter(addr, number).await?;
+    println!("reading");
+    loop {
+        guest.poll().await?;
+    }
+}
+
+/// A server killed under so many readers and started anew: prints how long until each of them has
+/// been shown the first message after it.
+async fn restart(readers: u64) -> anyhow::Result<()> {
+    let server = Server::start(true)?;
+    let mut writer = Guest::enter(&server.addr, readers + 1).await?;
+    let (first, mut heard) = mpsc::channel(1024);
+    let mut tasks = JoinSet::new();
+    for mut guest in guests(&server.addr, readers).await? {
+        let first = first.clone();
+        tasks.spawn(async move {
+            loop {
+                let pages = guest.poll().await.unwrap_or_default();
+                if pages.iter().any(|page| !page.entries.is_empty()) {
+                    let _ = first.send(()).await;
+                }
+                if pages.is_empty() && guest.come_back().await.is_err() {
+                    sleep(Duration::from_millis(50)).await;
+                }
+            }
+        });
+    }
+    let server = server.restart()?;
+    let began = Instant::now();
+    while writer.come_back().await.is_err() {} // the first call finds the connection broken
+    writer.send(vec!["back".into()]).await?;
+    for _ in 0..readers {
+        heard.recv().await.context("every reader is alive")?;
+    }
+    println!(
+        "restart under {readers} readers: all are shown the next message after {:.2} s",
+        began.elapsed().as_secs_f64()
+    );
+    drop(server);
+    Ok(())
 }
 
 /// Bytes that a client costs the server while its poll waits.
