@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Parser;
+use common::chat::SERVICE;
 use common::cli::{self, Failure};
 use common::key::Key;
+use common::net;
 
 use crate::log::{Log, Memory, Sqlite};
-use crate::server::Config;
+use crate::server::{Config, Listeners};
 
 /// Keeps the rooms of a chat, and every message in them
 #[derive(Debug, Parser)]
@@ -17,7 +19,8 @@ use crate::server::Config;
     version,
     after_help = "Examples:\n  \
                   chat-server                          on port 8030, messages kept in a file\n  \
-                  chat-server --listen 9000 --store memory --rate 0"
+                  chat-server --listen 9000 --store memory --rate 0\n  \
+                  chat-server --metrics 127.0.0.1:9030   then: curl 127.0.0.1:9030/metrics"
 )]
 pub struct Args {
     /// Where to listen: PORT, :PORT or IP:PORT
@@ -40,6 +43,10 @@ pub struct Args {
     /// File with the token whose holders may kick and ban
     #[arg(long, value_name = "FILE")]
     pub admin_token_file: Option<PathBuf>,
+
+    /// Where operators are answered over HTTP, in addition: /metrics for Prometheus, /health
+    #[arg(long, value_name = "ADDR", value_parser = cli::listen_addr)]
+    pub metrics: Option<SocketAddr>,
 
     /// What all five programs take
     #[command(flatten)]
@@ -79,6 +86,19 @@ impl Args {
             admin: admin.map(Key::new),
             ..Config::default()
         })
+    }
+
+    /// Binds what it listens on.
+    ///
+    /// # Errors
+    /// If a port is taken, or the like, with advice.
+    pub async fn bind(&self) -> anyhow::Result<Listeners> {
+        let chat = net::bind(self.listen, SERVICE).await?;
+        let metrics = match self.metrics {
+            Some(addr) => Some(net::bind(addr, SERVICE).await.context("--metrics")?),
+            None => None,
+        };
+        Ok(Listeners { chat, metrics })
     }
 
     /// Opens the log.

@@ -15,6 +15,7 @@
 //! | [`room`] | PURE: who is here, under which nick, in which rooms; leases |
 //! | [`nick`], [`bucket`] | PURE: what one may be called; how fast one may talk |
 //! | [`log`] | the numbered logs and their promises; in memory, or in an SQLite file |
+//! | `metrics` | what operators see, over HTTP |
 //! | `server` | the service over tarpc: drives the above, and waits for readers |
 
 pub mod room;
@@ -25,7 +26,8 @@ pub mod nick;
 pub mod log;
 
 mod args;
+mod metrics;
 mod server;
 
 pub use args::Args;
-pub use server::{Config, run};
+pub use server::{Config, Listeners, run};

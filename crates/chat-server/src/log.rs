@@ -118,6 +118,23 @@ impl From<LogError> for Refusal {
     }
 }
 
+/// How a log is doing, for operators.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// The name of the log.
+    pub epoch: u64,
+    /// Rooms in it.
+    pub rooms: usize,
+    /// Numbers given: the sum of the newest of each room.
+    pub entries: u64,
+    /// Entries no longer kept: the sum of the numbers before the first of each room.
+    pub trimmed: u64,
+    /// Batches that were made durable since the server began.
+    pub commits: u64,
+    /// Why the last write failed, if it did: nothing more is known until the next one.
+    pub failure: Option<String>,
+}
+
 /// What a store answers.
 pub type Answer<T> = BoxFuture<'static, Result<T, LogError>>;
 
@@ -140,6 +157,9 @@ pub trait RoomLog: Send + Sync {
 
     /// The name of this log: see the [module](self).
     fn epoch(&self) -> u64;
+
+    /// How it is doing. Looks at every room: for now and then.
+    fn status(&self) -> Status;
 }
 
 /// A store, whichever.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use chat_server::{Args, run};
 use common::chat::SERVICE;
-use common::{cli, net};
+use common::cli;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -12,13 +12,13 @@ async fn main() -> ExitCode {
     cli::start_logging(args.common);
     let serve = async {
         let (config, log) = (args.config()?, args.open_log()?);
-        let listener = net::bind(args.listen, SERVICE).await?;
+        let listeners = args.bind().await?;
         let interrupted = cli::interrupted();
-        cli::ready(&listener)?;
+        listeners.ready()?;
         let shutdown = async {
             interrupted.await;
         };
-        run(listener, log, config, shutdown).await;
+        run(listeners, log, config, shutdown).await;
         Ok(())
     };
     cli::exit(SERVICE, serve.await)

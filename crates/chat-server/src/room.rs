@@ -7,7 +7,7 @@
 //!
 //! The messages themselves are in the [log](crate::log), not here.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -23,6 +23,10 @@ pub const MAX_SESSIONS: usize = 4096;
 /// In a room with more people, comings and goings are told to nobody: their number grows with the
 /// square of the people.
 pub const QUIET_ABOVE: usize = 50;
+
+/// Most sessions remembered as put out, and most addresses banned; the oldest of the former are
+/// forgotten. A client asks within a poll, is told, and ends: few are remembered that still matter.
+const MAX_OUT: usize = 1000;
 
 /// Somebody.
 #[derive(Debug)]
@@ -53,7 +57,10 @@ pub struct People {
     /// whose every nick is, by how it looks
     by_look: HashMap<String, Session>,
     in_room: HashMap<String, BTreeSet<Session>>,
-    banned: BTreeSet<IpAddr>,
+    /// who was put out, and why
+    out: VecDeque<(Session, String)>,
+    /// with the look of the nick it is banned for
+    banned: BTreeMap<IpAddr, String>,
     rate: u32,
 }
 
@@ -70,7 +77,8 @@ impl People {
     /// and whom to tell about a change, under the old nick.
     ///
     /// # Errors
-    /// [`Refusal::Unfit`], [`Refusal::NickTaken`], [`Refusal::Full`], or [`Refusal::Forbidden`].
+    /// [`Refusal::Unfit`], [`Refusal::NickTaken`], [`Refusal::Full`], [`Refusal::Forbidden`],
+    /// [`Refusal::PutOut`], or [`Refusal::Banned`], which is for those who are not here yet.
     pub fn enter(
         &mut self,
         session: Session,
@@ -78,8 +86,11 @@ impl People {
         address: IpAddr,
         now: Duration,
     ) -> Result<(String, Vec<Notice>), Refusal> {
-        if self.banned.contains(&address) {
-            return Err(Refusal::Forbidden);
+        if let Some((_, why)) = self.out.iter().find(|(out, _)| *out == session) {
+            return Err(Refusal::PutOut(why.clone()));
+        }
+        if self.banned.contains_key(&address) && !self.by_session.contains_key(&session) {
+            return Err(Refusal::Banned);
         }
         let nick = nick::nick(wanted).map_err(Refusal::Unfit)?;
         let look = nick::look(&nick);
@@ -278,15 +289,60 @@ impl People {
         rooms
     }
 
-    /// Keeps the address of a nick out from now on.
+    /// Ends the session that has `nick` for good; answers it, and whom to tell: each of its public
+    /// rooms, however big, since this is seldom.
     ///
     /// # Errors
     /// [`Refusal::Nobody`].
+    pub fn put_out(&mut self, nick: &str, why: &str) -> Result<(Session, Vec<Notice>), Refusal> {
+        let session = self.find(nick)?;
+        let person = self.by_session.get(&session).ok_or(Refusal::Nobody)?;
+        let public = person.rooms.keys().filter(|room| !is_private(room));
+        let notice = |room: &String| Notice {
+            room: room.clone(),
+            session,
+            nick: person.nick.clone(),
+        };
+        let notices = public.map(notice).collect();
+        self.bye(session);
+        self.out.push_back((session, why.to_owned()));
+        if self.out.len() > MAX_OUT {
+            self.out.pop_front();
+        }
+        Ok((session, notices))
+    }
+
+    /// Lets nobody in any more from the address of `nick`; who is here already stays.
+    ///
+    /// # Errors
+    /// [`Refusal::Nobody`]; [`Refusal::Full`] after a thousand.
     pub fn ban(&mut self, nick: &str) -> Result<(), Refusal> {
         let session = self.find(nick)?;
-        let address = self.by_session.get(&session).map(|person| person.address);
-        self.banned.extend(address);
+        let person = self.by_session.get(&session).ok_or(Refusal::Nobody)?;
+        if self.banned.len() >= MAX_OUT {
+            return Err(Refusal::Full);
+        }
+        self.banned.insert(person.address, nick::look(nick));
         Ok(())
+    }
+
+    /// Lifts the ban for `nick`.
+    ///
+    /// # Errors
+    /// [`Refusal::Nobody`].
+    pub fn unban(&mut self, nick: &str) -> Result<(), Refusal> {
+        let before = self.banned.len();
+        let look = nick::look(nick);
+        self.banned.retain(|_, banned| *banned != look);
+        match self.banned.len() < before {
+            true => Ok(()),
+            false => Err(Refusal::Nobody),
+        }
+    }
+
+    /// How many sessions there are, and how many rooms they are in.
+    pub fn count(&self) -> (usize, usize) {
+        (self.by_session.len(), self.in_room.len())
     }
 
     fn notices(&self, session: Session, nick: &str) -> Vec<Notice> {
@@ -457,14 +513,34 @@ mod tests {
     }
 
     #[test]
-    fn a_ban_keeps_the_address_out() {
+    fn a_ban_keeps_the_address_out_until_it_is_lifted() {
         let mut people = two_in_the_lobby();
         assert_eq!(people.ban("nobody"), Err(Refusal::Nobody));
-        people.ban("bob").expect("here");
-        assert_eq!(
-            people.enter(EVE, "bobby", HERE, at(1)),
-            Err(Refusal::Forbidden)
-        );
+        people.ban("Bob").expect("here");
+        let enter =
+            |people: &mut People, who, address| people.enter(who, "eve", address, at(1)).err();
+        assert_eq!(enter(&mut people, EVE, HERE), Some(Refusal::Banned));
+        assert_eq!(enter(&mut people, ANN, HERE), None, "who is here stays");
+        let elsewhere = IpAddr::V4([192, 0, 2, 1].into());
+        people
+            .enter(EVE, "zoe", elsewhere, at(1))
+            .expect("not banned");
+        people.bye(EVE);
+        people.unban("bob").expect("banned");
+        assert_eq!(people.unban("bob"), Err(Refusal::Nobody));
+        people.enter(EVE, "zoe", HERE, at(1)).expect("lifted");
+    }
+
+    #[test]
+    fn who_is_put_out_is_told_why_and_does_not_come_back_as_the_same() {
+        let mut people = two_in_the_lobby();
+        let (session, told) = people.put_out("bob", "too loud").expect("here");
+        let rooms: Vec<_> = told.iter().map(|told| (&*told.room, &*told.nick)).collect();
+        assert_eq!((session, rooms), (BOB, vec![("lobby", "bob")]));
+        assert_eq!(people.renew(BOB, at(1)), Err(Refusal::NoSession));
+        let why = Refusal::PutOut("too loud".into());
+        assert_eq!(people.enter(BOB, "rob", HERE, at(1)), Err(why));
+        people.enter(EVE, "bob", HERE, at(1)).expect("a free nick");
     }
 
     #[test]

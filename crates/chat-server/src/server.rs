@@ -5,14 +5,16 @@
 //! nothing.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
+use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::chat::{
-    Admin, Chat, Cursor, Kind, LEASE, MAX_BODY, MAX_PAGE, POLL_WAIT, Page, Post, Refusal, RoomInfo,
-    SERVICE, Sender, Session, sender,
+    Admin, Chat, Cursor, Kind, LEASE, MAX_BODY, MAX_PAGE, MAX_WHY, POLL_WAIT, Page, Post, Refusal,
+    RoomInfo, SERVICE, Sender, Session, sender,
 };
+use common::cli;
 use common::key::Key;
 use common::net::{self, Limits};
 use futures::FutureExt;
@@ -24,6 +26,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::log::{Limit, Log, NewEntry};
+use crate::metrics::{self, Answer, Counts};
 use crate::nick;
 use crate::room::{Notice, People, is_private_of, private};
 
@@ -44,16 +47,49 @@ pub struct Config {
     pub limits: Limits,
 }
 
-/// Serves `listener` from `log` until `shutdown`, then ends the polls that wait, answers what is in
-/// hand, and returns.
+/// What a server listens on.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For guests.
+    pub chat: TcpListener,
+    /// For operators, over HTTP.
+    pub metrics: Option<TcpListener>,
+}
+
+impl Listeners {
+    /// Says where, the guests' first: see [`cli::ready`].
+    ///
+    /// # Errors
+    /// If a listener has no address, which no bound one does.
+    pub fn ready(&self) -> anyhow::Result<()> {
+        cli::ready(&self.chat)?;
+        if let Some(metrics) = &self.metrics {
+            let line = format!("metrics on http://{}/metrics\n", metrics.local_addr()?);
+            let _ = std::io::stderr().write_all(line.as_bytes());
+        }
+        Ok(())
+    }
+}
+
+impl From<TcpListener> for Listeners {
+    fn from(chat: TcpListener) -> Self {
+        let metrics = None;
+        Self { chat, metrics }
+    }
+}
+
+/// Serves `listeners` from `log` until `shutdown`, then ends the polls that wait, answers what is
+/// in hand, and returns.
 pub async fn run(
-    listener: TcpListener,
+    listeners: impl Into<Listeners>,
     log: Log,
     config: Config,
     shutdown: impl Future<Output = ()>,
 ) {
+    let Listeners { chat, metrics } = listeners.into();
     let hall = Arc::new(Hall {
         log,
+        counts: Counts::default(),
         people: Mutex::new(People::new(config.rate)),
         polls: Mutex::default(),
         began: Instant::now(),
@@ -66,30 +102,34 @@ pub async fn run(
         stop.cancel();
     };
     let sweeper = hall.clone();
-    let hosts = hall.clone();
-    let serving = net::serve(
-        listener,
-        SERVICE,
-        config.limits,
-        shutdown,
-        move |connection| {
-            let handler = Handler {
-                hall: hosts.clone(),
-                address: connection.peer.ip(),
-            };
-            let handler = handler.serve();
-            connection.answer(move |context, request| handler.clone().serve(context, request))
-        },
-    );
+    let (hosts, operators) = (hall.clone(), hall.clone());
+    let watched = async {
+        match metrics {
+            Some(listener) => {
+                metrics::serve(listener, move |path| operators.operators_page(path)).await;
+            }
+            None => pending().await,
+        }
+    };
+    let serving = net::serve(chat, SERVICE, config.limits, shutdown, move |connection| {
+        let handler = Handler {
+            hall: hosts.clone(),
+            peer: connection.peer,
+        };
+        let handler = handler.serve();
+        connection.answer(move |context, request| handler.clone().serve(context, request))
+    });
     tokio::select! {
         () = serving => {}
         () = sweeper.sweep() => {}
+        () = watched => {}
     }
 }
 
 /// What all connections share.
 struct Hall {
     log: Log,
+    counts: Counts,
     people: Mutex<People>,
     /// ends the poll that a session has waiting
     polls: Mutex<HashMap<Session, CancellationToken>>,
@@ -108,11 +148,36 @@ impl Hall {
         self.began.elapsed()
     }
 
+    fn operators_page(&self, path: &str) -> Option<Answer> {
+        let log = self.log.status();
+        match (path, &log.failure) {
+            ("/metrics", _) => {
+                let people = self.people().count();
+                let body = self.counts.page(self.now(), people, &log);
+                let (status, format) = ("200 OK", metrics::FORMAT);
+                Some(Answer {
+                    status,
+                    format,
+                    body,
+                })
+            }
+            ("/health", None) => Some(Answer::plain("200 OK", "ok")),
+            ("/health", Some(cause)) => {
+                let body = format!("the log cannot be written: {cause}");
+                Some(Answer::plain("503 Service Unavailable", body))
+            }
+            _ => None,
+        }
+    }
+
     /// Ends leases, for ever.
     async fn sweep(&self) {
         loop {
             sleep(SWEEP).await;
             let gone = self.people().expire(self.now());
+            for Notice { room, nick, .. } in &gone {
+                tracing::info!("{nick} of {room} was silent for too long");
+            }
             self.forget_polls();
             self.tell(gone, Kind::Left, "").await;
         }
@@ -227,7 +292,34 @@ impl Hall {
 #[derive(Clone)]
 struct Handler {
     hall: Arc<Hall>,
-    address: IpAddr,
+    peer: SocketAddr,
+}
+
+impl Handler {
+    async fn try_send(
+        &self,
+        session: Session,
+        room: &str,
+        posts: Vec<Post>,
+    ) -> Result<Vec<u64>, Refusal> {
+        let entries = posts.into_iter().map(|post| fit(session, post));
+        let mut entries: Vec<NewEntry> = entries.collect::<Result<_, _>>()?;
+        let bytes: usize = entries.iter().map(|entry| entry.body.len()).sum();
+        if bytes > MAX_PAGE {
+            return Err(Refusal::Unfit(format!(
+                "one call may send {MAX_PAGE} bytes"
+            )));
+        }
+        let count = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        let nick = self
+            .hall
+            .people()
+            .may_send(session, room, count, self.hall.now())?;
+        for entry in &mut entries {
+            entry.nick.clone_from(&nick);
+        }
+        Ok(self.hall.log.append(room, entries).await?)
+    }
 }
 
 impl Chat for Handler {
@@ -235,8 +327,11 @@ impl Chat for Handler {
         let entered = self
             .hall
             .people()
-            .enter(session, &nick, self.address, self.hall.now());
-        let (nick, notices) = entered?;
+            .enter(session, &nick, self.peer.ip(), self.hall.now());
+        let (nick, notices) = entered.inspect_err(|refusal| {
+            tracing::info!("{}: {nick:?} is not let in: {refusal}", self.peer);
+        })?;
+        tracing::info!("{}: {nick} is here", self.peer);
         self.hall.tell(notices, Kind::Renamed, &nick).await;
         Ok(nick)
     }
@@ -291,23 +386,10 @@ impl Chat for Handler {
         room: String,
         posts: Vec<Post>,
     ) -> Result<Vec<u64>, Refusal> {
-        let entries = posts.into_iter().map(|post| fit(session, post));
-        let mut entries: Vec<NewEntry> = entries.collect::<Result<_, _>>()?;
-        let bytes: usize = entries.iter().map(|entry| entry.body.len()).sum();
-        if bytes > MAX_PAGE {
-            return Err(Refusal::Unfit(format!(
-                "one call may send {MAX_PAGE} bytes"
-            )));
-        }
-        let count = u32::try_from(entries.len()).unwrap_or(u32::MAX);
-        let nick = self
-            .hall
-            .people()
-            .may_send(session, &room, count, self.hall.now())?;
-        for entry in &mut entries {
-            entry.nick.clone_from(&nick);
-        }
-        Ok(self.hall.log.append(&room, entries).await?)
+        let count = posts.len();
+        let sent = self.try_send(session, &room, posts).await;
+        self.hall.counts.sent(count, &sent);
+        sent
     }
 
     async fn poll(
@@ -328,8 +410,10 @@ impl Chat for Handler {
                 .collect();
             let pages = self.hall.news(&cursors).await?;
             if !pages.is_empty() {
+                self.hall.counts.delivered(&pages);
                 return Ok(pages);
             }
+            let _waits = self.hall.counts.waits();
             let mut changes: Vec<_> = heads
                 .iter_mut()
                 .map(|head| head.changed().boxed())
@@ -409,19 +493,32 @@ impl Chat for Handler {
 
     async fn admin(self, _: Context, token: String, order: Admin) -> Result<(), Refusal> {
         if !self.hall.admin.as_ref().is_some_and(|key| key.fits(&token)) {
-            return Err(Refusal::Forbidden);
+            tracing::warn!("{}: a wrong admin token", self.peer);
+            return Err(Refusal::WrongToken);
         }
-        let (session, left) = {
+        tracing::info!("{}: an operator: {order:?}", self.peer);
+        let (nick, why, bans) = match order {
+            Admin::Kick { nick, why } => (nick, why, false),
+            Admin::Ban { nick, why } => (nick, why, true),
+            Admin::Unban { nick } => return self.hall.people().unban(&nick),
+        };
+        if why.len() > MAX_WHY {
+            return Err(Refusal::Unfit(format!(
+                "a reason has at most {MAX_WHY} bytes"
+            )));
+        }
+        let (session, told) = {
             let mut people = self.hall.people();
-            let (Admin::Kick(nick) | Admin::Ban(nick)) = &order;
-            let session = people.find(nick)?;
-            if let Admin::Ban(nick) = &order {
-                people.ban(nick)?;
+            if bans {
+                people.ban(&nick)?;
             }
-            (session, people.bye(session))
+            people.put_out(&nick, &why)?
         };
         self.hall.wake(session);
-        self.hall.tell(left, Kind::Left, "").await;
+        let done = if bans { "banned" } else { "put out" };
+        let colon = if why.is_empty() { "" } else { ": " };
+        let body = format!("was {done} by an operator{colon}{}", why.replace('\0', ""));
+        self.hall.tell(told, Kind::Left, &body).await;
         Ok(())
     }
 }

@@ -27,6 +27,7 @@ fn help_names_every_flag_and_bad_flags_are_usage_errors() {
         "--history",
         "--rate",
         "--admin-token-file",
+        "--metrics",
         "Examples",
     ] {
         assert!(text.contains(flag), "{flag}");
@@ -78,4 +79,31 @@ fn it_says_where_it_listens_and_ends_in_order() {
     assert!(kill.expect("kill runs").success());
     assert_eq!(child.wait().expect("ours").code(), Some(0));
     assert!(folder.path().join("chat-server/log.sqlite").exists());
+}
+
+#[test]
+fn metrics_have_a_ready_line_of_their_own_and_a_taken_port_is_named() {
+    let flags = ["--store", "memory", "--listen", "127.0.0.1:0", "--metrics"];
+    let mut child = chat_server(&[&flags[..], &["127.0.0.1:0"]].concat())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary is built");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let mut line = || lines.next().expect("a line").expect("text");
+    assert!(line().starts_with("listening on 127.0.0.1:"));
+    let metrics = line();
+    let addr = metrics
+        .strip_prefix("metrics on http://127.0.0.1:")
+        .expect("the second line");
+    let port = addr.strip_suffix("/metrics").expect("a page to look at");
+    let output = run(&[&flags[..], &[&format!("127.0.0.1:{port}")]].concat());
+    let _ = child.kill();
+    let _ = child.wait();
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    assert!(
+        text.starts_with("chat-server: --metrics: cannot listen on"),
+        "{text}"
+    );
+    assert!(text.contains("\nhelp: "), "{text}");
 }

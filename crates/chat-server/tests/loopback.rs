@@ -265,16 +265,54 @@ async fn only_the_token_kicks() {
     server.guest(2, "bob").await;
     let here = context::current();
     let kick = |token: &str| {
+        let (nick, why) = ("bob".into(), "too loud".into());
         ann.client
-            .admin(here, token.into(), Admin::Kick("bob".into()))
+            .admin(here, token.into(), Admin::Kick { nick, why })
     };
-    assert_eq!(kick("wrong").await.expect("up"), Err(Refusal::Forbidden));
+    assert_eq!(kick("wrong").await.expect("up"), Err(Refusal::WrongToken));
     assert_eq!(kick("secret").await.expect("up"), Ok(()));
     assert_eq!(kick("secret").await.expect("up"), Err(Refusal::Nobody));
-    let mut kinds = Vec::new();
-    while kinds.last() != Some(&Kind::Left) {
-        kinds.extend(ann.hear().await.into_iter().map(|entry| entry.kind));
+    let mut last = None;
+    while last
+        .as_ref()
+        .is_none_or(|entry: &Entry| entry.kind != Kind::Left)
+    {
+        last = ann.hear().await.pop().or(last);
     }
+    let told = last.map(|entry| entry.nick + " " + &entry.body);
+    assert_eq!(
+        told.as_deref(),
+        Some("bob was put out by an operator: too loud")
+    );
+    let back = ann.client.enter(here, session(2), "bob".into()).await;
+    assert_eq!(back.expect("up"), Err(Refusal::PutOut("too loud".into())));
+    server.guest(3, "bob").await; // another life
+}
+
+#[tokio::test]
+async fn a_ban_is_for_the_address_and_can_be_lifted() {
+    let server = Server::start().await;
+    let ann = server.guest(1, "ann").await;
+    server.guest(2, "bob").await;
+    let here = context::current();
+    let order = |order| ann.client.admin(here, "secret".into(), order);
+    let (nick, why) = ("bob".to_owned(), String::new());
+    let ban = Admin::Ban {
+        nick: nick.clone(),
+        why,
+    };
+    assert_eq!(order(ban).await.expect("up"), Ok(()));
+    let enter = |n| ann.client.enter(here, session(n), "bob".into());
+    assert_eq!(enter(3).await.expect("up"), Err(Refusal::Banned));
+    let renamed = ann.client.enter(here, session(1), "anna".into()).await;
+    assert!(renamed.expect("up").is_ok(), "who is here stays");
+    let unban = || order(Admin::Unban { nick: nick.clone() });
+    assert_eq!(unban().await.expect("up"), Ok(()));
+    assert_eq!(unban().await.expect("up"), Err(Refusal::Nobody));
+    assert!(enter(3).await.expect("up").is_ok());
+    let why = "x".repeat(257);
+    let long = order(Admin::Kick { nick, why }).await.expect("up");
+    assert!(matches!(long, Err(Refusal::Unfit(_))), "{long:?}");
 }
 
 #[tokio::test]

@@ -34,6 +34,9 @@ pub const MAX_PAGE: usize = 128 * 1024;
 /// Most entries in one answer: at 1000 an empty body's envelope still fits the frame.
 pub const MAX_ENTRIES: usize = 1000;
 
+/// Longest reason for putting somebody out, in bytes: a sentence.
+pub const MAX_WHY: usize = 256;
+
 /// Most rooms one session is in.
 pub const MAX_JOINED: usize = 32;
 
@@ -133,10 +136,25 @@ pub struct RoomInfo {
 /// What the holder of the admin token may do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Admin {
-    /// Ends a nick's session.
-    Kick(String),
-    /// Ends it, and refuses its address for as long as the server runs.
-    Ban(String),
+    /// Puts whoever has `nick` out: its session is over, and its client ends. It may come again.
+    Kick {
+        /// Whom.
+        nick: String,
+        /// At most [`MAX_WHY`] bytes; may be empty.
+        why: String,
+    },
+    /// The same, and lets nobody in from its address for as long as the server runs.
+    Ban {
+        /// Whom.
+        nick: String,
+        /// At most [`MAX_WHY`] bytes; may be empty.
+        why: String,
+    },
+    /// Lifts the ban on the address that `nick` had.
+    Unban {
+        /// Whose.
+        nick: String,
+    },
 }
 
 /// Why a server would not do it.
@@ -166,9 +184,18 @@ pub enum Refusal {
     /// The log cannot be written at the moment: nothing is known to be stored; try again.
     #[error("the log cannot be written: {0}")]
     Unavailable(String),
-    /// The admin token is wrong, or the address is banned.
+    /// That session is somebody else's.
     #[error("not allowed")]
     Forbidden,
+    /// The admin token is wrong, or the server was started without one.
+    #[error("the server does not take this admin token")]
+    WrongToken,
+    /// An operator has ended this session; with the reason, if there is one.
+    #[error("an operator has put you out{}{}", if .0.is_empty() { "" } else { ": " }, .0)]
+    PutOut(String),
+    /// An operator lets nobody in from this address.
+    #[error("an operator has banned your address")]
+    Banned,
 }
 
 /// The service.

@@ -37,7 +37,7 @@ pub use redial::{Redial, explain};
 /// The protocol all five programs speak. Raise it with every change to a service trait or to a
 /// wire type: postcard has no field names, so peers of different versions would misread each
 /// other, and the greeting refuses them instead.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// Largest frame in bytes, read or written. A chat reply or a chunk of words fits with room to
 /// spare, and 2048 hostile connections sending full frames cost at most half a gigabyte.

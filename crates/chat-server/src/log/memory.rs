@@ -9,7 +9,7 @@ use futures::future::ready;
 use tokio::sync::watch;
 
 use super::tail::{Tails, room_of};
-use super::{Answer, Limit, LogError, NewEntry, RoomLog};
+use super::{Answer, Limit, LogError, NewEntry, RoomLog, Status};
 
 /// The store in memory. A restart begins another epoch.
 pub struct Memory {
@@ -111,5 +111,9 @@ impl RoomLog for Memory {
 
     fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    fn status(&self) -> Status {
+        self.tails.status(self.epoch)
     }
 }

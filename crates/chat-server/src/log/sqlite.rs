@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, btree_map};
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::{Context, ensure};
@@ -17,7 +18,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::tail::{Tail, Tails, room_of};
-use super::{Answer, Limit, LogError, MAX_ROOMS, NewEntry, RoomLog};
+use super::{Answer, Limit, LogError, MAX_ROOMS, NewEntry, RoomLog, Status};
 
 /// Appends that wait for the disk; further ones are refused as busy. At 64 a commit and 1 ms a
 /// commit the last of them waits a tenth of a second.
@@ -57,12 +58,31 @@ struct Append {
 
 type Read = Box<dyn FnOnce(&Connection) + Send>;
 
+/// How writing went, as the writing thread tells it.
+#[derive(Default)]
+struct Writes {
+    commits: AtomicU64,
+    failure: Mutex<Option<String>>,
+}
+
+impl Writes {
+    /// A batch was committed, or not.
+    fn went(&self, result: Result<(), &rusqlite::Error>) {
+        if result.is_ok() {
+            self.commits.fetch_add(1, Relaxed);
+        }
+        let failure = result.err().map(ToString::to_string);
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+    }
+}
+
 /// The store in a file.
 pub struct Sqlite {
     tails: Arc<Tails>,
     writer: mpsc::Sender<Append>,
     reader: mpsc::Sender<Read>,
     epoch: u64,
+    writes: Arc<Writes>,
     /// falls with the process, however it ends
     _lock: File,
 }
@@ -93,13 +113,16 @@ impl Sqlite {
         let (writer, appends) = mpsc::channel(WAITING);
         let (reader, reads) = mpsc::channel(READS);
         let shown = tails.clone();
-        thread::spawn(move || write(disk, appends, &shown, history.max(1)));
+        let writes = Arc::new(Writes::default());
+        let told = writes.clone();
+        thread::spawn(move || write(disk, appends, (&shown, &told), history.max(1)));
         thread::spawn(move || read(&reading, reads));
         Ok(Arc::new(Self {
             tails,
             writer,
             reader,
             epoch,
+            writes,
             _lock: lock,
         }))
     }
@@ -202,6 +225,17 @@ impl RoomLog for Sqlite {
     fn epoch(&self) -> u64 {
         self.epoch
     }
+
+    fn status(&self) -> Status {
+        let failure = self.writes.failure.lock();
+        let failure = failure.unwrap_or_else(PoisonError::into_inner).clone();
+        let stopped = self.writer.is_closed().then(|| stopped().to_string());
+        Status {
+            commits: self.writes.commits.load(Relaxed),
+            failure: stopped.or(failure),
+            ..self.tails.status(self.epoch)
+        }
+    }
 }
 
 /// Two servers on one file would both believe that they know the newest numbers.
@@ -238,10 +272,16 @@ fn prepare(disk: &Connection) -> anyhow::Result<u64> {
 }
 
 /// The writing thread: ends when the store is dropped.
-fn write(mut disk: Connection, mut appends: mpsc::Receiver<Append>, shown: &Tails, history: u64) {
+fn write(
+    mut disk: Connection,
+    mut appends: mpsc::Receiver<Append>,
+    (shown, writes): (&Tails, &Writes),
+    history: u64,
+) {
     let mut group = Vec::with_capacity(GROUP);
     while appends.blocking_recv_many(&mut group, GROUP) > 0 {
         let stored = commit(&mut disk, &group, history);
+        writes.went(stored.as_ref().map(drop));
         let mut rooms = shown.lock();
         match stored {
             Ok(stored) => {

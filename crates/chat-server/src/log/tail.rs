@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use common::chat::{Entry, Page};
 use tokio::sync::watch;
 
-use super::{Limit, LogError, MAX_ROOMS};
+use super::{Limit, LogError, MAX_ROOMS, Status};
 
 /// One room's newest entries.
 pub(super) struct Tail {
@@ -82,6 +82,21 @@ impl Tails {
     /// The lock is held for the time of a copy; nothing under it can panic half way.
     pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<String, Tail>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the tails know of a log's status.
+    pub(super) fn status(&self, epoch: u64) -> Status {
+        let rooms = self.lock();
+        Status {
+            epoch,
+            rooms: rooms.len(),
+            entries: rooms.values().map(Tail::newest).sum(),
+            trimmed: rooms
+                .values()
+                .map(|tail| tail.first.saturating_sub(1))
+                .sum(),
+            ..Status::default()
+        }
     }
 
     /// The newest number of a room and news of it; a room nobody has written to is empty.

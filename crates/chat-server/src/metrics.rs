@@ -1,0 +1,225 @@
+//! What operators see of a server: counters for Prometheus at `/metrics`, and at `/health` whether
+//! the log can be written. For a listener of their own, which need not face the guests.
+//!
+//! Counting costs a call one relaxed addition, at most. What the server knows anyway (sessions,
+//! rooms, the log's numbers) is looked up when it is asked for. No label carries what people chose,
+//! such as nicks and rooms: each would be a series of its own, for ever, and private rooms private
+//! no more.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use common::chat::{Page, Refusal};
+
+use crate::log::Status;
+
+mod http;
+
+pub(crate) use http::{Answer, serve};
+
+/// Prometheus's text exposition format, version 0.0.4: one `name{labels} value` a line.
+pub(crate) const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Why messages are refused, as a label has it.
+const REASONS: [&str; 5] = ["too_fast", "unfit", "not_here", "full", "unavailable"];
+
+fn reason(refusal: &Refusal) -> usize {
+    match refusal {
+        Refusal::TooFast(_) => 0,
+        Refusal::Unfit(_) => 1,
+        Refusal::Full => 3,
+        Refusal::Unavailable(_) => 4,
+        _ => 2,
+    }
+}
+
+/// What happened since the server began.
+#[derive(Default)]
+pub(crate) struct Counts {
+    accepted: AtomicU64,
+    refused: [AtomicU64; REASONS.len()],
+    delivered: AtomicU64,
+    waiting: AtomicU64,
+}
+
+impl Counts {
+    /// A send of `count` messages was answered.
+    pub(crate) fn sent(&self, count: usize, outcome: &Result<Vec<u64>, Refusal>) {
+        let counter = match outcome {
+            Ok(_) => &self.accepted,
+            Err(refusal) => &self.refused[reason(refusal)],
+        };
+        counter.fetch_add(count as u64, Relaxed);
+    }
+
+    /// A poll was answered with `pages`.
+    pub(crate) fn delivered(&self, pages: &[Page]) {
+        let entries: usize = pages.iter().map(|page| page.entries.len()).sum();
+        self.delivered.fetch_add(entries as u64, Relaxed);
+    }
+
+    /// A poll waits, until this is dropped.
+    pub(crate) fn waits(&self) -> Waits<'_> {
+        self.waiting.fetch_add(1, Relaxed);
+        Waits(&self.waiting)
+    }
+
+    /// The page at `/metrics`.
+    pub(crate) fn page(&self, uptime: Duration, people: (usize, usize), log: &Status) -> String {
+        let mut page = String::with_capacity(4096);
+        let mut metric = |name: &str, kind: &str, help: &str, values: &[(String, f64)]| {
+            // Writing to a string does not fail.
+            let _ = write!(page, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+            for (labels, value) in values {
+                let _ = writeln!(page, "{name}{labels} {value}");
+            }
+        };
+        let one = |value: f64| [(String::new(), value)];
+        let count = |counter: &AtomicU64| counter.load(Relaxed) as f64;
+        let version = format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
+        let epoch = format!("{{epoch=\"{}\"}}", log.epoch);
+        let refused: Vec<_> = REASONS
+            .iter()
+            .zip(&self.refused)
+            .map(|(reason, counter)| (format!("{{reason=\"{reason}\"}}"), count(counter)))
+            .collect();
+        let (up, healthy) = (uptime.as_secs_f64(), f64::from(log.failure.is_none()));
+        metric(
+            "chat_build_info",
+            "gauge",
+            "Which program this is.",
+            &[(version, 1.0)],
+        );
+        metric(
+            "chat_uptime_seconds",
+            "gauge",
+            "Since the server began.",
+            &one(up),
+        );
+        metric(
+            "chat_sessions",
+            "gauge",
+            "Sessions that are here.",
+            &one(people.0 as f64),
+        );
+        metric(
+            "chat_rooms",
+            "gauge",
+            "Rooms with somebody in them.",
+            &one(people.1 as f64),
+        );
+        metric(
+            "chat_polls_waiting",
+            "gauge",
+            "Readers waiting for news.",
+            &one(count(&self.waiting)),
+        );
+        metric(
+            "chat_messages_accepted_total",
+            "counter",
+            "Messages acknowledged, repeats included.",
+            &one(count(&self.accepted)),
+        );
+        metric(
+            "chat_messages_refused_total",
+            "counter",
+            "Messages refused.",
+            &refused,
+        );
+        metric(
+            "chat_deliveries_total",
+            "counter",
+            "Entries given to readers, notices included.",
+            &one(count(&self.delivered)),
+        );
+        metric(
+            "chat_log_info",
+            "gauge",
+            "Which log this is.",
+            &[(epoch, 1.0)],
+        );
+        metric(
+            "chat_log_up",
+            "gauge",
+            "Whether the last write succeeded.",
+            &one(healthy),
+        );
+        metric(
+            "chat_log_commits_total",
+            "counter",
+            "Batches on disk.",
+            &one(log.commits as f64),
+        );
+        metric(
+            "chat_log_rooms",
+            "gauge",
+            "Rooms the log knows.",
+            &one(log.rooms as f64),
+        );
+        metric(
+            "chat_log_entries_total",
+            "counter",
+            "Numbers given in all rooms: the sum of their last ones.",
+            &one(log.entries as f64),
+        );
+        metric(
+            "chat_log_trimmed_total",
+            "counter",
+            "Entries no longer kept: the sum of what is before the first of each room.",
+            &one(log.trimmed as f64),
+        );
+        page
+    }
+}
+
+/// A poll that waits, and may be given up at any time.
+pub(crate) struct Waits<'a>(&'a AtomicU64);
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_has_what_was_counted() {
+        let counts = Counts::default();
+        counts.sent(2, &Ok(vec![1, 2]));
+        counts.sent(3, &Err(Refusal::TooFast(200)));
+        counts.sent(1, &Err(Refusal::NoSession));
+        let (_first, second) = (counts.waits(), counts.waits());
+        drop(second);
+        let log = Status {
+            epoch: u64::MAX,
+            rooms: 1,
+            entries: 7,
+            trimmed: 3,
+            commits: 5,
+            failure: Some("disk full".into()),
+        };
+        let page = counts.page(Duration::from_millis(1500), (4, 2), &log);
+        for line in [
+            "chat_uptime_seconds 1.5",
+            "chat_sessions 4",
+            "chat_rooms 2",
+            "chat_polls_waiting 1",
+            "chat_messages_accepted_total 2",
+            "chat_messages_refused_total{reason=\"too_fast\"} 3",
+            "chat_messages_refused_total{reason=\"not_here\"} 1",
+            "chat_messages_refused_total{reason=\"full\"} 0",
+            "chat_log_info{epoch=\"18446744073709551615\"} 1",
+            "chat_log_up 0",
+            "chat_log_commits_total 5",
+            "chat_log_entries_total 7",
+            "chat_log_trimmed_total 3",
+        ] {
+            assert!(page.lines().any(|l| l == line), "{line} is not in:\n{page}");
+        }
+        assert!(page.ends_with('\n'));
+    }
+}

@@ -1,0 +1,249 @@
+//! What operators see: the pages over real sockets, and what odd callers get.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use chat_server::log::{Answer, Limit, Log, LogError, Memory, NewEntry, RoomLog, Status};
+use chat_server::{Config, Listeners, run};
+use common::chat::{ChatClient, ChatRequest, ChatResponse, Cursor, Kind, Page, Post, SERVICE};
+use common::net::Redial;
+use futures::FutureExt;
+use futures::future::ready;
+use tarpc::context;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+type Client = ChatClient<Redial<ChatRequest, ChatResponse>>;
+
+/// A server; the address of its chat, and of its metrics.
+async fn start(log: Log) -> (SocketAddr, SocketAddr) {
+    let bind = || TcpListener::bind("127.0.0.1:0");
+    let chat = bind().await.expect("a free port");
+    let metrics = bind().await.expect("a free port");
+    let addr = |listener: &TcpListener| listener.local_addr().expect("bound");
+    let addrs = (addr(&chat), addr(&metrics));
+    let listeners = Listeners {
+        chat,
+        metrics: Some(metrics),
+    };
+    tokio::spawn(run(
+        listeners,
+        log,
+        Config::default(),
+        std::future::pending(),
+    ));
+    addrs
+}
+
+/// Sends `request` as it is, and reads all of the answer.
+async fn answer(addr: SocketAddr, request: &[u8]) -> String {
+    let mut io = TcpStream::connect(addr).await.expect("up");
+    io.write_all(request).await.expect("it reads");
+    let mut answer = String::new();
+    io.read_to_string(&mut answer).await.expect("text");
+    answer
+}
+
+async fn get(addr: SocketAddr, path: &str) -> String {
+    answer(
+        addr,
+        format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes(),
+    )
+    .await
+}
+
+/// The value of a metric, by its name and labels.
+fn value(page: &str, name: &str) -> f64 {
+    let line = page
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.and_then(|value| value.parse().ok())
+        .unwrap_or_else(|| panic!("no {name} in\n{page}"))
+}
+
+#[tokio::test]
+async fn the_values_move_with_the_messages() {
+    let (chat, metrics) = start(Memory::new(100)).await;
+    let redial = Redial::new(chat.to_string(), SERVICE);
+    let client: Client = redial.within(Duration::from_secs(30)).into();
+    let (here, ann) = (context::current(), 1 << 64);
+    let before = get(metrics, "/metrics").await;
+    assert!(before.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4;"));
+    assert_eq!(value(&before, "chat_sessions"), 0.0);
+    client
+        .enter(here, ann, "ann".into())
+        .await
+        .expect("up")
+        .expect("free");
+    let cursor = client.join(here, ann, "lobby".into(), 0).await.expect("up");
+    let cursor: Cursor = cursor.expect("room");
+    let post = |id, body: &str| {
+        let (kind, body) = (Kind::Said, body.to_owned());
+        client.send(here, ann, "lobby".into(), vec![Post { id, kind, body }])
+    };
+    assert!(post(1, "hello").await.expect("up").is_ok());
+    assert!(post(2, " ").await.expect("up").is_err());
+    let pages = client
+        .poll(here, ann, vec![cursor], 0)
+        .await
+        .expect("up")
+        .expect("here");
+    assert_eq!(pages[0].entries.len(), 2);
+    let after = get(metrics, "/metrics").await;
+    for (name, expected) in [
+        ("chat_sessions", 1.0),
+        ("chat_rooms", 1.0),
+        ("chat_messages_accepted_total", 1.0),
+        ("chat_messages_refused_total{reason=\"unfit\"}", 1.0),
+        ("chat_deliveries_total", 2.0),
+        ("chat_log_entries_total", 2.0),
+        ("chat_log_up", 1.0),
+    ] {
+        assert_eq!(value(&after, name), expected, "{name}");
+    }
+    assert!(
+        !after.contains("lobby") && !after.contains("ann"),
+        "{after}"
+    );
+}
+
+#[tokio::test]
+async fn polls_that_wait_are_counted_and_only_they() {
+    let (chat, metrics) = start(Memory::new(100)).await;
+    let redial = Redial::new(chat.to_string(), SERVICE);
+    let client: Client = redial.within(Duration::from_secs(30)).into();
+    let (here, ann) = (context::current(), 1 << 64);
+    client
+        .enter(here, ann, "ann".into())
+        .await
+        .expect("up")
+        .expect("free");
+    let other = client.clone();
+    let poll = tokio::spawn(async move { other.poll(here, ann, vec![], 15_000).await });
+    let waiting = async |expected| {
+        while value(&get(metrics, "/metrics").await, "chat_polls_waiting") != expected {}
+    };
+    waiting(1.0).await;
+    client.bye(here, ann).await.expect("up");
+    poll.await.expect("no panic").expect("up").expect("empty");
+    waiting(0.0).await;
+}
+
+#[tokio::test]
+async fn odd_requests_are_answered_and_bounded() {
+    let (_, metrics) = start(Memory::new(100)).await;
+    let long = [&b"GET /"[..], &vec![b'x'; 100_000], b" HTTP/1.1\r\n\r\n"].concat();
+    let many = [
+        b"GET / HTTP/1.1\r\n",
+        "a: b\r\n".repeat(5000).as_bytes(),
+        b"\r\n",
+    ]
+    .concat();
+    for (request, status) in [
+        (&b"GET /nothing HTTP/1.1\r\n\r\n"[..], "404 Not Found"),
+        (
+            b"DELETE /metrics HTTP/1.1\r\n\r\n",
+            "405 Method Not Allowed",
+        ),
+        (
+            b"POST /metrics HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc",
+            "405 Method Not Allowed",
+        ),
+        (b"\x16\x03\x01\x02\x00\n\n", "400 Bad Request"),
+        (&long, "431 Request Header Fields Too Large"),
+        (&many, "431 Request Header Fields Too Large"),
+    ] {
+        let answer = answer(metrics, request).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}\r\n")),
+            "{answer}"
+        );
+    }
+    let refused = answer(metrics, b"PUT /metrics HTTP/1.1\r\n\r\n").await;
+    assert!(refused.contains("\r\nAllow: GET, HEAD\r\n"), "{refused}");
+    let head = answer(metrics, b"HEAD /health HTTP/1.1\r\n\r\n").await;
+    assert!(
+        head.contains("Content-Length: 3\r\n") && head.ends_with("\r\n\r\n"),
+        "{head}"
+    );
+}
+
+#[tokio::test]
+async fn callers_that_say_nothing_are_cut_off_and_the_next_is_answered() {
+    let (_, metrics) = start(Memory::new(100)).await;
+    let mut silent = Vec::new();
+    for _ in 0..20 {
+        let mut io = TcpStream::connect(metrics).await.expect("the backlog");
+        io.write_all(b"GET /metrics HTTP/1.1\r\n")
+            .await
+            .expect("sent");
+        silent.push(io);
+    }
+    assert!(get(metrics, "/health").await.ends_with("\r\n\r\nok\n"));
+    let mut rest = Vec::new();
+    // Cut off without an answer; a reset is as good as an end.
+    let _ = silent[0].read_to_end(&mut rest).await;
+    assert_eq!(rest, b"");
+}
+
+/// A log whose disk may be full.
+struct Full(Arc<Memory>, AtomicBool);
+
+impl RoomLog for Full {
+    fn append(&self, _: &str, _: Vec<NewEntry>) -> Answer<Vec<u64>> {
+        ready(Err(LogError::Failed("disk full".into()))).boxed()
+    }
+
+    fn read(&self, room: &str, after: u64, limit: Limit) -> Answer<Page> {
+        self.0.read(room, after, limit)
+    }
+
+    fn read_back(&self, room: &str, before: u64, limit: Limit) -> Answer<Page> {
+        self.0.read_back(room, before, limit)
+    }
+
+    fn search(&self, room: &str, text: &str, limit: Limit) -> Answer<Page> {
+        self.0.search(room, text, limit)
+    }
+
+    fn head(&self, room: &str) -> watch::Receiver<u64> {
+        self.0.head(room)
+    }
+
+    fn epoch(&self) -> u64 {
+        self.0.epoch()
+    }
+
+    fn status(&self) -> Status {
+        let full = self.1.load(Ordering::Relaxed);
+        Status {
+            failure: full.then(|| "disk full".into()),
+            ..self.0.status()
+        }
+    }
+}
+
+#[tokio::test]
+async fn health_says_when_the_log_cannot_be_written_and_when_it_can_again() {
+    let log = Arc::new(Full(Memory::new(1), AtomicBool::new(true)));
+    let (_, metrics) = start(log.clone()).await;
+    let ill = get(metrics, "/health").await;
+    assert!(
+        ill.starts_with("HTTP/1.1 503 Service Unavailable\r\n"),
+        "{ill}"
+    );
+    assert!(
+        ill.ends_with("the log cannot be written: disk full\n"),
+        "{ill}"
+    );
+    assert_eq!(value(&get(metrics, "/metrics").await, "chat_log_up"), 0.0);
+    log.1.store(false, Ordering::Relaxed);
+    assert!(
+        get(metrics, "/health")
+            .await
+            .starts_with("HTTP/1.1 200 OK\r\n")
+    );
+}
