@@ -286,7 +286,7 @@ impl Peer {
                 self.changed.notify_waiters();
                 return None;
             }
-            format!("{name}: {}", song::verse(left, song.bottles))
+            [&name, ": ", &song::verse(left, song.bottles)].concat()
         };
         if let Err(error) = self.song.line(line).await {
             self.fail(&mut self.lock(), error);

@@ -9,11 +9,10 @@
 /// );
 /// ```
 pub fn verse(left: u64, of: u64) -> String {
-    let now = bottles(left);
+    let now = &bottles(left)[..];
     if left > 0 {
-        return format!(
-            "{now} of beer on the wall, {now} of beer. Take one down, pass it around..."
-        );
+        let rest = " of beer. Take one down, pass it around...";
+        return [now, " of beer on the wall, ", now, rest].concat();
     }
     let again = bottles(of);
     let capital = now.replacen('n', "N", 1);
@@ -27,7 +26,7 @@ fn bottles(n: u64) -> String {
     match n {
         0 => "no more bottles".into(),
         1 => "1 bottle".into(),
-        n => format!("{n} bottles"),
+        n => n.to_string() + " bottles",
     }
 }
 
