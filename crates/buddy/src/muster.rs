@@ -2,7 +2,7 @@
 //!
 //! The starter sends a roll-call to its next. Everybody adds the address it was given for its own
 //! next and sends it on. When it comes back to the starter it lists the whole ring in order, by
-//! addresses that have just worked. A starter sends it again, with a greater attempt, until it
+//! addresses that have just worked. A starter sends it again, with a greater attempt, until one
 //! comes back: a buddy may have been restarted with the roll in its hands.
 //!
 //! * **The loop misses the starter** (`1 → 2 → 3 → 2`, or a buddy whose next is itself): buddy 2
@@ -99,9 +99,6 @@ impl Muster {
         }
         match self.mine {
             Some(mine) if mine.id == call.song.id => {
-                if call.attempt != self.attempt {
-                    return (Mustered::Heard, Step::Nothing);
-                }
                 call.roll.rotate_right(1); // my own address came last
                 return (Mustered::Heard, Step::Closed(call.roll));
             }
@@ -160,7 +157,10 @@ mod tests {
                 (_, Step::Misses(ring)) => {
                     log.push(format!("{} loops: {}", name(to), ring.concat()))
                 }
-                (_, Step::Closed(roll)) => log.push(format!("{}: {}", name(to), roll.concat())),
+                (_, Step::Closed(roll)) => {
+                    log.push(format!("{}: {}", name(to), roll.concat()));
+                    return log; // no more roll-calls: it sings
+                }
                 _ => {}
             }
             wire.push_back((to, step));
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_latest_attempt_closes_and_repeats_change_nothing() {
+    fn any_attempt_closes_the_roll_and_repeats_change_nothing() {
         let mut starter = Muster::new("b", Some(song(1)));
         let Step::Send(first) = starter.call() else {
             panic!("a call")
@@ -205,9 +205,10 @@ mod tests {
             roll: vec!["b".into(), "a".into()],
             ..call.clone()
         };
-        assert_eq!(starter.hear(back(&first)), (Mustered::Heard, Step::Nothing));
-        let closed = Step::Closed(vec!["a".into(), "b".into()]);
-        assert_eq!(starter.hear(back(&second)), (Mustered::Heard, closed));
+        for call in [&first, &second] {
+            let closed = Step::Closed(vec!["a".into(), "b".into()]);
+            assert_eq!(starter.hear(back(call)), (Mustered::Heard, closed));
+        }
 
         let mut other = Muster::new("a", None);
         assert!(matches!(other.hear(second.clone()).1, Step::Send(_)));

@@ -17,7 +17,7 @@ export CARGO_TARGET_DIR=$root/target/mutants
 alive=0
 
 # The searches take five seconds each; a mutant that goes round in a circle would take for ever.
-seconds=120
+seconds=60
 
 tests() { (cd "$copy" && cargo test --quiet -p buddy --test transcript --test explore --test wirings "$@" 2>&1); }
 
@@ -33,7 +33,7 @@ mutant() {
   elif out=$(ulimit -t "$seconds"; tests); then
     echo "ALIVE: $2"; alive=1
   else
-    why=$(grep -m 1 -E -A 1 'panicked at|^process didn.t exit|signal: ' <<<"$out" | tail -n 1)
+    why=$(grep -m 1 -A 1 -E 'panicked at|has overflowed its stack|SIGXCPU|SIGKILL' <<<"$out" | tail -n 1)
     echo "caught: $2 (${why:0:90})"
   fi
   cp "$root/$file" "$copy/$file"
