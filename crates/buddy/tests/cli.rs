@@ -145,6 +145,34 @@ fn a_chain_says_at_its_end_whom_it_waits_for_and_at_its_start_that_nothing_came_
 }
 
 #[test]
+fn a_next_in_a_ring_that_sings_already_says_so() {
+    let mut ring = Ring::wired(&[2, 3, 2], &["--tempo", "20ms"]);
+    ring.start(3, &[]);
+    ring.start(2, &["--bottles", "1000"]);
+    ring.sung(1);
+    ring.start(1, &["--bottles", "9"]);
+    let two = ring.address(2);
+    ring.says(&format!("{two} is in the middle of a song: waiting to be"));
+    assert!(!ring.story().contains(": 9 bottles"), "a song of its own");
+}
+
+#[test]
+fn where_nobody_starts_a_song_waiting_ends_with_what_to_do() {
+    let mut ring = Ring::of(2, &["--wait", "300ms"]);
+    for n in [1, 2] {
+        ring.start(n, &[]);
+    }
+    for n in [1, 2] {
+        assert_eq!(ring.ends(n).code(), Some(1));
+    }
+    let help = "help: the ring is closed when every buddy is up and each --next leads to another; \
+                the last one started gets --bottles";
+    let lines = ring.lines();
+    let helps = lines.iter().filter(|line| *line == help).count();
+    assert_eq!(helps, 2, "{}", ring.story());
+}
+
+#[test]
 fn two_starters_sing_one_song() {
     let mut ring = Ring::of(3, &["--tempo", "0"]);
     ring.start(3, &[]);
@@ -167,6 +195,21 @@ fn two_starters_sing_one_song() {
         lines.iter().filter(|line| is_sung(line)).count(),
         bottles + 1
     );
+}
+
+#[test]
+fn two_starters_that_wait_for_a_third_sing_one_song_when_it_is_up() {
+    let mut ring = Ring::of(3, &["--tempo", "0"]);
+    ring.start(1, &["--bottles", "8"]);
+    ring.start(2, &["--bottles", "8"]);
+    let three = ring.address(3);
+    ring.says(&format!("waiting for the next buddy: cannot reach {three}"));
+    ring.start(3, &[]);
+    let lines = ring.all_home();
+    assert_eq!(lines.iter().filter(|line| is_sung(line)).count(), 9);
+    let ignored = "--bottles 8 is ignored: ";
+    let ignored = lines.iter().filter(|line| line.starts_with(ignored));
+    assert_eq!(ignored.count(), 1, "{}", ring.story());
 }
 
 #[test]
