@@ -3,12 +3,14 @@
 use std::fmt;
 use std::future::Future;
 use std::io::{Read, Write};
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use common::cli::{Failure, Interrupted};
 use common::net::{self, Backoff};
 use common::secret::{Refusal, SERVICE, SecretClient, Tier};
+use futures::FutureExt;
 use tokio::time::sleep;
 
 use crate::drive::{Drive, Stop};
@@ -55,6 +57,10 @@ impl fmt::Display for Report {
     }
 }
 
+/// How long what is ready may take to be written after an interruption: no time, if somebody reads
+/// it; and nobody waits for a reader who does not.
+const WRITTEN: Duration = Duration::from_millis(300);
+
 /// Reverses every line of `input` and writes the answers to `output`, in the same order and each
 /// as soon as all before it are there, until the end or until `interrupted`.
 ///
@@ -72,9 +78,19 @@ pub async fn reverse_list(
     let mut input = pipes::read(input);
     let output = pipes::write(output);
     let mut drive = Drive::new(options);
-    let stopped = drive.run(&mut input, &output, interrupted).await;
-    drive.write_ready(&output).await;
-    let written = output.finish().await.context("cannot write the answers");
+    let mut interrupted = pin!(interrupted.fuse());
+    let stopped = drive.run(&mut input, &output, &mut interrupted).await;
+    let hurried = matches!(stopped, Err(Stop::Interrupted(_)));
+    let finish = async {
+        drive.write_ready(&output).await;
+        output.finish().await.context("cannot write the answers")
+    };
+    let (stopped, written) = tokio::select! {
+        written = finish => (stopped, written),
+        () = sleep(WRITTEN), if hurried => (stopped, Ok(())),
+        // Pending, if it came before.
+        signal = &mut interrupted => (Err(Stop::Interrupted(signal)), Ok(())),
+    };
     let report = drive.report(begun.elapsed());
     let result = match stopped {
         _ if written.is_err() => written,

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use common::key::Key;
+use common::net::greeting;
 use secret_server::Config;
 use support::place::{Place, QUICK, closed, numbers};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -137,14 +138,14 @@ async fn a_list_that_is_not_there_is_named() {
 }
 
 /// Somebody who says `words` to every caller and then waits.
-async fn stranger(words: &'static [u8]) -> String {
+async fn stranger(words: impl AsRef<[u8]> + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let addr = listener.local_addr().expect("bound").to_string();
     tokio::spawn(async move {
         let mut callers = Vec::new();
         while let Ok((mut caller, _)) = listener.accept().await {
             // Some hang up before they have heard it all.
-            let _ = caller.write_all(words).await;
+            let _ = caller.write_all(words.as_ref()).await;
             callers.push(caller);
         }
     });
@@ -161,10 +162,7 @@ async fn whoever_is_no_secret_server_gets_one_clear_error() {
             stranger(b"HTTP/1.1 400 Bad Request\r\n\r\n").await,
             "HTTP/1.1 400 Bad Request",
         ),
-        (
-            stranger(b"distributed-lab 1 chat-server           \n").await,
-            "chat-server",
-        ),
+        (stranger(greeting::line("chat-server")).await, "chat-server"),
         (stranger(b"").await, "says nothing"),
     ] {
         let one = ["--server", &addr, "--string", "ab"];
@@ -235,6 +233,33 @@ async fn ctrl_c_leaves_what_was_done_in_order() {
         "{}",
         text(&output.stderr)
     );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn ctrl_c_ends_it_though_nobody_reads_the_answers() {
+    let place = Place::with(QUICK).await;
+    let (child, unread) = at_work("unread", place.addr()).await;
+    // In the time this takes, the other has filled its pipe: 600 KB of answers, 64 fit.
+    let other = run(&["--server", &place.addr(), LIST], "").await;
+    assert_eq!(other.status.code(), Some(0));
+    let kill = |signal: &str, id: u32| {
+        let kill = Command::new("kill")
+            .args([signal, &id.to_string()])
+            .status();
+        assert!(kill.expect("kill exists").success());
+    };
+    let id = child.id();
+    kill("-INT", id);
+    let end = tokio::task::spawn_blocking(|| child.wait_with_output().expect("it ends"));
+    tokio::pin!(end);
+    // Only what hangs takes so long.
+    let Ok(output) = tokio::time::timeout(Duration::from_secs(60), &mut end).await else {
+        kill("-KILL", id);
+        panic!("it does not end");
+    };
+    assert_eq!(output.expect("no panic").status.code(), Some(130));
+    drop(unread);
 }
 
 #[tokio::test]
