@@ -1,7 +1,10 @@
 //! The command line of `chat-client`.
 
+use std::path::PathBuf;
+
 use clap::Parser;
 use common::cli;
+use common::key::Key;
 
 use crate::client::{Config, Style};
 use crate::command::HISTORY;
@@ -12,12 +15,14 @@ use crate::command::HISTORY;
     version,
     after_help = "In a terminal, messages appear above the line you type; /help lists commands.\n\
                   Otherwise a line in is a message, and a message is a line out. When the input \
-                  ends, it waits until all is acknowledged, and leaves; if the input ends before \
-                  its first line, it listens until it is stopped.\n\n\
+                  ends, it waits until all is acknowledged, prints what was said until then, and \
+                  leaves. With /dev/null for input it has nothing to say, and listens until it is \
+                  stopped or nobody reads it any more.\n\n\
                   Examples:\n  \
                   chat-client --server 192.168.1.20:8030 --name ann\n  \
                   tail -f log | chat-client --name bot --no-history\n  \
-                  chat-client </dev/null | grep -i lunch"
+                  chat-client </dev/null | grep -i lunch\n  \
+                  : | chat-client --json --after 120        what came since, and no more"
 )]
 pub struct Args {
     /// The server to call
@@ -45,15 +50,23 @@ pub struct Args {
     #[arg(long)]
     pub no_history: bool,
 
+    /// File with the server's admin token, for /kick, /ban and /unban
+    #[arg(long, value_name = "FILE")]
+    pub admin_token_file: Option<PathBuf>,
+
     /// What all five programs take
     #[command(flatten)]
     pub common: cli::Common,
 }
 
-impl From<Args> for Config {
-    fn from(args: Args) -> Self {
+impl TryFrom<Args> for Config {
+    type Error = cli::Failure;
+
+    /// Fails if the token file cannot be read.
+    fn try_from(args: Args) -> Result<Self, cli::Failure> {
+        let admin = args.admin_token_file.as_deref().map(cli::read_key);
         let login = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-        Self {
+        Ok(Self {
             server: args.server,
             nick: args
                 .name
@@ -63,6 +76,7 @@ impl From<Args> for Config {
             style: if args.json { Style::Json } else { Style::Lines },
             after: args.after,
             history: if args.no_history { 0 } else { HISTORY },
-        }
+            admin: admin.transpose()?.map(Key::new),
+        })
     }
 }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use common::chat::{
-    ChatClient, ChatRequest, ChatResponse, Cursor, POLL_WAIT, Page, Post, Refusal, RoomInfo,
+    Admin, ChatClient, ChatRequest, ChatResponse, Cursor, POLL_WAIT, Page, Post, Refusal, RoomInfo,
     SERVICE, Session,
 };
+use common::key::Key;
 use common::net::{self, Redial};
 use tarpc::client::RpcError;
 use tarpc::context;
@@ -97,8 +98,8 @@ impl Calls {
         )
     }
 
-    pub(crate) async fn poll(&self, cursors: Vec<Cursor>) -> Outcome<Vec<Page>> {
-        let wait = u32::try_from(POLL_WAIT.as_millis()).unwrap_or(u32::MAX);
+    pub(crate) async fn poll(&self, cursors: Vec<Cursor>, wait: Duration) -> Outcome<Vec<Page>> {
+        let wait = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
         flat(
             self.waiting
                 .poll(context::current(), self.session, cursors, wait)
@@ -129,6 +130,11 @@ impl Calls {
 
     pub(crate) async fn rooms(&self) -> Outcome<Vec<RoomInfo>> {
         flat(self.quick.rooms(context::current(), self.session).await)
+    }
+
+    pub(crate) async fn admin(&self, token: &Key, order: Admin) -> Outcome<()> {
+        let token = token.reveal().to_owned();
+        flat(self.quick.admin(context::current(), token, order).await)
     }
 
     pub(crate) async fn private(&self, nick: String) -> Outcome<Cursor> {

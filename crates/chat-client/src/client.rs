@@ -10,15 +10,17 @@
 //! A connection that is lost is found again by itself, with growing waits. The session stays the
 //! same, so the server sees one person who never left, and stores no message twice.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use common::chat::{Cursor, Entry, Page, Refusal, Session};
-use common::cli::{Failure, Interrupted};
+use common::chat::{Cursor, Entry, POLL_WAIT, Page, Refusal, Session};
+use common::cli::Failure;
+use common::key::Key;
 use common::net::Backoff;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{sleep, timeout};
 
 use crate::calls::{Calls, Trouble};
@@ -28,6 +30,7 @@ use crate::outbox::Outbox;
 use crate::view::{News, View, is_message};
 
 mod attach;
+mod sent;
 mod typed;
 
 /// The first and the longest wait before the server is tried again: soon enough after a restart
@@ -36,6 +39,9 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_
 
 /// How long unacknowledged messages keep a client whose input has ended.
 const GIVE_UP: Duration = Duration::from_secs(30);
+
+/// How long leaving may take: as long as a person waits for a program to end.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// How messages are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +67,8 @@ pub struct Config {
     pub after: Option<u64>,
     /// How many earlier messages to show.
     pub history: u32,
+    /// What lets its holder put people out.
+    pub admin: Option<Key>,
 }
 
 /// Something for the person.
@@ -69,13 +77,14 @@ pub(crate) enum Show {
     /// An entry of a room; with the room if it is not the present one.
     Entry(Entry, String, bool),
     /// Anything else.
-    Status(String),
+    Status(Clean),
 }
 
 /// Something that was being waited for.
 enum Done {
     Attached(Result<(String, Vec<Cursor>), Trouble>),
     Polled(Result<Vec<Page>, Trouble>),
+    LookedLast(Result<Vec<Page>, Trouble>),
     Sent(String, Result<Vec<u64>, Trouble>),
     Whispered(String, Result<Cursor, Trouble>),
     Joined(Result<Cursor, Trouble>),
@@ -95,6 +104,8 @@ pub(crate) struct Talk {
     outbox: Outbox,
     work: FuturesUnordered<BoxFuture<'static, Done>>,
     show: mpsc::Sender<Show>,
+    /// what waits to be shown: a page, for nothing more is asked for until it is empty
+    shows: VecDeque<Show>,
     names: Names,
     nick: String,
     room: String,
@@ -109,6 +120,9 @@ pub(crate) struct Talk {
     known: bool,
     lost: bool,
     quits: bool,
+    /// the last look at the rooms before leaving is out, and has shown all
+    looking: bool,
+    seen_all: bool,
     /// messages that the server refused
     failed: usize,
     last_status: String,
@@ -127,6 +141,7 @@ impl Talk {
             outbox: Outbox::default(),
             work: FuturesUnordered::new(),
             show,
+            shows: VecDeque::new(),
             names,
             nick: config.nick.clone(),
             room: config.room.clone(),
@@ -139,72 +154,102 @@ impl Talk {
             known: false,
             lost: false,
             quits: false,
+            looking: false,
+            seen_all: false,
             failed: 0,
             last_status: String::new(),
             config,
         }
     }
 
-    /// Talks until the input ends and all is acknowledged, until `/quit`, or until `shutdown`. If
-    /// the input ends before its first line, listens until `shutdown`.
+    /// Talks until the input has ended, all is acknowledged and what was said until then is shown;
+    /// until `/quit`; or until `stop`. Nothing here waits for whoever reads what is shown.
     pub(crate) async fn run(
         mut self,
         mut input: mpsc::Receiver<String>,
-        shutdown: impl Future<Output = Interrupted>,
+        stop: impl Future<Output = anyhow::Result<()>>,
     ) -> anyhow::Result<()> {
-        tokio::pin!(shutdown);
-        let (mut spoken, mut ended) = (false, false);
+        tokio::pin!(stop);
+        let show = self.show.clone();
+        let mut ended = false;
         let mut patience = std::pin::pin!(futures::future::pending().left_future());
         let result = loop {
-            if (ended && spoken || self.quits) && self.outbox.is_empty() && self.asking == 0 {
-                break Ok(());
+            self.hand_on();
+            if self.outbox.is_empty() && self.asking == 0 && self.shows.is_empty() {
+                if self.quits || self.seen_all {
+                    break Ok(());
+                }
+                if ended {
+                    self.look_a_last_time();
+                }
             }
             self.go_on();
             tokio::select! {
                 biased;
-                signal = &mut shutdown => break Err(signal.into()),
+                stopped = &mut stop => break stopped,
                 Some(done) = self.work.next() => {
-                    if let Err(failure) = self.done(done).await {
+                    let before = self.outbox.len();
+                    if let Err(failure) = self.done(done) {
                         break Err(failure.into());
                     }
-                }
-                line = input.recv(), if self.wants_input(ended) => match line {
-                    Some(line) => {
-                        spoken = true;
-                        self.typed(&line).await;
+                    if ended && self.outbox.len() < before {
+                        patience.set(sleep(GIVE_UP).right_future());
                     }
+                }
+                Ok(_) = show.reserve(), if !self.shows.is_empty() => {} // handed on above
+                line = input.recv(), if self.wants_input(ended) => match line {
+                    Some(line) => self.typed(&line),
                     None => {
                         ended = true;
                         patience.set(sleep(GIVE_UP).right_future());
                     }
                 },
-                () = &mut patience, if ended && spoken => break Ok(()),
-                () = self.show.closed() => break Ok(()),
+                () = &mut patience, if ended && self.shows.is_empty() => break Ok(()),
+                () = show.closed() => break Ok(()),
             }
         };
         if self.attached {
-            // At most as long as a person waits for a program to end.
-            let _ = timeout(Duration::from_secs(2), self.calls.bye()).await;
+            let _ = timeout(GOODBYE, self.calls.bye()).await;
         }
-        match self.outbox.len() + self.failed {
-            0 => result,
-            n => {
-                let what = if n == 1 {
-                    "message was"
-                } else {
-                    "messages were"
-                };
-                let failure = Failure::new(format!("{n} {what} not delivered"));
-                Err(failure
-                    .help("the server did not take it: see above, or try again later")
-                    .into())
+        let left = match self.outbox.len() + self.failed {
+            0 => return result,
+            1 => "1 message was not delivered".to_owned(),
+            n => format!("{n} messages were not delivered"),
+        };
+        Err(match result {
+            Err(error) => error.context(left),
+            Ok(()) => Failure::new(left)
+                .help("the server did not take it: see above, or try again later")
+                .into(),
+        })
+    }
+
+    /// Hands on what can be shown without waiting.
+    fn hand_on(&mut self) {
+        while let Some(show) = self.shows.pop_front() {
+            if let Err(TrySendError::Full(show)) = self.show.try_send(show) {
+                self.shows.push_front(show);
+                return;
             }
         }
     }
 
-    /// Not before we are in, and not more than the outbox holds.
+    /// Asks once more, without waiting, for what was said until now. The server then ends the poll
+    /// that waits.
+    fn look_a_last_time(&mut self) {
+        if self.attached && !self.looking {
+            self.looking = true;
+            let (calls, cursors) = (self.calls.clone(), self.view.cursors());
+            let look = async move { Done::LookedLast(calls.poll(cursors, Duration::ZERO).await) };
+            self.work.push(look.boxed());
+        }
+    }
+
+    /// Not before we are in, nor more than the outbox holds; and not while a command is on its
+    /// way, for what follows `/join` is for that room.
     fn wants_input(&self, ended: bool) -> bool {
-        self.known && !ended && !self.quits && self.outbox.has_room()
+        let can_go_on = !ended && !self.quits && self.asking == 0 && self.shows.is_empty();
+        self.known && can_go_on && self.outbox.has_room()
     }
 
     /// Starts what can be started.
@@ -215,11 +260,11 @@ impl Talk {
             }
             return;
         }
-        if !self.polling {
+        if !self.polling && !self.looking && self.shows.is_empty() {
             self.polling = true;
             let (calls, cursors) = (self.calls.clone(), self.view.cursors());
             self.work
-                .push(async move { Done::Polled(calls.poll(cursors).await) }.boxed());
+                .push(async move { Done::Polled(calls.poll(cursors, POLL_WAIT).await) }.boxed());
         }
         if !self.sending
             && let Some((room, posts)) = self.outbox.next_call()
@@ -232,16 +277,19 @@ impl Talk {
         }
     }
 
-    async fn done(&mut self, done: Done) -> Result<(), Failure> {
+    fn done(&mut self, done: Done) -> Result<(), Failure> {
         match done {
             Done::Attached(result) => {
                 self.attaching = false;
                 match result {
-                    Ok((nick, cursors)) => self.is_attached(nick, cursors).await,
+                    Ok((nick, cursors)) => self.is_attached(nick, cursors),
                     Err(trouble) if !self.known => return Err(self.cannot_begin(trouble)),
+                    Err(Trouble::Refused(refusal @ (Refusal::PutOut(_) | Refusal::Banned))) => {
+                        let what = format!("{}: {refusal}", self.config.server);
+                        return Err(Failure::new(Clean::new(&what).to_string()));
+                    }
                     Err(Trouble::Refused(refusal)) => {
-                        self.status_once(format!("cannot come back: {refusal}"))
-                            .await;
+                        self.status_once(format!("cannot come back: {refusal}"));
                     }
                     Err(Trouble::Lost(..)) => {}
                 }
@@ -249,102 +297,69 @@ impl Talk {
             Done::Polled(result) => {
                 self.polling = false;
                 match result {
-                    Ok(pages) => self.pages(pages).await,
-                    Err(trouble) => self.trouble(trouble).await,
+                    Ok(pages) => self.pages(pages),
+                    Err(trouble) => self.trouble(trouble),
+                }
+            }
+            Done::LookedLast(result) => {
+                self.looking = false;
+                match result {
+                    Ok(pages) => {
+                        self.seen_all = pages.is_empty();
+                        self.pages(pages);
+                    }
+                    Err(trouble) => self.trouble(trouble),
                 }
             }
             Done::Sent(room, result) => {
                 self.sending = false;
-                self.sent(&room, result).await;
+                self.sent(&room, result);
             }
             Done::Rested => self.sending = false,
             other => {
                 self.asking -= 1;
-                self.answered(other).await;
+                self.answered(other);
             }
         }
         Ok(())
     }
 
-    async fn sent(&mut self, room: &str, result: Result<Vec<u64>, Trouble>) {
-        match result {
-            Ok(_) => self.outbox.stored(),
-            Err(Trouble::Refused(Refusal::TooFast(ms))) => {
-                self.rest(Duration::from_millis(ms.into()));
-            }
-            Err(Trouble::Refused(Refusal::Full | Refusal::Unavailable(_))) => {
-                let wait = self.backoff.wait(rand::random());
-                self.rest(wait);
-            }
-            // A restarted server has let us in and not yet into the room: this came in between.
-            Err(Trouble::Refused(Refusal::NotJoined)) if self.view.reads(room) => {
-                self.outbox.again();
-                self.attached = false;
-            }
-            Err(Trouble::Refused(refusal @ (Refusal::Unfit(_) | Refusal::NotJoined))) => {
-                if let Some(post) = self.outbox.refused() {
-                    self.failed += 1;
-                    let body = Clean::new(&post.body)
-                        .as_str()
-                        .chars()
-                        .take(40)
-                        .collect::<String>();
-                    self.status(format!("not delivered: \"{body}\": {refusal}"))
-                        .await;
-                }
-            }
-            Err(trouble) => {
-                self.outbox.again();
-                self.trouble(trouble).await;
-            }
-        }
-    }
-
-    /// Sends again after a while.
-    fn rest(&mut self, wait: Duration) {
-        self.outbox.again();
-        self.sending = true; // until the wait is over
-        self.work.push(sleep(wait).map(|()| Done::Rested).boxed());
-    }
-
-    async fn pages(&mut self, pages: Vec<Page>) {
+    fn pages(&mut self, pages: Vec<Page>) {
         self.backoff.reset();
         for page in pages {
             for news in self.view.page(page) {
                 match news {
-                    News::Entry(room, entry) => self.entry(room, entry).await,
+                    News::Entry(room, entry) => self.entry(room, entry),
                     News::Gone(room, n) => {
                         let room = Clean::new(&room);
-                        self.status(format!("{n} older messages of {room} are gone"))
-                            .await;
+                        self.status(format!("{n} older messages of {room} are gone"));
                     }
                     News::Anew(room) => {
                         let room = Clean::new(&room);
-                        self.status(format!("{room} begins anew: the server has another log"))
-                            .await;
+                        self.status(format!("{room} begins anew: the server has another log"));
                     }
                 }
             }
         }
     }
 
-    async fn entry(&mut self, room: String, entry: Entry) {
+    fn entry(&mut self, room: String, entry: Entry) {
         self.names.add_nick(&entry.nick);
         let here = room == self.room;
         if is_message(&entry) || here {
-            let _ = self.show.send(Show::Entry(entry, room, here)).await;
+            self.shows.push_back(Show::Entry(entry, room, here));
         }
     }
 
     /// For what is tried again and again.
-    async fn status_once(&mut self, text: String) {
+    fn status_once(&mut self, text: String) {
         if self.last_status != text {
-            self.status(text).await;
+            self.status(text);
         }
     }
 
-    async fn status(&mut self, text: String) {
+    fn status(&mut self, text: String) {
         self.last_status.clone_from(&text);
-        let _ = self.show.send(Show::Status(text)).await;
+        self.shows.push_back(Show::Status(Clean::new(&text)));
     }
 }

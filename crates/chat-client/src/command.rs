@@ -1,6 +1,6 @@
 //! What a typed line means. PURE.
 
-use common::chat::Kind;
+use common::chat::{Admin, Kind};
 
 /// A line that was typed, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub enum Command {
     History(u32),
     /// `/search TEXT`
     Search(String),
+    /// `/kick NICK [WHY]`, `/ban NICK [WHY]`, `/unban NICK`
+    Order(Admin),
     /// `/help`
     Help,
     /// `/quit`
@@ -30,7 +32,7 @@ pub enum Command {
 }
 
 /// All commands with what they do, as `/help` shows them.
-pub const HELP: [(&str, &str); 12] = [
+pub const HELP: [(&str, &str); 15] = [
     ("/join ROOM", "go to a room; messages go there from then on"),
     ("/leave [ROOM]", "leave a room"),
     ("/msg NICK TEXT", "tell one person only"),
@@ -43,6 +45,12 @@ pub const HELP: [(&str, &str); 12] = [
         "/search TEXT",
         "the last messages of this room with that text",
     ),
+    ("/kick NICK [WHY]", "put somebody out (operators)"),
+    (
+        "/ban NICK [WHY]",
+        "the same, and bar the address (operators)",
+    ),
+    ("/unban NICK", "lift a ban (operators)"),
     ("/help", "this list"),
     ("/quit", "leave; so does Ctrl-D"),
     ("//text", "sends /text"),
@@ -85,26 +93,37 @@ pub fn parse(line: &str) -> Option<Result<Command, String>> {
             None => format!("there is no command /{word}: /help lists them; //{word} sends it"),
         }
     };
-    let some = |make: fn(String) -> Command| (!rest.is_empty()).then(|| make(rest.into()));
+    let some = |make: &dyn Fn(String) -> Command| (!rest.is_empty()).then(|| make(rest.into()));
     let none = |command: Command| rest.is_empty().then_some(command);
     let command = match word {
-        "me" => some(|text| Command::Say(Kind::Did, text)),
+        "me" => some(&|text| Command::Say(Kind::Did, text)),
         "msg" => rest
             .split_once(char::is_whitespace)
             .map(|(nick, text)| Command::Whisper(nick.into(), text.trim().into())),
-        "join" => some(Command::Join),
+        "join" => some(&Command::Join),
         "leave" => Some(Command::Leave((!rest.is_empty()).then(|| rest.into()))),
-        "nick" => some(Command::Nick),
+        "nick" => some(&Command::Nick),
         "who" => none(Command::Who),
         "rooms" => none(Command::Rooms),
         "history" if rest.is_empty() => Some(Command::History(HISTORY)),
         "history" => rest.parse().ok().map(Command::History),
-        "search" => some(Command::Search),
+        "search" => some(&Command::Search),
+        "kick" | "ban" => some(&|whom| Command::Order(put_out(word == "ban", &whom))),
+        "unban" => some(&|nick| Command::Order(Admin::Unban { nick })),
         "help" => none(Command::Help),
         "quit" => none(Command::Quit),
         _ => None,
     };
     Some(command.ok_or_else(unknown))
+}
+
+fn put_out(bans: bool, whom: &str) -> Admin {
+    let (nick, why) = whom.split_once(char::is_whitespace).unwrap_or((whom, ""));
+    let (nick, why) = (nick.to_owned(), why.trim().to_owned());
+    match bans {
+        true => Admin::Ban { nick, why },
+        false => Admin::Kick { nick, why },
+    }
 }
 
 #[cfg(test)]
@@ -131,6 +150,20 @@ mod tests {
     }
 
     #[test]
+    fn operators_name_whom_and_may_say_why() {
+        let order = |line| match parse(line) {
+            Some(Ok(Command::Order(order))) => order,
+            other => panic!("{line}: {other:?}"),
+        };
+        let (nick, why) = ("bob".to_owned(), String::new());
+        assert_eq!(order("/kick bob"), Admin::Kick { nick, why });
+        let (nick, why) = ("bob".to_owned(), "too  loud".to_owned());
+        assert_eq!(order("/ban bob  too  loud \n"), Admin::Ban { nick, why });
+        let nick = "bob".to_owned();
+        assert_eq!(order("/unban bob"), Admin::Unban { nick });
+    }
+
+    #[test]
     fn a_wrong_command_is_explained_and_not_sent() {
         for (line, says) in [
             ("/jion x", "there is no command /jion"),
@@ -138,6 +171,8 @@ mod tests {
             ("/msg bob", "usage: /msg NICK TEXT"),
             ("/history many", "usage: /history [N]"),
             ("/quit now", "usage: /quit"),
+            ("/kick", "usage: /kick NICK [WHY]"),
+            ("/ban ", "usage: /ban NICK [WHY]"),
             ("/", "there is no command /"),
         ] {
             let Some(Err(text)) = parse(line) else {

@@ -10,8 +10,14 @@
 //! | `look`, `names` | how messages are printed; what the Tab key knows |
 
 use std::io::{self, IsTerminal};
+use std::pin::pin;
+use std::time::Duration;
 
+use common::chat::Session;
 use common::cli::Interrupted;
+use futures::FutureExt;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
 
 pub mod view;
 
@@ -34,7 +40,8 @@ use client::Talk;
 use names::Names;
 
 /// Talks on this process's terminal, or through its stdin and stdout if either is none, until the
-/// input ends and all is acknowledged, or until `shutdown`.
+/// input ends, all is acknowledged and what was said until then is shown; or until `shutdown`. With
+/// `/dev/null` as its input it listens, as long as somebody reads its output.
 ///
 /// # Errors
 /// If the server cannot be reached at first, or does not let us in; if messages were not
@@ -52,14 +59,48 @@ pub async fn run(
     };
     if let Some(terminal) = terminal {
         let talk = Talk::new(config, session, terminal.show, names);
-        let result = talk.run(terminal.lines, shutdown).await;
-        drop(terminal.restore);
-        return result;
+        let restore = &terminal.restore;
+        let stop = async {
+            let signal = shutdown.await;
+            restore.now(); // before goodbye: a second signal ends the program on the spot
+            Err(signal.into())
+        };
+        return talk.run(terminal.lines, stop).await;
     }
-    let (show, printer) = pipes::print(config.style);
-    let talk = Talk::new(config, session, show, names);
-    let result = talk.run(pipes::read(io::stdin()), shutdown).await;
-    // All that was shown is printed before the program ends.
-    let _ = tokio::task::spawn_blocking(|| printer.join()).await;
-    result
+    talk_on_pipes(config, session, shutdown).await
+}
+
+/// How long what was shown may take to be printed after an interruption: no time, if somebody
+/// reads it.
+const PRINTED: Duration = Duration::from_millis(300);
+
+async fn talk_on_pipes(
+    config: Config,
+    session: Session,
+    shutdown: impl Future<Output = Interrupted>,
+) -> anyhow::Result<()> {
+    let mut shutdown = pin!(shutdown.fuse());
+    let (nothing, no_lines) = mpsc::channel(1);
+    let (listens, lines) = match pipes::has_nothing_to_say() {
+        true => (true, no_lines),
+        false => (false, pipes::read(io::stdin())),
+    };
+    let stop = async {
+        tokio::select! {
+            signal = &mut shutdown => Err(signal.into()),
+            () = pipes::reader_gone(), if listens => Ok(()),
+        }
+    };
+    let (show, printed) = pipes::print(config.style);
+    let result = Talk::new(config, session, show, Names::default())
+        .run(lines, stop)
+        .await;
+    drop(nothing);
+    // All that was shown is printed before the program ends, unless it is to end at once.
+    let hurried = matches!(&result, Err(error) if error.is::<Interrupted>());
+    tokio::select! {
+        _ = printed => result,
+        () = sleep(PRINTED), if hurried => result,
+        signal = &mut shutdown => Err(signal.into()), // pending, if it came before
+    }
 }

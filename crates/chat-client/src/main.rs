@@ -9,6 +9,6 @@ use common::cli;
 async fn main() -> ExitCode {
     let args: Args = cli::parse();
     cli::start_logging(args.common);
-    let talk = run(Config::from(args), cli::interrupted());
+    let talk = async { run(Config::try_from(args)?, cli::interrupted()).await };
     cli::exit("chat-client", talk.await)
 }

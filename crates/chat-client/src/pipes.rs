@@ -3,10 +3,12 @@
 //! Reading and writing block, so each has a thread of its own; a runtime that reads stdin itself
 //! could not end before the next line comes.
 
+#[cfg(unix)]
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::thread;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::client::{Show, Style};
 use crate::look::{json, text};
@@ -44,11 +46,55 @@ fn line(input: &mut impl BufRead) -> io::Result<Option<String>> {
     Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
+/// Whether the input is `/dev/null`: somebody who has nothing to say, as opposed to an input that
+/// has ended.
+#[cfg(unix)]
+pub(crate) fn has_nothing_to_say() -> bool {
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::{FileTypeExt, MetadataExt};
+    let metadata = |file: io::Result<File>| file.and_then(|file| file.metadata()).ok();
+    let input = metadata(io::stdin().as_fd().try_clone_to_owned().map(File::from));
+    let null = metadata(File::open("/dev/null"));
+    let (Some(input), Some(null)) = (input, null) else {
+        return false;
+    };
+    input.file_type().is_char_device() && input.rdev() == null.rdev()
+}
+
+#[cfg(not(unix))]
+pub(crate) fn has_nothing_to_say() -> bool {
+    false
+}
+
+/// Returns when nobody can read stdout any more (`| grep -m 1` has found it), which a write would
+/// only tell at the next message.
+#[cfg(unix)]
+pub(crate) async fn reader_gone() {
+    use rustix::event::{PollFd, PollFlags, poll};
+    let (sender, gone) = oneshot::channel();
+    thread::spawn(move || {
+        let out = io::stdout();
+        // Asked for nothing, it waits for what is always told: an error, or a hang-up.
+        let mut out = [PollFd::new(&out, PollFlags::empty())];
+        while poll(&mut out, None) == Err(rustix::io::Errno::INTR) {}
+        let _ = sender.send(out[0].revents().intersects(PollFlags::ERR | PollFlags::HUP));
+    });
+    if gone.await != Ok(true) {
+        std::future::pending().await
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) async fn reader_gone() {
+    std::future::pending().await
+}
+
 /// Prints messages on stdout and everything else on stderr, each as it comes. Ends when stdout is
-/// closed, and when all is printed and nobody sends any more; the handle tells when that is.
-pub(crate) fn print(style: Style) -> (mpsc::Sender<Show>, thread::JoinHandle<()>) {
+/// closed, and when all is printed and nobody sends any more; the receiver tells when that is.
+pub(crate) fn print(style: Style) -> (mpsc::Sender<Show>, oneshot::Receiver<()>) {
     let (show, mut shows) = mpsc::channel(AHEAD);
-    let thread = thread::spawn(move || {
+    let (done, printed) = oneshot::channel();
+    thread::spawn(move || {
         while let Some(show) = shows.blocking_recv() {
             let printed = match show {
                 Show::Entry(entry, room, here) if is_message(&entry) => {
@@ -72,8 +118,9 @@ pub(crate) fn print(style: Style) -> (mpsc::Sender<Show>, thread::JoinHandle<()>
                 break;
             }
         }
+        let _ = done.send(());
     });
-    (show, thread)
+    (show, printed)
 }
 
 #[cfg(test)]

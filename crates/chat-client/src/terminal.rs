@@ -179,15 +179,19 @@ impl Restore {
         });
         Self { settings }
     }
-}
 
-#[cfg(unix)]
-impl Drop for Restore {
-    fn drop(&mut self) {
+    /// Puts it back. Doing so again does no harm.
+    pub(crate) fn now(&self) {
         if let Some((tty, settings)) = &self.settings {
             use rustix::termios::{OptionalActions, tcsetattr};
             let _ = tcsetattr(tty, OptionalActions::Now, settings);
         }
+    }
+}
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        self.now();
     }
 }
 
@@ -196,4 +200,6 @@ impl Restore {
     fn new() -> Self {
         Self {}
     }
+
+    pub(crate) fn now(&self) {}
 }

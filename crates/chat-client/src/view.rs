@@ -112,7 +112,9 @@ pub fn line(entry: &Entry, aside: Option<&str>) -> String {
         Kind::Said => format!("{nick}: {body}"),
         Kind::Did => format!("* {nick} {body}"),
         Kind::Joined => format!("{nick} is here"),
-        Kind::Left => format!("{nick} has left"),
+        Kind::Left if body.as_str().is_empty() => format!("{nick} has left"),
+        // The server tells how, if it was not by themselves.
+        Kind::Left => format!("{nick} {body}"),
         Kind::Renamed => format!("{nick} is now called {body}"),
     };
     match aside {

@@ -2,11 +2,11 @@
 
 mod support;
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 
-use support::{Server, chat_client, said};
+use support::{Server, chat_client, end, printed, said, signal};
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -25,6 +25,7 @@ fn help_names_every_flag_and_bad_flags_are_usage_errors() {
         "--json",
         "--after",
         "--no-history",
+        "--admin-token-file",
         "Examples",
     ] {
         assert!(text.contains(flag), "{flag}");
@@ -153,7 +154,7 @@ fn hostile_text_is_harmless_in_both_styles() {
     );
     let mut line = String::new();
     let stdout = lines.stdout.take().expect("piped");
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).expect("text");
+    BufReader::new(stdout).read_line(&mut line).expect("text");
     assert!(
         line.trim_end()
             .ends_with("eve: ␛]0;owned␇\u{fffd}31m\u{fffd}"),
@@ -190,4 +191,119 @@ fn the_wrong_server_is_named() {
 fn a_listener_ends_by_its_signal() {
     let server = Server::start();
     assert_eq!(server.listen("listener").terminate().code(), Some(143));
+}
+
+/// What was said, without its times.
+fn untimed(lines: &str) -> Vec<&str> {
+    lines.lines().map(|line| &line["HH:MM ".len()..]).collect()
+}
+
+#[test]
+fn when_the_input_ends_what_was_said_until_then_is_shown() {
+    let server = Server::start();
+    assert_eq!(printed(&server, &["--name", "ann"], "one\ntwo\n").0, "");
+    let (lines, _) = printed(&server, &["--name", "bob"], "three\n");
+    assert_eq!(untimed(&lines), ["ann: one", "ann: two"]);
+    let (lines, status) = printed(&server, &["--name", "eve"], "");
+    assert_eq!(untimed(&lines), ["ann: one", "ann: two", "bob: three"]);
+    assert!(!status.contains('\u{1b}'), "no colours on a pipe: {status}");
+    let (lines, _) = printed(&server, &["--name", "eve", "--no-history"], "");
+    assert_eq!(lines, "");
+}
+
+#[test]
+fn what_follows_a_join_is_for_that_room() {
+    let server = Server::start();
+    printed(&server, &["--name", "ann"], "/join kitchen\nsoup\n");
+    let (lines, _) = printed(&server, &["--name", "bob", "--room", "kitchen"], "");
+    assert_eq!(untimed(&lines), ["ann: soup"]);
+}
+
+#[test]
+fn a_signal_ends_it_though_nobody_reads_what_it_prints() {
+    let server = Server::start();
+    // More than a pipe holds, and less than a server sends in one answer.
+    let much = format!("{}\n", "x".repeat(4000)).repeat(30);
+    said(&server.addr, "ann", &much);
+    for (name, code) in [("INT", 130), ("TERM", 143)] {
+        let mut stuck = chat_client(&server.addr, &["--name", name])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("built");
+        let mut stdout = BufReader::with_capacity(10, stuck.stdout.take().expect("piped"));
+        stdout.read_line(&mut String::new()).expect("text");
+        said(&server.addr, "bob", &much); // and more that it asks for no more
+        signal(&stuck, name);
+        assert_eq!(end(stuck).0, Some(code));
+        drop(stdout);
+    }
+}
+
+#[test]
+fn the_token_goes_to_its_server_and_nowhere_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("token");
+    std::fs::write(&path, "open-sesame").expect("a file");
+    let flags = [
+        "--name",
+        "root",
+        "--admin-token-file",
+        path.to_str().expect("text"),
+        "-vv",
+    ];
+    let run = |addr: &str| {
+        let mut client = chat_client(addr, &flags)
+            .env("RUST_LOG", "trace")
+            .env("XDG_STATE_HOME", folder.path().join("state"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("built");
+        let mut stdin = client.stdin.take().expect("piped");
+        let _ = stdin.write_all(b"/kick nobody\n");
+        drop(stdin);
+        let output = client.wait_with_output().expect("ours");
+        let logs = stderr(&output) + &String::from_utf8_lossy(&output.stdout);
+        assert!(!logs.contains("open-sesame"), "{logs}");
+        logs
+    };
+    let server = Server::with_token("open-sesame");
+    assert!(
+        run(&server.addr).contains("nobody is called that"),
+        "it was taken"
+    );
+    assert!(
+        !folder.path().join("state").exists(),
+        "nothing typed is kept"
+    );
+    // One that calls itself another service hears a greeting, and no more.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let addr = listener.local_addr().expect("bound").to_string();
+    let heard = std::thread::spawn(move || {
+        let (mut io, _) = listener.accept().expect("a caller");
+        io.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            .expect("sent");
+        let mut heard = Vec::new();
+        let _ = io.read_to_end(&mut heard); // a reset is as good as an end
+        String::from_utf8_lossy(&heard).into_owned()
+    });
+    run(&addr);
+    let heard = heard.join().expect("no panic");
+    assert!(!heard.contains("open-sesame"), "{heard}");
+}
+
+#[test]
+fn a_token_file_that_cannot_be_read_is_named() {
+    let output = chat_client("127.0.0.1:1", &["--admin-token-file", "/nowhere/token"])
+        .output()
+        .expect("built");
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    assert!(
+        text.starts_with("chat-client: cannot read the key in /nowhere/token: "),
+        "{text}"
+    );
 }

@@ -254,7 +254,8 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// Ends a program: prints what failed and what can be done, and picks the exit code. A closed
-/// stdout (`| head`) is an end like any other.
+/// stdout (`| head`) is an end like any other; whoever interrupts knows it, and is told only what
+/// came of it, if that is its context.
 pub fn exit(program: &str, result: anyhow::Result<()>) -> ExitCode {
     let Err(error) = result else {
         return ExitCode::SUCCESS;
@@ -266,15 +267,17 @@ pub fn exit(program: &str, result: anyhow::Result<()>) -> ExitCode {
     {
         return ExitCode::SUCCESS;
     }
-    if let Some(signal) = error.downcast_ref::<Interrupted>() {
-        return signal.code().into();
+    let signal = error.downcast_ref::<Interrupted>();
+    let code = signal.map_or(ExitCode::FAILURE, |signal| signal.code().into());
+    if signal.is_some() && error.chain().count() == 1 {
+        return code;
     }
     let mut text = format!("{program}: {error:#}\n");
     for line in help(&error).iter().take(3) {
         text.push_str(&format!("help: {line}\n"));
     }
     let _ = io::stderr().write_all(text.as_bytes());
-    ExitCode::FAILURE
+    code
 }
 
 fn help(error: &anyhow::Error) -> Vec<String> {

@@ -13,6 +13,11 @@ impl Key {
         Self(text)
     }
 
+    /// Its text, to be sent to whoever asks for the key, and nowhere else.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
     /// Whether `given` is the key. How long that takes depends on the lengths only, not on how
     /// much of the beginning is right: otherwise a patient caller could find the key byte by byte.
     pub fn fits(&self, given: &str) -> bool {

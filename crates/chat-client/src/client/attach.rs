@@ -38,7 +38,7 @@ impl Talk {
         self.work.push(attach.map(Done::Attached).boxed());
     }
 
-    pub(super) async fn is_attached(&mut self, nick: String, cursors: Vec<Cursor>) {
+    pub(super) fn is_attached(&mut self, nick: String, cursors: Vec<Cursor>) {
         self.attached = true;
         self.backoff.reset();
         self.nick = nick;
@@ -53,7 +53,7 @@ impl Talk {
             self.view.join(cursor);
         }
         if std::mem::take(&mut self.lost) {
-            self.status("connected again".into()).await;
+            self.status("connected again".into());
         }
         self.known = true;
     }
@@ -67,14 +67,13 @@ impl Talk {
             }
             Trouble::Lost(None, why) => Failure::new(format!("cannot talk to {server}: {why}")),
             Trouble::Refused(refusal) => {
-                let failure = Failure::new(format!(
-                    "{server} does not let {} in: {refusal}",
-                    Clean::new(&self.nick)
-                ));
+                let what = format!("{server} does not let {} in: {refusal}", self.nick);
+                let failure = Failure::new(Clean::new(&what).to_string());
                 match refusal {
                     Refusal::NickTaken | Refusal::Unfit(_) => {
                         failure.help("choose another name: --name NICK")
                     }
+                    Refusal::Banned => failure.help("only its operator can change that"),
                     _ => failure.help("try again later"),
                 }
             }
@@ -82,19 +81,18 @@ impl Talk {
     }
 
     /// A poll or a send failed: the connection is lost, or the session is over.
-    pub(super) async fn trouble(&mut self, trouble: Trouble) {
+    pub(super) fn trouble(&mut self, trouble: Trouble) {
         match trouble {
             Trouble::Refused(Refusal::NoSession) => self.attached = false,
             Trouble::Refused(refusal) => {
                 self.attached = false;
-                self.status(format!("the server refuses: {refusal}")).await;
+                self.status(format!("the server refuses: {refusal}"));
             }
             Trouble::Lost(..) => {
                 self.attached = false;
                 if !std::mem::replace(&mut self.lost, true) {
                     let server = self.config.server.clone();
-                    self.status(format!("connection to {server} lost: trying again"))
-                        .await;
+                    self.status(format!("connection to {server} lost: trying again"));
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! What the person typed: each command, and what its answer changes.
 
-use common::chat::{Kind, RoomInfo};
+use common::chat::{Admin, Kind, Refusal, RoomInfo};
 use futures::FutureExt;
 
 use super::{Done, Show, Talk};
@@ -9,11 +9,11 @@ use crate::clean::Clean;
 use crate::command::{Command, HELP, parse};
 
 impl Talk {
-    pub(super) async fn typed(&mut self, line: &str) {
+    pub(super) fn typed(&mut self, line: &str) {
         match parse(line) {
             None => {}
-            Some(Err(why)) => self.status(Clean::new(&why).to_string()).await,
-            Some(Ok(command)) => self.command(command).await,
+            Some(Err(why)) => self.status(why),
+            Some(Ok(command)) => self.command(command),
         }
     }
 
@@ -22,7 +22,7 @@ impl Talk {
         self.work.push(call.boxed());
     }
 
-    async fn command(&mut self, command: Command) {
+    fn command(&mut self, command: Command) {
         let (calls, room) = (self.calls.clone(), self.room.clone());
         match command {
             Command::Say(kind, body) => self.outbox.push(&room, kind, body),
@@ -53,16 +53,33 @@ impl Talk {
             Command::Search(text) => {
                 self.ask(async move { Done::Found(calls.search(room, text).await) });
             }
+            Command::Order(order) => self.order(order),
             Command::Help => {
                 for (usage, what) in HELP {
-                    self.status(format!("{usage:15} {what}")).await;
+                    self.status(format!("{usage:16} {what}"));
                 }
             }
             Command::Quit => self.quits = true,
         }
     }
 
-    pub(super) async fn answered(&mut self, done: Done) {
+    /// What only operators may do. The token leaves this program here, and only to a server that
+    /// has let us in.
+    fn order(&mut self, order: Admin) {
+        let Some(token) = self.config.admin.clone() else {
+            self.status("that needs an operator: start with --admin-token-file FILE".into());
+            return;
+        };
+        let done = match &order {
+            Admin::Kick { nick, .. } => format!("{nick} is out"),
+            Admin::Ban { nick, .. } => format!("{nick} is out, and that address may not come back"),
+            Admin::Unban { nick } => format!("the address of {nick} may come back"),
+        };
+        let calls = self.calls.clone();
+        self.ask(async move { Done::Told(calls.admin(&token, order).await.map(|()| vec![done])) });
+    }
+
+    pub(super) fn answered(&mut self, done: Done) {
         let outcome = match done {
             Done::Whispered(text, Ok(cursor)) => {
                 self.outbox.push(&cursor.room, Kind::Said, text);
@@ -73,8 +90,7 @@ impl Talk {
                 self.room.clone_from(&cursor.room);
                 self.names.add_room(&cursor.room);
                 self.view.join(cursor);
-                self.status(format!("now in {}", Clean::new(&self.room)))
-                    .await;
+                self.status(format!("now in {}", Clean::new(&self.room)));
                 Ok(())
             }
             Done::Left(room, Ok(())) => {
@@ -86,44 +102,45 @@ impl Talk {
                     "left {}; now in {}",
                     Clean::new(&room),
                     Clean::new(&self.room)
-                ))
-                .await;
+                ));
                 Ok(())
             }
             Done::Renamed(Ok(nick)) => {
                 self.nick = nick;
-                self.status(format!("you are now called {}", Clean::new(&self.nick)))
-                    .await;
+                self.status(format!("you are now called {}", Clean::new(&self.nick)));
                 Ok(())
             }
             Done::Found(Ok(page)) => {
                 let nothing = page.entries.is_empty();
                 for entry in page.entries {
-                    let _ = self
-                        .show
-                        .send(Show::Entry(entry, page.room.clone(), true))
-                        .await;
+                    self.shows
+                        .push_back(Show::Entry(entry, page.room.clone(), true));
                 }
                 if nothing {
-                    self.status("nothing found".into()).await;
+                    self.status("nothing found".into());
                 }
                 Ok(())
             }
             Done::Told(Ok(lines)) => {
                 for line in lines {
-                    self.status(Clean::new(&line).to_string()).await;
+                    self.status(Clean::new(&line).to_string());
                 }
                 Ok(())
             }
             Done::Whispered(_, Err(trouble)) | Done::Joined(Err(trouble)) => Err(trouble),
             Done::Left(_, Err(trouble)) | Done::Renamed(Err(trouble)) => Err(trouble),
             Done::Found(Err(trouble)) | Done::Told(Err(trouble)) => Err(trouble),
-            Done::Attached(_) | Done::Polled(_) | Done::Sent(..) | Done::Rested => Ok(()),
+            Done::Attached(_) | Done::Polled(_) | Done::LookedLast(_) => Ok(()),
+            Done::Sent(..) | Done::Rested => Ok(()),
         };
         match outcome {
             Ok(()) => {}
-            Err(Trouble::Refused(refusal)) => self.status(format!("no: {refusal}")).await,
-            Err(Trouble::Lost(..)) => self.status("no answer: try again".into()).await,
+            Err(Trouble::Refused(Refusal::WrongToken)) => {
+                let what = "no: the server does not take this admin token, or was started without";
+                self.status(what.into());
+            }
+            Err(Trouble::Refused(refusal)) => self.status(format!("no: {refusal}")),
+            Err(Trouble::Lost(..)) => self.status("no answer: try again".into()),
         }
     }
 }

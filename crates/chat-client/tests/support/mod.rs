@@ -1,13 +1,14 @@
 //! A server in this process, and real clients that listen to it.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use chat_server::log::{Log, Memory, Sqlite};
 use chat_server::{Config, run};
+use common::key::Key;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -39,6 +40,45 @@ pub(crate) fn said(server: &str, nick: &str, text: &str) -> Output {
     client.wait_with_output().expect("ours")
 }
 
+/// What a client that is given `input` has printed when it has ended, on stdout and stderr.
+pub(crate) fn printed(server: &Server, flags: &[&str], input: &str) -> (String, String) {
+    let mut client = chat_client(&server.addr, flags)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("built");
+    let mut stdin = client.stdin.take().expect("piped");
+    stdin.write_all(input.as_bytes()).expect("it reads");
+    drop(stdin);
+    let output = client.wait_with_output().expect("ours");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    (stdout, stderr)
+}
+
+/// How a client ends by itself, and what it wrote to stderr if that is piped. It must not hang.
+pub(crate) fn end(mut client: Child) -> (Option<i32>, String) {
+    let id = client.id().to_string();
+    let (sender, ended) = mpsc::channel::<()>();
+    let watch = std::thread::spawn(move || {
+        let hangs = ended.recv_timeout(HANGS) == Err(RecvTimeoutError::Timeout);
+        if hangs {
+            let _ = Command::new("kill").args(["-KILL", &id]).status();
+        }
+        hangs
+    });
+    let mut text = String::new();
+    if let Some(mut stderr) = client.stderr.take() {
+        stderr.read_to_string(&mut text).expect("text");
+    }
+    let status = client.wait().expect("ours");
+    drop(sender);
+    assert!(!watch.join().expect("no panic"), "it does not end: {text}");
+    (status.code(), text)
+}
+
 /// A server of its own for one test. Dropping it cuts its connections, as a crash does.
 pub(crate) struct Server {
     pub(crate) addr: String,
@@ -47,26 +87,31 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
-        Self::with("127.0.0.1:0", Memory::new(10_000))
+        Self::with("127.0.0.1:0", Memory::new(10_000), Config::default())
+    }
+
+    /// One whose operators know `token`.
+    pub(crate) fn with_token(token: &str) -> Self {
+        let config = Config {
+            admin: Some(Key::new(token.into())),
+            ..Config::default()
+        };
+        Self::with("127.0.0.1:0", Memory::new(10_000), config)
     }
 
     /// One at a given address, over a file.
     pub(crate) fn over(addr: &str, file: &Path) -> Self {
-        Self::with(addr, Sqlite::open(file, 10_000).expect("a file"))
+        let log = Sqlite::open(file, 10_000).expect("a file");
+        Self::with(addr, log, Config::default())
     }
 
-    fn with(addr: &str, log: Log) -> Self {
+    fn with(addr: &str, log: Log, config: Config) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let listener = runtime
             .block_on(TcpListener::bind(addr))
             .expect("a free port");
         let addr = listener.local_addr().expect("bound").to_string();
-        runtime.spawn(run(
-            listener,
-            log,
-            Config::default(),
-            std::future::pending(),
-        ));
+        runtime.spawn(run(listener, log, config, std::future::pending()));
         Self {
             addr,
             _runtime: runtime,
@@ -99,7 +144,7 @@ impl Server {
     }
 
     /// Returns when `nick` is in the lobby.
-    fn wait_for(&self, nick: &str) {
+    pub(crate) fn wait_for(&self, nick: &str) {
         loop {
             let who = said(&self.addr, "doorman", "/who\n");
             let here = String::from_utf8_lossy(&who.stderr).into_owned();
@@ -109,6 +154,14 @@ impl Server {
             }
         }
     }
+}
+
+pub(crate) fn signal(child: &Child, name: &str) {
+    let id = child.id().to_string();
+    let sent = Command::new("kill")
+        .args([&format!("-{name}"), &id])
+        .status();
+    assert!(sent.expect("kill runs").success());
 }
 
 /// A client that listens.
@@ -129,11 +182,7 @@ impl Ear {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill")
-            .args([&format!("-{name}"), &id])
-            .status();
-        assert!(sent.expect("kill runs").success());
+        signal(&self.child, name);
     }
 
     pub(crate) fn terminate(mut self) -> ExitStatus {
