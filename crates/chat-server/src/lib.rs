@@ -16,7 +16,8 @@
 //! | [`nick`], [`bucket`] | PURE: what one may be called; how fast one may talk |
 //! | [`log`] | the numbered logs and their promises; in memory, or in an SQLite file |
 //! | `metrics` | what operators see, over HTTP |
-//! | `server` | the service over tarpc: drives the above, and waits for readers |
+//! | `handler`, `hall` | the service over tarpc: what is called, and what all calls share |
+//! | `server` | a server from its listeners to its end |
 
 pub mod room;
 
@@ -26,6 +27,8 @@ pub mod nick;
 pub mod log;
 
 mod args;
+mod hall;
+mod handler;
 mod metrics;
 mod server;
 
