@@ -143,6 +143,7 @@ session() {
   # Before there is anything to stop.
   check_key
   has_dist
+  look
   trap leave_session EXIT
   # Exit, and let the line above stop the instances. Bash runs this when the present command has
   # ended: an instance that is being made is then listed, and can be stopped.
@@ -247,9 +248,10 @@ trap 'rm -rf "$tmp"' EXIT
 exec 3>&1 # where a dry run speaks, also from inside $(...)
 
 case $command in
-  doctor | up | status | deploy | session | stop | down) "$command" ;;
-  connect) connect "$@" ;;
-  ssh) ssh_to "$@" ;;
+  doctor) doctor ;;
+  up | status | deploy | session | stop | down) has_tools; "$command" ;;
+  connect) has_tools; connect "$@" ;;
+  ssh) has_tools; ssh_to "$@" ;;
   '') bad_usage "which command? doctor, up, status, deploy, ssh, connect, session, stop or down" ;;
   *) bad_usage "no such command: $command" ;;
 esac

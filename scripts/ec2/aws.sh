@@ -30,15 +30,20 @@ aws_failed() {
   case $cause in
     *[Uu]nable\ to\ locate\ credentials*)
       help="run \`aws configure\` once, or use AWS CloudShell in the browser, which needs none" ;;
-    *ExpiredToken* | *RequestExpired* | *InvalidClientTokenId* | *AuthFailure*)
+    *ExpiredToken* | *RequestExpired* | *InvalidClientTokenId* | *UnrecognizedClient* | \
+      *SignatureDoesNotMatch* | *InvalidAccessKeyId* | *InvalidSignature*)
       help="the credentials are wrong or have expired: fetch new ones and run \`aws configure\`" ;;
+    *AuthFailure*)
+      help="the credentials are wrong, or your account has not enabled this region: $me doctor" ;;
+    *OptInRequired*)
+      help="finish signing up for AWS in the console, or choose another region: --region eu-west-2" ;;
     *UnauthorizedOperation* | *AccessDenied*)
       help='these credentials may not do that: ask whoever gave them to you' ;;
     *specify\ a\ region*)
       help="choose one: --region eu-west-2, or \`aws configure set region eu-west-2\`" ;;
     *LimitExceeded*)
       help='your account allows no more instances: stop others, or ask AWS for a higher quota' ;;
-    *connect\ to\ the\ endpoint*)
+    *connect\ to\ the\ endpoint* | *supported\ format*)
       help='is this machine online, and the region spelled right?' ;;
     *Max\ attempts\ exceeded*)
       help="AWS takes more than ten minutes: look again with \`$me status\`" ;;

@@ -4,12 +4,15 @@
 
 doctor() {
   local failed=''
-  check 'tools' has_tools
-  check "key $key" check_key
-  check "dist" has_dist
-  check 'credentials' has_credentials
-  check "instance type $type" has_type
-  check 'permission to make instances' may_run
+  check "key $key" check_key || failed=yes
+  check "dist" has_dist || failed=yes
+  # Whoever cannot call AWS at all is told so once.
+  if check 'tools' has_tools && check 'credentials' has_credentials; then
+    check "instance type $type" has_type || failed=yes
+    check 'permission to make instances' may_run || failed=yes
+  else
+    failed=yes
+  fi
   [ -z "$failed" ] || die "not ready: see FAILED above"
 }
 
@@ -20,8 +23,8 @@ check() { # NAME FUNCTION
   if words=$("$2" 2>&1); then
     echo "ok      $1${words:+: $words}"
   else
-    failed=yes
     echo "FAILED  $1: $words" | sed 's/ec2.sh: //'
+    return 1
   fi
 }
 

@@ -130,9 +130,10 @@ make_instance() { # ROLE
   if [ -z "$ami" ]; then
     ami=$(ask ssm get-parameter --name "$AMI_PARAMETER" --query Parameter.Value)
   fi
+  user_data >"$tmp/user-data"
   say "making instance $1 ($type)"
   change ec2 run-instances --image-id "$ami" --instance-type "$type" --key-name "$name" \
-    --subnet-id "$subnet" --security-group-ids "$group" --user-data "$(user_data)" \
+    --subnet-id "$subnet" --security-group-ids "$group" --user-data "file://$tmp/user-data" \
     --metadata-options HttpTokens=required,HttpEndpoint=enabled \
     ${credits:+--credit-specification "$credits"} --instance-initiated-shutdown-behavior stop \
     --tag-specifications "ResourceType=instance,$tags" "ResourceType=volume,$tags" >/dev/null

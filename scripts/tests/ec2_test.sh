@@ -132,6 +132,17 @@ test_without_credentials_the_next_step_is_told() {
   has 'aws configure' "$scratch/err"
 }
 
+test_without_the_AWS_CLI_the_next_step_is_told() {
+  local tool
+  mkdir "$scratch/bin"
+  for tool in bash cat dirname mktemp rm sed find; do ln -s "$(command -v "$tool")" "$scratch/bin/"; done
+  PATH=$scratch/bin exits 1 ec2 status 2>"$scratch/err"
+  has 'aws is not installed' "$scratch/err"
+  has 'pip install awscli' "$scratch/err"
+  PATH=$scratch/bin exits 1 ec2 doctor >"$scratch/doctor"
+  same 1 "$(grep -c FAILED "$scratch/doctor")" # and not one more for each call that needs it
+}
+
 # Debian 12's AWS CLI ignores AWS_ENDPOINT_URL and would call the real AWS.
 test_an_old_AWS_CLI_also_stays_here() {
   local old=/usr/bin/aws

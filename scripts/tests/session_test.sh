@@ -38,6 +38,13 @@ test_session_stops_when_deploying_fails() {
   same 'stopped stopped' "$(states)"
 }
 
+test_session_without_credentials_makes_nothing_and_raises_no_alarm() {
+  unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+  exits 1 session </dev/null 2>"$scratch/said"
+  has 'aws configure' "$scratch/said"
+  has_not 'COULD NOT STOP' "$scratch/said"
+}
+
 test_session_stops_on_SIGTERM_between_the_two_instances() {
   spoil
   DISTURB_AT=run-instances DISTURB_WITH=TERM exits 130 session </dev/null
