@@ -25,16 +25,26 @@ usage() { sed -n '4,5s/^# \{0,1\}//p' "$0"; }
 # Leaves with the reason; not a failure, because nothing was tried.
 cannot() { echo "skipped: $*"; echo "0 passed, 0 failed, 1 skipped"; exit 0; }
 
+no_dist() {
+  echo "rehearse.sh: there is nothing in '$1'" >&2
+  echo "help: scripts/build-static.sh makes dist; without --dist the programs are built here" >&2
+  exit 1
+}
+
 outside() {
   local why pair dist=''
   PATH=$PATH:/usr/sbin:/sbin # where sshd, nft and ip are
   case ${1:-} in
     '') ;;
-    --dist) dist=${2:-} ;;
+    --dist)
+      dist=$(cd "${2:-.}" 2>/dev/null && pwd)
+      [ -r "$dist/SHA256SUMS" ] || no_dist "${2:-}" ;;
     -h | --help) usage; exit ;;
     *) usage >&2; exit 2 ;;
   esac
-  [ "$(id -u)" = 0 ] || cannot "needs root, to boot instances"
+  [ "$(id -u)" = 0 ] || cannot "needs root, to boot instances: sudo scripts/rehearse.sh --dist dist"
+  [ -n "$dist" ] || command -v cargo >/dev/null ||
+    cannot "root has no cargo: build as yourself (scripts/build-static.sh), then add --dist dist"
   for pair in $PROGRAMS_NEEDED; do
     why=$(need_command "${pair%:*}" "${pair#*:}") || cannot "$why"
   done
@@ -43,7 +53,10 @@ outside() {
   [ -d /run/sshd ] || mkdir /run/sshd
   if [ -z "$dist" ]; then
     dist=$target/rehearsal-dist
-    "$scripts/build-static.sh" --out "$dist" || exit
+    # Linked as for a release, but neither optimised nor with what debuggers want: that takes a
+    # quarter of the time.
+    CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_STRIP=true \
+      "$scripts/build-static.sh" --profile dev --out "$dist" || exit
   fi
   export REHEARSAL_DIST=$dist REHEARSAL_GROUP=rehearsal-$$
   trap 'remove_groups; clean_up' EXIT
