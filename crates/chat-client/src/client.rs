@@ -116,6 +116,8 @@ pub(crate) struct Talk {
     sending: bool,
     /// questions whose answers are awaited
     asking: usize,
+    /// a room to leave when what was said there is acknowledged
+    leaves: Option<String>,
     /// the connection was there once, and its loss was told
     known: bool,
     lost: bool,
@@ -151,6 +153,7 @@ impl Talk {
             polling: false,
             sending: false,
             asking: 0,
+            leaves: None,
             known: false,
             lost: false,
             quits: false,
@@ -175,6 +178,11 @@ impl Talk {
         let mut patience = std::pin::pin!(futures::future::pending().left_future());
         let result = loop {
             self.hand_on();
+            if self.outbox.is_empty()
+                && let Some(room) = self.leaves.take()
+            {
+                self.leave(room);
+            }
             if self.outbox.is_empty() && self.asking == 0 && self.shows.is_empty() {
                 if self.quits || self.seen_all {
                     break Ok(());
@@ -192,20 +200,29 @@ impl Talk {
                     if let Err(failure) = self.done(done) {
                         break Err(failure.into());
                     }
-                    if ended && self.outbox.len() < before {
+                    if (ended || self.quits) && self.outbox.len() < before {
                         patience.set(sleep(GIVE_UP).right_future());
                     }
                 }
                 Ok(_) = show.reserve(), if !self.shows.is_empty() => {} // handed on above
                 line = input.recv(), if self.wants_input(ended) => match line {
-                    Some(line) => self.typed(&line),
+                    Some(line) => {
+                        self.typed(&line);
+                        if self.quits {
+                            patience.set(sleep(GIVE_UP).right_future());
+                        }
+                    }
                     None => {
                         ended = true;
                         patience.set(sleep(GIVE_UP).right_future());
                     }
                 },
-                () = &mut patience, if ended && self.shows.is_empty() => break Ok(()),
-                () = show.closed() => break Ok(()),
+                () = &mut patience, if self.shows.is_empty() => break Ok(()),
+                // Nobody reads any more. What was typed is delivered all the same.
+                () = show.closed(), if !self.quits => {
+                    self.quits = true;
+                    patience.set(sleep(GIVE_UP).right_future());
+                }
             }
         };
         if self.attached {
@@ -248,7 +265,8 @@ impl Talk {
     /// Not before we are in, nor more than the outbox holds; and not while a command is on its
     /// way, for what follows `/join` is for that room.
     fn wants_input(&self, ended: bool) -> bool {
-        let can_go_on = !ended && !self.quits && self.asking == 0 && self.shows.is_empty();
+        let is_asking = self.asking > 0 || self.leaves.is_some();
+        let can_go_on = !ended && !self.quits && !is_asking && self.shows.is_empty();
         self.known && can_go_on && self.outbox.has_room()
     }
 

@@ -5,8 +5,14 @@
 //! back at every end of the program: one that ends while the editor waits would leave the
 //! terminal raw.
 
-use std::fs::{File, OpenOptions};
+#[cfg(unix)]
+use std::fs::File;
+use std::fs::OpenOptions;
+#[cfg(unix)]
+use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
 use common::chat::Entry;
@@ -19,6 +25,7 @@ use rustyline::{
 use tokio::sync::mpsc;
 
 use crate::client::Show;
+use crate::command::{Command, parse};
 use crate::look::text;
 use crate::names::Names;
 
@@ -57,7 +64,8 @@ pub(crate) fn open(names: Names) -> Option<Terminal> {
     if std::env::var_os("TERM").is_none_or(|term| term == "dumb") {
         return None;
     }
-    let restore = Restore::new();
+    let reading = Arc::new(AtomicBool::new(false));
+    let restore = Restore::new(reading.clone());
     let config = Config::builder()
         .max_history_size(HISTORY)
         .ok()?
@@ -73,7 +81,7 @@ pub(crate) fn open(names: Names) -> Option<Terminal> {
     let printer = editor.create_external_printer().ok()?;
     let (typed, lines) = mpsc::channel(AHEAD);
     let (show, shows) = mpsc::channel(AHEAD);
-    thread::spawn(move || edit(editor, &typed, history));
+    thread::spawn(move || edit(editor, &typed, history, &reading));
     thread::spawn(move || print(printer, shows));
     Some(Terminal {
         lines,
@@ -86,17 +94,22 @@ fn edit(
     mut editor: Editor<Tab, DefaultHistory>,
     typed: &mpsc::Sender<String>,
     history: Option<PathBuf>,
+    reading: &AtomicBool,
 ) {
     let mut leaving = false;
     loop {
-        match editor.readline("> ") {
+        reading.store(true, Relaxed);
+        let line = editor.readline("> ");
+        reading.store(false, Relaxed);
+        match line {
             Ok(line) => {
                 leaving = false;
                 if let Some(path) = &history {
                     let _ = editor.append_history(path);
                 }
-                if typed.blocking_send(line).is_err() {
-                    return;
+                let quits = matches!(parse(&line), Some(Ok(Command::Quit)));
+                if typed.blocking_send(line).is_err() || quits {
+                    return; // without another prompt
                 }
             }
             // Ctrl-C drops the line; twice on an empty one leaves.
@@ -165,19 +178,25 @@ fn history_file() -> Option<PathBuf> {
 
 /// Puts the terminal back as it was, when dropped.
 pub(crate) struct Restore {
+    /// whether the editor shows its prompt
+    reading: Arc<AtomicBool>,
     #[cfg(unix)]
     settings: Option<(File, rustix::termios::Termios)>,
 }
 
 #[cfg(unix)]
 impl Restore {
-    fn new() -> Self {
-        let tty = File::open("/dev/tty").ok();
+    fn new(reading: Arc<AtomicBool>) -> Self {
+        let tty = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open("/dev/tty")
+            .ok();
         let settings = tty.and_then(|tty| {
             let settings = rustix::termios::tcgetattr(&tty).ok()?;
             Some((tty, settings))
         });
-        Self { settings }
+        Self { reading, settings }
     }
 
     /// Puts it back. Doing so again does no harm.
@@ -185,6 +204,11 @@ impl Restore {
         if let Some((tty, settings)) = &self.settings {
             use rustix::termios::{OptionalActions, tcsetattr};
             let _ = tcsetattr(tty, OptionalActions::Now, settings);
+            if self.reading.swap(false, Relaxed) {
+                // The editor will not do it: no more bracketed pastes, and a line of its own for
+                // what comes next.
+                let _ = (&*tty).write_all(b"\x1b[?2004l\n");
+            }
         }
     }
 }
@@ -197,8 +221,8 @@ impl Drop for Restore {
 
 #[cfg(not(unix))]
 impl Restore {
-    fn new() -> Self {
-        Self {}
+    fn new(reading: Arc<AtomicBool>) -> Self {
+        Self { reading }
     }
 
     pub(crate) fn now(&self) {}

@@ -66,7 +66,11 @@ impl View {
             head,
             epoch,
         } = page;
-        // A room we did not ask for: somebody opened a private one with us.
+        // A room we did not ask for: somebody opened a private one with us. Any other was left
+        // while this was on its way, or is being joined, and then this will come again.
+        if !self.reads(&room) && !room.starts_with('@') {
+            return Vec::new();
+        }
         let begin = entries.first().map_or(head, |entry| entry.number - 1);
         let cursor = self.cursors.entry(room.clone());
         let cursor = cursor.or_insert_with(|| Cursor {
@@ -213,6 +217,14 @@ mod tests {
         unasked.room = "@1+2".into();
         assert_eq!(numbers(&view.page(unasked)), [7]);
         assert!(view.reads("@1+2"));
+    }
+
+    #[test]
+    fn a_page_that_was_on_its_way_does_not_bring_back_a_room_that_was_left() {
+        let mut view = reader(0);
+        view.leave("a");
+        assert_eq!(view.page(page(vec![entry(1, 2)], 1, 9)), []);
+        assert!(!view.reads("a"));
     }
 
     #[test]

@@ -270,7 +270,7 @@ fn the_token_goes_to_its_server_and_nowhere_else() {
         assert!(!logs.contains("open-sesame"), "{logs}");
         logs
     };
-    let server = Server::with_token("open-sesame");
+    let server = Server::with("open-sesame", 0);
     assert!(
         run(&server.addr).contains("nobody is called that"),
         "it was taken"
@@ -306,4 +306,47 @@ fn a_token_file_that_cannot_be_read_is_named() {
         text.starts_with("chat-client: cannot read the key in /nowhere/token: "),
         "{text}"
     );
+}
+
+#[test]
+fn after_the_last_room_nothing_goes_to_a_private_one() {
+    let server = Server::start();
+    let ann = server.listen("ann");
+    let text = "/msg ann psst\n/join kitchen\n/leave\nin the lobby\n/leave\nto nobody\n";
+    let output = said(&server.addr, "bob", text);
+    assert_eq!(output.status.code(), Some(1));
+    let status = stderr(&output);
+    assert!(status.contains("left kitchen; now in lobby"), "{status}");
+    assert!(
+        status.contains("left lobby; /join ROOM to talk again"),
+        "{status}"
+    );
+    assert!(status.contains("not delivered: \"to nobody\""), "{status}");
+    said(&server.addr, "eve", "the end\n");
+    let heard = ann.take(3);
+    let mut heard: Vec<_> = heard.iter().map(|line| line["text"].as_str()).collect();
+    heard.sort();
+    assert_eq!(heard, [Some("in the lobby"), Some("psst"), Some("the end")]);
+}
+
+#[test]
+fn what_was_typed_is_delivered_though_the_reader_goes() {
+    let server = Server::with("", 5);
+    let ear = server.listen("ear");
+    let mut client = chat_client(&server.addr, &["--name", "bob"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("built");
+    let lines: String = (1..=30).map(|n| format!("line {n}\n")).collect();
+    let mut stdin = client.stdin.take().expect("piped");
+    stdin.write_all(lines.as_bytes()).expect("it reads");
+    drop(stdin);
+    ear.take(20); // a burst; the others wait their turn
+    drop(client.stdout.take());
+    said(&server.addr, "eve", "hello\n");
+    let (code, status) = end(client);
+    assert_eq!(code, Some(0), "{status}");
+    ear.take(11);
 }

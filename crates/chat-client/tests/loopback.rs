@@ -123,7 +123,7 @@ fn a_listener_ends_with_its_reader_though_nobody_says_anything() {
 
 #[test]
 fn an_operator_puts_people_out_and_they_are_told_why() {
-    let server = Server::with_token("sesame");
+    let server = Server::with("sesame", 0);
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -183,7 +183,7 @@ fn an_operator_puts_people_out_and_they_are_told_why() {
 
 #[test]
 fn the_room_sees_one_line_of_it() {
-    let server = Server::with_token("sesame");
+    let server = Server::with("sesame", 0);
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("token");
     std::fs::write(&path, "sesame").expect("a file");

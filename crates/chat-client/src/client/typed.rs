@@ -34,8 +34,7 @@ impl Talk {
                 self.ask(async move { Done::Joined(calls.join(room, history).await) });
             }
             Command::Leave(named) => {
-                let room = named.unwrap_or(room);
-                self.ask(async move { Done::Left(room.clone(), calls.leave(room).await) });
+                self.leaves = Some(named.unwrap_or(room));
             }
             Command::Nick(nick) => self.ask(async move { Done::Renamed(calls.enter(nick).await) }),
             Command::Who => self.ask(async move {
@@ -61,6 +60,11 @@ impl Talk {
             }
             Command::Quit => self.quits = true,
         }
+    }
+
+    pub(super) fn leave(&mut self, room: String) {
+        let calls = self.calls.clone();
+        self.ask(async move { Done::Left(room.clone(), calls.leave(room).await) });
     }
 
     /// What only operators may do. The token leaves this program here, and only to a server that
@@ -95,14 +99,16 @@ impl Talk {
             }
             Done::Left(room, Ok(())) => {
                 self.view.leave(&room);
-                if let (true, Some(other)) = (room == self.room, self.view.cursors().pop()) {
-                    self.room = other.room;
+                let mut rooms = self.view.cursors().into_iter().map(|cursor| cursor.room);
+                // Not to a private one: what is typed next is not for that person.
+                match rooms.find(|room| !room.starts_with('@')) {
+                    _ if room != self.room => self.status(format!("left {room}")),
+                    Some(other) => {
+                        self.status(format!("left {room}; now in {other}"));
+                        self.room = other;
+                    }
+                    None => self.status(format!("left {room}; /join ROOM to talk again")),
                 }
-                self.status(format!(
-                    "left {}; now in {}",
-                    Clean::new(&room),
-                    Clean::new(&self.room)
-                ));
                 Ok(())
             }
             Done::Renamed(Ok(nick)) => {

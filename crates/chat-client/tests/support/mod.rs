@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chat_server::log::{Log, Memory, Sqlite};
 use chat_server::{Config, run};
@@ -87,25 +87,35 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
-        Self::with("127.0.0.1:0", Memory::new(10_000), Config::default())
+        Self::run("127.0.0.1:0", Memory::new(10_000), Config::default())
     }
 
-    /// One whose operators know `token`.
-    pub(crate) fn with_token(token: &str) -> Self {
+    /// One whose operators know `token`, and that takes `rate` messages a second.
+    pub(crate) fn with(token: &str, rate: u32) -> Self {
         let config = Config {
             admin: Some(Key::new(token.into())),
+            rate,
             ..Config::default()
         };
-        Self::with("127.0.0.1:0", Memory::new(10_000), config)
+        Self::run("127.0.0.1:0", Memory::new(10_000), config)
     }
 
     /// One at a given address, over a file.
     pub(crate) fn over(addr: &str, file: &Path) -> Self {
-        let log = Sqlite::open(file, 10_000).expect("a file");
-        Self::with(addr, log, Config::default())
+        // A process that another test is just starting holds copies of this one's files until it
+        // runs its own program: the lock of a server that was here, too.
+        let until = Instant::now() + HANGS;
+        let log = loop {
+            match Sqlite::open(file, 10_000) {
+                Ok(log) => break log,
+                Err(error) if Instant::now() > until => panic!("{error:#}"),
+                Err(_) => std::thread::yield_now(),
+            }
+        };
+        Self::run(addr, log, Config::default())
     }
 
-    fn with(addr: &str, log: Log, config: Config) -> Self {
+    fn run(addr: &str, log: Log, config: Config) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let listener = runtime
             .block_on(TcpListener::bind(addr))
