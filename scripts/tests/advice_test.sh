@@ -65,6 +65,20 @@ test_no_such_machine() {
   told laptop 203.0.113.77:8031 'no such machine on this network' 'switched on'
 }
 
+# As firewalld does it: the machine is there, and says that it may not be reached.
+test_a_firewall_that_rejects() {
+  on server nft -f - <<'END'
+table ip firewall {
+  chain in {
+    type filter hook input priority filter
+    tcp dport 8031 reject with icmp type host-prohibited
+  }
+}
+END
+  told laptop "$SERVER_PUBLIC:8031" 'firewall may also reject you'
+  on server nft delete table ip firewall
+}
+
 test_no_route() {
   on laptop ip route del default
   told laptop "$SERVER_PUBLIC:8031" 'no route' 'online'
