@@ -67,108 +67,48 @@ impl Counts {
 
     /// The page at `/metrics`.
     pub(crate) fn page(&self, uptime: Duration, people: (usize, usize), log: &Status) -> String {
+        let count = |counter: &AtomicU64| counter.load(Relaxed);
+        let (waiting, accepted) = (count(&self.waiting), count(&self.accepted));
+        let (uptime, delivered) = (uptime.as_secs_f64(), count(&self.delivered));
+        let (sessions, rooms) = people;
+        let is_up = u8::from(log.failure.is_none());
+        let (version, epoch, known) = (env!("CARGO_PKG_VERSION"), log.epoch, log.rooms);
+        let (commits, entries, trimmed) = (log.commits, log.entries, log.trimmed);
+        // Kind, name, value; and after a bar what it is.
+        let table = format!(
+            "gauge build_info{{version=\"{version}\"}} 1|Which program this is.
+             gauge uptime_seconds {uptime}|Since the server began.
+             gauge sessions {sessions}|Sessions that are here.
+             gauge rooms {rooms}|Rooms with somebody in them.
+             gauge polls_waiting {waiting}|Readers waiting for news.
+             counter messages_accepted_total {accepted}|Messages acknowledged, repeats included.
+             counter deliveries_total {delivered}|Entries given to readers, notices included.
+             gauge log_info{{epoch=\"{epoch}\"}} 1|Which log this is.
+             gauge log_up {is_up}|Whether the last write succeeded.
+             counter log_commits_total {commits}|Batches on disk.
+             gauge log_rooms {known}|Rooms the log knows.
+             counter log_entries_total {entries}|Numbers given: the sum of the last of each room.
+             counter log_trimmed_total {trimmed}|Entries no longer kept, in all rooms."
+        );
         let mut page = String::with_capacity(4096);
-        let mut metric = |name: &str, kind: &str, help: &str, values: &[(String, f64)]| {
-            // Writing to a string does not fail.
-            let _ = write!(page, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
-            for (labels, value) in values {
-                let _ = writeln!(page, "{name}{labels} {value}");
-            }
-        };
-        let one = |value: f64| [(String::new(), value)];
-        let count = |counter: &AtomicU64| counter.load(Relaxed) as f64;
-        let version = format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
-        let epoch = format!("{{epoch=\"{}\"}}", log.epoch);
-        let refused: Vec<_> = REASONS
-            .iter()
-            .zip(&self.refused)
-            .map(|(reason, counter)| (format!("{{reason=\"{reason}\"}}"), count(counter)))
-            .collect();
-        let (up, healthy) = (uptime.as_secs_f64(), f64::from(log.failure.is_none()));
-        metric(
-            "chat_build_info",
-            "gauge",
-            "Which program this is.",
-            &[(version, 1.0)],
+        // Writing to a string does not fail.
+        for (line, help) in table.lines().filter_map(|line| line.split_once('|')) {
+            let (kind, value) = line.trim_start().split_once(' ').unwrap_or_default();
+            let name = value.split(['{', ' ']).next().unwrap_or_default();
+            let _ = write!(
+                page,
+                "# HELP chat_{name} {help}\n# TYPE chat_{name} {kind}\n"
+            );
+            let _ = writeln!(page, "chat_{value}");
+        }
+        let name = "chat_messages_refused_total";
+        let _ = write!(
+            page,
+            "# HELP {name} Messages refused.\n# TYPE {name} counter\n"
         );
-        metric(
-            "chat_uptime_seconds",
-            "gauge",
-            "Since the server began.",
-            &one(up),
-        );
-        metric(
-            "chat_sessions",
-            "gauge",
-            "Sessions that are here.",
-            &one(people.0 as f64),
-        );
-        metric(
-            "chat_rooms",
-            "gauge",
-            "Rooms with somebody in them.",
-            &one(people.1 as f64),
-        );
-        metric(
-            "chat_polls_waiting",
-            "gauge",
-            "Readers waiting for news.",
-            &one(count(&self.waiting)),
-        );
-        metric(
-            "chat_messages_accepted_total",
-            "counter",
-            "Messages acknowledged, repeats included.",
-            &one(count(&self.accepted)),
-        );
-        metric(
-            "chat_messages_refused_total",
-            "counter",
-            "Messages refused.",
-            &refused,
-        );
-        metric(
-            "chat_deliveries_total",
-            "counter",
-            "Entries given to readers, notices included.",
-            &one(count(&self.delivered)),
-        );
-        metric(
-            "chat_log_info",
-            "gauge",
-            "Which log this is.",
-            &[(epoch, 1.0)],
-        );
-        metric(
-            "chat_log_up",
-            "gauge",
-            "Whether the last write succeeded.",
-            &one(healthy),
-        );
-        metric(
-            "chat_log_commits_total",
-            "counter",
-            "Batches on disk.",
-            &one(log.commits as f64),
-        );
-        metric(
-            "chat_log_rooms",
-            "gauge",
-            "Rooms the log knows.",
-            &one(log.rooms as f64),
-        );
-        metric(
-            "chat_log_entries_total",
-            "counter",
-            "Numbers given in all rooms: the sum of their last ones.",
-            &one(log.entries as f64),
-        );
-        metric(
-            "chat_log_trimmed_total",
-            "counter",
-            "Entries no longer kept: the sum of what is before the first of each room.",
-            &one(log.trimmed as f64),
-        );
+        for (reason, counter) in REASONS.iter().zip(&self.refused) {
+            let _ = writeln!(page, "{name}{{reason=\"{reason}\"}} {}", count(counter));
+        }
         page
     }
 }
