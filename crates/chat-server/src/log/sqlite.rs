@@ -37,18 +37,21 @@ const TAIL: usize = 2048;
 const TRIM_EVERY: u64 = 512;
 
 /// The layout of the file.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 const SCHEMA: &str = "
     CREATE TABLE room (
-        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
-        first INTEGER NOT NULL, head INTEGER NOT NULL);
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, first INTEGER NOT NULL);
     CREATE TABLE entry (
         room INTEGER NOT NULL, number INTEGER NOT NULL, sender BLOB NOT NULL, id INTEGER,
         kind INTEGER NOT NULL, nick TEXT NOT NULL, body TEXT NOT NULL, at_ms INTEGER NOT NULL,
         PRIMARY KEY (room, number)) WITHOUT ROWID;
     CREATE UNIQUE INDEX entry_key ON entry (sender, id) WHERE id IS NOT NULL;
     CREATE TABLE log (epoch INTEGER NOT NULL);";
+
+/// A room's newest number, 0 if it has none. Trimming leaves the newest, so no number comes again;
+/// and nothing but the entry has to be written for a message.
+const NEWEST: &str = "coalesce((SELECT max(number) FROM entry WHERE entry.room = room.id), 0)";
 
 struct Append {
     room: String,
@@ -100,7 +103,7 @@ impl Sqlite {
         let tails = Arc::new(Tails::default());
         {
             let mut rooms = tails.lock();
-            let mut known = disk.prepare("SELECT name, first, head FROM room")?;
+            let mut known = disk.prepare(&format!("SELECT name, first, {NEWEST} FROM room"))?;
             let known = known.query_map([], |row| {
                 Ok((row.get(0)?, unsigned(row, 1)?, unsigned(row, 2)?))
             })?;
@@ -325,8 +328,8 @@ struct Room {
     newest: u64,
 }
 
-/// Stores a group in one transaction. What a message costs beside the disk is one insert: rooms
-/// are read and written once a group, and only a conflict has its number looked up.
+/// Stores a group in one transaction. What a message costs beside the disk is one insert: a room is
+/// read once a group, and only a conflict has its number looked up.
 fn commit(
     disk: &mut Connection,
     group: &[Append],
@@ -350,11 +353,6 @@ fn commit(
         trim(&transaction, room, history)?;
         let first = room.first;
         stored.push(Ok(Stored { entries, first }));
-    }
-    for room in rooms.values() {
-        transaction
-            .prepare_cached("UPDATE room SET first = ?2, head = ?3 WHERE id = ?1")?
-            .execute(params![room.id, signed(room.first), signed(room.newest)])?;
     }
     transaction.commit()?;
     Ok(stored)
@@ -405,8 +403,11 @@ fn trim(disk: &Connection, room: &mut Room, history: u64) -> rusqlite::Result<()
     let keep_from = (room.newest + 1).saturating_sub(history);
     if keep_from >= room.first + TRIM_EVERY {
         room.first = keep_from;
+        let first = params![room.id, signed(room.first)];
         disk.prepare_cached("DELETE FROM entry WHERE room = ?1 AND number < ?2")?
-            .execute(params![room.id, signed(room.first)])?;
+            .execute(first)?;
+        disk.prepare_cached("UPDATE room SET first = ?2 WHERE id = ?1")?
+            .execute(first)?;
     }
     Ok(())
 }
@@ -414,7 +415,9 @@ fn trim(disk: &Connection, room: &mut Room, history: u64) -> rusqlite::Result<()
 /// A room, made if there is none; none above [`MAX_ROOMS`].
 fn find_room(disk: &Connection, name: &str) -> rusqlite::Result<Option<Room>> {
     let found = disk
-        .prepare_cached("SELECT id, first, head FROM room WHERE name = ?1")?
+        .prepare_cached(&format!(
+            "SELECT id, first, {NEWEST} FROM room WHERE name = ?1"
+        ))?
         .query_row([name], |row| {
             Ok(Room {
                 id: row.get(0)?,
@@ -430,10 +433,7 @@ fn find_room(disk: &Connection, name: &str) -> rusqlite::Result<Option<Room>> {
     if rooms >= MAX_ROOMS as u64 {
         return Ok(None);
     }
-    disk.execute(
-        "INSERT INTO room (name, first, head) VALUES (?1, 1, 0)",
-        [name],
-    )?;
+    disk.execute("INSERT INTO room (name, first) VALUES (?1, 1)", [name])?;
     Ok(Some(Room {
         id: disk.last_insert_rowid(),
         first: 1,
