@@ -1,10 +1,9 @@
 //! The client's end of a connection, from its greeting to its end: calls out, answers in, on one
 //! task.
 //!
-//! It carries tarpc's own messages, in place of tarpc's client channel, whose timer a call, spans
-//! and two queues cost three times the instructions, and which may let a call outlive its
-//! deadline all the same: whoever calls sets a limit of its own, as [`Redial`](super::Redial)
-//! does.
+//! It carries tarpc's own messages, in place of tarpc's client channel, whose timer, spans and second
+//! queue nearly double the instructions a call, and which may let a call outlive its deadline all
+//! the same: whoever calls sets a limit of its own, as [`Redial`](super::Redial) does.
 
 use std::collections::HashMap;
 use std::io;
