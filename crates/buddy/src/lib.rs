@@ -45,6 +45,7 @@ mod part;
 mod peer;
 mod stage;
 mod state;
+mod vigil;
 
 pub use args::Args;
 pub use peer::run_on;

@@ -25,6 +25,7 @@ use crate::link::{Job, Link};
 use crate::patience::Belief;
 use crate::ring::{Input, Request};
 use crate::state::State;
+use crate::vigil::Vigil;
 use crate::{Config, Dialler, Pen, Stage, song};
 
 /// Notices that wait for a slow terminal; more are dropped rather than held. A ring that loses and
@@ -60,6 +61,7 @@ pub(crate) struct Peer {
     /// over, for whatever reason: every task ends
     pub(crate) ended: CancellationToken,
     tasks: Mutex<JoinSet<()>>,
+    vigil: Vigil,
 }
 
 /// What [`run`](crate::run) does, on any network and any stage.
@@ -86,6 +88,7 @@ pub async fn run_on(
         leaving: CancellationToken::new(),
         ended: CancellationToken::new(),
         tasks: Mutex::default(),
+        vigil: Vigil::default(),
         config,
     });
     let handler = Handler(peer.clone()).serve();
@@ -105,6 +108,7 @@ pub async fn run_on(
         },
     ));
     peer.spawn(peer.clone().heartbeat());
+    peer.spawn(peer.clone().stay_awake());
     peer.spawn(peer.clone().call_the_roll());
     let telling = async {
         while let Some(notice) = to_tell.recv().await {
@@ -240,6 +244,10 @@ impl Peer {
         }
     }
 
+    async fn stay_awake(self: Arc<Self>) {
+        self.vigil.keep().await;
+    }
+
     async fn call_the_roll(self: Arc<Self>) {
         if self.config.bottles.is_none() {
             return;
@@ -292,7 +300,9 @@ impl Peer {
             self.fail(&mut self.lock(), error);
             return None;
         }
-        if !self.config.tempo.is_zero() {
+        if self.config.tempo.is_zero() {
+            self.vigil.begin();
+        } else {
             tokio::select! {
                 biased;
                 () = self.leaving.cancelled() => {}
