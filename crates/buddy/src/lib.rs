@@ -10,7 +10,7 @@
 //! | `peer` | the shell: heartbeat, singing, and the one lock |
 //! | `state`, `gathering`, `part` | what is behind the lock: in the roll-call, in the song |
 //! | `handler`, `link` | calls in; calls out, one task and one connection per buddy called |
-//! | `stage` | where a buddy is heard |
+//! | `stage`, `vigil` | where a buddy is heard; awake between verses at full tempo |
 //!
 //! # How a verse travels
 //! `link` of buddy 1 calls `pass` → `handler` of buddy 2 takes the lock of its `peer`, and
