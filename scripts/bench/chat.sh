@@ -6,7 +6,7 @@
 # deliveries: a second, to 1, 10, 100 and 1000 readers (memory store), against one frame written to
 #   so many sockets
 # durable: acknowledged sends a second of 1, 8 and 64 senders, each on disk before its answer,
-#   against round trips without a disk, and what the disk alone commits
+#   against round trips without a disk, and against what the disk alone commits before and after
 # paced: latency of 20 messages a second to 100 readers; then with one more under kill -STOP
 # idle: memory that a client costs the server (Linux)
 # restart: a server killed under 1000 readers; until all of them are shown the next message

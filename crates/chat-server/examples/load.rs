@@ -51,11 +51,14 @@ async fn main() -> anyhow::Result<()> {
         }
     }
     if wanted("durable") {
-        println!("the disk alone: {:.0} commits/s", commits()?);
         for senders in [1, 8, 64] {
+            let before = commits()?;
             let ours = durable(senders).await?;
+            let disk = f64::midpoint(before, commits()?);
             let raw = raw_round_trips(senders).await?;
             row(&format!("durable sends/s, {senders} senders"), ours, raw);
+            let share = ours / disk;
+            println!("    of the commits/s of the disk alone {disk:14.0} {share:>20.2}");
         }
     }
     if wanted("paced") {

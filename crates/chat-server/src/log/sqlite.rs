@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use common::chat::{Entry, Kind, Page, Sender};
@@ -28,6 +29,12 @@ const WAITING: usize = 4096;
 
 /// Appends in one transaction: more would make the first of them wait for the last.
 const GROUP: usize = 256;
+
+/// How long the writing thread looks for the next append before it sleeps: as long as one sender
+/// takes to come back with its next message, and at most as long as the commit before took. With
+/// one sender that makes a third more sends a second (`scripts/bench.sh chat durable`), because
+/// waking a thread on an idle core takes so long.
+const VIGIL: Duration = Duration::from_micros(200);
 
 /// Reads that wait for the disk.
 const READS: usize = 1024;
@@ -281,7 +288,7 @@ fn write(
     history: u64,
 ) {
     let mut group = Vec::with_capacity(GROUP);
-    while appends.blocking_recv_many(&mut group, GROUP) > 0 {
+    while next(&mut appends, &mut group) > 0 {
         let stored = commit(&mut disk, &group, history);
         writes.went(stored.as_ref().map(drop));
         let mut rooms = shown.lock();
@@ -311,6 +318,15 @@ fn write(
             }
         }
     }
+}
+
+/// Takes what is waiting, or waits for it; 0 once there can be no more.
+fn next(appends: &mut mpsc::Receiver<Append>, group: &mut Vec<Append>) -> usize {
+    let began = Instant::now();
+    while appends.is_empty() && began.elapsed() < VIGIL {
+        thread::yield_now(); // to whoever wants this core
+    }
+    appends.blocking_recv_many(group, GROUP)
 }
 
 /// The reading thread: ends when the store is dropped.
