@@ -162,6 +162,9 @@ impl Caller {
                     _ = jobs.changed() => {}
                     () = sleep_until(until) => {}
                 }
+                if !self.peer.still_says(self.place, &job) {
+                    self.link.done(&job);
+                }
             }
         }
     }

@@ -144,6 +144,13 @@ impl State {
         }
     }
 
+    pub(crate) fn still_says(&mut self, to: Option<Place>, job: &Job) -> bool {
+        match (self.part(), to, job) {
+            (Some(part), Some(to), &Job::Song(request, _)) => part.ring.still_says(to, request),
+            _ => true,
+        }
+    }
+
     /// The verse that is to be sung now, if any.
     pub(crate) fn verse_due(&mut self) -> Option<u64> {
         self.part()?.verse_due.take()

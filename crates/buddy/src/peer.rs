@@ -339,6 +339,11 @@ impl Peer {
         self.lock().belief(job, beat_ms)
     }
 
+    /// Whether a job that failed is worth another try.
+    pub(crate) fn still_says(&self, to: Option<Place>, job: &Job) -> bool {
+        self.lock().still_says(to, job)
+    }
+
     /// A roll-call was answered.
     pub(crate) fn mustered(&self, answer: Mustered) {
         self.lock().mustered(self, answer);

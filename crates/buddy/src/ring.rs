@@ -25,7 +25,9 @@
 //! Whoever is passed `Go` sings its mark and passes the next one. The answer to a pass only says
 //! that it was heard; the song does not wait for it. Every pass carries a *stamp* (take, hop), and a
 //! buddy heeds only a stamp greater than any it has heeded: repeats, left-overs and split tokens
-//! fall on deaf ears. What comes while it sings is held until the verse is sung.
+//! fall on deaf ears. A pass is repeated until it is answered, or its sender has heeded a later
+//! stamp: repeated after that, it could reach a new life of whoever sang on it, which is not deaf.
+//! What comes while a buddy sings is held until the verse is sung.
 //!
 //! # Losing track
 //! One repair serves every fault. Whoever loses track (its next is gone, or came back without its
@@ -43,9 +45,9 @@
 //! Nobody leaves on a timer.
 //!
 //! # Promises
-//! "Given up on" means: somebody's next has moved past a living buddy, until a buddy that is not
-//! given up on itself passes the song to it again; a word that arrives late counts as of when it was
-//! passed. A life is one process; a restarted one is another.
+//! "Given up on" means: somebody's next is past a living buddy, until a buddy that is not given up
+//! on itself passes the song to it again, in that somebody's take or a later one; a word that
+//! arrives late counts as of when it was passed. A life is one process; a restarted one is another.
 //!
 //! | | promise | whatever |
 //! |---|---|---|
@@ -210,6 +212,15 @@ impl Ring {
     /// Whether it has passed something on and does not know yet that it was heard.
     pub fn awaits_answer(&self) -> bool {
         self.out.is_some()
+    }
+
+    /// Whether `request` is still to be repeated to `to`. A pass is not, once a later stamp was
+    /// heeded: it was heard, or its take is over.
+    pub fn still_says(&self, to: Place, request: Request) -> bool {
+        match request {
+            Request::Pass(word, news) => self.out == Some((to, word, news)),
+            Request::Ping | Request::Enlist(_) => true,
+        }
     }
 
     /// How many places after mine, less one: next without faults has 0.

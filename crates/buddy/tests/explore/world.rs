@@ -250,6 +250,17 @@ impl World {
         let since = seat.given_up.entry(giver).or_default();
         *since = take.max(*since);
         let boot = seat.boot;
+        // What is on its way to it was passed before that.
+        for ((_, to), (_, sound)) in &mut self.slots {
+            *sound &= *to != place;
+        }
+        let wire = std::mem::take(&mut self.wire).into_iter();
+        self.wire = wire
+            .map(|letter| Letter {
+                sound: letter.sound && letter.to.0 != place,
+                ..letter
+            })
+            .collect();
         let last = self
             .shows
             .iter_mut()
@@ -273,11 +284,19 @@ impl World {
 
     fn restart(&mut self, place: Place) {
         self.lives += 1;
-        let seat = &mut self.seats[place as usize];
-        seat.life = Life::Blank;
-        seat.boot = self.lives;
-        // no part in the song before it is passed to it
-        seat.given_up = BTreeMap::from([(seat.boot, Take::default())]);
+        // It has no part in the song before it is passed to it, and none in the takes of those
+        // who go on without it.
+        let mut given_up = BTreeMap::from([(self.lives, Take::default())]);
+        for seat in self.who_jump_over(place) {
+            if let Life::Up(ring) = &seat.life {
+                given_up.insert(seat.boot, ring.at().take);
+            }
+        }
+        self.seats[place as usize] = Seat {
+            boot: self.lives,
+            life: Life::Blank,
+            given_up,
+        };
     }
 
     fn deliver(&mut self, letter: Letter) -> Result<(), Broken> {
@@ -371,12 +390,15 @@ impl World {
     fn can_repeat(&self, from: Place, to: Place) -> bool {
         let alive = matches!(self.seats[to as usize].life, Life::Up(_) | Life::Blank);
         let (request, _) = self.slots[&(from, to)];
+        let said = self
+            .ring(from)
+            .is_some_and(|ring| ring.still_says(to, request));
         let on_its_way = |letter: &Letter| {
             let there = letter.from.0 == from && letter.to.0 == to;
             let back = letter.from.0 == to && letter.to.0 == from;
             (there || back) && letter.request == request
         };
-        alive && !self.wire.iter().any(on_its_way)
+        alive && said && !self.wire.iter().any(on_its_way)
     }
 
     /// Whether this answer is to what its receiver's link is still asking.
