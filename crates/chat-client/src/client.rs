@@ -178,18 +178,8 @@ impl Talk {
         let mut patience = std::pin::pin!(futures::future::pending().left_future());
         let result = loop {
             self.hand_on();
-            if self.outbox.is_empty()
-                && let Some(room) = self.leaves.take()
-            {
-                self.leave(room);
-            }
-            if self.outbox.is_empty() && self.asking == 0 && self.shows.is_empty() {
-                if self.quits || self.seen_all {
-                    break Ok(());
-                }
-                if ended {
-                    self.look_a_last_time();
-                }
+            if self.has_finished(ended) {
+                break Ok(());
             }
             self.go_on();
             tokio::select! {
@@ -225,6 +215,11 @@ impl Talk {
                 }
             }
         };
+        self.leave_all(result).await
+    }
+
+    /// Says goodbye, and whether all was delivered.
+    async fn leave_all(self, result: anyhow::Result<()>) -> anyhow::Result<()> {
         if self.attached {
             let _ = timeout(GOODBYE, self.calls.bye()).await;
         }
@@ -249,6 +244,23 @@ impl Talk {
                 return;
             }
         }
+    }
+
+    /// Whether nothing is left to do; if only leaving is, sees to that.
+    fn has_finished(&mut self, ended: bool) -> bool {
+        if !self.outbox.is_empty() {
+            return false;
+        }
+        if let Some(room) = self.leaves.take() {
+            self.leave(room);
+        }
+        if self.asking > 0 || !self.shows.is_empty() {
+            return false;
+        }
+        if ended && !self.quits && !self.seen_all {
+            self.look_a_last_time();
+        }
+        self.quits || self.seen_all
     }
 
     /// Asks once more, without waiting, for what was said until now. The server then ends the poll
