@@ -78,35 +78,8 @@ pub async fn run_on(
 ) -> anyhow::Result<()> {
     let (notices, mut to_tell) = mpsc::channel(NOTICES);
     let Stage { song, notices: ear } = stage;
-    let peer = Arc::new(Peer {
-        state: Mutex::new(State::new(&config)),
-        song,
-        dial,
-        notices,
-        changed: Notify::new(),
-        begun: CancellationToken::new(),
-        leaving: CancellationToken::new(),
-        ended: CancellationToken::new(),
-        tasks: Mutex::default(),
-        vigil: Vigil::default(),
-        config,
-    });
-    let handler = Handler(peer.clone()).serve();
-    let ended = peer.ended.clone().cancelled_owned();
-    let limits = Limits {
-        linger: LINGER,
-        ..limits
-    };
-    let serving = tokio::spawn(net::serve(
-        listener,
-        SERVICE,
-        limits,
-        ended,
-        move |connection| {
-            let handler = handler.clone();
-            connection.answer(move |context, request| handler.clone().serve(context, request))
-        },
-    ));
+    let peer = Arc::new(Peer::new(config, dial, song, notices));
+    let serving = tokio::spawn(peer.clone().serve(listener, limits));
     peer.spawn(peer.clone().heartbeat());
     peer.spawn(peer.clone().stay_awake());
     peer.spawn(peer.clone().call_the_roll());
@@ -125,24 +98,54 @@ pub async fn run_on(
     while let Ok(notice) = to_tell.try_recv() {
         let _ = ear.line(notice).await;
     }
-    let (failure, summary, is_home) = {
-        let mut state = peer.lock();
-        let summary = state.phase.summary();
-        (state.failure.take(), summary, state.phase.is_home())
-    };
-    match (failure, signal) {
-        (Some(failure), _) => Err(failure),
-        (None, Some(signal)) if !is_home => Err(signal.into()),
-        (None, _) => {
-            if let Some(summary) = summary {
-                let _ = ear.line(summary).await;
-            }
-            Ok(())
-        }
+    if let Some(summary) = peer.outcome(signal)? {
+        let _ = ear.line(summary).await;
     }
+    Ok(())
 }
 
 impl Peer {
+    fn new(config: Config, dial: Dialler, song: Pen, notices: mpsc::Sender<String>) -> Self {
+        Self {
+            state: Mutex::new(State::new(&config)),
+            song,
+            dial,
+            notices,
+            changed: Notify::new(),
+            begun: CancellationToken::new(),
+            leaving: CancellationToken::new(),
+            ended: CancellationToken::new(),
+            tasks: Mutex::default(),
+            vigil: Vigil::default(),
+            config,
+        }
+    }
+
+    /// Answers the other buddies until the end.
+    async fn serve(self: Arc<Self>, listener: impl Listener, limits: Limits) {
+        let ended = self.ended.clone().cancelled_owned();
+        let limits = Limits {
+            linger: LINGER,
+            ..limits
+        };
+        let handler = Handler(self).serve();
+        let answer = move |connection: net::Connection<_>| {
+            let handler = handler.clone();
+            connection.answer(move |context, request| handler.clone().serve(context, request))
+        };
+        net::serve(listener, SERVICE, limits, ended, answer).await;
+    }
+
+    /// What there is to say at the end.
+    fn outcome(&self, signal: Option<Interrupted>) -> anyhow::Result<Option<String>> {
+        let mut state = self.lock();
+        match (state.failure.take(), signal) {
+            (Some(failure), _) => Err(failure),
+            (None, Some(signal)) if !state.phase.is_home() => Err(signal.into()),
+            (None, _) => Ok(state.phase.summary()),
+        }
+    }
+
     /// The lock is never held over an await, and no code under it panics by design; if one did,
     /// the state would still be the last consistent one, since the core changes it in one step.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
