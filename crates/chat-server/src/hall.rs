@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::chat::{Cursor, Kind, LEASE, MAX_PAGE, Page, Refusal, Sender, Session, sender};
 use common::key::Key;
+use hyper::StatusCode;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +24,7 @@ const SWEEP: Duration = LEASE.checked_div(6).expect("six is not zero");
 
 /// What a reader of a log that was replaced is shown of the new one.
 const AFRESH: u64 = 50;
+
 /// What all connections share.
 pub(crate) struct Hall {
     pub(crate) log: Log,
@@ -51,17 +53,17 @@ impl Hall {
             ("/metrics", _) => {
                 let people = self.people().count();
                 let body = self.counts.page(self.now(), people, &log);
-                let (status, format) = ("200 OK", metrics::FORMAT);
+                let (status, format) = (StatusCode::OK, metrics::FORMAT);
                 Some(Answer {
                     status,
                     format,
                     body,
                 })
             }
-            ("/health", None) => Some(Answer::plain("200 OK", "ok")),
+            ("/health", None) => Some(Answer::plain(StatusCode::OK, "ok")),
             ("/health", Some(cause)) => {
                 let body = format!("the log cannot be written: {cause}");
-                Some(Answer::plain("503 Service Unavailable", body))
+                Some(Answer::plain(StatusCode::SERVICE_UNAVAILABLE, body))
             }
             _ => None,
         }

@@ -9,6 +9,7 @@ use crate::log::{LogError, MAX_ROOMS, NewEntry};
 
 /// Trims a room when it is so many entries above its history, to do it seldom and in bulk.
 const TRIM_EVERY: u64 = 512;
+
 /// What became of one append.
 pub(super) struct Stored {
     /// each entry's number, and whether it is new
