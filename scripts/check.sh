@@ -6,6 +6,7 @@
 # First the README's own test command, so that the README stays right; then formatting, lints and
 # documentation with warnings fatal; then the scripts' own tests.
 set -euo pipefail
+case ${1:-} in -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit ;; esac
 cd "$(dirname "$0")/.."
 
 step() { printf '\n== %s\n' "$*"; "$@"; }

@@ -7,6 +7,7 @@
 # servers, twice over, which must give the list again; three buddies who sing 99 bottles. Exit 1 if
 # any of them failed, with what it printed. Takes half a minute once built.
 set -euo pipefail
+case ${1:-} in -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit ;; esac
 cd "$(dirname "$0")/.."
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

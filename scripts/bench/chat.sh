@@ -13,6 +13,7 @@
 #
 # Three seconds each. A busy machine spoils the figures; nothing here is a test.
 set -euo pipefail
+case ${1:-} in -h | --help) sed -n '2,16s/^# \{0,1\}//p' "$0"; exit ;; esac
 cd "$(dirname "$0")/../.."
 ulimit -n 4096 2>/dev/null || true # a thousand clients need as many files, twice
 cargo build --quiet --release -p chat-server --bins --examples

@@ -7,6 +7,7 @@
 #
 # Works on a copy of the workspace; needs perl. Prints what caught each mutant; exit 1 if one lives.
 set -euo pipefail
+case ${1:-} in -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit ;; esac
 cd "$(dirname "$0")/../../.."
 root=$PWD
 which=${1-}
