@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use buddy::{Args, Config, run};
 use common::buddy::SERVICE;
 use common::{cli, net};
+use tokio::runtime::Builder;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let args: Args = cli::parse();
     cli::start_logging(args.common);
     let sing = async {
@@ -16,5 +16,5 @@ async fn main() -> ExitCode {
         cli::ready(&listener)?;
         run(listener, Config::from(args), interrupted).await
     };
-    cli::exit(SERVICE, sing.await)
+    cli::run(&mut Builder::new_current_thread(), SERVICE, sing)
 }

@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use chat_client::{Args, Config, run};
 use common::cli;
+use tokio::runtime::Builder;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let args: Args = cli::parse();
     cli::start_logging(args.common);
     let talk = async { run(Config::try_from(args)?, cli::interrupted()).await };
-    cli::exit("chat-client", talk.await)
+    cli::run(&mut Builder::new_multi_thread(), "chat-client", talk)
 }

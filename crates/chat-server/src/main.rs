@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use chat_server::{Args, run};
 use common::chat::SERVICE;
 use common::cli;
+use tokio::runtime::Builder;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let args: Args = cli::parse();
     cli::start_logging(args.common);
     let serve = async {
@@ -21,5 +21,5 @@ async fn main() -> ExitCode {
         run(listeners, log, config, shutdown).await;
         Ok(())
     };
-    cli::exit(SERVICE, serve.await)
+    cli::run(&mut Builder::new_multi_thread(), SERVICE, serve)
 }

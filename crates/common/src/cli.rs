@@ -16,6 +16,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use tokio::net::TcpListener;
+use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
 
 use crate::net;
@@ -78,7 +79,7 @@ pub fn listen_addr(text: &str) -> Result<SocketAddr, String> {
 /// A sentence for clap, if there is no port or no host.
 pub fn host_port(text: &str) -> Result<String, String> {
     let port = text.strip_prefix(':').unwrap_or(text);
-    if port.parse::<u16>().is_ok() {
+    if port.parse::<u16>().is_ok_and(|port| port > 0) {
         return Ok(format!("{}:{port}", Ipv4Addr::LOCALHOST));
     }
     match text.rsplit_once(':') {
@@ -126,13 +127,13 @@ pub fn read_key(path: &Path) -> Result<String, Failure> {
     Ok(key.to_owned())
 }
 
-/// Sends logs to stderr: `RUST_LOG` if set, else what `-v` says; quiet by default. tarpc logs every
-/// broken connection as a warning, which one port scan turns into a flood: it is heard from `-v`.
+/// Sends logs to stderr: `RUST_LOG` if set, else what `-v` says; quiet by default. Broken connections
+/// are heard from `-v`: one port scan makes a flood of them.
 pub fn start_logging(common: Common) {
     let default = match common.verbose {
-        0 => "warn,tarpc=off",
-        1 => "info,tarpc=warn",
-        _ => "debug,tarpc=info",
+        0 => "warn",
+        1 => "info",
+        _ => "debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()
@@ -253,10 +254,28 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// Runs a program's `work` on a runtime of such `threads`, and [ends](exit) it. Threads that still
+/// wait then are left behind: for a name server, or for somebody to read stdout.
+pub fn run(
+    threads: &mut Builder,
+    program: &str,
+    work: impl Future<Output = anyhow::Result<()>>,
+) -> ExitCode {
+    let result = match threads.enable_all().build() {
+        Ok(runtime) => {
+            let result = runtime.block_on(work);
+            runtime.shutdown_background();
+            result
+        }
+        Err(error) => Err(error).context("the system gives no threads or files"),
+    };
+    exit(program, result)
+}
+
 /// Ends a program: prints what failed and what can be done, and picks the exit code. A closed
 /// stdout (`| head`) is an end like any other; whoever interrupts knows it, and is told only what
 /// came of it, if that is its context.
-pub fn exit(program: &str, result: anyhow::Result<()>) -> ExitCode {
+fn exit(program: &str, result: anyhow::Result<()>) -> ExitCode {
     let Err(error) = result else {
         return ExitCode::SUCCESS;
     };
@@ -309,7 +328,7 @@ mod tests {
             assert_eq!(host_port(text).as_deref(), Ok("127.0.0.1:8030"), "{text}");
         }
         assert!(host_port("[::1]:8030").is_ok() && host_port("lab.example.org:1").is_ok());
-        for text in ["", "host", "host:", "host:0", "host:99999"] {
+        for text in ["", "0", ":0", "host", "host:", "host:0", "host:99999"] {
             assert!(host_port(text).is_err(), "{text}");
         }
     }

@@ -28,7 +28,7 @@ mod redial;
 pub mod wire;
 
 pub use backoff::Backoff;
-pub use connect::{BoxIo, Dial, dial, greeted, own_address, resolve, tcp};
+pub use connect::{BoxIo, Dial, dial, greeted, resolve, tcp};
 pub use doctor::{Error, Trouble};
 pub use link::Link;
 pub use listen::{Connection, Limits, Listener, bind, serve};

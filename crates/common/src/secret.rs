@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The program that answers.
 pub const SERVICE: &str = "secret-server";
 
-/// Longest text in one call, in bytes. Four of them and their envelopes fit a frame, and copying
+/// Longest text in one call, in bytes. Three of them and their envelopes fit a frame, and copying
 /// one takes a few microseconds, which is little beside a call.
 pub const MAX_TEXT: usize = 64 * 1024;
 

@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use common::net::{self, Limits, Redial, Trouble, greeting, wire};
 use common::secret::{
     Offer, Refusal, Reversed, SERVICE, Secret, SecretClient, SecretRequest, SecretResponse, Tier,
 };
-use futures::SinkExt;
+use futures::{FutureExt, SinkExt};
 use tarpc::client::RpcError;
 use tarpc::context::{self, Context};
 use tarpc::server::Serve as _;
@@ -23,6 +24,8 @@ use tokio::task::JoinHandle;
 struct Echo {
     held: Arc<Notify>,
     release: Arc<Notify>,
+    /// connections so far
+    connections: Arc<AtomicUsize>,
 }
 
 impl Secret for Echo {
@@ -69,6 +72,7 @@ impl Server {
         let addr = listener.local_addr().expect("bound");
         let echo = Echo::default();
         let (stop, stopped) = oneshot::channel::<()>();
+        let connections = echo.connections.clone();
         let server = echo.clone().serve();
         let done = tokio::spawn(net::serve(
             listener,
@@ -76,6 +80,7 @@ impl Server {
             limits,
             async { drop(stopped.await) },
             move |connection| {
+                connections.fetch_add(1, Relaxed);
                 let server = server.clone();
                 connection.answer(move |context, request| server.clone().serve(context, request))
             },
@@ -173,7 +178,8 @@ async fn garbage_leaves_the_server_serving() {
 #[tokio::test]
 async fn a_panicking_handler_is_an_error_and_the_connection_lives() {
     let server = Server::start(Limits::default()).await;
-    let client = server.client();
+    let dial = net::tcp(server.addr.to_string(), SERVICE);
+    let client = SecretClient::from(net::Link::open(&dial).await.expect("up"));
     let answer = client.reverse(context::current(), "panic".into()).await;
     assert!(matches!(answer, Err(RpcError::Server(_))), "{answer:?}");
     let answer = client.reverse(context::current(), "on".into()).await;
@@ -213,22 +219,25 @@ async fn a_client_finds_its_server_again() {
     server.shut_down().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_timed_out_call_costs_its_connection_and_no_more() {
     let server = Server::start(Limits::default()).await;
     let redial = Redial::new(server.addr.to_string(), SERVICE);
     let hasty = SecretClient::from(redial.within(Duration::from_millis(50)));
-    let error = hasty
-        .fast_reverse(context::current(), "held".into(), None)
-        .await
-        .expect_err("late");
-    assert!(matches!(error, RpcError::DeadlineExceeded), "{error:?}");
+    // Until a call gets there in time to be late.
+    while server.echo.held.notified().now_or_never().is_none() {
+        let late = hasty.fast_reverse(context::current(), "held".into(), None);
+        let error = late.await.expect_err("late");
+        assert!(matches!(error, RpcError::DeadlineExceeded), "{error:?}");
+    }
+    let before = server.echo.connections.load(Relaxed);
     let patient = SecretClient::from(redial);
     patient
         .reverse(context::current(), "next".into())
         .await
         .expect("fresh")
         .expect("echo");
+    assert_eq!(server.echo.connections.load(Relaxed), before + 1);
     server.shut_down().await;
 }
 

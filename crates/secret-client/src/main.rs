@@ -5,13 +5,17 @@ use std::process::ExitCode;
 
 use common::cli;
 use secret_client::{args::Args, reverse_list, reverse_one, summary};
+use tokio::runtime::Builder;
 
-// One thread: the work is one task, and its calls are cheaper when nobody has to be woken.
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let args: Args = cli::parse();
     cli::start_logging(args.common);
-    cli::exit("secret-client", run(args).await)
+    // One thread: the work is one task, and its calls are cheaper when nobody has to be woken.
+    cli::run(
+        &mut Builder::new_current_thread(),
+        "secret-client",
+        run(args),
+    )
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {

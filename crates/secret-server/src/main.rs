@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use common::{cli, net, secret::SERVICE};
 use secret_server::{args::Args, serve};
+use tokio::runtime::Builder;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let args: Args = cli::parse();
     cli::start_logging(args.common);
-    cli::exit(SERVICE, run(args).await)
+    cli::run(&mut Builder::new_multi_thread(), SERVICE, run(args))
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {

@@ -36,7 +36,7 @@ pub(super) struct Answering<IO, Req, Resp, H> {
     reading: bool,
     /// answers were sent that are not flushed
     dirty: bool,
-    /// when the last whole frame came
+    /// when the last whole frame came, or the last look at whether the peer reads
     heard: Instant,
     silence: Pin<Box<Sleep>>,
     /// the calls that wait for something, and how to cancel each
@@ -201,12 +201,12 @@ where
         if let Poll::Ready(ended) = self.advance(cx) {
             return Poll::Ready(ended);
         }
-        if self.reading && self.poll_silence(cx).is_ready() {
+        while self.poll_silence(cx).is_ready() {
             // Calls in hand are still answered, unless the peer does not read.
-            self.reading = false;
             if self.dirty || self.waiting.is_empty() {
                 return Poll::Ready(Ok(()));
             }
+            (self.reading, self.heard) = (false, Instant::now());
         }
         Poll::Pending
     }

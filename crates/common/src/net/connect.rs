@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -60,19 +61,24 @@ pub async fn resolve(target: &str, service: &'static str) -> Result<Vec<SocketAd
     }
 }
 
-/// Connects to the first address of `target` that answers, and greets it.
+/// Connects to the first address of `target` that answers, and greets it. The addresses share the
+/// [`CONNECT_LIMIT`].
 ///
 /// # Errors
-/// [`Error`] about the last address tried.
+/// [`Error`] about the first address, or the first that this machine has a route to: a name's IPv6
+/// address says nothing about a server where there is only IPv4.
 pub async fn dial(target: &str, service: &'static str) -> Result<TcpStream, Error> {
-    let mut last = None;
-    for addr in resolve(target, service).await? {
-        match connect(addr, service).await {
+    let addrs = resolve(target, service).await?;
+    let limit = CONNECT_LIMIT / u32::try_from(addrs.len()).unwrap_or(u32::MAX);
+    let mut failed = Vec::new();
+    for addr in addrs {
+        match connect(addr, service, limit).await {
             Ok(io) => return Ok(io),
-            Err(trouble) => last = Some((trouble, addr)),
+            Err(trouble) => failed.push((trouble, addr)),
         }
     }
-    let (trouble, addr) = match last {
+    let says_little = |trouble: &Trouble| matches!(trouble, Trouble::NoRoute | Trouble::Other(_));
+    let (trouble, addr) = match failed.into_iter().min_by_key(|(t, _)| says_little(t)) {
         Some((trouble, addr)) => (trouble, Some(addr)),
         None => (Trouble::NoAnswer, None),
     };
@@ -90,8 +96,12 @@ pub async fn dial(target: &str, service: &'static str) -> Result<TcpStream, Erro
     })
 }
 
-async fn connect(addr: SocketAddr, service: &'static str) -> Result<TcpStream, Trouble> {
-    let io = match timeout(CONNECT_LIMIT, TcpStream::connect(addr)).await {
+async fn connect(
+    addr: SocketAddr,
+    service: &'static str,
+    limit: Duration,
+) -> Result<TcpStream, Trouble> {
+    let io = match timeout(limit, TcpStream::connect(addr)).await {
         Ok(connected) => connected.map_err(|error| Trouble::connecting(&error))?,
         Err(_) => return Err(Trouble::NoAnswer),
     };
@@ -111,7 +121,7 @@ pub async fn greeted<T: Io>(mut io: T, service: &'static str) -> Result<T, Troub
 
 /// The address of this machine that packets to `target` would carry. Sends none: connecting a UDP
 /// socket only asks the routing table.
-pub async fn own_address(target: SocketAddr) -> Option<IpAddr> {
+pub(super) async fn own_address(target: SocketAddr) -> Option<IpAddr> {
     let any: SocketAddr = match target {
         SocketAddr::V4(_) => ([0; 4], 0).into(),
         SocketAddr::V6(_) => ([0u16; 8], 0).into(),

@@ -101,7 +101,7 @@ impl fmt::Display for Trouble {
             Self::PortTaken => "another process has this port",
             Self::NotMine => "this machine does not own that address",
             Self::Privileged => "ports below 1024 need privileges",
-            // The last four carry words from outside: no escape sequence may reach a terminal.
+            // These carry words from outside: no escape sequence may reach a terminal.
             Self::Name(why) | Self::Other(why) => return write!(f, "{}", why.escape_debug()),
             Self::Service(name) => return write!(f, "it is a {}", name.escape_debug()),
             Self::Version(v) => return write!(f, "it speaks version {}", v.escape_debug()),
@@ -156,6 +156,12 @@ impl Error {
             Trouble::Name(_) => {
                 &["is the name typed right? try the numeric address instead".into()]
             }
+            Trouble::Refused if self.addr.is_some_and(|addr| addr.ip().is_loopback()) => {
+                &[format!(
+                    "nothing listens on port {port} of this machine: start {service}, or give the \
+                 address of the machine where it runs"
+                )]
+            }
             Trouble::Refused => &[
                 format!(
                     "the machine answered, but nothing listens on port {port}: start {service} there"
@@ -169,6 +175,11 @@ impl Error {
                                       its firewall may also reject you"
                 .into()],
             Trouble::NoRoute => &["is this machine online?".into()],
+            Trouble::Forbidden if self.addr.is_some_and(|addr| is_link_local(addr.ip())) => &[
+                "an address of one link needs the number of the interface, as `ip link` shows it: \
+                 [fe80::1%2]:8030"
+                    .into(),
+            ],
             Trouble::Forbidden => &["a firewall or routing rule of this machine stops it: \
                                      look at `ip route get ADDRESS`"
                 .into()],
@@ -259,6 +270,11 @@ fn is_private(ip: IpAddr) -> bool {
         }
         IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_loopback(),
     }
+}
+
+/// fe80::/10, which every interface has anew.
+fn is_link_local(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
 /// 172.31.0.0/16 is the default network of every AWS account, and of few others.
@@ -361,7 +377,7 @@ mod tests {
                 "lab.example.org:8030 answers, but it is a secret-server",
                 "swapped",
             ),
-            (Version("2".into()), "speaks version 2", "one release"),
+            (Version("1".into()), "speaks version 1", "one release"),
             (
                 Stranger("HTTP/1.1 400".into()),
                 "says \"HTTP/1.1 400\"",

@@ -34,11 +34,11 @@ pub fn check(heard: &[u8], service: &str) -> Result<(), Trouble> {
     else {
         return Err(stranger());
     };
-    if version != VERSION.to_string() {
-        return Err(Trouble::Version(version.to_owned()));
-    }
     if name != service {
         return Err(Trouble::Service(name.to_owned()));
+    }
+    if version != VERSION.to_string() {
+        return Err(Trouble::Version(version.to_owned()));
     }
     Ok(())
 }
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn every_mismatch_has_its_own_name() {
-        let table: [(&[u8], Result<(), Trouble>); 6] = [
+        let table: [(&[u8], Result<(), Trouble>); 7] = [
             (&line("chat-server"), Ok(())),
             (
                 &line("secret-server"),
@@ -92,6 +92,10 @@ mod tests {
             (
                 b"distributed-lab 7 chat-server \n",
                 Err(Trouble::Version("7".into())),
+            ),
+            (
+                b"distributed-lab 7 secret-server \n",
+                Err(Trouble::Service("secret-server".into())),
             ),
             (
                 b"HTTP/1.1 400 Bad Request\r\n",

@@ -31,7 +31,8 @@ pub struct Limits {
     /// 50 MB, and stay below the file limits that `chat-server`'s unit file sets.
     pub connections: usize,
     /// Calls at once on one connection; the excess is answered with an error. Bounds what one peer
-    /// can make a server hold: 1024 sleeping calls are about 1.2 MB.
+    /// can make a server hold: 1024 sleeping calls of a few words are about 1.2 MB, and of
+    /// whole frames 256 MiB.
     pub calls: usize,
     /// A connection without a whole frame for this long is closed. Well above a long poll's wait.
     pub idle: Duration,
@@ -117,13 +118,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
     {
         let stop = self.stop.cancelled_owned();
         if let Err(error) = Answering::new(self.io, handler, self.limits, stop).await {
-            tracing::debug!("the connection from {} broke: {error}", self.peer);
+            tracing::info!("the connection from {} broke: {error}", self.peer);
         }
     }
 }
 
 /// Serves `listener` as `service` until `shutdown`, then drains. `answer` says who answers on a
-/// connection: `|connection| connection.answer(server.serve())`.
+/// connection, most simply [`Connection::answer`].
 pub async fn serve<L, F>(
     mut listener: L,
     service: &'static str,

@@ -116,6 +116,7 @@ where
         if let Some(link) = self.alive() {
             return Ok(link);
         }
+        *self.slot() = None; // if no other can be had, there is none
         let link = Link::open(&self.dial).await?;
         *self.slot() = Some(link.clone());
         Ok(link)

@@ -4,6 +4,7 @@
 //! hence the version in the [greeting](super::greeting); and keep wire types plain: no untagged,
 //! flattened or skipped fields.
 
+use std::panic::catch_unwind;
 use std::{io, marker::PhantomData, pin::Pin};
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -44,13 +45,14 @@ impl<In: DeserializeOwned, Out> Deserializer<In> for Postcard<In, Out> {
     type Error = io::Error;
 
     fn deserialize(self: Pin<&mut Self>, frame: &BytesMut) -> io::Result<In> {
-        match postcard::take_from_bytes(frame) {
-            Ok((message, [])) => Ok(message),
-            Ok(_) => Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "trailing bytes in a frame",
-            )),
-            Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+        let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+        // tarpc adds a request's time limit to the clock as it decodes it: a limit of half an
+        // eternity overflows, and panics.
+        match catch_unwind(|| postcard::take_from_bytes(frame)) {
+            Ok(Ok((message, []))) => Ok(message),
+            Ok(Ok(_)) => Err(invalid("trailing bytes in a frame".into())),
+            Ok(Err(error)) => Err(invalid(error.to_string())),
+            Err(_) => Err(invalid("a frame that cannot be decoded".into())),
         }
     }
 }
