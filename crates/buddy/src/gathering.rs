@@ -15,6 +15,10 @@ use crate::muster::{Call, Muster, Step};
 use crate::peer::Peer;
 use crate::state::State;
 
+/// Addresses shown of a ring that misses its starter, and letters of each: a line that a terminal
+/// takes at once, whatever others put on their rolls.
+const SHOWN: (usize, usize) = (10, 60);
+
 /// How long a next may be missing before the person is told: whoever starts three programs by
 /// hand needs a moment.
 const MISSING_NOTICE: Duration = Duration::from_millis(1500);
@@ -86,13 +90,26 @@ impl State {
                 }
             }
             (Step::Misses(ring), _) => {
-                let ring = ring.join(" -> ");
+                let (most, letters) = SHOWN;
+                let shown = ring.iter().take(most);
+                let shown: String = shown
+                    .map(|addr| {
+                        addr.chars()
+                            .take(letters)
+                            .chain(" -> ".chars())
+                            .collect::<String>()
+                    })
+                    .collect();
+                let more = match ring.len().saturating_sub(most) {
+                    0 => String::new(),
+                    n => format!("({n} more) -> "),
+                };
                 self.tell_once(
                     peer,
                     format!(
-                        "the ring misses its starter: {} -> and round again; \
+                        "the ring misses its starter: {}{more}and round again; \
                      one --next among these must lead to the starter",
-                        ring.escape_debug()
+                        shown.escape_debug()
                     ),
                 );
             }
@@ -102,7 +119,10 @@ impl State {
 
     pub(crate) fn mustered(&mut self, peer: &Peer, answer: Mustered) {
         let next = &peer.config.next;
-        let was_missing = self.gathering().and_then(|g| g.missing_since.take());
+        let was_missing = self.gathering().and_then(|gathering| {
+            gathering.last_error = None;
+            gathering.missing_since.take()
+        });
         if was_missing.is_some_and(|since| since.elapsed() >= MISSING_NOTICE) {
             self.tell_once(peer, format!("{next} answers"));
         }
@@ -130,24 +150,24 @@ impl State {
         gathering.last_error = Some(error.clone());
         // Whatever is not a closed port took its time to find out, and will not mend itself.
         if error.trouble != Trouble::Refused || since.elapsed() >= MISSING_NOTICE {
-            let help = error.help().join("\nhelp: ");
-            self.tell_once(
-                peer,
-                format!("waiting for the next buddy: {error}\nhelp: {help}"),
-            );
+            let mut text = format!("waiting for the next buddy: {error}");
+            for line in error.help() {
+                text.push_str("\nhelp: ");
+                text.push_str(&line);
+            }
+            self.tell_once(peer, text);
         }
     }
 
     /// The error of a `--wait` that is over.
     pub(crate) fn nothing_began(&mut self, config: &Config) -> Failure {
-        let wait = config.wait.unwrap_or_default();
-        let failure = Failure::new(format!("no song began within {wait:?}"));
-        match self
-            .gathering()
-            .and_then(|gathering| gathering.last_error.clone())
-        {
-            Some(error) => failure.help(error.to_string()),
-            None => failure.help(
+        let what = format!("no song began within {:?}", config.wait.unwrap_or_default());
+        match self.gathering().and_then(|g| g.last_error.take()) {
+            Some(error) => {
+                let failure = Failure::new(format!("{what}: {error}"));
+                error.help().into_iter().fold(failure, Failure::help)
+            }
+            None => Failure::new(what).help(
                 "the ring is closed when every buddy is up and each --next leads to another; \
                  the last one started gets --bottles",
             ),

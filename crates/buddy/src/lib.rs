@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use common::buddy::{Boot, SERVICE};
 use common::cli::Interrupted;
-use common::net::{Dial, Limits, tcp};
+use common::net::{Dial, tcp};
 use tokio::net::TcpListener;
 
 pub mod ring;
@@ -114,5 +114,5 @@ pub async fn run(
         song: Pen::stdout(),
         notices: Pen::stderr(),
     };
-    run_on(listener, dial, stage, config, Limits::default(), shutdown).await
+    run_on(listener, dial, stage, config, shutdown).await
 }

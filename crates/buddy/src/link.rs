@@ -81,8 +81,8 @@ enum Outcome {
     Silent(Option<RpcError>),
 }
 
-/// Opens a link to `place` on the roll, or to the next buddy before there is a roll. It lasts as
-/// long as `peer`.
+/// Opens a link to `place` on the roll, which lasts as long as `peer`; or to the next buddy before
+/// there is a roll, which lasts until the song begins.
 pub(crate) fn open(peer: Arc<Peer>, place: Option<Place>, dial: Dial) -> Link {
     let link = Link(Arc::new(watch::Sender::new(None)));
     let redial = Redial::over(dial);
@@ -92,7 +92,14 @@ pub(crate) fn open(peer: Arc<Peer>, place: Option<Place>, dial: Dial) -> Link {
         redial,
         link: link.clone(),
     };
-    peer.spawn(caller.run());
+    let begun = peer.begun.clone().cancelled_owned();
+    peer.spawn(async move {
+        tokio::select! {
+            biased;
+            () = begun, if place.is_none() => {}
+            () = caller.run() => {}
+        }
+    });
     link
 }
 
@@ -137,7 +144,8 @@ impl Caller {
             };
             match outcome {
                 Outcome::Mustered(answer) => {
-                    (doubt, backoff) = (Doubt::default(), Backoff::new(FIRST_WAIT, LONGEST_WAIT));
+                    doubt.clear();
+                    backoff.reset();
                     self.link.done(&job);
                     self.peer.mustered(answer);
                 }

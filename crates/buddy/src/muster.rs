@@ -20,11 +20,11 @@ use std::collections::BTreeMap;
 
 use common::buddy::{Boot, Mustered, Song};
 
-/// Most buddies on a roll. Their addresses must fit one frame (256 KiB): 64 bytes each.
+/// Most buddies on a roll. Their addresses must fit one frame (256 KiB): up to 60 bytes each.
 pub const MAX_BUDDIES: usize = 4096;
 
 /// Songs whose roll-calls are remembered: more starters than anybody has by mistake. Beyond it the
-/// oldest memory goes, which costs a repeated call, no wrong roll.
+/// greatest id is forgotten, which loses to all others; that costs a repeated call, no wrong roll.
 const MAX_SONGS: usize = 64;
 
 /// A roll-call on its way.
@@ -114,8 +114,8 @@ impl Muster {
             }
             _ => {}
         }
-        if self.heard.len() >= MAX_SONGS {
-            self.heard.pop_first();
+        if self.heard.len() >= MAX_SONGS && !self.heard.contains_key(&call.song.id) {
+            self.heard.pop_last();
         }
         self.heard.insert(call.song.id, (call.attempt, place));
         call.roll.push(self.next.clone());

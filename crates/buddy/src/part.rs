@@ -309,8 +309,14 @@ impl Phase {
                 count(n + u128::from(m), "verse", "verses")
             ),
         };
+        // What the dead had counted died with them.
+        let as_known = if lost > 0 {
+            " as far as the living know"
+        } else {
+            ""
+        };
         Some(format!(
-            "song over: {}, {}, {:.1}s, {lost} lost, {twice}",
+            "song over: {}, {}, {:.1}s, {lost} lost, {twice}{as_known}",
             count(verses, "verse", "verses"),
             count(part.roll.len() as u128, "buddy", "buddies"),
             part.began.elapsed().as_secs_f64(),

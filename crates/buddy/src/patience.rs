@@ -74,8 +74,8 @@ pub struct Watchdog {
 impl Watchdog {
     /// For a ring of `size` whose verses take `verse_ms` each, seen from place `me`, with
     /// `beat_ms` between heartbeats: eight beats, which is longer than any single repair takes,
-    /// and twice the time in which the song comes round. Each place waits a little longer than the
-    /// one before it, so that not everybody asks at once.
+    /// and twice the time in which the song comes round. Each place waits a beat longer than the one
+    /// before it, in groups of eight, so that not everybody asks at once.
     pub fn new(size: u32, me: u32, verse_ms: u64, beat_ms: u64) -> Self {
         const REPAIR: u64 = 8;
         let lap = u64::from(size).saturating_mul(verse_ms.saturating_add(WIRE_MS));

@@ -73,13 +73,12 @@ pub async fn run_on(
     dial: Dialler,
     stage: Stage,
     config: Config,
-    limits: Limits,
     shutdown: impl Future<Output = Interrupted>,
 ) -> anyhow::Result<()> {
     let (notices, mut to_tell) = mpsc::channel(NOTICES);
     let Stage { song, notices: ear } = stage;
     let peer = Arc::new(Peer::new(config, dial, song, notices));
-    let serving = tokio::spawn(peer.clone().serve(listener, limits));
+    let serving = tokio::spawn(peer.clone().serve(listener));
     peer.spawn(peer.clone().heartbeat());
     peer.spawn(peer.clone().stay_awake());
     peer.spawn(peer.clone().call_the_roll());
@@ -122,11 +121,11 @@ impl Peer {
     }
 
     /// Answers the other buddies until the end.
-    async fn serve(self: Arc<Self>, listener: impl Listener, limits: Limits) {
+    async fn serve(self: Arc<Self>, listener: impl Listener) {
         let ended = self.ended.clone().cancelled_owned();
         let limits = Limits {
             linger: LINGER,
-            ..limits
+            ..Limits::default()
         };
         let handler = Handler(self).serve();
         let answer = move |connection: net::Connection<_>| {
@@ -146,8 +145,7 @@ impl Peer {
         }
     }
 
-    /// The lock is never held over an await, and no code under it panics by design; if one did,
-    /// the state would still be the last consistent one, since the core changes it in one step.
+    /// The lock is never held over an await, and no code under it panics by design.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -235,7 +233,11 @@ impl Peer {
             }
         };
         // A next that does not answer within the patience will not answer at all.
-        let _ = timeout(self.config.patience, ready).await;
+        tokio::select! {
+            biased;
+            () = self.ended.cancelled() => {}
+            _ = timeout(self.config.patience, ready) => {}
+        }
     }
 
     async fn heartbeat(self: Arc<Self>) {
@@ -300,7 +302,9 @@ impl Peer {
             [&name, ": ", &song::verse(left, song.bottles)].concat()
         };
         if let Err(error) = self.song.line(line).await {
-            self.fail(&mut self.lock(), error);
+            let mut state = self.lock();
+            state.leave_the_stage();
+            self.fail(&mut state, error);
             return None;
         }
         if self.config.tempo.is_zero() {
@@ -355,7 +359,7 @@ impl Peer {
     /// A roll-call could not be delivered so far.
     pub(crate) fn waits(&self, why: Option<&RpcError>) {
         let mut state = self.lock();
-        if let Some(error) = why.and_then(net::explain) {
+        if let (Some(error), Some(_)) = (why.and_then(net::explain), state.gathering()) {
             if error.is_permanent() {
                 return self.fail(&mut state, error.clone());
             }

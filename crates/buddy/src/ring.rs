@@ -55,6 +55,7 @@
 //! | self | no life sings a verse twice | happens |
 //! | once | each verse is sung once | is late, lost, repeated, reordered, or cried wolf over; if nobody crashes or is given up on |
 //! | twice | a verse is heard again only if each earlier singer of it crashed, or a singer of it had been given up on | crashes, restarts and wrong verdicts |
+//! | alone | no two in good standing sing at the same time | crashes, restarts and wrong verdicts |
 //! | home | the song ends and all leave, if one buddy that knows the roll lives | faults there were, once they stop |
 //! | last | a buddy leaves only when all in good standing know that it is over | crashes, restarts and wrong verdicts |
 //!
@@ -318,7 +319,10 @@ impl Ring {
         self.said = Some((word, self.mark));
         let Stamp { take, hop } = self.at;
         let news = News {
-            at: Stamp { take, hop: hop + 1 },
+            at: Stamp {
+                take,
+                hop: hop.saturating_add(1),
+            },
             mark: self.mark,
         };
         if self.next == self.me {
@@ -373,8 +377,8 @@ impl Ring {
             (Request::Pass(..) | Request::Ping, Reply::Stranger) => {
                 o.push(Output::Call(by, Request::Enlist(self.news())));
             }
-            (Request::Enlist(_), Reply::Stranger) => self.gone(by, o),
-            (_, Reply::Wrong) => {} // the shell takes it for silence
+            // nobody answers so; the shell takes it for silence
+            (Request::Enlist(_), Reply::Stranger) | (_, Reply::Wrong) => {}
         }
     }
 
@@ -391,6 +395,7 @@ impl Ring {
             return;
         }
         if out.is_some_and(|(_, _, news)| news.mark == Mark::Home) {
+            self.out = None;
             return o.push(Output::Leave); // it has left, as I may: everybody knows
         }
         if place == self.next {

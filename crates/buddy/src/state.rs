@@ -11,6 +11,10 @@ use crate::part::Part;
 use crate::peer::Peer;
 use crate::ring::Input;
 
+/// Different things said during one roll-call; more are dropped. A person reads a dozen, and what
+/// is said follows what others send.
+const TOLD: usize = 64;
+
 /// Everything that changes.
 pub(crate) struct State {
     pub(crate) phase: Phase,
@@ -52,7 +56,7 @@ impl State {
     }
 
     pub(crate) fn tell_once(&mut self, peer: &Peer, text: String) {
-        if !self.told.contains(&text) {
+        if self.told.len() < TOLD && !self.told.contains(&text) {
             peer.notice(&text);
             self.told.push(text);
         }

@@ -4,6 +4,7 @@ mod support {
     pub(crate) mod process;
 }
 
+use std::net::TcpListener;
 use std::process::{Command, Output};
 
 use support::process::{Ring, is_sung};
@@ -63,13 +64,22 @@ fn wrong_flags_are_usage_errors() {
 
 #[test]
 fn the_lab_sheet_s_single_dashes_and_names_are_understood() {
-    let args = ["-next", "127.0.0.1:1", "-this", "127.0.0.1:0", "-n", "3"];
-    let output = run(&[&args[..], &["-wait", "100ms", "-name", "Ann"]].concat());
+    let closed = closed();
+    let args = ["-next", &closed, "-this", "127.0.0.1:0", "-n", "3"];
+    let output = run(&[&args[..], &["-wait", "2s", "-name", "Ann"]].concat());
     assert_eq!(output.status.code(), Some(1));
     let error = text(&output.stderr);
     assert!(error.starts_with("listening on 127.0.0.1:"), "{error}");
-    let says = "\nbuddy: no song began within 100ms\nhelp: cannot reach 127.0.0.1:1: ";
-    assert!(error.contains(says), "{error}");
+    let says = format!(
+        "\nbuddy: no song began within 2s: cannot reach {closed}: connection refused\nhelp: "
+    );
+    assert!(error.contains(&says), "{error}");
+}
+
+/// An address where nobody listens.
+fn closed() -> String {
+    let held = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    held.local_addr().expect("bound").to_string()
 }
 
 #[test]

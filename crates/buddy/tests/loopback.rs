@@ -139,9 +139,12 @@ fn garbage() -> Vec<u8> {
 #[tokio::test]
 async fn waiting_ends_when_it_was_told_to() {
     let mut choir = Choir::of(2).await;
+    let held = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let closed = held.local_addr().expect("bound").to_string();
+    drop(held);
     for (n, bottles) in [(0, Some(9)), (1, None)] {
         let mut config = choir.config(n, bottles);
-        config.next = "127.0.0.1:1".into(); // tcpmux: nobody has had it for decades
+        config.next.clone_from(&closed);
         config.wait = Some(Duration::from_millis(200));
         let gives_up = choir.start(n, config);
         let error = gives_up.await.expect("no panic").expect_err("no song");

@@ -164,7 +164,7 @@ fn three_buddies_four_bottles() {
     assert_eq!(stage.log, expected);
 }
 
-/// Reading matter: Buddy 2 is killed while it sings; Buddy 1 finds out when it pings.
+/// Reading matter: Buddy 2 is killed as it has sung; Buddy 1 finds out when it pings.
 #[test]
 fn a_buddy_dies_in_mid_verse() {
     let mut stage = Stage::new(3, 2);

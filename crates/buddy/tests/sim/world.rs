@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use buddy::{Config, Dialler, Pen, Stage, run_on};
 use common::buddy::SERVICE;
-use common::net::{BoxIo, CONNECT_LIMIT, Dial, Error, Limits, Listener, Trouble, greeted};
+use common::net::{BoxIo, CONNECT_LIMIT, Dial, Error, Listener, Trouble, greeted};
 use futures::FutureExt;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -250,8 +250,8 @@ async fn sing(
         boot: (song.seed << 32) + n as u64 * 1000 + life,
     };
     let dial: Dialler = Arc::new(dial);
-    let limits = Limits::default();
-    Ok(run_on(listener, dial, stage, config, limits, pending()).await?)
+
+    Ok(run_on(listener, dial, stage, config, pending()).await?)
 }
 
 struct Simulated(TcpListener);

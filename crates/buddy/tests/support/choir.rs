@@ -8,7 +8,7 @@ use std::time::Duration;
 use buddy::{Config, Dialler, Pen, Stage, run_on};
 use common::buddy::SERVICE;
 use common::cli::Interrupted;
-use common::net::{Limits, tcp};
+use common::net::tcp;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -132,8 +132,7 @@ impl Choir {
             song: Pen::new(self.song.pen()),
             notices: Pen::new(self.notices.pen()),
         };
-        let limits = Limits::default();
-        tokio::spawn(run_on(listener, dial, stage, config, limits, shutdown))
+        tokio::spawn(run_on(listener, dial, stage, config, shutdown))
     }
 
     /// Starts everybody, number 0 last and with `bottles`.
