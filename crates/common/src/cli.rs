@@ -254,8 +254,9 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Runs a program's `work` on a runtime of such `threads`, and [ends](exit) it. Threads that still
-/// wait then are left behind: for a name server, or for somebody to read stdout.
+/// Runs a program's `work` on a runtime of such `threads`, says what failed, and gives the exit
+/// code. Threads that still wait then are left behind: for a name server, or for somebody to read
+/// stdout.
 pub fn run(
     threads: &mut Builder,
     program: &str,
