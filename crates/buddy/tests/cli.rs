@@ -4,9 +4,11 @@ mod support {
     pub(crate) mod process;
 }
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Output};
 
+use common::net::greeting;
 use support::process::{Ring, is_sung};
 
 fn run(args: &[&str]) -> Output {
@@ -252,4 +254,22 @@ fn a_buddy_that_is_lost_and_one_that_is_back_are_named() {
         "{last}"
     );
     assert!(!last.contains(" 0 lost"), "{last}");
+}
+
+#[test]
+fn something_else_on_a_lost_buddy_s_port_ends_nobody() {
+    let mut ring = Ring::of(3, &["--tempo", "20ms", "--patience", "600ms"]);
+    ring.start_all(100);
+    ring.sung(3);
+    assert!(ring.kill(2));
+    let other = TcpListener::bind(ring.address(2)).expect("free again");
+    std::thread::spawn(move || {
+        for mut io in other.incoming().flatten() {
+            let _ = io.write_all(&greeting::line("secret-server"));
+            let _ = io.read_to_end(&mut Vec::new());
+        }
+    });
+    let lines = ring.all_home();
+    let last = lines.iter().find(|line| line.starts_with("song over: "));
+    assert!(last.is_some(), "{}", ring.story());
 }
