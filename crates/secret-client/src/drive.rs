@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::anyhow;
 use common::cli::{Failure, Interrupted};
 use common::secret::{Refusal, Reversed};
-use futures::future::Aborted;
+use futures::future::{Aborted, pending};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use tarpc::client::RpcError;
@@ -49,8 +49,8 @@ pub struct Drive {
     /// who is asked first whether it has room
     turn: ServerId,
     latencies: Latencies,
-    /// when to stop if still no server can be reached
-    give_up: time::Instant,
+    /// when to stop, while no server can be reached
+    give_up: Option<time::Instant>,
     input_failure: Option<Failure>,
     begun: Instant,
     bytes: u64,
@@ -67,7 +67,7 @@ impl Drive {
             calls: Calls::default(),
             turn: 0,
             latencies: Latencies::default(),
-            give_up: time::Instant::now() + options.patience,
+            give_up: None,
             input_failure: None,
             begun: Instant::now(),
             bytes: 0,
@@ -111,6 +111,11 @@ impl Drive {
                 answers.push(self.calls.start(client, tier, order));
             }
             self.check()?;
+            self.give_up = self.may_give_up().then(|| {
+                let patience = self.options.patience;
+                self.give_up
+                    .unwrap_or_else(|| time::Instant::now() + patience)
+            });
             tokio::select! {
                 biased;
                 signal = &mut interrupted => return Err(Stop::Interrupted(signal)),
@@ -128,7 +133,7 @@ impl Drive {
                     }
                 }
                 Some(item) = input.recv(), if self.queue.wants_input() => self.read(item),
-                () = sleep_until(self.give_up), if self.may_give_up() => {
+                () = at(self.give_up) => {
                     return Err(Stop::Servers(self.roster.last_trouble()));
                 }
             }
@@ -271,12 +276,8 @@ impl Drive {
     }
 
     fn take_back(&mut self, server: ServerId) {
-        let was_up = self.queue.any_up();
         for first in self.queue.down(server) {
             self.calls.abort(server, first);
-        }
-        if was_up && !self.queue.any_up() {
-            self.give_up = time::Instant::now() + self.options.patience;
         }
     }
 
@@ -334,5 +335,13 @@ impl Drive {
         let rate = self.queue.totals().written as f64 / self.begun.elapsed().as_secs_f64();
         let message = summary::progress(self.queue.totals().written, rate, &shares);
         self.options.progress.show(self.bytes, message);
+    }
+}
+
+/// That moment; never, if there is none.
+async fn at(moment: Option<time::Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => pending().await,
     }
 }
