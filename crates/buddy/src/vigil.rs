@@ -3,8 +3,7 @@
 //! A process that waits for the network sleeps, and to wake it on an idle core takes longer than a
 //! verse: `scripts/bench/ring.sh` shows it by a ring of raw TCP, which is several times as fast on
 //! one core as on two. So after each verse a buddy goes on looking for the next message for a
-//! moment, and before each look it offers its core to whoever else wants it. Three buddies on two
-//! idle cores sang five times as many verses a second with this as without.
+//! moment, and before each look it offers its core to whoever else wants it.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -2,8 +2,8 @@
 
 use std::hash::{Hash, Hasher};
 
-/// Of a state. The standard hasher is made for keys that an enemy picks; a search does little but
-/// hash, and takes four times as long with it in the dev profile.
+/// Of a state. The standard hasher is made for keys that an enemy picks; nobody picks these, and a
+/// search does little but hash.
 pub(crate) fn fingerprint(state: &impl Hash) -> u64 {
     let mut mixer = Mixer(0);
     state.hash(&mut mixer);
