@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!   client                                                    server
-//!   Redial ── Link ── greeting ── frames ══ TCP ══ frames ── greeting ── answer ── serve
+//!   Redial ─ Channel ─ greeting ── frames ══ TCP ══ frames ── greeting ── answer ── serve
 //!    limit    calls    3 s        ≤ 256 KiB                   3 s         idle     accept,
 //!    per call                                                             limit    drain
 //! ```
@@ -16,21 +16,21 @@
 
 use std::time::Duration;
 
-mod answer;
 mod backoff;
+mod client;
 mod coalesce;
 mod connect;
 pub mod doctor;
 pub mod greeting;
-mod link;
 mod listen;
 mod redial;
+mod server;
 pub mod wire;
 
 pub use backoff::Backoff;
+pub use client::Channel;
 pub use connect::{BoxIo, Dial, dial, greeted, resolve, tcp};
 pub use doctor::{Error, Trouble};
-pub use link::Link;
 pub use listen::{Connection, Limits, Listener, bind, serve};
 pub use redial::{Redial, explain};
 

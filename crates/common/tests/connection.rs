@@ -179,7 +179,7 @@ async fn garbage_leaves_the_server_serving() {
 async fn a_panicking_handler_is_an_error_and_the_connection_lives() {
     let server = Server::start(Limits::default()).await;
     let dial = net::tcp(server.addr.to_string(), SERVICE);
-    let client = SecretClient::from(net::Link::open(&dial).await.expect("up"));
+    let client = SecretClient::from(net::Channel::open(&dial).await.expect("up"));
     let answer = client.reverse(context::current(), "panic".into()).await;
     assert!(matches!(answer, Err(RpcError::Server(_))), "{answer:?}");
     let answer = client.reverse(context::current(), "on".into()).await;
@@ -321,7 +321,7 @@ async fn a_deadline_is_heeded_and_a_far_one_does_no_harm() {
     };
     let server = Server::start(limits).await;
     let dial = net::tcp(server.addr.to_string(), SERVICE);
-    let client = SecretClient::from(net::Link::open(&dial).await.expect("up"));
+    let client = SecretClient::from(net::Channel::open(&dial).await.expect("up"));
     let mut far = context::current();
     far.deadline += Duration::from_secs(100 * 365 * 24 * 3600);
     let late = client.fast_reverse(far, "held".into(), None).await;

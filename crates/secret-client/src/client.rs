@@ -159,7 +159,7 @@ pub async fn reverse_one(options: &Options, text: &str) -> anyhow::Result<String
 }
 
 async fn ask(target: &str, tier: &Tier, text: &str) -> anyhow::Result<Result<String, Refusal>> {
-    let link = net::Link::open(&net::tcp(target, SERVICE)).await?;
+    let link = net::Channel::open(&net::tcp(target, SERVICE)).await?;
     let client = SecretClient::from(link.clone());
     let (mut context, text) = (tarpc::context::current(), text.to_owned());
     context.deadline = Instant::now() + link::call_limit(1);

@@ -50,7 +50,7 @@ pub fn call_limit(words: usize) -> Duration {
 /// A connection for calls. They end when it does.
 pub type Client = SecretClient<Link>;
 
-type Link = net::Link<SecretRequest, SecretResponse>;
+type Link = net::Channel<SecretRequest, SecretResponse>;
 
 /// Why a server does not answer.
 #[derive(Debug)]

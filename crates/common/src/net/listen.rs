@@ -20,9 +20,9 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::answer::Answering;
 use super::doctor::{Error, Trouble};
 use super::greeting;
+use super::server::Answering;
 
 /// What a server allows its peers.
 #[derive(Clone, Copy, Debug)]

@@ -15,9 +15,9 @@ use tarpc::client::{RpcError, stub::Stub};
 use tarpc::context::Context;
 use tokio::time::timeout;
 
+use super::client::Channel;
 use super::connect::{Dial, tcp};
 use super::doctor::Error;
-use super::link::Link;
 
 /// The server's deadline is later than our own limit by this much, so that it is always the caller
 /// who gives up first, and one clock decides.
@@ -35,7 +35,7 @@ pub struct Redial<Req, Resp> {
 
 struct Shared<Req, Resp> {
     dial: Dial,
-    link: Mutex<Option<Link<Req, Resp>>>,
+    channel: Mutex<Option<Channel<Req, Resp>>>,
     dialling: tokio::sync::Mutex<()>,
 }
 
@@ -55,7 +55,7 @@ impl<Req, Resp> Redial<Req, Resp> {
     pub fn over(dial: Dial) -> Self {
         let shared = Arc::new(Shared {
             dial,
-            link: Mutex::new(None),
+            channel: Mutex::new(None),
             dialling: tokio::sync::Mutex::new(()),
         });
         Self {
@@ -75,9 +75,9 @@ impl<Req, Resp> Redial<Req, Resp> {
     /// Returns once the present connection, if there is one, has ended: the peer closed it, or its
     /// process died. Without a connection there is nothing to wait for, and it never returns.
     pub async fn broken(&self) {
-        let link = self.shared.slot().clone();
-        match link {
-            Some(link) => link.broken().await,
+        let channel = self.shared.slot().clone();
+        match channel {
+            Some(channel) => channel.broken().await,
             None => pending().await,
         }
     }
@@ -85,19 +85,19 @@ impl<Req, Resp> Redial<Req, Resp> {
 
 impl<Req, Resp> Shared<Req, Resp> {
     /// The lock is never held over an await or a panic, hence never poisoned.
-    fn slot(&self) -> MutexGuard<'_, Option<Link<Req, Resp>>> {
-        self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    fn slot(&self) -> MutexGuard<'_, Option<Channel<Req, Resp>>> {
+        self.channel.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn alive(&self) -> Option<Link<Req, Resp>> {
-        let link = self.slot().clone();
-        link.filter(|link| !link.is_broken())
+    fn alive(&self) -> Option<Channel<Req, Resp>> {
+        let channel = self.slot().clone();
+        channel.filter(|channel| !channel.is_broken())
     }
 
     /// Forgets the connection, unless another has taken its place.
-    fn distrust(&self, broken: &Link<Req, Resp>) {
+    fn distrust(&self, broken: &Channel<Req, Resp>) {
         let mut slot = self.slot();
-        if slot.as_ref().is_some_and(|link| link.is(broken)) {
+        if slot.as_ref().is_some_and(|channel| channel.is(broken)) {
             *slot = None;
         }
     }
@@ -108,18 +108,18 @@ where
     Req: RequestName + Serialize + Send + 'static,
     Resp: DeserializeOwned + Send + 'static,
 {
-    async fn link(&self) -> Result<Link<Req, Resp>, Error> {
-        if let Some(link) = self.alive() {
-            return Ok(link);
+    async fn channel(&self) -> Result<Channel<Req, Resp>, Error> {
+        if let Some(channel) = self.alive() {
+            return Ok(channel);
         }
         let _one_at_a_time = self.dialling.lock().await;
-        if let Some(link) = self.alive() {
-            return Ok(link);
+        if let Some(channel) = self.alive() {
+            return Ok(channel);
         }
         *self.slot() = None; // if no other can be had, there is none
-        let link = Link::open(&self.dial).await?;
-        *self.slot() = Some(link.clone());
-        Ok(link)
+        let channel = Channel::open(&self.dial).await?;
+        *self.slot() = Some(channel.clone());
+        Ok(channel)
     }
 }
 
@@ -135,8 +135,8 @@ where
         context.deadline = Instant::now() + self.limit + DEADLINE_SLACK;
         let mut used = None;
         let call = async {
-            let link = self.shared.link().await.map_err(unreached)?;
-            used.insert(link).call(context, request).await
+            let channel = self.shared.channel().await.map_err(unreached)?;
+            used.insert(channel).call(context, request).await
         };
         let result = timeout(self.limit, call).await;
         let result = result.unwrap_or(Err(RpcError::DeadlineExceeded));
@@ -144,8 +144,8 @@ where
             result,
             Err(RpcError::Shutdown | RpcError::Channel(_) | RpcError::DeadlineExceeded)
         );
-        if let (true, Some(link)) = (broken, used) {
-            self.shared.distrust(&link);
+        if let (true, Some(channel)) = (broken, used) {
+            self.shared.distrust(&channel);
         }
         result
     }

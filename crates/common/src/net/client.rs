@@ -29,39 +29,39 @@ use super::wire::{Wire, wire};
 /// Calls that may wait for their turn to be written; further callers wait for a place.
 const PENDING_CALLS: usize = 1024;
 
-/// A connection for calls: puts any tarpc client on it, `SecretClient::from(link)`. It is closed
+/// A connection for calls: puts any tarpc client on it, `SecretClient::from(channel)`. It is closed
 /// when its last clone is dropped.
 ///
 /// Most callers want a [`Redial`](super::Redial) instead. This is for a caller that looks after
 /// the connection itself. A call ends with the connection at the latest; nothing but the server
 /// heeds its deadline. A call that is dropped is cancelled at the server.
-pub struct Link<Req, Resp>(Arc<Shared<Req, Resp>>);
+pub struct Channel<Req, Resp>(Arc<Shared<Req, Resp>>);
 
 struct Shared<Req, Resp> {
-    orders: mpsc::Sender<Order<Req, Resp>>,
+    commands: mpsc::Sender<Command<Req, Resp>>,
     next_id: AtomicU64,
     closed: CancellationToken,
 }
 
-enum Order<Req, Resp> {
+enum Command<Req, Resp> {
     Call(Request<Req>, oneshot::Sender<Result<Resp, RpcError>>),
     Cancel(u64),
 }
 
-impl<Req, Resp> Clone for Link<Req, Resp> {
+impl<Req, Resp> Clone for Channel<Req, Resp> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<Req, Resp> Link<Req, Resp> {
+impl<Req, Resp> Channel<Req, Resp> {
     /// Returns once the connection has ended: the peer closed it, or its process died.
     pub async fn broken(&self) {
         self.0.closed.cancelled().await;
     }
 
     pub(super) fn is_broken(&self) -> bool {
-        self.0.orders.is_closed()
+        self.0.commands.is_closed()
     }
 
     pub(super) fn is(&self, other: &Self) -> bool {
@@ -69,7 +69,7 @@ impl<Req, Resp> Link<Req, Resp> {
     }
 }
 
-impl<Req, Resp> Link<Req, Resp>
+impl<Req, Resp> Channel<Req, Resp>
 where
     Req: RequestName + Serialize + Send + 'static,
     Resp: DeserializeOwned + Send + 'static,
@@ -80,7 +80,7 @@ where
     /// Why there is no connection.
     pub async fn open(dial: &Dial) -> Result<Self, Error> {
         let io = dial().await?;
-        let (orders, inbox) = mpsc::channel(PENDING_CALLS);
+        let (commands, inbox) = mpsc::channel(PENDING_CALLS);
         let calling = Calling {
             transport: Coalesce::new(wire(io), Duration::ZERO),
             inbox,
@@ -95,14 +95,14 @@ where
             drop(says_so);
         });
         Ok(Self(Arc::new(Shared {
-            orders,
+            commands,
             next_id: AtomicU64::new(0),
             closed,
         })))
     }
 }
 
-impl<Req, Resp> Stub for Link<Req, Resp>
+impl<Req, Resp> Stub for Channel<Req, Resp>
 where
     Req: RequestName + Send + 'static,
     Resp: Send + 'static,
@@ -119,10 +119,10 @@ where
             message,
         };
         let (caller, answer) = oneshot::channel();
-        let sent = shared.orders.send(Order::Call(request, caller)).await;
+        let sent = shared.commands.send(Command::Call(request, caller)).await;
         sent.map_err(|_| RpcError::Shutdown)?;
         let mut guard = Guard {
-            orders: &shared.orders,
+            commands: &shared.commands,
             id: Some(id),
         };
         let answer = answer.await;
@@ -133,7 +133,7 @@ where
 
 /// Cancels a call that is dropped before its answer.
 struct Guard<'a, Req, Resp> {
-    orders: &'a mpsc::Sender<Order<Req, Resp>>,
+    commands: &'a mpsc::Sender<Command<Req, Resp>>,
     id: Option<u64>,
 }
 
@@ -141,15 +141,15 @@ impl<Req, Resp> Drop for Guard<'_, Req, Resp> {
     fn drop(&mut self) {
         if let Some(id) = self.id {
             // If the queue is full, the server finishes the call for nobody.
-            let _ = self.orders.try_send(Order::Cancel(id));
+            let _ = self.commands.try_send(Command::Cancel(id));
         }
     }
 }
 
-/// The task of a [`Link`]: ends with the connection, or when nobody holds the link any more.
+/// The task of a [`Channel`]: ends with the connection, or when nobody holds the link any more.
 struct Calling<Req, Resp> {
     transport: Coalesce<Wire<BoxIo, Response<Resp>, ClientMessage<Req>>>,
-    inbox: mpsc::Receiver<Order<Req, Resp>>,
+    inbox: mpsc::Receiver<Command<Req, Resp>>,
     callers: HashMap<u64, oneshot::Sender<Result<Resp, RpcError>>>,
 }
 
@@ -159,12 +159,12 @@ where
     Resp: DeserializeOwned,
 {
     /// Writes what is ordered; ready when nobody can order anything any more.
-    fn poll_orders(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_commands(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(Pin::new(&mut self.transport).poll_ready(cx)?);
             match ready!(self.inbox.poll_recv(cx)) {
-                Some(Order::Call(request, caller)) => self.call(request, caller),
-                Some(Order::Cancel(request_id)) => {
+                Some(Command::Call(request, caller)) => self.call(request, caller),
+                Some(Command::Cancel(request_id)) => {
                     if self.callers.remove(&request_id).is_some() {
                         let trace_context = trace::Context::default();
                         self.send(ClientMessage::Cancel {
@@ -214,7 +214,7 @@ where
         if self.poll_answers(cx)?.is_ready() {
             return Poll::Ready(Ok(()));
         }
-        let idle = self.poll_orders(cx)?.is_ready();
+        let idle = self.poll_commands(cx)?.is_ready();
         ready!(Pin::new(&mut self.transport).poll_flush(cx)?);
         if idle {
             Poll::Ready(Ok(()))
