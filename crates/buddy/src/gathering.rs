@@ -150,12 +150,8 @@ impl State {
         gathering.last_error = Some(error.clone());
         // Whatever is not a closed port took its time to find out, and will not mend itself.
         if error.trouble != Trouble::Refused || since.elapsed() >= MISSING_NOTICE {
-            let mut text = format!("waiting for the next buddy: {error}");
-            for line in error.help() {
-                text.push_str("\nhelp: ");
-                text.push_str(&line);
-            }
-            self.tell_once(peer, text);
+            let failure = Failure::from(error.clone()).within("waiting for the next buddy");
+            self.tell_once(peer, failure.report());
         }
     }
 
@@ -163,10 +159,7 @@ impl State {
     pub(crate) fn nothing_began(&mut self, config: &Config) -> Failure {
         let what = format!("no song began within {:?}", config.wait.unwrap_or_default());
         match self.gathering().and_then(|g| g.last_error.take()) {
-            Some(error) => {
-                let failure = Failure::new(format!("{what}: {error}"));
-                error.help().into_iter().fold(failure, Failure::help)
-            }
+            Some(error) => Failure::from(error).within(what),
             None => Failure::new(what).help(
                 "the ring is closed when every buddy is up and each --next leads to another; \
                  the last one started gets --bottles",

@@ -64,7 +64,7 @@ impl TryFrom<Args> for Config {
 
     /// Fails if the token file cannot be read.
     fn try_from(args: Args) -> Result<Self, cli::Failure> {
-        let admin = args.admin_token_file.as_deref().map(cli::read_key);
+        let admin = args.admin_token_file.as_deref().map(Key::read);
         let login = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
         Ok(Self {
             server: args.server,
@@ -76,7 +76,7 @@ impl TryFrom<Args> for Config {
             style: if args.json { Style::Json } else { Style::Lines },
             after: args.after,
             history: if args.no_history { 0 } else { HISTORY },
-            admin: admin.transpose()?.map(Key::new),
+            admin: admin.transpose()?,
         })
     }
 }

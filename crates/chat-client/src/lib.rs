@@ -11,13 +11,11 @@
 
 use std::io::{self, IsTerminal};
 use std::pin::pin;
-use std::time::Duration;
 
 use common::chat::Session;
-use common::cli::Interrupted;
+use common::cli::{self, Interrupted};
 use futures::FutureExt;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
 
 pub mod view;
 
@@ -70,10 +68,6 @@ pub async fn run(
     talk_on_pipes(config, session, shutdown).await
 }
 
-/// How long what was shown may take to be printed after an interruption: no time, if somebody
-/// reads it.
-const PRINTED: Duration = Duration::from_millis(300);
-
 async fn talk_on_pipes(
     config: Config,
     session: Session,
@@ -98,9 +92,6 @@ async fn talk_on_pipes(
     drop(nothing);
     // All that was shown is printed before the program ends, unless it is to end at once.
     let hurried = matches!(&result, Err(error) if error.is::<Interrupted>());
-    tokio::select! {
-        _ = printed => result,
-        () = sleep(PRINTED), if hurried => result,
-        signal = &mut shutdown => Err(signal.into()), // pending, if it came before
-    }
+    cli::let_it_print(printed, hurried, shutdown).await?;
+    result
 }

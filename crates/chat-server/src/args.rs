@@ -79,11 +79,11 @@ impl Args {
         let admin = self
             .admin_token_file
             .as_deref()
-            .map(cli::read_key)
+            .map(Key::read)
             .transpose()?;
         Ok(Config {
             rate: self.rate,
-            admin: admin.map(Key::new),
+            admin,
             ..Config::default()
         })
     }

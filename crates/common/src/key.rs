@@ -1,39 +1,74 @@
-//! A key that callers must know: to the premium tier, to the administration of a chat. PURE.
+//! A key that callers must know: for the premium tier, for the administration of a chat.
 
 use std::fmt;
+use std::fs::File;
 use std::hint::black_box;
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::cli::Failure;
+
+/// Longest key in bytes: a line that a person can still compare.
+const MAX_KEY: u64 = 1024;
 
 /// A key that callers must know.
 #[derive(Clone)]
 pub struct Key(String);
 
 impl Key {
-    /// A key that opens to exactly this text.
+    /// The key that is exactly this text.
     pub fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// Its text, to be sent to whoever asks for the key, and nowhere else.
+    /// Returns the key in the file `path`: its only line, without the spaces around it.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or does not hold one line of text.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let shown = path.display();
+        let text = text_of(path).map_err(|error| {
+            Failure::new(format!("cannot read the key in {shown}: {error}"))
+                .help("put the key into a file of its own, which only you may read")
+        })?;
+        let key = text.trim();
+        if key.is_empty() || key.lines().count() > 1 || text.len() as u64 > MAX_KEY {
+            let what = format!("{shown} is no key: expected one line of at most {MAX_KEY} bytes");
+            return Err(Failure::new(what));
+        }
+        Ok(Self(key.to_owned()))
+    }
+
+    /// The text of the key. It may be sent to a server that asks for the key, and nowhere else.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// Whether `given` is the key. How long that takes depends on the lengths only, not on how
-    /// much of the beginning is right: otherwise a patient caller could find the key byte by byte.
+    /// Returns whether `given` is the key. The time this takes depends on the lengths only,
+    /// because otherwise a patient caller could find the key byte by byte.
     pub fn fits(&self, given: &str) -> bool {
         let (key, given) = (self.0.as_bytes(), given.as_bytes());
         let differ = key
             .iter()
             .zip(given)
             .fold(key.len() ^ given.len(), |differ, (a, b)| {
-                // The optimiser must not learn that one difference decides.
+                // `black_box`, because the optimiser must not learn that one difference decides.
                 black_box(differ | usize::from(a ^ b))
             });
         differ == 0
     }
 }
 
-/// Does not show the key: a configuration may end up in a log.
+/// The text of at most one byte more than a key may have.
+fn text_of(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?
+        .take(MAX_KEY + 1)
+        .read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Does not show the key, because a configuration may end up in a log.
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Key(..)")

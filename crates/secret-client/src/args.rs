@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use common::cli::{self, Failure};
+use common::key::Key;
 use common::secret::Tier;
 
 use crate::client::Options;
@@ -103,8 +104,9 @@ impl Args {
         let key = self
             .premium_key_file
             .as_deref()
-            .map(cli::read_key)
+            .map(Key::read)
             .transpose()?;
+        let key = key.map(|key| key.reveal().to_owned());
         let tier = match self.premium || key.is_some() {
             true => Tier::Premium { key },
             false => Tier::Free,

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
-use common::cli::{Failure, Interrupted};
+use common::cli::{self, Failure, Interrupted};
 use common::net::{self, Backoff};
 use common::secret::{Refusal, SERVICE, SecretClient, Tier};
 use futures::FutureExt;
@@ -57,10 +57,6 @@ impl fmt::Display for Report {
     }
 }
 
-/// How long what is ready may take to be written after an interruption: no time, if somebody reads
-/// it; and nobody waits for a reader who does not.
-const WRITTEN: Duration = Duration::from_millis(300);
-
 /// Reverses every line of `input` and writes the answers to `output`, in the same order and each
 /// as soon as all before it are there, until the end or until `interrupted`.
 ///
@@ -85,11 +81,9 @@ pub async fn reverse_list(
         drive.write_ready(&output).await;
         output.finish().await.context("cannot write the answers")
     };
-    let (stopped, written) = tokio::select! {
-        written = finish => (stopped, written),
-        () = sleep(WRITTEN), if hurried => (stopped, Ok(())),
-        // Pending, if it came before.
-        signal = &mut interrupted => (Err(Stop::Interrupted(signal)), Ok(())),
+    let (stopped, written) = match cli::let_it_print(finish, hurried, interrupted).await {
+        Ok(written) => (stopped, written.unwrap_or(Ok(()))),
+        Err(signal) => (Err(Stop::Interrupted(signal)), Ok(())),
     };
     let report = drive.report(begun.elapsed());
     let result = match stopped {

@@ -72,12 +72,12 @@ impl Args {
     /// # Errors
     /// If the key file cannot be read.
     pub fn config(&self) -> anyhow::Result<Config> {
-        let key = self.premium_key_file.as_deref().map(cli::read_key);
+        let key = self.premium_key_file.as_deref().map(Key::read);
         Ok(Config {
             workers: self.workers.into(),
             delay: self.delay,
             fast_delay: self.fast_delay,
-            key: key.transpose()?.map(Key::new),
+            key: key.transpose()?,
             seed: self.seed.unwrap_or_else(rand::random),
         })
     }

@@ -61,10 +61,7 @@ impl Talk {
     pub(super) fn cannot_begin(&self, trouble: Trouble) -> Failure {
         let server = &self.config.server;
         match trouble {
-            Trouble::Lost(Some(error), _) => {
-                let failure = Failure::new(error.to_string());
-                error.help().into_iter().fold(failure, Failure::help)
-            }
+            Trouble::Lost(Some(error), _) => Failure::from(*error),
             Trouble::Lost(None, why) => Failure::new(format!("cannot talk to {server}: {why}")),
             Trouble::Refused(refusal) => {
                 let what = format!("{server} does not let {} in: {refusal}", self.nick);

@@ -1,0 +1,132 @@
+//! The flags that every program has, and the values that flags take.
+
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use clap::Parser;
+
+/// The port of the lab sheet, where a server listens and a client calls unless told otherwise.
+pub const DEFAULT_PORT: u16 = 8030;
+
+/// The flags every program has.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct Common {
+    /// Say more on stderr: once for what happens, twice for every detail (or set RUST_LOG)
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// Returns the parsed command line; a usage error ends the program with 2.
+///
+/// One dash is enough for a long flag (`-port`), because the lab sheet writes them so.
+pub fn parse<A: Parser>() -> A {
+    let command = A::command();
+    let longs: Vec<String> = command
+        .get_arguments()
+        .flat_map(|arg| {
+            arg.get_long_and_visible_aliases()
+                .unwrap_or_default()
+                .into_iter()
+        })
+        .map(str::to_owned)
+        .collect();
+    A::parse_from(std::env::args_os().map(|arg| with_two_dashes(arg, &longs)))
+}
+
+fn with_two_dashes(arg: OsString, longs: &[String]) -> OsString {
+    let known = |text: &str| {
+        let name = text.strip_prefix('-')?;
+        let name = name.split_once('=').map_or(name, |(name, _)| name);
+        (name.len() > 1 && longs.iter().any(|long| long == name)).then(|| format!("-{text}"))
+    };
+    match arg.to_str().and_then(known) {
+        Some(fixed) => fixed.into(),
+        None => arg,
+    }
+}
+
+/// Returns the address to listen on: `8030`, `:8030` and `0.0.0.0:8030` mean the same.
+///
+/// # Errors
+/// A sentence for clap, if the text is not an address.
+pub fn listen_addr(text: &str) -> Result<SocketAddr, String> {
+    let port = text.strip_prefix(':').unwrap_or(text);
+    if let Ok(port) = port.parse() {
+        return Ok((Ipv4Addr::UNSPECIFIED, port).into());
+    }
+    text.parse()
+        .map_err(|_| "expected PORT, :PORT or IP:PORT, such as 8030 or 0.0.0.0:8030".to_owned())
+}
+
+/// Returns the address to call, `HOST:PORT`; `:8030` and `8030` are on this machine.
+///
+/// # Errors
+/// A sentence for clap, if the host or the port is missing.
+pub fn host_port(text: &str) -> Result<String, String> {
+    let port = text.strip_prefix(':').unwrap_or(text);
+    if port.parse::<u16>().is_ok_and(|port| port > 0) {
+        return Ok(format!("{}:{port}", Ipv4Addr::LOCALHOST));
+    }
+    match text.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0) => {
+            Ok(text.to_owned())
+        }
+        _ => Err("expected HOST:PORT, such as 127.0.0.1:8030 or [::1]:8030".to_owned()),
+    }
+}
+
+/// Returns the duration: `250ms`, `2s`, `1m`; `0` is none.
+///
+/// # Errors
+/// A sentence for clap, if the unit is missing.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|_| "expected a duration with its unit, such as 250ms, 2s or 1m".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_to_listen_on_has_many_spellings() {
+        for text in ["8030", ":8030", "0.0.0.0:8030"] {
+            assert_eq!(listen_addr(text), Ok(([0, 0, 0, 0], 8030).into()), "{text}");
+        }
+        assert!(listen_addr("[::]:8030").is_ok_and(|addr| addr.is_ipv6()));
+        for text in ["", ":", "host:8030", "99999", "1.2.3.4"] {
+            assert!(listen_addr(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_to_call_needs_a_port() {
+        for text in ["8030", ":8030", "127.0.0.1:8030"] {
+            assert_eq!(host_port(text).as_deref(), Ok("127.0.0.1:8030"), "{text}");
+        }
+        assert!(host_port("[::1]:8030").is_ok() && host_port("lab.example.org:1").is_ok());
+        for text in ["", "0", ":0", "host", "host:", "host:0", "host:99999"] {
+            assert!(host_port(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn durations_carry_their_unit_except_none() {
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("1m"), Ok(Duration::from_secs(60)));
+        assert_eq!(duration("0"), Ok(Duration::ZERO));
+        assert!(duration("5").is_err() && duration("-1s").is_err());
+    }
+
+    #[test]
+    fn one_dash_is_enough_for_a_flag_we_know() {
+        let longs = ["port".to_owned(), "next".to_owned()];
+        let fixed = |arg: &str| with_two_dashes(arg.into(), &longs);
+        assert_eq!(fixed("-port"), "--port");
+        assert_eq!(fixed("-next=:8040"), "--next=:8040");
+        for untouched in ["--port", "-n", "-vv", "-", "8030", "-nextdoor"] {
+            assert_eq!(fixed(untouched), untouched);
+        }
+    }
+}

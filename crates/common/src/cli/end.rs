@@ -1,0 +1,162 @@
+//! How a program ends: an error with advice, printed once, and the exit code.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use tokio::runtime::Builder;
+
+use super::signals::Interrupted;
+use crate::net;
+
+/// Most lines of advice that are printed.
+const MAX_HELP: usize = 3;
+
+/// An error with advice: what failed, and what a person can do about it.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    what: String,
+    help: Vec<String>,
+}
+
+impl Failure {
+    /// What failed, with its cause, and no advice yet.
+    pub fn new(what: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            help: Vec::new(),
+        }
+    }
+
+    /// The same failure with one more line of advice. The first three lines are printed.
+    #[must_use]
+    pub fn help(mut self, line: impl Into<String>) -> Self {
+        self.help.push(line.into());
+        self
+    }
+
+    /// The same failure as the cause of `what`.
+    #[must_use]
+    pub fn within(self, what: impl fmt::Display) -> Self {
+        Self {
+            what: format!("{what}: {self}"),
+            ..self
+        }
+    }
+
+    /// The text that a person sees: what failed, then each line of advice after `help: `.
+    pub fn report(&self) -> String {
+        let help = self.help.iter().take(MAX_HELP);
+        help.fold(self.what.clone(), |text, line| text + "\nhelp: " + line)
+    }
+}
+
+/// A failed connection or bind, with the doctor's advice.
+impl From<net::Error> for Failure {
+    fn from(error: net::Error) -> Self {
+        Self {
+            what: error.to_string(),
+            help: error.help(),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Runs a program's `work` on a runtime of such `threads`, prints what failed, and returns the exit
+/// code.
+///
+/// Threads that still wait then are left behind, because a name server or a reader of stdout may
+/// keep them waiting for minutes.
+pub fn run(
+    threads: &mut Builder,
+    program: &str,
+    work: impl Future<Output = anyhow::Result<()>>,
+) -> ExitCode {
+    let result = match threads.enable_all().build() {
+        Ok(runtime) => {
+            let result = runtime.block_on(work);
+            runtime.shutdown_background();
+            result
+        }
+        Err(error) => Err(error).context("the system gives no threads or files"),
+    };
+    let Err(error) = result else {
+        return ExitCode::SUCCESS;
+    };
+    let (text, code) = verdict(program, &error);
+    let _ = io::stderr().write_all(text.as_bytes());
+    code.into()
+}
+
+/// Returns what is printed about `error`, and the exit code.
+///
+/// Two errors print nothing. A closed stdout (`| head`) counts as success. A bare interruption is
+/// known to the person who pressed Ctrl-C; one with context, such as lost messages, is printed.
+fn verdict(program: &str, error: &anyhow::Error) -> (String, u8) {
+    let is_closed = |e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe;
+    if error
+        .chain()
+        .any(|cause| cause.downcast_ref().is_some_and(is_closed))
+    {
+        return (String::new(), 0);
+    }
+    let signal = error.downcast_ref::<Interrupted>();
+    let code = signal.map_or(1, |signal| signal.code());
+    if signal.is_some() && error.chain().count() == 1 {
+        return (String::new(), code);
+    }
+    let failure = Failure {
+        what: format!("{program}: {error:#}"),
+        help: error.chain().find_map(help).unwrap_or_default(),
+    };
+    (failure.report() + "\n", code)
+}
+
+fn help(cause: &(dyn std::error::Error + 'static)) -> Option<Vec<String>> {
+    let network = cause.downcast_ref::<net::Error>().map(net::Error::help);
+    network.or_else(|| Some(cause.downcast_ref::<Failure>()?.help.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_carries_its_help_through_context() {
+        let failure = Failure::new("cannot read x").help("give another file");
+        let error = anyhow::Error::new(failure.clone()).context("reading the list");
+        let (text, code) = verdict("buddy", &error);
+        assert_eq!(
+            text,
+            "buddy: reading the list: cannot read x\nhelp: give another file\n"
+        );
+        assert_eq!(code, 1);
+        assert_eq!(
+            failure.within("reading the list").report(),
+            "reading the list: cannot read x\nhelp: give another file"
+        );
+    }
+
+    #[test]
+    fn a_closed_stdout_and_a_bare_interruption_print_nothing() {
+        let closed = io::Error::from(io::ErrorKind::BrokenPipe);
+        let bare = anyhow::Error::from(Interrupted::Term);
+        let lost = anyhow::Error::from(Interrupted::Int).context("2 messages were not sent");
+        let table = [
+            (anyhow::Error::from(closed).context("writing"), "", 0),
+            (bare, "", 143),
+            (lost, "buddy: 2 messages were not sent: interrupted\n", 130),
+        ];
+        for (error, text, code) in table {
+            assert_eq!(verdict("buddy", &error), (text.to_owned(), code));
+        }
+    }
+}
