@@ -10,8 +10,10 @@ use common::cli::{self, Failure};
 use common::key::Key;
 use common::net;
 
-use crate::log::{Log, Memory, Sqlite};
+use crate::log::Log;
+use crate::memory::Memory;
 use crate::server::{Config, Listeners};
+use crate::sqlite::Sqlite;
 
 /// Keeps the rooms of a chat, and every message in them
 #[derive(Debug, Parser)]

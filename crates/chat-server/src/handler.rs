@@ -13,15 +13,15 @@ use futures::future::{pending, select_all};
 use tarpc::context::Context;
 use tokio::time::{Instant, sleep_until};
 
-use crate::hall::{Hall, entry};
 use crate::log::{Limit, NewEntry};
-use crate::nick;
-use crate::room::{Notice, is_private_of, private};
+use crate::names;
+use crate::people::{Notice, is_private_of, private};
+use crate::shared::{Shared, entry};
 
-/// One connection's view of the hall.
+/// One connection's view of the shared.
 #[derive(Clone)]
 pub(crate) struct Handler {
-    pub(crate) hall: Arc<Hall>,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) peer: SocketAddr,
 }
 
@@ -42,27 +42,27 @@ impl Handler {
         }
         let count = u32::try_from(entries.len()).unwrap_or(u32::MAX);
         let nick = self
-            .hall
+            .shared
             .people()
-            .may_send(session, room, count, self.hall.now())?;
+            .may_send(session, room, count, self.shared.now())?;
         for entry in &mut entries {
             entry.nick.clone_from(&nick);
         }
-        Ok(self.hall.log.append(room, entries).await?)
+        Ok(self.shared.log.append(room, entries).await?)
     }
 }
 
 impl Chat for Handler {
     async fn enter(self, _: Context, session: Session, nick: String) -> Result<String, Refusal> {
         let entered = self
-            .hall
+            .shared
             .people()
-            .enter(session, &nick, self.peer.ip(), self.hall.now());
+            .enter(session, &nick, self.peer.ip(), self.shared.now());
         let (nick, notices) = entered.inspect_err(|refusal| {
             tracing::info!("{}: {nick:?} is not let in: {refusal}", self.peer);
         })?;
         tracing::info!("{}: {nick} is here", self.peer);
-        self.hall.tell(notices, Kind::Renamed, &nick).await;
+        self.shared.tell(notices, Kind::Renamed, &nick).await;
         Ok(nick)
     }
 
@@ -75,38 +75,38 @@ impl Chat for Handler {
     ) -> Result<Cursor, Refusal> {
         let room = match is_private_of(&room, session) {
             true => room,
-            false => nick::room(&room).map_err(Refusal::Unfit)?,
+            false => names::room(&room).map_err(Refusal::Unfit)?,
         };
-        let head = *self.hall.log.head(&room).borrow();
+        let head = *self.shared.log.head(&room).borrow();
         let after = head.saturating_sub(history.into());
-        let nick = self.hall.people().renew(session, self.hall.now())?;
-        let told = self.hall.people().join(session, &room, after)?;
-        self.hall.wake(session);
+        let nick = self.shared.people().renew(session, self.shared.now())?;
+        let told = self.shared.people().join(session, &room, after)?;
+        self.shared.wake(session);
         if told {
             let notice = Notice {
                 room: room.clone(),
                 session,
                 nick,
             };
-            self.hall.tell(vec![notice], Kind::Joined, "").await;
+            self.shared.tell(vec![notice], Kind::Joined, "").await;
         }
         Ok(Cursor {
             room,
             after,
-            epoch: self.hall.log.epoch(),
+            epoch: self.shared.log.epoch(),
         })
     }
 
     async fn leave(self, _: Context, session: Session, room: String) -> Result<(), Refusal> {
-        let left = self.hall.people().leave(session, &room)?;
-        self.hall.tell(Vec::from_iter(left), Kind::Left, "").await;
+        let left = self.shared.people().leave(session, &room)?;
+        self.shared.tell(Vec::from_iter(left), Kind::Left, "").await;
         Ok(())
     }
 
     async fn bye(self, _: Context, session: Session) {
-        let left = self.hall.people().bye(session);
-        self.hall.wake(session);
-        self.hall.tell(left, Kind::Left, "").await;
+        let left = self.shared.people().bye(session);
+        self.shared.wake(session);
+        self.shared.tell(left, Kind::Left, "").await;
     }
 
     async fn send(
@@ -118,7 +118,7 @@ impl Chat for Handler {
     ) -> Result<Vec<u64>, Refusal> {
         let count = posts.len();
         let sent = self.try_send(session, &room, posts).await;
-        self.hall.counts.sent(count, &sent);
+        self.shared.counts.sent(count, &sent);
         sent
     }
 
@@ -130,20 +130,20 @@ impl Chat for Handler {
         wait_ms: u32,
     ) -> Result<Vec<Page>, Refusal> {
         let until = Instant::now() + POLL_WAIT.min(Duration::from_millis(wait_ms.into()));
-        let superseded = self.hall.begin_poll(session);
-        let cursors = self.hall.wanted(session, &cursors)?;
+        let superseded = self.shared.begin_poll(session);
+        let cursors = self.shared.wanted(session, &cursors)?;
         loop {
             // Watch first, look then: what comes in between is seen.
             let mut heads: Vec<_> = cursors
                 .iter()
-                .map(|c| self.hall.log.head(&c.room))
+                .map(|c| self.shared.log.head(&c.room))
                 .collect();
-            let pages = self.hall.news(&cursors).await?;
+            let pages = self.shared.news(&cursors).await?;
             if !pages.is_empty() {
-                self.hall.counts.delivered(&pages);
+                self.shared.counts.delivered(&pages);
                 return Ok(pages);
             }
-            let _waits = self.hall.counts.waits();
+            let _waits = self.shared.counts.waits();
             let mut changes: Vec<_> = heads
                 .iter_mut()
                 .map(|head| head.changed().boxed())
@@ -153,7 +153,7 @@ impl Chat for Handler {
                 _ = select_all(changes) => {}
                 () = sleep_until(until) => return Ok(Vec::new()),
                 () = superseded.cancelled() => return Ok(Vec::new()),
-                () = self.hall.stop.cancelled() => return Ok(Vec::new()),
+                () = self.shared.stop.cancelled() => return Ok(Vec::new()),
             }
         }
     }
@@ -166,9 +166,9 @@ impl Chat for Handler {
         before: u64,
         limit: u32,
     ) -> Result<Page, Refusal> {
-        let room = self.hall.readable(session, &room)?;
+        let room = self.shared.readable(session, &room)?;
         Ok(self
-            .hall
+            .shared
             .log
             .read_back(&room, before, Limit::entries(limit as usize))
             .await?)
@@ -182,47 +182,52 @@ impl Chat for Handler {
         text: String,
         limit: u32,
     ) -> Result<Page, Refusal> {
-        let room = self.hall.readable(session, &room)?;
+        let room = self.shared.readable(session, &room)?;
         Ok(self
-            .hall
+            .shared
             .log
             .search(&room, &text, Limit::entries(limit as usize))
             .await?)
     }
 
     async fn who(self, _: Context, session: Session, room: String) -> Result<Vec<String>, Refusal> {
-        let room = self.hall.readable(session, &room)?;
-        Ok(self.hall.people().who(&room))
+        let room = self.shared.readable(session, &room)?;
+        Ok(self.shared.people().who(&room))
     }
 
     async fn rooms(self, _: Context, session: Session) -> Result<Vec<RoomInfo>, Refusal> {
-        let mut people = self.hall.people();
-        people.renew(session, self.hall.now())?;
-        Ok(people.rooms(|room| *self.hall.log.head(room).borrow()))
+        let mut people = self.shared.people();
+        people.renew(session, self.shared.now())?;
+        Ok(people.rooms(|room| *self.shared.log.head(room).borrow()))
     }
 
     async fn private(self, _: Context, session: Session, nick: String) -> Result<Cursor, Refusal> {
         let (room, head) = {
-            let mut people = self.hall.people();
-            people.renew(session, self.hall.now())?;
+            let mut people = self.shared.people();
+            people.renew(session, self.shared.now())?;
             let other = people.find(&nick)?;
             let room = private(session, other);
-            let head = *self.hall.log.head(&room).borrow();
+            let head = *self.shared.log.head(&room).borrow();
             for member in [session, other] {
                 people.join(member, &room, head)?;
-                self.hall.wake(member);
+                self.shared.wake(member);
             }
             (room, head)
         };
         Ok(Cursor {
             room,
             after: head,
-            epoch: self.hall.log.epoch(),
+            epoch: self.shared.log.epoch(),
         })
     }
 
     async fn admin(self, _: Context, token: String, order: Admin) -> Result<(), Refusal> {
-        if !self.hall.admin.as_ref().is_some_and(|key| key.fits(&token)) {
+        if !self
+            .shared
+            .admin
+            .as_ref()
+            .is_some_and(|key| key.fits(&token))
+        {
             tracing::warn!("{}: a wrong admin token", self.peer);
             return Err(Refusal::WrongToken);
         }
@@ -230,7 +235,7 @@ impl Chat for Handler {
         let (nick, why, bans) = match order {
             Admin::Kick { nick, why } => (nick, why, false),
             Admin::Ban { nick, why } => (nick, why, true),
-            Admin::Unban { nick } => return self.hall.people().unban(&nick),
+            Admin::Unban { nick } => return self.shared.people().unban(&nick),
         };
         if why.len() > MAX_WHY {
             return Err(Refusal::Unfit(format!(
@@ -238,17 +243,17 @@ impl Chat for Handler {
             )));
         }
         let (session, told) = {
-            let mut people = self.hall.people();
+            let mut people = self.shared.people();
             if bans {
                 people.ban(&nick)?;
             }
             people.put_out(&nick, &why)?
         };
-        self.hall.wake(session);
+        self.shared.wake(session);
         let done = if bans { "banned" } else { "put out" };
         let colon = if why.is_empty() { "" } else { ": " };
         let body = format!("was {done} by an operator{colon}{}", why.replace('\0', ""));
-        self.hall.tell(told, Kind::Left, &body).await;
+        self.shared.tell(told, Kind::Left, &body).await;
         Ok(())
     }
 }

@@ -2,35 +2,41 @@
 //!
 //! ```text
 //!   send ──▶ may it? ──▶ log: number, store, commit ──▶ answer
-//!            [room]      [log]                 │
+//!            [people]    [log]                 │
 //!                                              ▼ the room's head moves
 //!   poll ──▶ anything after my cursors? ──no──▶ wait for a head, at most 15 s
 //!              └─yes─▶ a page of entries
 //! ```
 //!
-//! Nothing is queued for a reader: the log is the queue, and a slow reader is late by itself.
+//! Nothing is queued for a reader, because the log is the queue. A slow reader is only late.
 //!
 //! | File | What it holds |
 //! |---|---|
-//! | [`room`] | PURE: who is here, under which nick, in which rooms; leases |
-//! | [`nick`], [`bucket`] | PURE: what one may be called; how fast one may talk |
-//! | [`log`] | the numbered logs and their promises; in memory, or in an SQLite file |
+//! | `people` | PURE: who is here, under which nick, in which rooms; leases |
+//! | `names`, `bucket`, `bans` | PURE: what people and rooms may be called; how fast a session may send; who is kept out |
+//! | [`log`] | the promises of a log, as a trait |
+//! | `memory`, `sqlite`, `tail` | the stores that keep them: in memory, in a file; and what both share |
+//! | `handler`, `shared`, `polls` | the service over tarpc: its calls, and what all calls share |
 //! | `metrics` | what operators see, over HTTP |
-//! | `handler`, `hall` | the service over tarpc: what is called, and what all calls share |
-//! | `server` | a server from its listeners to its end |
+//! | `server`, `config` | a server from its listeners to its end |
 
-pub mod room;
+pub mod people;
 
 pub mod bucket;
-pub mod nick;
+pub mod names;
 
 pub mod log;
+mod memory;
+mod sqlite;
+mod tail;
 
 mod args;
-mod hall;
 mod handler;
 mod metrics;
 mod server;
+mod shared;
 
 pub use args::Args;
+pub use memory::Memory;
 pub use server::{Config, Listeners, run};
+pub use sqlite::Sqlite;

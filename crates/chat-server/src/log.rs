@@ -15,13 +15,6 @@ use common::chat::{Entry, Kind, MAX_ENTRIES, MAX_PAGE, Page, Refusal, Sender};
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 
-mod memory;
-mod sqlite;
-mod tail;
-
-pub use memory::Memory;
-pub use sqlite::Sqlite;
-
 /// Most rooms in one log, private ones included: ten times what a class needs, and their tails in
 /// memory stay below a gigabyte even when full of the longest messages nobody sends.
 pub const MAX_ROOMS: usize = 1000;

@@ -13,11 +13,11 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::hall::Hall;
 use crate::handler::Handler;
 use crate::log::Log;
 use crate::metrics::{self, Counts};
-use crate::room::People;
+use crate::people::People;
+use crate::shared::Shared;
 
 /// What the owner of a server decides.
 #[derive(Clone, Debug, Default)]
@@ -70,7 +70,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) {
     let Listeners { chat, metrics } = listeners.into();
-    let hall = Arc::new(Hall {
+    let shared = Arc::new(Shared {
         log,
         counts: Counts::default(),
         people: Mutex::new(People::new(config.rate)),
@@ -79,13 +79,13 @@ pub async fn run(
         stop: CancellationToken::new(),
         admin: config.admin,
     });
-    let stop = hall.stop.clone();
+    let stop = shared.stop.clone();
     let shutdown = async {
         shutdown.await;
         stop.cancel();
     };
-    let sweeper = hall.clone();
-    let (hosts, operators) = (hall.clone(), hall.clone());
+    let sweeper = shared.clone();
+    let (hosts, operators) = (shared.clone(), shared.clone());
     let watched = async {
         match metrics {
             Some(listener) => {
@@ -96,7 +96,7 @@ pub async fn run(
     };
     let serving = net::serve(chat, SERVICE, config.limits, shutdown, move |connection| {
         let handler = Handler {
-            hall: hosts.clone(),
+            shared: hosts.clone(),
             peer: connection.peer,
         };
         let handler = handler.serve();

@@ -3,8 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use chat_server::log::Memory;
-use chat_server::{Config, run};
+use chat_server::{Config, Memory, run};
 use common::chat::{
     Admin, ChatClient, ChatRequest, ChatResponse, Cursor, Entry, Kind, Post, Refusal, SERVICE,
     Session,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chat_server::log::{Answer, Limit, Log, LogError, Memory, NewEntry, RoomLog, Status};
-use chat_server::{Config, Listeners, run};
+use chat_server::log::{Answer, Limit, Log, LogError, NewEntry, RoomLog, Status};
+use chat_server::{Config, Listeners, Memory, run};
 use common::chat::{ChatClient, ChatRequest, ChatResponse, Cursor, Kind, Page, Post, SERVICE};
 use common::net::Redial;
 use futures::FutureExt;

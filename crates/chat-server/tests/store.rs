@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use chat_server::log::{Limit, Log, Memory, NewEntry, Sqlite};
+use chat_server::log::{Limit, Log, NewEntry};
+use chat_server::{Memory, Sqlite};
 use common::chat::{Kind, Page, Sender};
 
 /// Runs a test over a fresh store of each kind.

@@ -6,8 +6,8 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use chat_server::log::{Log, Memory, Sqlite};
-use chat_server::{Config, run};
+use chat_server::log::Log;
+use chat_server::{Config, Memory, Sqlite, run};
 use common::key::Key;
 use serde_json::Value;
 use tokio::net::TcpListener;

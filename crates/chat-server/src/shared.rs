@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::log::{Limit, Log, NewEntry};
 use crate::metrics::{self, Answer, Counts};
-use crate::nick;
-use crate::room::{Notice, People};
+use crate::names;
+use crate::people::{Notice, People};
 
 /// How often leases are looked at: a ghost lives at most so much longer than its lease.
 const SWEEP: Duration = LEASE.checked_div(6).expect("six is not zero");
@@ -26,7 +26,7 @@ const SWEEP: Duration = LEASE.checked_div(6).expect("six is not zero");
 const AFRESH: u64 = 50;
 
 /// What all connections share.
-pub(crate) struct Hall {
+pub(crate) struct Shared {
     pub(crate) log: Log,
     pub(crate) counts: Counts,
     pub(crate) people: Mutex<People>,
@@ -37,7 +37,7 @@ pub(crate) struct Hall {
     pub(crate) admin: Option<Key>,
 }
 
-impl Hall {
+impl Shared {
     /// Nothing under this lock panics half way through a change.
     pub(crate) fn people(&self) -> MutexGuard<'_, People> {
         self.people.lock().unwrap_or_else(PoisonError::into_inner)
@@ -187,7 +187,7 @@ impl Hall {
         if people.rooms_of(session)?.contains_key(room) {
             return Ok(room.to_owned());
         }
-        nick::room(room).map_err(Refusal::Unfit)
+        names::room(room).map_err(Refusal::Unfit)
     }
 }
 

@@ -17,11 +17,11 @@ use futures::FutureExt;
 use rusqlite::{Connection, Row, params};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use self::commit::commit;
-use super::tail::{Tail, Tails, room_of};
-use super::{Answer, Limit, LogError, NewEntry, RoomLog, Status};
+use self::writer::commit;
+use crate::log::{Answer, Limit, LogError, NewEntry, RoomLog, Status};
+use crate::tail::{Tail, Tails, room_of};
 
-mod commit;
+mod writer;
 
 /// Appends that wait for the disk; further ones are refused as busy. At 64 a commit and 1 ms a
 /// commit the last of them waits a tenth of a second.

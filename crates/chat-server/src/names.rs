@@ -47,7 +47,7 @@ fn name(text: &str, what: &str) -> Result<String, String> {
 /// What two nicks that look alike have in common.
 ///
 /// ```
-/// use chat_server::nick::look;
+/// use chat_server::names::look;
 /// assert_eq!(look("Paul"), look("paul"));
 /// assert_eq!(look("paul"), look("pаul")); // the second one with a Cyrillic а
 /// assert_ne!(look("paul"), look("paula"));

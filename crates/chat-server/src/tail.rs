@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use common::chat::{Entry, Page};
 use tokio::sync::watch;
 
-use super::{Limit, LogError, MAX_ROOMS, Status};
+use crate::log::{Limit, LogError, MAX_ROOMS, Status};
 
 /// One room's newest entries.
 pub(super) struct Tail {

@@ -8,8 +8,8 @@ use futures::FutureExt;
 use futures::future::ready;
 use tokio::sync::watch;
 
-use super::tail::{Tails, room_of};
-use super::{Answer, Limit, LogError, NewEntry, RoomLog, Status};
+use crate::log::{Answer, Limit, LogError, NewEntry, RoomLog, Status};
+use crate::tail::{Tails, room_of};
 
 /// The store in memory. A restart begins another epoch.
 pub struct Memory {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use common::chat::{LEASE, MAX_JOINED, Refusal, RoomInfo, Session, sender};
 
 use crate::bucket::Bucket;
-use crate::nick;
+use crate::names;
 
 /// Most sessions at once: twice the connections a server accepts, since a session outlives its
 /// connection by a lease. A thousand bytes each.
@@ -92,8 +92,8 @@ impl People {
         if self.banned.contains_key(&address) && !self.by_session.contains_key(&session) {
             return Err(Refusal::Banned);
         }
-        let nick = nick::nick(wanted).map_err(Refusal::Unfit)?;
-        let look = nick::look(&nick);
+        let nick = names::nick(wanted).map_err(Refusal::Unfit)?;
+        let look = names::look(&nick);
         if self
             .by_look
             .get(&look)
@@ -112,7 +112,7 @@ impl People {
             Some(person) => {
                 person.seen = now;
                 if person.nick != nick {
-                    self.by_look.remove(&nick::look(&person.nick));
+                    self.by_look.remove(&names::look(&person.nick));
                     let old = std::mem::replace(&mut person.nick, nick.clone());
                     notices = self.notices(session, &old);
                 }
@@ -191,7 +191,7 @@ impl People {
         let Some(person) = self.by_session.remove(&session) else {
             return Vec::new();
         };
-        self.by_look.remove(&nick::look(&person.nick));
+        self.by_look.remove(&names::look(&person.nick));
         let told = person
             .rooms
             .into_keys()
@@ -259,7 +259,7 @@ impl People {
     /// [`Refusal::Nobody`].
     pub fn find(&self, nick: &str) -> Result<Session, Refusal> {
         self.by_look
-            .get(&nick::look(nick))
+            .get(&names::look(nick))
             .copied()
             .ok_or(Refusal::Nobody)
     }
@@ -322,7 +322,7 @@ impl People {
         if self.banned.len() >= MAX_OUT {
             return Err(Refusal::Full);
         }
-        self.banned.insert(person.address, nick::look(nick));
+        self.banned.insert(person.address, names::look(nick));
         Ok(())
     }
 
@@ -332,7 +332,7 @@ impl People {
     /// [`Refusal::Nobody`].
     pub fn unban(&mut self, nick: &str) -> Result<(), Refusal> {
         let before = self.banned.len();
-        let look = nick::look(nick);
+        let look = names::look(nick);
         self.banned.retain(|_, banned| *banned != look);
         match self.banned.len() < before {
             true => Ok(()),
