@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::log::{Limit, NewEntry};
 use crate::names;
-use crate::people::{Notice, is_private_of, private};
+use crate::people::Notice;
 use crate::shared::{Shared, entry};
 
 /// One connection's view of the shared.
@@ -73,7 +73,7 @@ impl Chat for Handler {
         room: String,
         history: u32,
     ) -> Result<Cursor, Refusal> {
-        let room = match is_private_of(&room, session) {
+        let room = match names::is_private_of(&room, session) {
             true => room,
             false => names::room(&room).map_err(Refusal::Unfit)?,
         };
@@ -206,7 +206,7 @@ impl Chat for Handler {
             let mut people = self.shared.people();
             people.renew(session, self.shared.now())?;
             let other = people.find(&nick)?;
-            let room = private(session, other);
+            let room = names::private(session, other);
             let head = *self.shared.log.head(&room).borrow();
             for member in [session, other] {
                 people.join(member, &room, head)?;
@@ -247,7 +247,7 @@ impl Chat for Handler {
             if bans {
                 people.ban(&nick)?;
             }
-            people.put_out(&nick, &why)?
+            people.kick(&nick, &why)?
         };
         self.shared.wake(session);
         let done = if bans { "banned" } else { "put out" };

@@ -12,18 +12,18 @@
 //!
 //! | File | What it holds |
 //! |---|---|
-//! | `people` | PURE: who is here, under which nick, in which rooms; leases |
-//! | `names`, `bucket`, `bans` | PURE: what people and rooms may be called; how fast a session may send; who is kept out |
+//! | `people`, `bans` | PURE: who is here, under which nick, in which rooms; who is kept out |
+//! | `names`, `bucket` | PURE: what people and rooms may be called; how fast a session may send |
 //! | [`log`] | the promises of a log, as a trait |
-//! | `memory`, `sqlite`, `tail` | the stores that keep them: in memory, in a file; and what both share |
-//! | `handler`, `shared`, `polls` | the service over tarpc: its calls, and what all calls share |
+//! | `memory`, `sqlite`, `tail` | logs in memory and in a file, and what both share |
+//! | `handler`, `shared` | the service over tarpc: its calls, and what all calls share |
 //! | `metrics` | what operators see, over HTTP |
-//! | `server`, `config` | a server from its listeners to its end |
+//! | `server` | a server from its listeners to its end |
 
-pub mod people;
-
-pub mod bucket;
-pub mod names;
+mod bans;
+mod bucket;
+mod names;
+mod people;
 
 pub mod log;
 mod memory;

@@ -1,161 +1,144 @@
-//! Who is here, under which nick, in which rooms. PURE: time is handed in, and what must be told
-//! to others is answered.
+//! Who is here, under which nick, in which rooms. PURE: the caller hands in the time, and posts
+//! the notices that are returned.
 //!
-//! Presence is a lease. Every call of a session renews it; a session that was silent for the
-//! length of the lease is gone, and its nick is free. So a crashed client leaves no ghost, and one
-//! that comes back in time was never away: nobody is told anything.
+//! Presence is a lease. Every call of a session renews it. A session that is silent for the length
+//! of the lease is gone, and its nick is free. So a crashed client leaves no ghost, and a client
+//! that comes back in time was never away: no notice is posted.
 //!
 //! The messages themselves are in the [log](crate::log), not here.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use common::chat::{LEASE, MAX_JOINED, Refusal, RoomInfo, Session, sender};
 
+use crate::bans::Bans;
 use crate::bucket::Bucket;
-use crate::names;
+use crate::names::{self, is_private, skeleton};
 
-/// Most sessions at once: twice the connections a server accepts, since a session outlives its
-/// connection by a lease. A thousand bytes each.
-pub const MAX_SESSIONS: usize = 4096;
+/// Most sessions at once: twice the connections that a server accepts, because a session outlives
+/// its connection by a lease. Each costs about a thousand bytes.
+const MAX_SESSIONS: usize = 4096;
 
-/// In a room with more people, comings and goings are told to nobody: their number grows with the
-/// square of the people.
-pub const QUIET_ABOVE: usize = 50;
+/// In a room with more people, comings and goings are not announced, because the number of these
+/// notices grows with the square of the people.
+const QUIET_ABOVE: usize = 50;
 
-/// Most sessions remembered as put out, and most addresses banned; the oldest of the former are
-/// forgotten. A client asks within a poll, is told, and ends: few are remembered that still matter.
-const MAX_OUT: usize = 1000;
-
-/// Somebody.
+/// One session and what is known of it.
 #[derive(Debug)]
 struct Person {
     nick: String,
     address: IpAddr,
     seen: Duration,
     bucket: Bucket,
-    /// the rooms it is in, with the number it had read up to when it joined
+    /// the rooms it is in, each with the number it had read up to when it joined
     rooms: BTreeMap<String, u64>,
 }
 
-/// Something to tell a room.
+/// A line that the server has to post in a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
-    /// Which room.
-    pub room: String,
-    /// Who it is about.
-    pub session: Session,
-    /// By which nick the room knows it.
-    pub nick: String,
+pub(crate) struct Notice {
+    pub(crate) room: String,
+    /// the session it is about
+    pub(crate) session: Session,
+    /// the nick under which the room knows that session
+    pub(crate) nick: String,
 }
 
-/// Everybody who is here.
+fn notice(room: &str, session: Session, nick: &str) -> Notice {
+    let (room, nick) = (room.to_owned(), nick.to_owned());
+    Notice {
+        room,
+        session,
+        nick,
+    }
+}
+
+/// All sessions that are here.
 #[derive(Debug, Default)]
-pub struct People {
+pub(crate) struct People {
     by_session: HashMap<Session, Person>,
-    /// whose every nick is, by how it looks
-    by_look: HashMap<String, Session>,
+    /// the session that holds a nick, by the skeleton of the nick
+    by_skeleton: HashMap<String, Session>,
     in_room: HashMap<String, BTreeSet<Session>>,
-    /// who was put out, and why
-    out: VecDeque<(Session, String)>,
-    /// with the look of the nick it is banned for
-    banned: BTreeMap<IpAddr, String>,
+    bans: Bans,
     rate: u32,
 }
 
 impl People {
-    /// Nobody yet; each may send `rate` messages a second, or as many as it likes if 0.
-    pub fn new(rate: u32) -> Self {
+    /// Returns an empty register whose sessions may each send `rate` messages a second; 0 is no
+    /// limit.
+    pub(crate) fn new(rate: u32) -> Self {
         Self {
             rate,
             ..Self::default()
         }
     }
 
-    /// Lets a session in under a nick, or gives it another nick. Answers the nick's normal form,
-    /// and whom to tell about a change, under the old nick.
-    ///
-    /// # Errors
-    /// [`Refusal::Unfit`], [`Refusal::NickTaken`], [`Refusal::Full`], [`Refusal::Forbidden`],
-    /// [`Refusal::PutOut`], or [`Refusal::Banned`], which is for those who are not here yet.
-    pub fn enter(
+    /// Admits a session under a nick, or changes its nick. Returns the normalised nick and, after
+    /// a change, the notices to post; they carry the old nick.
+    pub(crate) fn enter(
         &mut self,
         session: Session,
         wanted: &str,
         address: IpAddr,
         now: Duration,
     ) -> Result<(String, Vec<Notice>), Refusal> {
-        if let Some((_, why)) = self.out.iter().find(|(out, _)| *out == session) {
-            return Err(Refusal::PutOut(why.clone()));
+        let is_new = !self.by_session.contains_key(&session);
+        if let Some(kicked) = self.bans.kick_of(session) {
+            return Err(kicked);
         }
-        if self.banned.contains_key(&address) && !self.by_session.contains_key(&session) {
+        if is_new && self.bans.is_banned(address) {
             return Err(Refusal::Banned);
         }
         let nick = names::nick(wanted).map_err(Refusal::Unfit)?;
-        let look = names::look(&nick);
-        if self
-            .by_look
-            .get(&look)
-            .is_some_and(|&holder| holder != session)
-        {
+        let is_other = |&holder: &Session| holder != session;
+        if self.find(&nick).is_ok_and(|holder| is_other(&holder)) {
             return Err(Refusal::NickTaken);
         }
-        let forged = |&other: &Session| other != session && sender(other) == sender(session);
-        if self.by_session.keys().any(forged) {
-            return Err(Refusal::Forbidden); // somebody else's public half, and not the secret one
+        // Whoever knows only the public half of another session must not pass for it.
+        let is_forged = |other: &Session| is_other(other) && sender(*other) == sender(session);
+        if self.by_session.keys().any(is_forged) {
+            return Err(Refusal::Forbidden);
         }
-        let full = self.by_session.len() >= MAX_SESSIONS;
-        let rate = self.rate;
-        let mut notices = Vec::new();
-        match self.by_session.get_mut(&session) {
-            Some(person) => {
-                person.seen = now;
-                if person.nick != nick {
-                    self.by_look.remove(&names::look(&person.nick));
-                    let old = std::mem::replace(&mut person.nick, nick.clone());
-                    notices = self.notices(session, &old);
-                }
-            }
-            None if full => return Err(Refusal::Full),
-            None => {
-                let person = Person {
-                    nick: nick.clone(),
-                    address,
-                    seen: now,
-                    bucket: Bucket::new(rate, now),
-                    rooms: BTreeMap::new(),
-                };
-                self.by_session.insert(session, person);
-            }
+        if is_new && self.by_session.len() >= MAX_SESSIONS {
+            return Err(Refusal::Full);
         }
-        self.by_look.insert(look, session);
+        let person = self.by_session.entry(session).or_insert_with(|| Person {
+            nick: nick.clone(),
+            address,
+            seen: now,
+            bucket: Bucket::new(self.rate, now),
+            rooms: BTreeMap::new(),
+        });
+        person.seen = now;
+        let old = std::mem::replace(&mut person.nick, nick.clone());
+        self.by_skeleton.remove(&skeleton(&old));
+        self.by_skeleton.insert(skeleton(&nick), session);
+        let notices = if old == nick {
+            Vec::new()
+        } else {
+            self.notices_of(session, &old)
+        };
         Ok((nick, notices))
     }
 
-    /// Renews a session's lease; answers its nick.
-    ///
-    /// # Errors
-    /// [`Refusal::NoSession`].
-    pub fn renew(&mut self, session: Session, now: Duration) -> Result<String, Refusal> {
-        let person = self
-            .by_session
-            .get_mut(&session)
-            .ok_or(Refusal::NoSession)?;
+    /// Renews a session's lease; returns its nick.
+    pub(crate) fn renew(&mut self, session: Session, now: Duration) -> Result<String, Refusal> {
+        let person = self.person(session)?;
         person.seen = now;
         Ok(person.nick.clone())
     }
 
-    /// Puts a session into a room that it has read up to `after`. Answers whether the room should
-    /// be told.
-    ///
-    /// # Errors
-    /// [`Refusal::NoSession`]; [`Refusal::Full`] above [`MAX_JOINED`].
-    pub fn join(&mut self, session: Session, room: &str, after: u64) -> Result<bool, Refusal> {
-        let person = self
-            .by_session
-            .get_mut(&session)
-            .ok_or(Refusal::NoSession)?;
+    /// Adds a session to a room that it has read up to `after`. Returns whether to post a notice.
+    pub(crate) fn join(
+        &mut self,
+        session: Session,
+        room: &str,
+        after: u64,
+    ) -> Result<bool, Refusal> {
+        let person = self.person(session)?;
         if person.rooms.contains_key(room) {
             return Ok(false);
         }
@@ -165,50 +148,38 @@ impl People {
         person.rooms.insert(room.to_owned(), after);
         let people = self.in_room.entry(room.to_owned()).or_default();
         people.insert(session);
-        Ok(is_told(room, people.len()))
+        Ok(is_announced(room, people.len()))
     }
 
-    /// Takes a session out of a room. Answers what to tell the room, if anything.
-    ///
-    /// # Errors
-    /// [`Refusal::NoSession`], [`Refusal::NotJoined`].
-    pub fn leave(&mut self, session: Session, room: &str) -> Result<Option<Notice>, Refusal> {
-        let person = self
-            .by_session
-            .get_mut(&session)
-            .ok_or(Refusal::NoSession)?;
+    /// Removes a session from a room. Returns the notice to post, if any.
+    pub(crate) fn leave(
+        &mut self,
+        session: Session,
+        room: &str,
+    ) -> Result<Option<Notice>, Refusal> {
+        let person = self.person(session)?;
         person.rooms.remove(room).ok_or(Refusal::NotJoined)?;
-        let nick = person.nick.clone();
-        Ok(self.part(session, room).then(|| Notice {
-            room: room.to_owned(),
-            session,
-            nick,
-        }))
+        let left = notice(room, session, &person.nick);
+        Ok(self.remove(session, room).then_some(left))
     }
 
-    /// Ends a session. Answers what to tell its rooms.
-    pub fn bye(&mut self, session: Session) -> Vec<Notice> {
+    /// Ends a session. Returns the notices to post.
+    pub(crate) fn bye(&mut self, session: Session) -> Vec<Notice> {
         let Some(person) = self.by_session.remove(&session) else {
             return Vec::new();
         };
-        self.by_look.remove(&names::look(&person.nick));
-        let told = person
-            .rooms
-            .into_keys()
-            .filter(|room| self.part(session, room));
-        let nick = person.nick;
-        told.collect::<Vec<_>>()
-            .into_iter()
-            .map(|room| Notice {
-                room,
-                session,
-                nick: nick.clone(),
-            })
-            .collect()
+        self.by_skeleton.remove(&skeleton(&person.nick));
+        let mut notices = Vec::new();
+        for room in person.rooms.keys() {
+            if self.remove(session, room) {
+                notices.push(notice(room, session, &person.nick));
+            }
+        }
+        notices
     }
 
-    /// Ends the sessions whose lease has run out. Answers what to tell.
-    pub fn expire(&mut self, now: Duration) -> Vec<Notice> {
+    /// Ends the sessions whose lease has run out. Returns the notices to post.
+    pub(crate) fn expire(&mut self, now: Duration) -> Vec<Notice> {
         let is_gone = |person: &Person| now.saturating_sub(person.seen) > LEASE;
         let gone = self.by_session.iter().filter(|(_, person)| is_gone(person));
         let gone: Vec<Session> = gone.map(|(&session, _)| session).collect();
@@ -217,55 +188,39 @@ impl People {
             .collect()
     }
 
-    /// Whether a session may send `count` messages to `room` now; answers its nick.
-    ///
-    /// # Errors
-    /// [`Refusal::NoSession`], [`Refusal::NotJoined`], [`Refusal::TooFast`].
-    pub fn may_send(
+    /// Takes `count` messages to `room` from what a session may send now; returns its nick.
+    pub(crate) fn may_send(
         &mut self,
         session: Session,
         room: &str,
         count: u32,
         now: Duration,
     ) -> Result<String, Refusal> {
-        let person = self
-            .by_session
-            .get_mut(&session)
-            .ok_or(Refusal::NoSession)?;
+        let person = self.person(session)?;
         person.seen = now;
         if !person.rooms.contains_key(room) {
             return Err(Refusal::NotJoined);
         }
-        let wait =
+        let too_fast =
             |wait: Duration| Refusal::TooFast(u32::try_from(wait.as_millis()).unwrap_or(u32::MAX));
-        person.bucket.take(count, now).map_err(wait)?;
+        person.bucket.take(count, now).map_err(too_fast)?;
         Ok(person.nick.clone())
     }
 
-    /// The rooms of a session, with the number up to which it had read when it joined.
-    ///
-    /// # Errors
-    /// [`Refusal::NoSession`].
-    pub fn rooms_of(&self, session: Session) -> Result<&BTreeMap<String, u64>, Refusal> {
-        self.by_session
-            .get(&session)
-            .map(|person| &person.rooms)
-            .ok_or(Refusal::NoSession)
+    /// Returns the rooms of a session, each with the number it had read up to when it joined.
+    pub(crate) fn rooms_of(&self, session: Session) -> Result<&BTreeMap<String, u64>, Refusal> {
+        let person = self.by_session.get(&session);
+        Ok(&person.ok_or(Refusal::NoSession)?.rooms)
     }
 
-    /// Whose nick this is.
-    ///
-    /// # Errors
-    /// [`Refusal::Nobody`].
-    pub fn find(&self, nick: &str) -> Result<Session, Refusal> {
-        self.by_look
-            .get(&names::look(nick))
-            .copied()
-            .ok_or(Refusal::Nobody)
+    /// Returns the session that holds a nick, or one that looks like it.
+    pub(crate) fn find(&self, nick: &str) -> Result<Session, Refusal> {
+        let holder = self.by_skeleton.get(&skeleton(nick));
+        holder.copied().ok_or(Refusal::Nobody)
     }
 
-    /// The nicks in a room, sorted.
-    pub fn who(&self, room: &str) -> Vec<String> {
+    /// Returns the nicks in a room, sorted.
+    pub(crate) fn who(&self, room: &str) -> Vec<String> {
         let people = self.in_room.get(room).into_iter().flatten();
         let mut nicks: Vec<_> = people
             .filter_map(|session| Some(self.by_session.get(session)?.nick.clone()))
@@ -274,9 +229,9 @@ impl People {
         nicks
     }
 
-    /// The rooms with somebody in them, private ones left out, sorted; `head` knows the newest
-    /// number of a room.
-    pub fn rooms(&self, head: impl Fn(&str) -> u64) -> Vec<RoomInfo> {
+    /// Returns the public rooms that have people, sorted; `head` gives the newest number of a
+    /// room.
+    pub(crate) fn rooms(&self, head: impl Fn(&str) -> u64) -> Vec<RoomInfo> {
         let public = self.in_room.iter().filter(|(room, _)| !is_private(room));
         let mut rooms: Vec<_> = public
             .map(|(room, people)| RoomInfo {
@@ -289,114 +244,70 @@ impl People {
         rooms
     }
 
-    /// Ends the session that has `nick` for good; answers it, and whom to tell: each of its public
-    /// rooms, however big, since this is seldom.
-    ///
-    /// # Errors
-    /// [`Refusal::Nobody`].
-    pub fn put_out(&mut self, nick: &str, why: &str) -> Result<(Session, Vec<Notice>), Refusal> {
+    /// Ends the session that holds `nick` for good. Returns it with the notices to post: one for
+    /// each of its public rooms, however big, because a kick is rare.
+    pub(crate) fn kick(
+        &mut self,
+        nick: &str,
+        why: &str,
+    ) -> Result<(Session, Vec<Notice>), Refusal> {
         let session = self.find(nick)?;
-        let person = self.by_session.get(&session).ok_or(Refusal::Nobody)?;
+        let person = self.person(session)?;
         let public = person.rooms.keys().filter(|room| !is_private(room));
-        let notice = |room: &String| Notice {
-            room: room.clone(),
-            session,
-            nick: person.nick.clone(),
-        };
-        let notices = public.map(notice).collect();
+        let notices = public
+            .map(|room| notice(room, session, &person.nick))
+            .collect();
         self.bye(session);
-        self.out.push_back((session, why.to_owned()));
-        if self.out.len() > MAX_OUT {
-            self.out.pop_front();
-        }
+        self.bans.kick(session, why);
         Ok((session, notices))
     }
 
-    /// Lets nobody in any more from the address of `nick`; who is here already stays.
-    ///
-    /// # Errors
-    /// [`Refusal::Nobody`]; [`Refusal::Full`] after a thousand.
-    pub fn ban(&mut self, nick: &str) -> Result<(), Refusal> {
+    /// Bans the address of the session that holds `nick`. Sessions that are here already stay.
+    pub(crate) fn ban(&mut self, nick: &str) -> Result<(), Refusal> {
         let session = self.find(nick)?;
-        let person = self.by_session.get(&session).ok_or(Refusal::Nobody)?;
-        if self.banned.len() >= MAX_OUT {
-            return Err(Refusal::Full);
-        }
-        self.banned.insert(person.address, names::look(nick));
-        Ok(())
+        let address = self.person(session)?.address;
+        self.bans.ban(address, skeleton(nick))
     }
 
     /// Lifts the ban for `nick`.
-    ///
-    /// # Errors
-    /// [`Refusal::Nobody`].
-    pub fn unban(&mut self, nick: &str) -> Result<(), Refusal> {
-        let before = self.banned.len();
-        let look = names::look(nick);
-        self.banned.retain(|_, banned| *banned != look);
-        match self.banned.len() < before {
-            true => Ok(()),
-            false => Err(Refusal::Nobody),
-        }
+    pub(crate) fn unban(&mut self, nick: &str) -> Result<(), Refusal> {
+        self.bans.lift(&skeleton(nick))
     }
 
-    /// How many sessions there are, and how many rooms they are in.
-    pub fn count(&self) -> (usize, usize) {
+    /// Returns how many sessions there are, and in how many rooms they are.
+    pub(crate) fn count(&self) -> (usize, usize) {
         (self.by_session.len(), self.in_room.len())
     }
 
-    fn notices(&self, session: Session, nick: &str) -> Vec<Notice> {
-        let rooms = self
-            .by_session
-            .get(&session)
-            .into_iter()
-            .flat_map(|person| person.rooms.keys());
+    fn person(&mut self, session: Session) -> Result<&mut Person, Refusal> {
+        self.by_session.get_mut(&session).ok_or(Refusal::NoSession)
+    }
+
+    fn notices_of(&self, session: Session, nick: &str) -> Vec<Notice> {
         let people = |room: &str| self.in_room.get(room).map_or(0, BTreeSet::len);
+        let rooms = self.rooms_of(session).into_iter().flat_map(BTreeMap::keys);
         rooms
-            .filter(|room| is_told(room, people(room)))
-            .map(|room| Notice {
-                room: room.clone(),
-                session,
-                nick: nick.to_owned(),
-            })
+            .filter(|room| is_announced(room, people(room)))
+            .map(|room| notice(room, session, nick))
             .collect()
     }
 
-    /// Takes a session off a room's list. Answers whether the room should be told.
-    fn part(&mut self, session: Session, room: &str) -> bool {
+    /// Removes a session from a room's list. Returns whether to post a notice.
+    fn remove(&mut self, session: Session, room: &str) -> bool {
         let Some(people) = self.in_room.get_mut(room) else {
             return false;
         };
-        let told = is_told(room, people.len());
+        let announced = is_announced(room, people.len());
         people.remove(&session);
         if people.is_empty() {
             self.in_room.remove(room);
         }
-        told
+        announced
     }
 }
 
-/// The private room of two sessions; the same whoever asks.
-pub fn private(a: Session, b: Session) -> String {
-    let (a, b) = (sender(a), sender(b));
-    format!("@{:x}+{:x}", a.min(b), a.max(b))
-}
-
-/// Whether this is the name of a private room of `session`: after a restart of the server its two
-/// come back by that name.
-pub fn is_private_of(room: &str, session: Session) -> bool {
-    let names = room
-        .strip_prefix('@')
-        .and_then(|names| names.split_once('+'));
-    let mine = format!("{:x}", sender(session));
-    names.is_some_and(|(a, b)| a == mine || b == mine)
-}
-
-fn is_private(room: &str) -> bool {
-    room.starts_with('@')
-}
-
-fn is_told(room: &str, people: usize) -> bool {
+/// Returns whether a room with this many people is told who comes and goes.
+fn is_announced(room: &str, people: usize) -> bool {
     !is_private(room) && people <= QUIET_ABOVE
 }
 
@@ -425,67 +336,44 @@ mod tests {
     #[test]
     fn a_nick_belongs_to_its_session_until_the_lease_ends() {
         let mut people = two_in_the_lobby();
-        assert_eq!(
-            people.enter(EVE, "Ann", HERE, at(1)),
-            Err(Refusal::NickTaken)
-        );
-        assert_eq!(
-            people.enter(ANN, "ann", HERE, at(29)),
-            Ok(("ann".into(), vec![])),
-            "she is back"
-        );
-        let bob = Notice {
-            room: "lobby".into(),
-            session: BOB,
-            nick: "bob".into(),
-        };
-        assert_eq!(people.expire(at(31)), [bob], "he was silent");
+        let taken = people.enter(EVE, "Ann", HERE, at(1));
+        assert_eq!(taken, Err(Refusal::NickTaken));
+        let again = people.enter(ANN, "ann", HERE, at(29));
+        assert_eq!(again, Ok(("ann".into(), vec![])), "ann renews her lease");
+        let bob = notice("lobby", BOB, "bob");
+        assert_eq!(people.expire(at(31)), [bob], "bob was silent");
         assert_eq!(people.who("lobby"), ["ann"]);
-        people
-            .enter(EVE, "bob", HERE, at(32))
-            .expect("his nick is free");
+        let entered = people.enter(EVE, "bob", HERE, at(32));
+        entered.expect("the nick is free");
         assert_eq!(people.renew(BOB, at(32)), Err(Refusal::NoSession));
     }
 
     #[test]
-    fn whoever_comes_back_in_time_was_never_away() {
+    fn a_session_that_comes_back_in_time_was_never_away() {
         let mut people = two_in_the_lobby();
         people.enter(ANN, "ann", HERE, at(20)).expect("hers");
-        assert_eq!(people.join(ANN, "lobby", 7), Ok(false), "nobody is told");
-        assert_eq!(
-            people.rooms_of(ANN).expect("here")["lobby"],
-            0,
-            "nor is anything skipped"
-        );
+        assert_eq!(people.join(ANN, "lobby", 7), Ok(false), "no notice");
+        let rooms = people.rooms_of(ANN).expect("here");
+        assert_eq!(rooms["lobby"], 0, "no entry is skipped");
     }
 
     #[test]
-    fn another_nick_frees_the_old_one_and_is_told_under_it() {
+    fn another_nick_frees_the_old_one_and_is_announced_under_it() {
         let mut people = two_in_the_lobby();
-        let (nick, told) = people.enter(ANN, "eve", HERE, at(1)).expect("free");
-        assert_eq!(nick, "eve");
-        assert_eq!(
-            told,
-            [Notice {
-                room: "lobby".into(),
-                session: ANN,
-                nick: "ann".into()
-            }]
-        );
+        let renamed = people.enter(ANN, "eve", HERE, at(1)).expect("free");
+        assert_eq!(renamed, ("eve".into(), vec![notice("lobby", ANN, "ann")]));
         people.enter(EVE, "ann", HERE, at(1)).expect("free again");
         assert_eq!(people.who("lobby"), ["bob", "eve"]);
     }
 
     #[test]
-    fn big_rooms_are_told_of_nobody() {
+    fn big_rooms_get_no_notices() {
         let mut people = People::new(0);
         for n in 0..=QUIET_ABOVE {
-            let session = (n as Session) << 64;
-            people
-                .enter(session, &format!("p{n}"), HERE, at(0))
-                .expect("free");
-            let told = people.join(session, "lobby", 0).expect("room");
-            assert_eq!(told, n < QUIET_ABOVE);
+            let (session, nick) = ((n as Session) << 64, format!("p{n}"));
+            people.enter(session, &nick, HERE, at(0)).expect("free");
+            let announced = people.join(session, "lobby", 0).expect("room");
+            assert_eq!(announced, n < QUIET_ABOVE);
         }
         assert_eq!(people.bye(0), [], "51 are quiet");
         assert_eq!(people.bye(1 << 64).len(), 1, "50 are not");
@@ -494,22 +382,11 @@ mod tests {
     #[test]
     fn sending_needs_a_room_and_patience() {
         let mut people = two_in_the_lobby();
-        assert_eq!(
-            people.may_send(ANN, "kitchen", 1, at(1)),
-            Err(Refusal::NotJoined)
-        );
-        assert_eq!(
-            people.may_send(ANN, "lobby", 20, at(1)).as_deref(),
-            Ok("ann")
-        );
-        assert_eq!(
-            people.may_send(ANN, "lobby", 1, at(1)),
-            Err(Refusal::TooFast(200))
-        );
-        assert_eq!(
-            people.may_send(BOB, "lobby", 1, at(1)).as_deref(),
-            Ok("bob")
-        );
+        let mut send = |session, room, count| people.may_send(session, room, count, at(1));
+        assert_eq!(send(ANN, "kitchen", 1), Err(Refusal::NotJoined));
+        assert_eq!(send(ANN, "lobby", 20), Ok("ann".into()));
+        assert_eq!(send(ANN, "lobby", 1), Err(Refusal::TooFast(200)));
+        assert_eq!(send(BOB, "lobby", 1), Ok("bob".into()));
     }
 
     #[test]
@@ -520,23 +397,21 @@ mod tests {
         let enter =
             |people: &mut People, who, address| people.enter(who, "eve", address, at(1)).err();
         assert_eq!(enter(&mut people, EVE, HERE), Some(Refusal::Banned));
-        assert_eq!(enter(&mut people, ANN, HERE), None, "who is here stays");
+        assert_eq!(enter(&mut people, ANN, HERE), None, "ann is here and stays");
+        people.enter(ANN, "ann", HERE, at(1)).expect("hers");
         let elsewhere = IpAddr::V4([192, 0, 2, 1].into());
-        people
-            .enter(EVE, "zoe", elsewhere, at(1))
-            .expect("not banned");
+        assert_eq!(enter(&mut people, EVE, elsewhere), None, "not banned");
         people.bye(EVE);
         people.unban("bob").expect("banned");
         assert_eq!(people.unban("bob"), Err(Refusal::Nobody));
-        people.enter(EVE, "zoe", HERE, at(1)).expect("lifted");
+        assert_eq!(enter(&mut people, EVE, HERE), None, "lifted");
     }
 
     #[test]
-    fn who_is_put_out_is_told_why_and_does_not_come_back_as_the_same() {
+    fn a_kicked_session_learns_why_and_cannot_come_back() {
         let mut people = two_in_the_lobby();
-        let (session, told) = people.put_out("bob", "too loud").expect("here");
-        let rooms: Vec<_> = told.iter().map(|told| (&*told.room, &*told.nick)).collect();
-        assert_eq!((session, rooms), (BOB, vec![("lobby", "bob")]));
+        let kicked = people.kick("bob", "too loud");
+        assert_eq!(kicked, Ok((BOB, vec![notice("lobby", BOB, "bob")])));
         assert_eq!(people.renew(BOB, at(1)), Err(Refusal::NoSession));
         let why = Refusal::PutOut("too loud".into());
         assert_eq!(people.enter(BOB, "rob", HERE, at(1)), Err(why));
@@ -546,31 +421,17 @@ mod tests {
     #[test]
     fn the_public_half_of_a_session_is_not_enough() {
         let mut people = two_in_the_lobby();
-        let forged = ANN + 1;
-        assert_eq!(sender(forged), sender(ANN));
-        assert_eq!(
-            people.enter(forged, "mallory", HERE, at(1)),
-            Err(Refusal::Forbidden)
-        );
+        let forged = people.enter(ANN + 1, "mallory", HERE, at(1));
+        assert_eq!(forged, Err(Refusal::Forbidden));
     }
 
     #[test]
-    fn private_rooms_are_not_shown() {
+    fn private_rooms_are_neither_listed_nor_announced() {
         let mut people = two_in_the_lobby();
-        assert_eq!(people.join(ANN, &private(BOB, ANN), 0), Ok(false));
-        assert_eq!(private(ANN, BOB), private(BOB, ANN));
-        assert!(is_private_of(&private(BOB, ANN), ANN) && is_private_of(&private(BOB, ANN), BOB));
-        for room in ["@1+2", "@", "lobby", "@3", "@1+2+3"] {
-            assert!(!is_private_of(room, EVE), "{room}");
-        }
+        let private = names::private(ANN, BOB);
+        assert_eq!(people.join(ANN, &private, 0), Ok(false));
         let rooms = people.rooms(|_| 3);
-        assert_eq!(
-            rooms,
-            [RoomInfo {
-                room: "lobby".into(),
-                people: 2,
-                head: 3
-            }]
-        );
+        let (room, people, head) = ("lobby".into(), 2, 3);
+        assert_eq!(rooms, [RoomInfo { room, people, head }]);
     }
 }
