@@ -2,27 +2,35 @@
 
 use std::sync::Arc;
 
-use common::buddy::{Boot, Buddy, Mustered, News, Place, Reply, Song, Tally, Word};
+use common::buddy::{
+    Buddy, Incarnation, Place, Progress, Reply, RollCallReply, Song, Tally, Token,
+};
 use tarpc::context::Context;
 
-use crate::muster::{Call, MAX_BUDDIES};
-use crate::peer::Peer;
+use crate::node::Node;
 use crate::ring::Request;
+use crate::roll_call::{Call, MAX_BUDDIES};
 use crate::state::State;
 
 /// Each call is one synchronous step under the lock: cancelling it
 /// can lose the answer, never half of an action.
 #[derive(Clone)]
-pub(crate) struct Handler(pub(crate) Arc<Peer>);
+pub(crate) struct Handler(pub(crate) Arc<Node>);
 
 impl Buddy for Handler {
-    async fn muster(self, _: Context, song: Song, attempt: u32, roll: Vec<String>) -> Mustered {
+    async fn roll_call(
+        self,
+        _: Context,
+        song: Song,
+        attempt: u32,
+        roll: Vec<String>,
+    ) -> RollCallReply {
         let call = Call {
             song,
             attempt,
             roll,
         };
-        self.0.event(|state| state.hear_muster(&self.0, call))
+        self.0.event(|state| state.hear_roll_call(&self.0, call))
     }
 
     async fn enlist(
@@ -31,12 +39,13 @@ impl Buddy for Handler {
         song: Song,
         roll: Vec<String>,
         to: Place,
-        news: News,
+        progress: Progress,
     ) -> Reply {
         let fits = (1..=MAX_BUDDIES).contains(&roll.len()) && (to as usize) < roll.len();
         match fits {
             true => {
-                let enlist = |state: &mut State| state.hear_enlist(&self.0, song, roll, to, news);
+                let enlist =
+                    |state: &mut State| state.hear_enlist(&self.0, song, roll, to, progress);
                 self.0.event(enlist)
             }
             false => Reply::Wrong,
@@ -46,18 +55,18 @@ impl Buddy for Handler {
     async fn pass(
         self,
         _: Context,
-        song: Boot,
+        song: Incarnation,
         to: Place,
-        word: Word,
-        news: News,
+        token: Token,
+        progress: Progress,
         tally: Tally,
     ) -> Reply {
-        let pass = (word, news);
+        let pass = (token, progress);
         self.0
             .event(|state| state.hear_pass(&self.0, song, to, pass, tally))
     }
 
-    async fn ping(self, _: Context, song: Boot, to: Place) -> Reply {
+    async fn ping(self, _: Context, song: Incarnation, to: Place) -> Reply {
         self.0
             .event(|state| state.hear(&self.0, song, to, Request::Ping))
     }

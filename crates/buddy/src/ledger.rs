@@ -1,6 +1,6 @@
 //! Who did how much: the tally that goes round with the end of the song. PURE.
 
-use common::buddy::{Mark, News, Take, Tally};
+use common::buddy::{Mark, Progress, Take, Tally};
 
 /// One buddy's own doings, and what it has heard of the others'.
 ///
@@ -17,15 +17,15 @@ pub struct Ledger {
 
 impl Ledger {
     /// A word of the song was heeded.
-    pub fn heard(&mut self, news: News, sum: Tally) {
-        self.enter(news.at.take);
+    pub fn heard(&mut self, progress: Progress, sum: Tally) {
+        self.enter(progress.at.take);
         self.sum = sum;
     }
 
     /// The tally to send along with `news`.
-    pub fn send(&mut self, news: News) -> Tally {
-        self.enter(news.at.take);
-        if news.mark == Mark::Over && !self.added {
+    pub fn send(&mut self, progress: Progress) -> Tally {
+        self.enter(progress.at.take);
+        if progress.mark == Mark::Over && !self.added {
             self.added = true;
             self.sum = add(self.sum, self.mine);
         }
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn everybody_is_counted_once_and_the_sum_goes_home() {
-        let news = |number, hop, mark| News {
+        let progress = |number, hop, mark| Progress {
             at: Stamp {
                 take: Take { number, by: 1 },
                 hop,
@@ -81,11 +81,11 @@ mod tests {
         // two laps of Over in take 1, the second broken off; then a whole one in take 2
         for (number, hops) in [(1, 4), (2, 3)] {
             for hop in 0..hops {
-                let sent = ring[hop % 3].send(news(number, hop as u64, Mark::Over));
-                ring[(hop + 1) % 3].heard(news(number, hop as u64, Mark::Over), sent);
+                let sent = ring[hop % 3].send(progress(number, hop as u64, Mark::Over));
+                ring[(hop + 1) % 3].heard(progress(number, hop as u64, Mark::Over), sent);
             }
         }
-        let home = ring[0].send(news(2, 3, Mark::Home));
+        let home = ring[0].send(progress(2, 3, Mark::Home));
         assert_eq!(home.sung, 1 + 2 + 3);
         assert_eq!(ring[0].total(Take { number: 2, by: 1 }).sung, 6);
         assert_eq!(

@@ -5,17 +5,17 @@
 //! | File | What it holds |
 //! |---|---|
 //! | [`ring`] | PURE: the song, the repair of every fault, the promises. The heart of it |
-//! | [`muster`] | PURE: the roll-call before the song |
-//! | [`patience`], [`ledger`], [`song`] | PURE: when to give up on a buddy; who did how much; the words |
-//! | `peer` | the shell: heartbeat, singing, and the one lock |
-//! | `state`, `gathering`, `part` | what is behind the lock: in the roll-call, in the song |
-//! | `handler`, `link` | calls in; calls out, one task and one connection per buddy called |
-//! | `stage`, `vigil` | where a buddy is heard; awake between verses at full tempo |
+//! | [`roll_call`] | PURE: the roll-call before the song |
+//! | [`failure_detector`], [`ledger`], [`song`] | PURE: when to give up on a buddy; who did how much; the words |
+//! | `node` | the shell: heartbeat, singing, and the one lock |
+//! | `state`, `waiting`, `singing` | what is behind the lock: in the roll-call, in the song |
+//! | `handler`, `sender` | calls in; calls out, one task and one connection per buddy called |
+//! | `output`, `spin` | where a buddy is heard; awake between verses at full tempo |
 //!
 //! # How a verse travels
-//! `link` of buddy 1 calls `pass` → `handler` of buddy 2 takes the lock of its `peer`, and
+//! `sender` of buddy 1 calls `pass` → `handler` of buddy 2 takes the lock of its `node`, and
 //! [`Ring::handle`] says `Sing(98)` → the verse is printed, the tempo waited for, [`Ring::handle`]
-//! told `Sung` → it says `Call(2, Pass(Go, Left(97)))` → `link` of buddy 2 calls `pass`. At full
+//! told `Sung` → it says `Call(2, Pass(Go, Left(97)))` → `sender` of buddy 2 calls `pass`. At full
 //! tempo all that is one turn of one thread. The answer to a call is on nobody's way: it lingers,
 //! to be written with others.
 //!
@@ -24,32 +24,32 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::buddy::{Boot, SERVICE};
+use common::buddy::{Incarnation, SERVICE};
 use common::cli::Interrupted;
 use common::net::{Dial, tcp};
 use tokio::net::TcpListener;
 
 pub mod ring;
 
-pub mod muster;
+pub mod roll_call;
 
+pub mod failure_detector;
 pub mod ledger;
-pub mod patience;
 pub mod song;
 
 mod args;
-mod gathering;
 mod handler;
-mod link;
-mod part;
-mod peer;
-mod stage;
+mod node;
+mod output;
+mod sender;
+mod singing;
+mod spin;
 mod state;
-mod vigil;
+mod waiting;
 
 pub use args::Args;
-pub use peer::run_on;
-pub use stage::{Pen, Stage};
+pub use node::run_on;
+pub use output::{LineWriter, Stage};
 
 /// What a buddy is told.
 #[derive(Clone, Debug)]
@@ -67,13 +67,13 @@ pub struct Config {
     /// How long to wait for the song to begin; for ever if none.
     pub wait: Option<Duration>,
     /// This life of this buddy: random, never 0. Also seeds the jitter of its waits.
-    pub boot: Boot,
+    pub incarnation: Incarnation,
 }
 
 impl Config {
     /// The heartbeat, and the limit of one try: patience is three of them.
     fn beat(&self) -> Duration {
-        self.patience / patience::SILENCES
+        self.patience / failure_detector::SILENCES
     }
 
     fn beat_ms(&self) -> u64 {
@@ -90,7 +90,7 @@ impl From<Args> for Config {
             tempo: args.tempo,
             patience: args.patience,
             wait: args.wait,
-            boot: rand::random_range(1..=Boot::MAX),
+            incarnation: rand::random_range(1..=Incarnation::MAX),
         }
     }
 }
@@ -111,8 +111,8 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let dial: Dialler = Arc::new(|to| tcp(to, SERVICE));
     let stage = Stage {
-        song: Pen::stdout(),
-        notices: Pen::stderr(),
+        song: LineWriter::stdout(),
+        notices: LineWriter::stderr(),
     };
     run_on(listener, dial, stage, config, shutdown).await
 }

@@ -69,17 +69,17 @@
 //! a majority; a roll that everybody knows, instead of pointers that must converge, avoids the
 //! faults Zave found in Chord.
 
-use common::buddy::{Boot, Mark, News, Place, Reply, Stamp, Take, Word};
+use common::buddy::{Incarnation, Mark, Place, Progress, Reply, Stamp, Take, Token};
 
 /// A call from one buddy to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Request {
     /// A word of the song.
-    Pass(Word, News),
+    Pass(Token, Progress),
     /// Are you there?
     Ping,
     /// The roll, and how far the song has got.
-    Enlist(News),
+    Enlist(Progress),
 }
 
 /// What can happen to a buddy that has the roll.
@@ -116,9 +116,9 @@ pub enum Output {
 ///
 /// ```
 /// use buddy::ring::{Input, Output, Ring};
-/// use common::buddy::{Mark, News, Stamp};
+/// use common::buddy::{Mark, Progress, Stamp};
 ///
-/// let news = News { at: Stamp::default(), mark: Mark::Left(1) };
+/// let news = Progress { at: Stamp::default(), mark: Mark::Left(1) };
 /// let mut alone = Ring::new(1, 7, 0, 7, news); // a ring of one, one bottle
 /// assert_eq!(alone.handle(Input::Enlisted), [Output::Sing(1)]);
 /// assert_eq!(alone.handle(Input::Sung), [Output::Sing(0)]);
@@ -127,9 +127,9 @@ pub enum Output {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ring {
     size: Place,
-    song: Boot,
+    song: Incarnation,
     me: Place,
-    boot: Boot,
+    incarnation: Incarnation,
     /// the nearest place after mine that I believe answers
     next: Place,
     /// the latest stamp I have heeded
@@ -137,25 +137,31 @@ pub struct Ring {
     /// the next thing to do, as far as I know
     mark: Mark,
     /// what I passed on last in this take
-    said: Option<(Word, Mark)>,
+    said: Option<(Token, Mark)>,
     singing: Option<u64>,
     /// came while I was singing
-    held: Option<Word>,
+    held: Option<Token>,
     /// passed on and not answered yet
-    out: Option<(Place, Word, News)>,
+    out: Option<(Place, Token, Progress)>,
 }
 
 impl Ring {
     /// Place `me` of `size` in `song`, in the life `boot`, having heard `news`.
-    pub fn new(size: Place, song: Boot, me: Place, boot: Boot, news: News) -> Self {
+    pub fn new(
+        size: Place,
+        song: Incarnation,
+        me: Place,
+        incarnation: Incarnation,
+        progress: Progress,
+    ) -> Self {
         Self {
             size,
             song,
             me,
-            boot,
+            incarnation,
             next: (me + 1) % size,
-            at: news.at,
-            mark: news.mark,
+            at: progress.at,
+            mark: progress.mark,
             said: None,
             singing: None,
             held: None,
@@ -169,7 +175,7 @@ impl Ring {
         let o = &mut todo;
         match input {
             Input::Enlisted => self.enlisted(o),
-            Input::Called(Request::Pass(word, news)) => self.hear(word, news, o),
+            Input::Called(Request::Pass(token, progress)) => self.hear(token, progress, o),
             // the starter's own: everybody has the roll
             Input::Called(Request::Enlist(_)) if self.is_starter() && !self.begun() => {
                 self.begin(o)
@@ -219,7 +225,7 @@ impl Ring {
     /// heeded: it was heard, or its take is over.
     pub fn still_says(&self, to: Place, request: Request) -> bool {
         match request {
-            Request::Pass(word, news) => self.out == Some((to, word, news)),
+            Request::Pass(token, progress) => self.out == Some((to, token, progress)),
             Request::Ping | Request::Enlist(_) => true,
         }
     }
@@ -234,11 +240,11 @@ impl Ring {
     }
 
     fn is_starter(&self) -> bool {
-        self.boot == self.song
+        self.incarnation == self.song
     }
 
-    fn news(&self) -> News {
-        News {
+    fn progress(&self) -> Progress {
+        Progress {
             at: self.at,
             mark: self.mark,
         }
@@ -253,7 +259,7 @@ impl Ring {
         } else if self.next == self.me {
             self.begin(o);
         } else {
-            o.push(Output::Call(self.next, Request::Enlist(self.news())));
+            o.push(Output::Call(self.next, Request::Enlist(self.progress())));
         }
     }
 
@@ -261,22 +267,22 @@ impl Ring {
         self.enter(Stamp {
             take: Take {
                 number: 1,
-                by: self.boot,
+                by: self.incarnation,
             },
             hop: 0,
         });
-        self.act(Word::Go, o);
+        self.act(Token::Go, o);
     }
 
-    fn hear(&mut self, word: Word, news: News, o: &mut Vec<Output>) {
-        if news.at <= self.at {
+    fn hear(&mut self, token: Token, progress: Progress, o: &mut Vec<Output>) {
+        if progress.at <= self.at {
             return; // a repeat, or from a take that was given up
         }
-        self.enter(news.at);
-        self.mark = self.mark.max(news.mark);
+        self.enter(progress.at);
+        self.mark = self.mark.max(progress.mark);
         match self.singing {
-            Some(_) => self.held = Some(word),
-            None => self.act(word, o),
+            Some(_) => self.held = Some(token),
+            None => self.act(token, o),
         }
     }
 
@@ -289,36 +295,36 @@ impl Ring {
         self.out = None;
     }
 
-    fn act(&mut self, word: Word, o: &mut Vec<Output>) {
-        match (word, self.mark) {
+    fn act(&mut self, token: Token, o: &mut Vec<Output>) {
+        match (token, self.mark) {
             // been right round: the best mark is the frontier
-            (Word::Ask, _) if self.has_asked() => self.pass(Word::Go, o),
-            (Word::Ask, _) => self.pass(Word::Ask, o),
-            (Word::Go, Mark::Left(n)) => {
+            (Token::Ask, _) if self.has_asked() => self.pass(Token::Go, o),
+            (Token::Ask, _) => self.pass(Token::Ask, o),
+            (Token::Go, Mark::Left(n)) => {
                 self.singing = Some(n);
                 o.push(Output::Sing(n));
             }
-            (Word::Go, Mark::Over) if self.has_said(Mark::Over) => {
+            (Token::Go, Mark::Over) if self.has_said(Mark::Over) => {
                 self.mark = Mark::Home; // been right round: everybody knows
-                self.pass(Word::Go, o);
+                self.pass(Token::Go, o);
             }
-            (Word::Go, Mark::Home) if self.has_said(Mark::Home) => o.push(Output::Leave),
-            (Word::Go, Mark::Over | Mark::Home) => self.pass(Word::Go, o),
+            (Token::Go, Mark::Home) if self.has_said(Mark::Home) => o.push(Output::Leave),
+            (Token::Go, Mark::Over | Mark::Home) => self.pass(Token::Go, o),
         }
     }
 
     fn has_asked(&self) -> bool {
-        matches!(self.said, Some((Word::Ask, _)))
+        matches!(self.said, Some((Token::Ask, _)))
     }
 
     fn has_said(&self, mark: Mark) -> bool {
         self.said.is_some_and(|(_, said)| said == mark)
     }
 
-    fn pass(&mut self, word: Word, o: &mut Vec<Output>) {
-        self.said = Some((word, self.mark));
+    fn pass(&mut self, token: Token, o: &mut Vec<Output>) {
+        self.said = Some((token, self.mark));
         let Stamp { take, hop } = self.at;
-        let news = News {
+        let progress = Progress {
             at: Stamp {
                 take,
                 hop: hop.saturating_add(1),
@@ -326,38 +332,38 @@ impl Ring {
             mark: self.mark,
         };
         if self.next == self.me {
-            return self.hear(word, news, o); // alone: it comes straight back
+            return self.hear(token, progress, o); // alone: it comes straight back
         }
-        self.out = Some((self.next, word, news));
-        o.push(Output::Call(self.next, Request::Pass(word, news)));
+        self.out = Some((self.next, token, progress));
+        o.push(Output::Call(self.next, Request::Pass(token, progress)));
     }
 
     /// I have lost track: ask round, in a new take.
     fn ask(&mut self, o: &mut Vec<Output>) {
         let take = Take {
             number: self.at.take.number.saturating_add(1),
-            by: self.boot,
+            by: self.incarnation,
         };
         self.enter(Stamp { take, hop: 0 });
-        self.pass(Word::Ask, o);
+        self.pass(Token::Ask, o);
     }
 
     fn sung(&mut self, o: &mut Vec<Output>) {
         let Some(n) = self.singing.take() else { return };
         self.mark = self.mark.max(Mark::after(n));
         match self.held.take() {
-            Some(word) => self.act(word, o),
-            None => self.pass(Word::Go, o),
+            Some(token) => self.act(token, o),
+            None => self.pass(Token::Go, o),
         }
     }
 
     fn answered(&mut self, by: Place, request: Request, reply: Reply, o: &mut Vec<Output>) {
         match (request, reply) {
-            (Request::Pass(word, news), Reply::Here(mark)) => {
+            (Request::Pass(token, progress), Reply::Here(mark)) => {
                 self.mark = self.mark.max(mark);
-                if self.out == Some((by, word, news)) {
+                if self.out == Some((by, token, progress)) {
                     self.out = None; // heard, or of a take given up: no business of mine any more
-                    if news.mark == Mark::Home {
+                    if progress.mark == Mark::Home {
                         o.push(Output::Leave);
                     }
                 }
@@ -375,7 +381,7 @@ impl Ring {
             }
             // it fell and got up again, remembering nothing
             (Request::Pass(..) | Request::Ping, Reply::Stranger) => {
-                o.push(Output::Call(by, Request::Enlist(self.news())));
+                o.push(Output::Call(by, Request::Enlist(self.progress())));
             }
             // nobody answers so; the shell takes it for silence
             (Request::Enlist(_), Reply::Stranger) | (_, Reply::Wrong) => {}
@@ -394,7 +400,7 @@ impl Ring {
         if place == self.me || (place != self.next && out.is_none()) {
             return;
         }
-        if out.is_some_and(|(_, _, news)| news.mark == Mark::Home) {
+        if out.is_some_and(|(_, _, progress)| progress.mark == Mark::Home) {
             self.out = None;
             return o.push(Output::Leave); // it has left, as I may: everybody knows
         }

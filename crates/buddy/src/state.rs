@@ -1,15 +1,15 @@
-//! What is behind a buddy's lock: the phase it is in. The [roll-call](crate::gathering) and the
-//! [song](crate::part) each have a file of their own.
+//! What is behind a buddy's lock: the phase it is in. The [roll-call](crate::waiting) and the
+//! [song](crate::singing) each have a file of their own.
 
 use std::sync::Arc;
 
-use common::buddy::{News, Place, Song};
+use common::buddy::{Place, Progress, Song};
 
 use crate::Config;
-use crate::gathering::Gathering;
-use crate::part::Part;
-use crate::peer::Peer;
+use crate::node::Node;
 use crate::ring::Input;
+use crate::singing::Singing;
+use crate::waiting::Waiting;
 
 /// Different things said during one roll-call; more are dropped. A person reads a dozen, and what
 /// is said follows what others send.
@@ -20,44 +20,44 @@ pub(crate) struct State {
     pub(crate) phase: Phase,
     pub(crate) failure: Option<anyhow::Error>,
     /// about to leave: hears nothing any more
-    pub(crate) deaf: bool,
+    pub(crate) draining: bool,
     /// what was said during the roll-call, to say it once
     told: Vec<String>,
 }
 
 /// Before the roll is closed, and after.
 pub(crate) enum Phase {
-    Gathering(Box<Gathering>),
-    Singing(Box<Part>),
+    Waiting(Box<Waiting>),
+    Singing(Box<Singing>),
 }
 
 impl State {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
-            phase: Phase::Gathering(Box::new(Gathering::new(config))),
+            phase: Phase::Waiting(Box::new(Waiting::new(config))),
             failure: None,
-            deaf: false,
+            draining: false,
             told: Vec::new(),
         }
     }
 
-    pub(crate) fn part(&mut self) -> Option<&mut Part> {
+    pub(crate) fn singing(&mut self) -> Option<&mut Singing> {
         match &mut self.phase {
-            Phase::Singing(part) => Some(part),
-            Phase::Gathering(_) => None,
+            Phase::Singing(singing) => Some(singing),
+            Phase::Waiting(_) => None,
         }
     }
 
-    pub(crate) fn gathering(&mut self) -> Option<&mut Gathering> {
+    pub(crate) fn waiting(&mut self) -> Option<&mut Waiting> {
         match &mut self.phase {
-            Phase::Gathering(gathering) => Some(gathering),
+            Phase::Waiting(waiting) => Some(waiting),
             Phase::Singing(_) => None,
         }
     }
 
-    pub(crate) fn tell_once(&mut self, peer: &Peer, text: String) {
+    pub(crate) fn tell_once(&mut self, node: &Node, text: String) {
         if self.told.len() < TOLD && !self.told.contains(&text) {
-            peer.notice(&text);
+            node.notice(&text);
             self.told.push(text);
         }
     }
@@ -65,15 +65,15 @@ impl State {
     /// From the roll-call to the song.
     pub(crate) fn begin(
         &mut self,
-        peer: &Arc<Peer>,
+        node: &Arc<Node>,
         song: Song,
         roll: Vec<String>,
         me: Place,
-        news: News,
+        progress: Progress,
     ) {
-        let part = Part::new(&peer.config, song, roll, me, news);
-        self.phase = Phase::Singing(Box::new(part));
-        peer.begun.cancel();
-        self.event(peer, Input::Enlisted);
+        let singing = Singing::new(&node.config, song, roll, me, progress);
+        self.phase = Phase::Singing(Box::new(singing));
+        node.begun.cancel();
+        self.event(node, Input::Enlisted);
     }
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Do the searches have teeth? Breaks the rules of ring.rs and muster.rs on purpose, one at a time,
+# Do the searches have teeth? Breaks the rules of ring.rs and roll_call.rs on purpose, one at a time,
 # and runs the transcripts and the searches on each: some must fail. Run by hand:
 #
 #   crates/buddy/tests/mutants.sh            # a quarter of an hour
-#   crates/buddy/tests/mutants.sh muster     # only those with muster in the file or the title
+#   crates/buddy/tests/mutants.sh roll_call     # only those with roll_call in the file or the title
 #
 # Works on a copy of the workspace; needs perl. Prints what caught each mutant; exit 1 if one lives.
 set -euo pipefail
@@ -41,36 +41,36 @@ mutant() {
   cp "$root/$file" "$copy/$file"
 }
 
-mutant ring "an equal stamp is heeded" 's/news\.at <= self\.at/news.at < self.at/'
-mutant ring "repeats are told by the verse, not the stamp" 's/news\.at <= self\.at/news.mark < self.mark/'
-mutant ring "a gone next: the word is passed on in the same take" 's/self\.ask\(o\); \/\/ else the song/self.pass(Word::Go, o); \/\/ else the song/'
-mutant ring "a new take goes straight on, without asking round" 's/self\.pass\(Word::Ask, o\);\n    \}\n\n    fn sung/self.act(Word::Go, o);\n    }\n\n    fn sung/'
-mutant ring "a restarted next is passed the song in the same take" 's/self\.ask\(o\); \/\/ its earlier life/self.pass(Word::Go, o); \/\/ its earlier life/'
+mutant ring "an equal stamp is heeded" 's/progress\.at <= self\.at/progress.at < self.at/'
+mutant ring "repeats are told by the verse, not the stamp" 's/progress\.at <= self\.at/progress.mark < self.mark/'
+mutant ring "a gone next: the token is passed on in the same take" 's/self\.ask\(o\); \/\/ else the song/self.pass(Token::Go, o); \/\/ else the song/'
+mutant ring "a new take goes straight on, without asking round" 's/self\.pass\(Token::Ask, o\);\n    \}\n\n    fn sung/self.act(Token::Go, o);\n    }\n\n    fn sung/'
+mutant ring "a restarted next is passed the song in the same take" 's/self\.ask\(o\); \/\/ its earlier life/self.pass(Token::Go, o); \/\/ its earlier life/'
 mutant ring "a restarted next: no question, and the watchdog is off" 's/self\.ask\(o\); \/\/ its earlier life.*?\n/\n/; s/Input::Quiet if [^\n]*\n/Input::Quiet if false => self.ask(o),\n/'
 mutant ring "no watchdog" 's/Input::Quiet if [^\n]*\n/Input::Quiet if false => self.ask(o),\n/'
 mutant ring "the watchdog lets one leave once over was said" 's/Input::Quiet if self/Input::Quiet if self.has_said(Mark::Over) => o.push(Output::Leave),\n            Input::Quiet if self/'
-mutant ring "a question is answered while singing" 's/Some\(_\) => self\.held = Some\(word\),\n            None/Some(_) if word == Word::Go => self.held = Some(word),\n            _/'
-mutant ring "no lap home: whoever hears over again leaves" 's/self\.mark = Mark::Home; [^\n]*\n\s*self\.pass\(Word::Go, o\);/o.push(Output::Leave);/'
-mutant ring "the word is believed over the own mark" 's/self\.mark = self\.mark\.max\(news\.mark\);/self.mark = news.mark;/'
+mutant ring "a question is answered while singing" 's/Some\(_\) => self\.held = Some\(token\),\n            None/Some(_) if token == Token::Go => self.held = Some(token),\n            _/'
+mutant ring "no lap home: whoever hears over again leaves" 's/self\.mark = Mark::Home; [^\n]*\n\s*self\.pass\(Token::Go, o\);/o.push(Output::Leave);/'
+mutant ring "the token is believed over the own mark" 's/self\.mark = self\.mark\.max\(progress\.mark\);/self.mark = progress.mark;/'
 mutant ring "a gone next is jumped over by two" 's/self\.next = \(self\.next \+ 1\)/self.next = (self.next + 2)/'
-mutant ring "only who asked ends the lap" 's/if self\.has_asked\(\) =>/if self.has_asked() \&\& self.at.take.by == self.boot =>/'
+mutant ring "only who asked ends the lap" 's/if self\.has_asked\(\) =>/if self.has_asked() \&\& self.at.take.by == self.incarnation =>/'
 mutant ring "over heard again is said again" 's/if self\.has_said\(Mark::Over\) => \{/if false => {/'
 mutant ring "the verse after next" 's/Mark::after\(n\)/Mark::after(n.saturating_sub(1))/'
-mutant ring "a pass is repeated, though it was heard" 's/self\.out == Some\(\(to, word, news\)\)/true/' "3 buddies, 1 bottle, 1 crash, 1 restart, 1 wrong, 2 million"
+mutant ring "a pass is repeated, though it was heard" 's/self\.out == Some\(\(to, token, progress\)\)/true/' "3 buddies, 1 bottle, 1 crash, 1 restart, 1 wrong, 2 million"
 
-mutant muster "every call is sent on" 's/if mine\.id < call\.song\.id =>/if false =>/'
-mutant muster "a starter keeps all calls to itself" 's/if mine\.id < call\.song\.id =>/if true =>/'
-mutant muster "the greater song wins in one place" 's/if mine\.id < call\.song\.id =>/if mine.id > call.song.id =>/'
-mutant muster "a call that may have replaced mine is not answered by mine" 's/return \(Mustered::Heard, self\.call\(\)\)/return (Mustered::Heard, Step::Nothing)/'
-mutant muster "the starter is last on its roll" 's/call\.roll\.rotate_right\(1\);[^\n]*//'
-mutant muster "my next is not put on the roll" 's/call\.roll\.push\(self\.next\.clone\(\)\);//'
-mutant muster "a longer roll is a repeat" 's/attempt == call\.attempt && place > before/attempt == call.attempt \&\& false/'
-mutant muster "a longer roll is sent on" 's/attempt == call\.attempt && place > before/attempt == call.attempt \&\& false/; s/if attempt >= call\.attempt =>/if attempt > call.attempt =>/'
-mutant muster "a repeat is a longer roll" 's/place > before/place >= before/'
-mutant muster "the loop is named from the starter on" 's/call\.roll\.split_off\(before\)/call.roll/'
-mutant muster "whoever is passed again is not told" 's/Mustered::Looped, Step::Misses/Mustered::Heard, Step::Misses/'
-mutant muster "a later attempt is a repeat" 's/if attempt >= call\.attempt =>/if attempt > 0 =>/'
-mutant muster "what was heard is forgotten" 's/self\.heard\.insert\([^\n]*//'
-mutant muster "attempts are not counted" 's/self\.attempt \+= 1;/self.attempt = 1;/'
-mutant muster "a song is remembered by its starter only" 's/\.get\(&call\.song\.id\)/.get(\&0)/'
+mutant roll_call "every call is sent on" 's/if mine\.id < call\.song\.id =>/if false =>/'
+mutant roll_call "a starter keeps all calls to itself" 's/if mine\.id < call\.song\.id =>/if true =>/'
+mutant roll_call "the greater song wins in one place" 's/if mine\.id < call\.song\.id =>/if mine.id > call.song.id =>/'
+mutant roll_call "a call that may have replaced mine is not answered by mine" 's/return \(RollCallReply::Heard, self\.call\(\)\)/return (RollCallReply::Heard, Step::Nothing)/'
+mutant roll_call "the starter is last on its roll" 's/call\.roll\.rotate_right\(1\);[^\n]*//'
+mutant roll_call "my next is not put on the roll" 's/call\.roll\.push\(self\.next\.clone\(\)\);//'
+mutant roll_call "a longer roll is a repeat" 's/attempt == call\.attempt && place > before/attempt == call.attempt \&\& false/'
+mutant roll_call "a longer roll is sent on" 's/attempt == call\.attempt && place > before/attempt == call.attempt \&\& false/; s/if attempt >= call\.attempt =>/if attempt > call.attempt =>/'
+mutant roll_call "a repeat is a longer roll" 's/place > before/place >= before/'
+mutant roll_call "the loop is named from the starter on" 's/call\.roll\.split_off\(before\)/call.roll/'
+mutant roll_call "whoever is passed again is not told" 's/RollCallReply::Looped, Step::Misses/RollCallReply::Heard, Step::Misses/'
+mutant roll_call "a later attempt is a repeat" 's/if attempt >= call\.attempt =>/if attempt > 0 =>/'
+mutant roll_call "what was heard is forgotten" 's/self\.heard\.insert\([^\n]*//'
+mutant roll_call "attempts are not counted" 's/self\.attempt \+= 1;/self.attempt = 1;/'
+mutant roll_call "a song is remembered by its starter only" 's/\.get\(&call\.song\.id\)/.get(\&0)/'
 exit "$alive"

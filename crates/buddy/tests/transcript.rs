@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use buddy::ring::{Input, Output, Request, Ring};
 use buddy::song::verse;
-use common::buddy::{Mark, News, Place, Reply, Stamp, Word};
+use common::buddy::{Mark, Place, Progress, Reply, Stamp, Token};
 
 /// Buddies that call each other over a queue; each call is answered when it arrives.
 struct Stage {
@@ -17,11 +17,11 @@ struct Stage {
 
 impl Stage {
     fn new(size: Place, bottles: u64) -> Self {
-        let news = News {
+        let progress = Progress {
             at: Stamp::default(),
             mark: Mark::Left(bottles),
         };
-        let ring = (0..size).map(|me| Some(Ring::new(size, 1, me, me as u64 + 1, news)));
+        let ring = (0..size).map(|me| Some(Ring::new(size, 1, me, me as u64 + 1, progress)));
         let mut stage = Self {
             ring: ring.collect(),
             queue: VecDeque::new(),
@@ -95,12 +95,12 @@ fn words(request: Request) -> String {
     match request {
         Request::Enlist(_) => "enlist".into(),
         Request::Ping => "ping".into(),
-        Request::Pass(word, News { at, mark }) => {
-            let word = match word {
-                Word::Ask => "where were we?",
-                Word::Go => "go",
+        Request::Pass(token, Progress { at, mark }) => {
+            let token = match token {
+                Token::Ask => "where were we?",
+                Token::Go => "go",
             };
-            format!("{word} {mark:?} ({},{})", at.take.number, at.hop)
+            format!("{token} {mark:?} ({},{})", at.take.number, at.hop)
         }
     }
 }

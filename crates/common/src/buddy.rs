@@ -1,7 +1,7 @@
 //! What buddies say to each other: four calls, all safe to repeat, in any order.
 //!
 //! The rules they are used by, and what they promise, stand at the head of `buddy/src/ring.rs`
-//! (the song) and `buddy/src/muster.rs` (the roll-call before it).
+//! (the song) and `buddy/src/roll_call.rs` (the roll-call before it).
 
 use std::cmp::Ordering;
 
@@ -14,14 +14,14 @@ pub const SERVICE: &str = "buddy";
 pub type Place = u32;
 
 /// One life of one process: random, drawn anew at every start, never 0.
-pub type Boot = u64;
+pub type Incarnation = u64;
 
 /// A song. Its identity is the life of the buddy that started it, so a restarted starter starts
 /// another song.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Song {
     /// The starter's life.
-    pub id: Boot,
+    pub id: Incarnation,
     /// Bottles to begin with.
     pub bottles: u64,
     /// Pause before each verse is passed on, in milliseconds: part of everybody's patience.
@@ -37,7 +37,7 @@ pub struct Take {
     /// Counts up.
     pub number: u64,
     /// Who called it.
-    pub by: Boot,
+    pub by: Incarnation,
 }
 
 /// When a word was passed: the take, then the hop in it. A buddy heeds only a later stamp than any
@@ -97,7 +97,7 @@ impl Mark {
 
 /// How far the song has got, as far as the sender knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct News {
+pub struct Progress {
     /// The latest stamp it has heeded, or the stamp of the pass itself.
     pub at: Stamp,
     /// The next thing to do.
@@ -118,7 +118,7 @@ pub struct Tally {
 
 /// What is passed round the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Word {
+pub enum Token {
     /// "Where were we?"
     Ask,
     /// "Your turn."
@@ -127,7 +127,7 @@ pub enum Word {
 
 /// The answer to a roll-call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Mustered {
+pub enum RollCallReply {
     /// Passed on, or known already.
     Heard,
     /// A song is being sung here: no roll-calls.
@@ -153,11 +153,17 @@ pub enum Reply {
 pub trait Buddy {
     /// The roll-call of `song`: the addresses so far, in ring order, the last one yours. Add your
     /// next, and pass it on.
-    async fn muster(song: Song, attempt: u32, roll: Vec<String>) -> Mustered;
+    async fn roll_call(song: Song, attempt: u32, roll: Vec<String>) -> RollCallReply;
     /// The closed roll, and how far the song has got.
-    async fn enlist(song: Song, roll: Vec<String>, to: Place, news: News) -> Reply;
+    async fn enlist(song: Song, roll: Vec<String>, to: Place, progress: Progress) -> Reply;
     /// A word of the song. The answer only says that it was heard; the song does not wait for it.
-    async fn pass(song: Boot, to: Place, word: Word, news: News, tally: Tally) -> Reply;
+    async fn pass(
+        song: Incarnation,
+        to: Place,
+        token: Token,
+        progress: Progress,
+        tally: Tally,
+    ) -> Reply;
     /// Are you there?
-    async fn ping(song: Boot, to: Place) -> Reply;
+    async fn ping(song: Incarnation, to: Place) -> Reply;
 }

@@ -59,7 +59,7 @@ fn pure_files_know_no_network_no_clock_and_no_dice() {
     ];
     const DECIDES: [&str; 6] = [
         "buddy/src/ring.rs",
-        "buddy/src/muster.rs",
+        "buddy/src/roll_call.rs",
         "chat-server/src/people.rs",
         "chat-client/src/view.rs",
         "secret-server/src/reverse.rs",

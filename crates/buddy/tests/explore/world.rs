@@ -7,7 +7,7 @@ mod standing;
 use std::collections::{BTreeMap, BTreeSet};
 
 use buddy::ring::{Input, Output, Request, Ring};
-use common::buddy::{Boot, Mark, News, Place, Reply, Stamp, Take};
+use common::buddy::{Incarnation, Mark, Place, Progress, Reply, Stamp, Take};
 
 /// How many faults of each kind may still happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -33,12 +33,12 @@ enum Life {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Seat {
-    boot: Boot,
+    incarnation: Incarnation,
     life: Life,
     /// whose next has moved past it, going on in which take; it is in good standing again when it
     /// heeds a word of that take or a later one, from somebody in good standing, after their next
     /// has moved back
-    given_up: BTreeMap<Boot, Take>,
+    given_up: BTreeMap<Incarnation, Take>,
 }
 
 impl Seat {
@@ -50,8 +50,8 @@ impl Seat {
 /// A call or an answer on its way, from one life to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Letter {
-    from: (Place, Boot),
-    to: (Place, Boot),
+    from: (Place, Incarnation),
+    to: (Place, Incarnation),
     request: Request,
     reply: Option<Reply>,
     /// from a buddy in good standing
@@ -62,7 +62,7 @@ pub(crate) struct Letter {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Show {
     verse: u64,
-    by: Boot,
+    by: Incarnation,
     finished: bool,
     crashed: bool,
     given_up: bool,
@@ -96,10 +96,10 @@ pub(crate) struct World {
     slots: BTreeMap<(Place, Place), (Request, bool)>,
     shows: Vec<Show>,
     left: Faults,
-    lives: Boot,
+    lives: Incarnation,
 }
 
-const SONG: Boot = 1;
+const SONG: Incarnation = 1;
 
 /// A promise that was broken, in words.
 pub(crate) type Broken = String;
@@ -108,18 +108,18 @@ impl World {
     /// `size` buddies and a song of `bottles`: everybody enlisted, or, with `lap`, only the
     /// starter, who has just closed the roll.
     pub(crate) fn new(size: Place, bottles: u64, left: Faults, lap: bool) -> Self {
-        let news = News {
+        let progress = Progress {
             at: Stamp::default(),
             mark: Mark::Left(bottles),
         };
         let seats = (0..size).map(|place| {
-            let boot = Boot::from(place) + SONG;
+            let incarnation = Incarnation::from(place) + SONG;
             let life = match lap && place > 0 {
                 true => Life::Blank,
-                false => Life::Up(Ring::new(size, SONG, place, boot, news)),
+                false => Life::Up(Ring::new(size, SONG, place, incarnation, progress)),
             };
             Seat {
-                boot,
+                incarnation,
                 life,
                 given_up: BTreeMap::new(),
             }
@@ -131,11 +131,11 @@ impl World {
             slots: BTreeMap::new(),
             shows: Vec::new(),
             left,
-            lives: Boot::from(size) + SONG,
+            lives: Incarnation::from(size) + SONG,
         };
         let first = match lap {
             true => Input::Enlisted,
-            false => Input::Called(Request::Enlist(news)),
+            false => Input::Called(Request::Enlist(progress)),
         };
         world
             .input(0, first)
@@ -206,11 +206,11 @@ impl World {
                 self.post(from, to);
             }
             Event::Sung(place) => {
-                let boot = self.seats[place as usize].boot;
+                let incarnation = self.seats[place as usize].incarnation;
                 let show = self
                     .shows
                     .iter_mut()
-                    .find(|show| show.by == boot && !show.finished);
+                    .find(|show| show.by == incarnation && !show.finished);
                 show.expect("only singers finish").finished = true;
                 self.input(place, Input::Sung)?;
             }
@@ -248,8 +248,8 @@ impl World {
         let seat = &mut self.seats[place as usize];
         seat.life = Life::Down;
         seat.given_up.clear();
-        let boot = seat.boot;
-        for show in self.shows.iter_mut().filter(|show| show.by == boot) {
+        let incarnation = seat.incarnation;
+        for show in self.shows.iter_mut().filter(|show| show.by == incarnation) {
             show.crashed = true;
         }
         self.slots.retain(|&(from, _), _| from != place);
@@ -262,11 +262,11 @@ impl World {
         let mut given_up = BTreeMap::from([(self.lives, Take::default())]);
         for seat in self.who_jump_over(place) {
             if let Life::Up(ring) = &seat.life {
-                given_up.insert(seat.boot, ring.at().take);
+                given_up.insert(seat.incarnation, ring.at().take);
             }
         }
         self.seats[place as usize] = Seat {
-            boot: self.lives,
+            incarnation: self.lives,
             life: Life::Blank,
             given_up,
         };
@@ -281,12 +281,17 @@ impl World {
             }
             return self.input(to, Input::Answered(by, letter.request, reply));
         }
-        if let (Request::Pass(_, news), Some(ring)) = (letter.request, self.ring(to))
+        if let (Request::Pass(_, progress), Some(ring)) = (letter.request, self.ring(to))
             && letter.sound
-            && news.at > ring.at()
+            && progress.at > ring.at()
         {
-            let jump: Vec<Boot> = self.who_jump_over(to).map(|seat| seat.boot).collect();
-            let still = |boot: &Boot, take: &mut Take| jump.contains(boot) || news.at.take < *take;
+            let jump: Vec<Incarnation> = self
+                .who_jump_over(to)
+                .map(|seat| seat.incarnation)
+                .collect();
+            let still = |incarnation: &Incarnation, take: &mut Take| {
+                jump.contains(incarnation) || progress.at.take < *take
+            };
             self.seats[to as usize].given_up.retain(still);
         }
         let reply = self.call(to, letter.request)?;
@@ -305,10 +310,10 @@ impl World {
         let size = Place::try_from(self.seats.len()).expect("few");
         let seat = &mut self.seats[to as usize];
         match (&mut seat.life, request) {
-            (Life::Blank, Request::Enlist(news)) => {
-                seat.life = Life::Up(Ring::new(size, SONG, to, seat.boot, news));
+            (Life::Blank, Request::Enlist(progress)) => {
+                seat.life = Life::Up(Ring::new(size, SONG, to, seat.incarnation, progress));
                 self.input(to, Input::Enlisted)?;
-                Ok(Reply::Here(news.mark))
+                Ok(Reply::Here(progress.mark))
             }
             (Life::Blank, _) => Ok(Reply::Stranger),
             (Life::Up(_), _) => {
@@ -350,7 +355,7 @@ impl World {
 
     fn post(&mut self, from: Place, to: Place) {
         let (request, sound) = self.slots[&(from, to)];
-        let life = |place: Place| (place, self.seats[place as usize].boot);
+        let life = |place: Place| (place, self.seats[place as usize].incarnation);
         self.wire.insert(Letter {
             from: life(from),
             to: life(to),
@@ -384,9 +389,9 @@ impl World {
     /// Letters to lives that are over arrive nowhere, and a book is kept in order.
     fn tidy(&mut self) {
         let seats = &self.seats;
-        let listens = |&(place, boot): &(Place, Boot)| {
+        let listens = |&(place, incarnation): &(Place, Incarnation)| {
             let seat = &seats[place as usize];
-            seat.boot == boot && matches!(seat.life, Life::Up(_) | Life::Blank)
+            seat.incarnation == incarnation && matches!(seat.life, Life::Up(_) | Life::Blank)
         };
         let mut wire = std::mem::take(&mut self.wire);
         wire.retain(|letter| {
@@ -406,9 +411,9 @@ impl World {
     }
 
     fn is_singing(&self, place: Place) -> bool {
-        let boot = self.seats[place as usize].boot;
+        let incarnation = self.seats[place as usize].incarnation;
         self.shows
             .iter()
-            .any(|show| show.by == boot && !show.finished && !show.crashed)
+            .any(|show| show.by == incarnation && !show.finished && !show.crashed)
     }
 }

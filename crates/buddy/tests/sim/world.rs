@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use buddy::{Config, Dialler, Pen, Stage, run_on};
+use buddy::{Config, Dialler, LineWriter, Stage, run_on};
 use common::buddy::SERVICE;
 use common::net::{BoxIo, CONNECT_LIMIT, Dial, Error, Listener, Trouble, greeted};
 use futures::FutureExt;
@@ -237,8 +237,8 @@ async fn sing(
         })
     };
     let stage = Stage {
-        song: Pen::new(pen()),
-        notices: Pen::new(pen()),
+        song: LineWriter::new(pen()),
+        notices: LineWriter::new(pen()),
     };
     let config = Config {
         next,
@@ -247,7 +247,7 @@ async fn sing(
         tempo: song.tempo,
         patience: Duration::from_secs(1),
         wait: None,
-        boot: (song.seed << 32) + n as u64 * 1000 + life,
+        incarnation: (song.seed << 32) + n as u64 * 1000 + life,
     };
     let dial: Dialler = Arc::new(dial);
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use buddy::{Config, Dialler, Pen, Stage, run_on};
+use buddy::{Config, Dialler, LineWriter, Stage, run_on};
 use common::buddy::SERVICE;
 use common::cli::Interrupted;
 use common::net::tcp;
@@ -110,7 +110,7 @@ impl Choir {
             tempo: Duration::ZERO,
             patience: Duration::from_secs(3),
             wait: None,
-            boot: n as u64 + 1,
+            incarnation: n as u64 + 1,
         }
     }
 
@@ -129,8 +129,8 @@ impl Choir {
         let listener = self.listeners[n].take().expect("not started yet");
         let dial: Dialler = Arc::new(|to| tcp(to, SERVICE));
         let stage = Stage {
-            song: Pen::new(self.song.pen()),
-            notices: Pen::new(self.notices.pen()),
+            song: LineWriter::new(self.song.pen()),
+            notices: LineWriter::new(self.notices.pen()),
         };
         tokio::spawn(run_on(listener, dial, stage, config, shutdown))
     }

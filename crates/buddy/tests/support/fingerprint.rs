@@ -14,8 +14,8 @@ pub(crate) fn fingerprint(state: &impl Hash) -> u64 {
 struct Mixer(u64);
 
 impl Mixer {
-    fn mix(&mut self, word: u64) {
-        let mixed = (self.0 ^ word).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    fn mix(&mut self, token: u64) {
+        let mixed = (self.0 ^ token).wrapping_mul(0xff51_afd7_ed55_8ccd);
         self.0 = (mixed ^ (mixed >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
         self.0 ^= self.0 >> 29;
     }
@@ -24,10 +24,10 @@ impl Mixer {
 impl Hasher for Mixer {
     fn write(&mut self, bytes: &[u8]) {
         for chunk in bytes.chunks(8) {
-            let word = chunk
+            let token = chunk
                 .iter()
-                .fold(1, |word, byte| word << 8 | u64::from(*byte));
-            self.mix(word);
+                .fold(1, |token, byte| token << 8 | u64::from(*byte));
+            self.mix(token);
         }
     }
 

@@ -1,7 +1,7 @@
 //! The roll-call in every wiring of up to four buddies, with every set of starters, in every order
 //! of events.
 //!
-//! The pure core of `muster.rs` runs in the world of `world.rs`; `oracle.rs` says who is to sing
+//! The pure core of `roll_call.rs` runs in the world of `world.rs`; `oracle.rs` says who is to sing
 //! with whom, and who says what, from the wiring alone. Visited are all states that can be reached:
 //! in each, nothing may have been said or closed that is not so; whatever happens must come to
 //! rest; and at rest all that was promised must come true. `cargo test` searches what takes

@@ -6,15 +6,15 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use buddy::muster::{Call, Muster, Step};
-use common::buddy::{Boot, Mustered, Song};
+use buddy::roll_call::{Call, RollCall, Step};
+use common::buddy::{Incarnation, RollCallReply, Song};
 
 use super::oracle::{Promise, Said, Wiring};
 
 /// A buddy, and the link to its next.
 #[derive(Clone, Debug, Hash)]
 struct Seat {
-    muster: Muster,
+    roll_call: RollCall,
     /// it may still make, whatever else is on its way
     calls: u8,
     /// what its link is to say: the newest call, until it is answered
@@ -71,12 +71,12 @@ impl World {
         let seat = |me: usize| {
             let is_starter = me < wiring.starters;
             let song = Song {
-                id: me as Boot + 1,
+                id: me as Incarnation + 1,
                 bottles: 3,
                 tempo_ms: 0,
             };
             Rc::new(Seat {
-                muster: Muster::new(address(wiring.next[me]), is_starter.then_some(song)),
+                roll_call: RollCall::new(address(wiring.next[me]), is_starter.then_some(song)),
                 calls: if is_starter { calls } else { 0 },
                 slot: None,
                 flight: None,
@@ -101,7 +101,7 @@ impl World {
             let waits = seat.said.contains(&Said::Waits);
             let dials = seat.flight.is_none() && seat.slot.is_some() && !waits;
             let says = seat.flight.is_some();
-            let restarts = seat.muster.mine().is_none() && !sings && self.restarts > 0;
+            let restarts = seat.roll_call.mine().is_none() && !sings && self.restarts > 0;
             let possible = [
                 (seat.calls > 0 && !sings, Event::Call(me)),
                 (dials, Event::Dial(me)),
@@ -151,7 +151,7 @@ impl World {
     }
 
     fn call(&mut self, me: usize) -> Result<(), Broken> {
-        let step = self.seat(me).muster.call();
+        let step = self.seat(me).roll_call.call();
         self.step(me, step)
     }
 
@@ -164,14 +164,14 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, me: usize) -> Result<Option<(Call, Mustered)>, Broken> {
+    fn deliver(&mut self, me: usize) -> Result<Option<(Call, RollCallReply)>, Broken> {
         let (Some(to), Some(call)) = (self.next[me], self.seat(me).flight.take()) else {
             return Ok(None);
         };
         if self.seats[to].song.is_some() {
-            return Ok(Some((call, Mustered::Busy)));
+            return Ok(Some((call, RollCallReply::Busy)));
         }
-        let (answer, step) = self.seat(to).muster.hear(call.clone());
+        let (answer, step) = self.seat(to).roll_call.hear(call.clone());
         self.step(to, step)?;
         Ok(Some((call, answer)))
     }
@@ -195,15 +195,15 @@ impl World {
         Ok(())
     }
 
-    fn answered(&mut self, me: usize, call: &Call, answer: Mustered) {
+    fn answered(&mut self, me: usize, call: &Call, answer: RollCallReply) {
         let seat = self.seat(me);
         if seat.slot.as_ref() == Some(call) {
             seat.slot = None;
         }
         match answer {
-            Mustered::Busy => _ = seat.said.insert(Said::Busy),
-            Mustered::Looped => _ = seat.said.insert(Said::Looped),
-            Mustered::Heard => {}
+            RollCallReply::Busy => _ = seat.said.insert(Said::Busy),
+            RollCallReply::Looped => _ = seat.said.insert(Said::Looped),
+            RollCallReply::Heard => {}
         }
     }
 
@@ -215,7 +215,7 @@ impl World {
         let seat = self.seat(to);
         match seat.song {
             None => {
-                if seat.muster.mine().is_some() {
+                if seat.roll_call.mine().is_some() {
                     seat.said.insert(Said::Ignored(starter));
                 }
                 seat.song = Some(starter);
@@ -235,7 +235,7 @@ impl World {
         }
         let next = address(self.next[me]);
         let seat = self.seat(me);
-        seat.muster = Muster::new(next, None);
+        seat.roll_call = RollCall::new(next, None);
         seat.said.clear();
         (seat.slot, seat.flight) = (None, None);
     }

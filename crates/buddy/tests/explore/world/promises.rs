@@ -7,7 +7,7 @@ use super::{Broken, Event, Faults, Life, Seat, Show, World};
 
 impl World {
     pub(super) fn show(&mut self, place: Place, verse: u64) -> Result<(), Broken> {
-        let boot = self.seats[place as usize].boot;
+        let incarnation = self.seats[place as usize].incarnation;
         let given_up = !self.in_good_standing(place);
         let who = place + 1;
         let first = self.bottles;
@@ -22,7 +22,7 @@ impl World {
             ));
         }
         let mut before = self.shows.iter().filter(|show| show.verse == verse);
-        if before.clone().any(|show| show.by == boot) {
+        if before.clone().any(|show| show.by == incarnation) {
             return Err(format!("self: Buddy {who} sings {verse} twice"));
         }
         let excused = given_up || before.clone().any(|show| show.given_up);
@@ -38,7 +38,7 @@ impl World {
         }
         self.shows.push(Show {
             verse,
-            by: boot,
+            by: incarnation,
             finished: false,
             crashed: false,
             given_up,

@@ -6,14 +6,14 @@ use super::{Letter, Life, Seat, World};
 
 impl World {
     pub(super) fn give_up_on(&mut self, place: Place, me: Place) {
-        let giver = self.seats[me as usize].boot;
+        let giver = self.seats[me as usize].incarnation;
         let take = self
             .ring(me)
             .map_or_else(Take::default, |ring| ring.at().take);
         let seat = &mut self.seats[place as usize];
         let since = seat.given_up.entry(giver).or_default();
         *since = take.max(*since);
-        let boot = seat.boot;
+        let incarnation = seat.incarnation;
         // What is on its way to it was passed before that.
         for ((_, to), (_, sound)) in &mut self.slots {
             *sound &= *to != place;
@@ -28,7 +28,7 @@ impl World {
         let last = self
             .shows
             .iter_mut()
-            .filter(|show| show.by == boot)
+            .filter(|show| show.by == incarnation)
             .min_by_key(|s| s.verse);
         if let Some(show) = last {
             show.given_up = true;

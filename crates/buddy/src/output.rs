@@ -13,20 +13,20 @@ use tokio::task::spawn_blocking;
 /// Where a buddy is heard.
 pub struct Stage {
     /// Its verses.
-    pub song: Pen,
+    pub song: LineWriter,
     /// Everything else it has to say.
-    pub notices: Pen,
+    pub notices: LineWriter,
 }
 
 /// Writes whole lines.
 #[derive(Clone)]
-pub struct Pen {
+pub struct LineWriter {
     to: Arc<Mutex<Box<dyn Write + Send>>>,
     /// whether a line written now may have to wait
     is_slow: fn() -> bool,
 }
 
-impl Pen {
+impl LineWriter {
     /// To somewhere that never makes it wait, such as memory.
     pub fn new(to: impl Write + Send + 'static) -> Self {
         Self::careful(to, || false)

@@ -3,21 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use common::buddy::{Boot, Mark, News, Place, Reply, Song, Tally, Word};
+use common::buddy::{Incarnation, Mark, Place, Progress, Reply, Song, Tally, Token};
 use common::net;
 use tarpc::client::RpcError;
 use tokio::time::Instant;
 
 use crate::Config;
+use crate::failure_detector::{Threshold, Watchdog};
 use crate::ledger::Ledger;
-use crate::link::{Job, Link};
-use crate::patience::{Belief, Watchdog};
-use crate::peer::Peer;
+use crate::node::Node;
 use crate::ring::{Input, Output, Request, Ring};
+use crate::sender::{Job, Link};
 use crate::state::{Phase, State};
 
 /// A part in the song.
-pub(crate) struct Part {
+pub(crate) struct Singing {
     song: Song,
     roll: Vec<String>,
     name: String,
@@ -40,158 +40,174 @@ pub(crate) struct Part {
 impl State {
     pub(crate) fn hear_enlist(
         &mut self,
-        peer: &Arc<Peer>,
+        node: &Arc<Node>,
         song: Song,
         roll: Vec<String>,
         to: Place,
-        news: News,
+        progress: Progress,
     ) -> Reply {
         match &self.phase {
-            Phase::Singing(_) => self.hear(peer, song.id, to, Request::Enlist(news)),
-            Phase::Gathering(_) if self.deaf => Reply::Wrong,
-            Phase::Gathering(gathering) => {
-                if let Some(mine) = gathering.mine() {
+            Phase::Singing(_) => self.hear(node, song.id, to, Request::Enlist(progress)),
+            Phase::Waiting(_) if self.draining => Reply::Wrong,
+            Phase::Waiting(waiting) => {
+                if let Some(mine) = waiting.mine() {
                     let starter = roll.first().map_or("another buddy", String::as_str);
-                    peer.notice(format!(
+                    node.notice(format!(
                         "--bottles {} is ignored: {} has started a song with {}",
                         mine.bottles,
                         starter.escape_debug(),
                         song.bottles
                     ));
                 }
-                self.begin(peer, song, roll, to, news);
-                Reply::Here(news.mark)
+                self.begin(node, song, roll, to, progress);
+                Reply::Here(progress.mark)
             }
         }
     }
 
     pub(crate) fn hear_pass(
         &mut self,
-        peer: &Arc<Peer>,
-        song: Boot,
+        node: &Arc<Node>,
+        song: Incarnation,
         to: Place,
-        (word, news): (Word, News),
+        (token, progress): (Token, Progress),
         tally: Tally,
     ) -> Reply {
-        if let Some(part) = self.part()
-            && part.is_meant(song, to)
-            && news.at > part.ring.at()
+        if let Some(singing) = self.singing()
+            && singing.is_meant(song, to)
+            && progress.at > singing.ring.at()
         {
-            part.ledger.heard(news, tally);
+            singing.ledger.heard(progress, tally);
         }
-        self.hear(peer, song, to, Request::Pass(word, news))
+        self.hear(node, song, to, Request::Pass(token, progress))
     }
 
-    pub(crate) fn hear(&mut self, peer: &Arc<Peer>, song: Boot, to: Place, call: Request) -> Reply {
-        let deaf = self.deaf;
-        match self.part() {
+    pub(crate) fn hear(
+        &mut self,
+        node: &Arc<Node>,
+        song: Incarnation,
+        to: Place,
+        call: Request,
+    ) -> Reply {
+        let draining = self.draining;
+        match self.singing() {
             None => Reply::Stranger,
-            Some(part) if deaf || !part.is_meant(song, to) => Reply::Wrong,
-            Some(part) => {
-                part.event(peer, Input::Called(call));
-                Reply::Here(part.ring.mark())
+            Some(singing) if draining || !singing.is_meant(song, to) => Reply::Wrong,
+            Some(singing) => {
+                singing.event(node, Input::Called(call));
+                Reply::Here(singing.ring.mark())
             }
         }
     }
 
-    pub(crate) fn event(&mut self, peer: &Arc<Peer>, input: Input) {
-        if let Some(part) = self.part() {
-            part.event(peer, input);
+    pub(crate) fn event(&mut self, node: &Arc<Node>, input: Input) {
+        if let Some(singing) = self.singing() {
+            singing.event(node, input);
         }
     }
 
-    pub(crate) fn beat(&mut self, peer: &Arc<Peer>) {
-        let Some(part) = self.part() else { return };
-        part.beats = part.beats.wrapping_add(1);
-        let quiet = part.watchdog.beat();
-        part.event(peer, Input::Beat(part.beats));
+    pub(crate) fn beat(&mut self, node: &Arc<Node>) {
+        let Some(singing) = self.singing() else {
+            return;
+        };
+        singing.beats = singing.beats.wrapping_add(1);
+        let quiet = singing.watchdog.beat();
+        singing.event(node, Input::Beat(singing.beats));
         if quiet {
-            part.event(peer, Input::Quiet);
+            singing.event(node, Input::Quiet);
         }
     }
 
-    pub(crate) fn gone(&mut self, peer: &Arc<Peer>, place: Place, why: Option<&RpcError>) {
-        let Some(part) = self.part() else { return };
-        if place == part.ring.next() && part.ring.mark() != Mark::Home {
-            part.ledger.mine.lost += 1;
-            part.hasty = true;
+    pub(crate) fn gone(&mut self, node: &Arc<Node>, place: Place, why: Option<&RpcError>) {
+        let Some(singing) = self.singing() else {
+            return;
+        };
+        if place == singing.ring.next() && singing.ring.mark() != Mark::Home {
+            singing.ledger.mine.lost += 1;
+            singing.hasty = true;
             let cause = match why {
                 Some(why) => {
                     net::explain(why).map_or_else(|| why.to_string(), |e| e.trouble.to_string())
                 }
                 None => "somebody else answers there".into(),
             };
-            peer.notice(format!(
+            node.notice(format!(
                 "lost {}: {cause}; the song goes on without it",
-                part.who(place)
+                singing.who(place)
             ));
         }
-        part.event(peer, Input::Gone(place));
+        singing.event(node, Input::Gone(place));
     }
 
-    pub(crate) fn belief(&mut self, job: &Job, beat_ms: u64) -> Belief {
-        let Some(part) = self.part() else {
-            return Belief::Soon;
+    pub(crate) fn threshold(&mut self, job: &Job, beat_ms: u64) -> Threshold {
+        let Some(singing) = self.singing() else {
+            return Threshold::Soon;
         };
-        let size = part.ring.size();
+        let size = singing.ring.size();
         match job {
-            Job::Song(Request::Pass(_, news), _) if news.mark == Mark::Home => Belief::AtOnce,
-            Job::Song(Request::Ping, _) if part.ring.mark() >= Mark::Over => {
-                Belief::Late { size, beat_ms }
+            Job::Song(Request::Pass(_, progress), _) if progress.mark == Mark::Home => {
+                Threshold::AtOnce
             }
-            _ if part.hasty => Belief::AtOnce,
-            _ => Belief::Soon,
+            Job::Song(Request::Ping, _) if singing.ring.mark() >= Mark::Over => {
+                Threshold::Late { size, beat_ms }
+            }
+            _ if singing.hasty => Threshold::AtOnce,
+            _ => Threshold::Soon,
         }
     }
 
     pub(crate) fn still_says(&mut self, to: Option<Place>, job: &Job) -> bool {
-        match (self.part(), to, job) {
-            (Some(part), Some(to), &Job::Song(request, _)) => part.ring.still_says(to, request),
+        match (self.singing(), to, job) {
+            (Some(singing), Some(to), &Job::Song(request, _)) => {
+                singing.ring.still_says(to, request)
+            }
             _ => true,
         }
     }
 
     /// The verse that is to be sung now, if any.
     pub(crate) fn verse_due(&mut self) -> Option<u64> {
-        self.part()?.verse_due.take()
+        self.singing()?.verse_due.take()
     }
 
     /// A verse is about to be sung: under which name, in which song.
     pub(crate) fn take_the_stage(&mut self) -> Option<(String, Song)> {
-        let part = self.part()?;
-        part.performing = true;
-        Some((part.name.clone(), part.song))
+        let singing = self.singing()?;
+        singing.performing = true;
+        Some((singing.name.clone(), singing.song))
     }
 
     /// The verse was not sung after all.
     pub(crate) fn leave_the_stage(&mut self) {
-        if let Some(part) = self.part() {
-            part.performing = false;
+        if let Some(singing) = self.singing() {
+            singing.performing = false;
         }
     }
 
-    pub(crate) fn sung(&mut self, peer: &Arc<Peer>) {
-        let Some(part) = self.part() else { return };
-        part.performing = false;
-        part.ledger.mine.sung += 1;
-        part.event(peer, Input::Sung);
+    pub(crate) fn sung(&mut self, node: &Arc<Node>) {
+        let Some(singing) = self.singing() else {
+            return;
+        };
+        singing.performing = false;
+        singing.ledger.mine.sung += 1;
+        singing.event(node, Input::Sung);
     }
 
     /// Whether nobody would have to repeat anything; if so, hears nothing from now on.
     pub(crate) fn can_leave(&mut self) -> bool {
-        let busy = |part: &mut Part| part.performing || part.ring.awaits_answer();
-        self.deaf = !self.part().is_some_and(busy);
-        self.deaf
+        let busy = |singing: &mut Singing| singing.performing || singing.ring.awaits_answer();
+        self.draining = !self.singing().is_some_and(busy);
+        self.draining
     }
 }
 
-impl Part {
+impl Singing {
     pub(crate) fn new(
         config: &Config,
         song: Song,
         roll: Vec<String>,
         me: Place,
-        news: News,
+        progress: Progress,
     ) -> Self {
         // MAX_BUDDIES bounds the roll, so its length is a Place.
         let size = Place::try_from(roll.len()).unwrap_or(Place::MAX);
@@ -199,8 +215,8 @@ impl Part {
         Self {
             song,
             name: name.unwrap_or_else(|| format!("Buddy {}", me + 1)),
-            is_starter: song.id == config.boot,
-            ring: Ring::new(size, song.id, me, config.boot, news),
+            is_starter: song.id == config.incarnation,
+            ring: Ring::new(size, song.id, me, config.incarnation, progress),
             links: BTreeMap::new(),
             watchdog: Watchdog::new(size, me, song.tempo_ms, config.beat_ms()),
             ledger: Ledger::default(),
@@ -214,7 +230,7 @@ impl Part {
         }
     }
 
-    fn is_meant(&self, song: Boot, to: Place) -> bool {
+    fn is_meant(&self, song: Incarnation, to: Place) -> bool {
         song == self.song.id && to == self.ring.me()
     }
 
@@ -223,14 +239,14 @@ impl Part {
         format!("Buddy {} at {}", place + 1, address.escape_debug())
     }
 
-    fn event(&mut self, peer: &Arc<Peer>, input: Input) {
+    fn event(&mut self, node: &Arc<Node>, input: Input) {
         let (at, next) = (self.ring.at(), self.ring.next());
         let todo = self.ring.handle(input);
         if self.ring.at() != at {
             self.watchdog.clear();
         }
         let take = self.ring.at().take;
-        let took_up = take != at.take && take.number > 1 && take.by == peer.config.boot;
+        let took_up = take != at.take && take.number > 1 && take.by == node.config.incarnation;
         if took_up && self.ring.mark() < Mark::Over {
             self.ledger.mine.resumed += 1;
         }
@@ -239,30 +255,30 @@ impl Part {
         }
         if self.ring.gap(self.ring.next()) < self.ring.gap(next) {
             let back = self.who(self.ring.next());
-            peer.notice(format!("back: {back}"));
+            node.notice(format!("back: {back}"));
         }
         for output in todo {
             match output {
-                Output::Call(place, request) => self.call(peer, place, request),
+                Output::Call(place, request) => self.call(node, place, request),
                 Output::Sing(left) => self.verse_due = Some(left),
                 Output::Leave => {
                     self.home = true;
-                    peer.ended.cancel();
+                    node.ended.cancel();
                 }
             }
         }
-        peer.happened();
+        node.happened();
     }
 
-    fn call(&mut self, peer: &Arc<Peer>, place: Place, request: Request) {
+    fn call(&mut self, node: &Arc<Node>, place: Place, request: Request) {
         let Some(address) = self.roll.get(place as usize) else {
             return;
         };
-        let open = || peer.link(Some(place), address);
+        let open = || node.link(Some(place), address);
         let link = self.links.entry(place).or_insert_with(open);
         match request {
             Request::Ping => link.ping(),
-            Request::Pass(_, news) => link.say(Job::Song(request, self.ledger.send(news))),
+            Request::Pass(_, progress) => link.say(Job::Song(request, self.ledger.send(progress))),
             Request::Enlist(_) => link.say(Job::Song(request, Tally::default())),
         }
     }
@@ -271,36 +287,36 @@ impl Part {
 impl Phase {
     pub(crate) fn song(&self) -> Option<Song> {
         match self {
-            Self::Singing(part) => Some(part.song),
-            Self::Gathering(_) => None,
+            Self::Singing(singing) => Some(singing.song),
+            Self::Waiting(_) => None,
         }
     }
 
     pub(crate) fn roll(&self) -> Option<(Song, Vec<String>)> {
         match self {
-            Self::Singing(part) => Some((part.song, part.roll.clone())),
-            Self::Gathering(_) => None,
+            Self::Singing(singing) => Some((singing.song, singing.roll.clone())),
+            Self::Waiting(_) => None,
         }
     }
 
     pub(crate) fn is_home(&self) -> bool {
-        matches!(self, Self::Singing(part) if part.home)
+        matches!(self, Self::Singing(singing) if singing.home)
     }
 
     /// The last line of the starter, when everybody has gone home.
     pub(crate) fn summary(&self) -> Option<String> {
-        let Self::Singing(part) = self else {
+        let Self::Singing(singing) = self else {
             return None;
         };
-        if !part.home || !part.is_starter {
+        if !singing.home || !singing.is_starter {
             return None;
         }
         let Tally {
             sung,
             lost,
             resumed,
-        } = part.ledger.total(part.ring.at().take);
-        let verses = u128::from(part.song.bottles) + 1;
+        } = singing.ledger.total(singing.ring.at().take);
+        let verses = u128::from(singing.song.bottles) + 1;
         let twice = match (u128::from(sung).saturating_sub(verses), resumed) {
             (0, 0) => "no verse twice".to_owned(),
             (n, 0) => format!("{} twice", count(n, "verse", "verses")),
@@ -318,8 +334,8 @@ impl Phase {
         Some(format!(
             "song over: {}, {}, {:.1}s, {lost} lost, {twice}{as_known}",
             count(verses, "verse", "verses"),
-            count(part.roll.len() as u128, "buddy", "buddies"),
-            part.began.elapsed().as_secs_f64(),
+            count(singing.roll.len() as u128, "buddy", "buddies"),
+            singing.began.elapsed().as_secs_f64(),
         ))
     }
 }

@@ -13,7 +13,7 @@ const WIRE_MS: u64 = 5;
 
 /// How soon refusals are believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Belief {
+pub enum Threshold {
     /// The first one: this is a good-bye, or the buddy before this one was just found gone and
     /// this may be a crowd.
     AtOnce,
@@ -32,24 +32,24 @@ pub enum Belief {
 
 /// How often a buddy has been tried in vain.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Doubt {
+pub struct Suspicion {
     refusals: u32,
     silences: u32,
 }
 
-impl Doubt {
+impl Suspicion {
     /// It answered.
     pub fn clear(&mut self) {
         *self = Self::default();
     }
 
     /// The port is closed or the connection broke. Returns whether it is gone.
-    pub fn refused(&mut self, belief: Belief) -> bool {
+    pub fn refused(&mut self, threshold: Threshold) -> bool {
         self.refusals += 1;
-        match belief {
-            Belief::AtOnce => true,
-            Belief::Soon => self.refusals >= REFUSALS,
-            Belief::Late { size, beat_ms } => {
+        match threshold {
+            Threshold::AtOnce => true,
+            Threshold::Soon => self.refusals >= REFUSALS,
+            Threshold::Late { size, beat_ms } => {
                 let lap = u64::from(size) * WIRE_MS / beat_ms.max(1);
                 u64::from(self.refusals) >= u64::from(SILENCES) + lap
             }
@@ -111,23 +111,26 @@ mod tests {
 
     #[test]
     fn four_refusals_or_three_silences_and_an_answer_forgives() {
-        let mut doubt = Doubt::default();
+        let mut suspicion = Suspicion::default();
         assert_eq!(
-            [0; 4].map(|_| doubt.refused(Belief::Soon)),
+            [0; 4].map(|_| suspicion.refused(Threshold::Soon)),
             [false, false, false, true]
         );
-        doubt.clear();
-        assert_eq!([0; 3].map(|_| doubt.silent()), [false, false, true]);
-        doubt.clear();
-        assert!(!doubt.silent() && !doubt.refused(Belief::Soon));
-        assert!(doubt.refused(Belief::AtOnce), "in a hurry one is enough");
+        suspicion.clear();
+        assert_eq!([0; 3].map(|_| suspicion.silent()), [false, false, true]);
+        suspicion.clear();
+        assert!(!suspicion.silent() && !suspicion.refused(Threshold::Soon));
+        assert!(
+            suspicion.refused(Threshold::AtOnce),
+            "in a hurry one is enough"
+        );
     }
 
     #[test]
     fn after_the_song_a_refusal_is_believed_when_home_has_had_time_to_come_round() {
         let tries = |size, beat_ms| {
-            let mut doubt = Doubt::default();
-            (1..).find(|_| doubt.refused(Belief::Late { size, beat_ms }))
+            let mut suspicion = Suspicion::default();
+            (1..).find(|_| suspicion.refused(Threshold::Late { size, beat_ms }))
         };
         assert_eq!(tries(3, 1000), Some(3), "as silences");
         assert_eq!(tries(1000, 1000), Some(8), "and the 5 s of a lap");

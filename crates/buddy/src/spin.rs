@@ -13,13 +13,13 @@ use tokio::task::yield_now;
 
 /// How long a buddy looks before it sleeps: the verses of some ten others on idle cores. Longer
 /// gains little for ten and takes time from each other in a ring of a hundred.
-const VIGIL: Duration = Duration::from_micros(300);
+const SPIN: Duration = Duration::from_micros(300);
 
 /// Keeps a runtime of one thread awake.
 #[derive(Default)]
-pub(crate) struct Vigil(Notify);
+pub(crate) struct Spin(Notify);
 
-impl Vigil {
+impl Spin {
     /// A verse was sung: another may be due soon.
     pub(crate) fn begin(&self) {
         self.0.notify_one();
@@ -34,7 +34,7 @@ impl Vigil {
         loop {
             self.0.notified().await;
             let began = Instant::now();
-            while began.elapsed() < VIGIL {
+            while began.elapsed() < SPIN {
                 thread::yield_now();
                 // Whatever is ready goes first; if nothing is, the runtime asks the network.
                 yield_now().await;

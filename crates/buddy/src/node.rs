@@ -8,7 +8,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use common::buddy::{Boot, Buddy as _, Mustered, Place, Reply, SERVICE, Song};
+use common::buddy::{Buddy as _, Incarnation, Place, Reply, RollCallReply, SERVICE, Song};
 use common::cli::Interrupted;
 use common::net::{self, Limits, Listener};
 use rand::rngs::SmallRng;
@@ -20,13 +20,13 @@ use tokio::task::{JoinSet, yield_now};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::failure_detector::Threshold;
 use crate::handler::Handler;
-use crate::link::{Job, Link};
-use crate::patience::Belief;
 use crate::ring::{Input, Request};
+use crate::sender::{Job, Link};
+use crate::spin::Spin;
 use crate::state::State;
-use crate::vigil::Vigil;
-use crate::{Config, Dialler, Pen, Stage, song};
+use crate::{Config, Dialler, LineWriter, Stage, song};
 
 /// Notices that wait for a slow terminal; more are dropped rather than held. A ring that loses and
 /// finds buddies faster than a person reads needs no complete record.
@@ -46,11 +46,11 @@ const RECALL_NOTICE: Duration = Duration::from_secs(6);
 const LINGER: Duration = Duration::from_millis(20);
 
 /// One buddy, shared by its tasks.
-pub(crate) struct Peer {
+pub(crate) struct Node {
     pub(crate) config: Config,
     pub(crate) dial: Dialler,
     state: Mutex<State>,
-    song: Pen,
+    song: LineWriter,
     pub(crate) notices: mpsc::Sender<String>,
     /// told after every event, once somebody waits to leave
     changed: Notify,
@@ -61,7 +61,7 @@ pub(crate) struct Peer {
     /// over, for whatever reason: every task ends
     pub(crate) ended: CancellationToken,
     tasks: Mutex<JoinSet<()>>,
-    vigil: Vigil,
+    spin: Spin,
 }
 
 /// What [`run`](crate::run) does, on any network and any stage.
@@ -77,11 +77,11 @@ pub async fn run_on(
 ) -> anyhow::Result<()> {
     let (notices, mut to_tell) = mpsc::channel(NOTICES);
     let Stage { song, notices: ear } = stage;
-    let peer = Arc::new(Peer::new(config, dial, song, notices));
-    let serving = tokio::spawn(peer.clone().serve(listener));
-    peer.spawn(peer.clone().heartbeat());
-    peer.spawn(peer.clone().stay_awake());
-    peer.spawn(peer.clone().call_the_roll());
+    let node = Arc::new(Node::new(config, dial, song, notices));
+    let serving = tokio::spawn(node.clone().serve(listener));
+    node.spawn(node.clone().heartbeat());
+    node.spawn(node.clone().stay_awake());
+    node.spawn(node.clone().call_the_roll());
     let telling = async {
         while let Some(notice) = to_tell.recv().await {
             let _ = ear.line(notice).await;
@@ -89,22 +89,22 @@ pub async fn run_on(
     };
     let signal = tokio::select! {
         biased;
-        signal = peer.until_the_end(shutdown) => signal,
+        signal = node.until_the_end(shutdown) => signal,
         () = telling => None,
     };
-    peer.tasks().abort_all();
+    node.tasks().abort_all();
     serving.await.context("serving the other buddies")?;
     while let Ok(notice) = to_tell.try_recv() {
         let _ = ear.line(notice).await;
     }
-    if let Some(summary) = peer.outcome(signal)? {
+    if let Some(summary) = node.outcome(signal)? {
         let _ = ear.line(summary).await;
     }
     Ok(())
 }
 
-impl Peer {
-    fn new(config: Config, dial: Dialler, song: Pen, notices: mpsc::Sender<String>) -> Self {
+impl Node {
+    fn new(config: Config, dial: Dialler, song: LineWriter, notices: mpsc::Sender<String>) -> Self {
         Self {
             state: Mutex::new(State::new(&config)),
             song,
@@ -115,7 +115,7 @@ impl Peer {
             leaving: CancellationToken::new(),
             ended: CancellationToken::new(),
             tasks: Mutex::default(),
-            vigil: Vigil::default(),
+            spin: Spin::default(),
             config,
         }
     }
@@ -242,7 +242,7 @@ impl Peer {
 
     async fn heartbeat(self: Arc<Self>) {
         let beat = self.config.beat();
-        let mut dice = SmallRng::seed_from_u64(self.config.boot);
+        let mut dice = SmallRng::seed_from_u64(self.config.incarnation);
         loop {
             sleep(beat.mul_f64(dice.random_range(0.9..1.1))).await;
             self.event(|state| state.beat(&self));
@@ -250,7 +250,7 @@ impl Peer {
     }
 
     async fn stay_awake(self: Arc<Self>) {
-        self.vigil.keep().await;
+        self.spin.keep().await;
     }
 
     async fn call_the_roll(self: Arc<Self>) {
@@ -308,7 +308,7 @@ impl Peer {
             return None;
         }
         if self.config.tempo.is_zero() {
-            self.vigil.begin();
+            self.spin.begin();
         } else {
             tokio::select! {
                 biased;
@@ -331,7 +331,7 @@ impl Peer {
     // What the links ask and report.
 
     /// The song that this buddy sings, if any.
-    pub(crate) fn song_id(&self) -> Boot {
+    pub(crate) fn song_id(&self) -> Incarnation {
         self.lock().phase.song().map_or(0, |song| song.id)
     }
 
@@ -341,9 +341,9 @@ impl Peer {
     }
 
     /// How soon a refusal is believed.
-    pub(crate) fn belief(&self, job: &Job) -> Belief {
+    pub(crate) fn threshold(&self, job: &Job) -> Threshold {
         let beat_ms = self.config.beat_ms();
-        self.lock().belief(job, beat_ms)
+        self.lock().threshold(job, beat_ms)
     }
 
     /// Whether a job that failed is worth another try.
@@ -352,14 +352,14 @@ impl Peer {
     }
 
     /// A roll-call was answered.
-    pub(crate) fn mustered(&self, answer: Mustered) {
+    pub(crate) fn mustered(&self, answer: RollCallReply) {
         self.lock().mustered(self, answer);
     }
 
     /// A roll-call could not be delivered so far.
     pub(crate) fn waits(&self, why: Option<&RpcError>) {
         let mut state = self.lock();
-        if let (Some(error), Some(_)) = (why.and_then(net::explain), state.gathering()) {
+        if let (Some(error), Some(_)) = (why.and_then(net::explain), state.waiting()) {
             if error.is_permanent() {
                 return self.fail(&mut state, error.clone());
             }
@@ -378,9 +378,9 @@ impl Peer {
     }
 }
 
-impl Peer {
+impl Node {
     /// A link to `to`, and the task that serves it.
     pub(crate) fn link(self: &Arc<Self>, place: Option<Place>, to: &str) -> Link {
-        crate::link::open(self.clone(), place, (self.dial)(to))
+        crate::sender::open(self.clone(), place, (self.dial)(to))
     }
 }

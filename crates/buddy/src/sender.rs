@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::buddy::{BuddyClient, BuddyRequest, BuddyResponse, Mustered, Place, Reply, Tally};
+use common::buddy::{BuddyClient, BuddyRequest, BuddyResponse, Place, Reply, RollCallReply, Tally};
 use common::net::{self, Backoff, CONNECT_LIMIT, Dial, GREETING_LIMIT, Redial, Trouble};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -15,10 +15,10 @@ use tarpc::context;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use crate::muster::Call;
-use crate::patience::{Belief, Doubt};
-use crate::peer::Peer;
+use crate::failure_detector::{Suspicion, Threshold};
+use crate::node::Node;
 use crate::ring::Request;
+use crate::roll_call::Call;
 
 /// The first wait after a refusal: four tries take about 0.2 s, long enough for a port that is
 /// being opened this moment.
@@ -34,7 +34,7 @@ const DIAGNOSIS: Duration = CONNECT_LIMIT.saturating_add(GREETING_LIMIT);
 /// Something to say to a buddy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Job {
-    Muster(Call),
+    RollCall(Call),
     Song(Request, Tally),
 }
 
@@ -73,7 +73,7 @@ impl Link {
 
 /// What came of a try.
 enum Outcome {
-    Mustered(Mustered),
+    RollCallReply(RollCallReply),
     Answered(Reply),
     /// The port is closed, or the connection broke.
     Refused(RpcError),
@@ -81,19 +81,19 @@ enum Outcome {
     Silent(Option<RpcError>),
 }
 
-/// Opens a link to `place` on the roll, which lasts as long as `peer`; or to the next buddy before
+/// Opens a link to `place` on the roll, which lasts as long as `node`; or to the next buddy before
 /// there is a roll, which lasts until the song begins.
-pub(crate) fn open(peer: Arc<Peer>, place: Option<Place>, dial: Dial) -> Link {
+pub(crate) fn open(node: Arc<Node>, place: Option<Place>, dial: Dial) -> Link {
     let link = Link(Arc::new(watch::Sender::new(None)));
     let redial = Redial::over(dial);
     let caller = Caller {
-        peer: peer.clone(),
+        node: node.clone(),
         place,
         redial,
         link: link.clone(),
     };
-    let begun = peer.begun.clone().cancelled_owned();
-    peer.spawn(async move {
+    let begun = node.begun.clone().cancelled_owned();
+    node.spawn(async move {
         tokio::select! {
             biased;
             () = begun, if place.is_none() => {}
@@ -105,7 +105,7 @@ pub(crate) fn open(peer: Arc<Peer>, place: Option<Place>, dial: Dial) -> Link {
 
 /// The far end of a link: says its jobs.
 struct Caller {
-    peer: Arc<Peer>,
+    node: Arc<Node>,
     place: Option<Place>,
     redial: Redial<BuddyRequest, BuddyResponse>,
     link: Link,
@@ -113,7 +113,7 @@ struct Caller {
 
 impl Caller {
     async fn run(self) {
-        let pace = self.peer.config.beat();
+        let pace = self.node.config.beat();
         // Before the song there is time to find out why somebody does not answer.
         let limit = if self.place.is_none() {
             DIAGNOSIS
@@ -121,9 +121,9 @@ impl Caller {
             pace
         };
         let client = BuddyClient::from(self.redial.within(limit));
-        let mut dice = SmallRng::seed_from_u64(self.peer.config.boot);
+        let mut dice = SmallRng::seed_from_u64(self.node.config.incarnation);
         let mut jobs = self.link.0.subscribe();
-        let mut doubt = Doubt::default();
+        let mut suspicion = Suspicion::default();
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         loop {
             let job = self.job(&mut jobs).await;
@@ -134,34 +134,34 @@ impl Caller {
                 // A later roll-call waits until it is known why the last one was not answered.
                 _ = jobs.changed(), if self.place.is_some() => continue,
             };
-            let belief = self.peer.belief(&job);
-            let wait_until = match (&outcome, belief) {
-                (Outcome::Mustered(_) | Outcome::Answered(_), _) => None,
-                (Outcome::Silent(_), _) | (Outcome::Refused(_), Belief::Late { .. }) => {
+            let threshold = self.node.threshold(&job);
+            let wait_until = match (&outcome, threshold) {
+                (Outcome::RollCallReply(_) | Outcome::Answered(_), _) => None,
+                (Outcome::Silent(_), _) | (Outcome::Refused(_), Threshold::Late { .. }) => {
                     Some(began + pace)
                 }
                 (Outcome::Refused(_), _) => Some(Instant::now() + backoff.wait(dice.random())),
             };
             match outcome {
-                Outcome::Mustered(answer) => {
-                    doubt.clear();
+                Outcome::RollCallReply(answer) => {
+                    suspicion.clear();
                     backoff.reset();
                     self.link.done(&job);
-                    self.peer.mustered(answer);
+                    self.node.mustered(answer);
                 }
                 Outcome::Answered(reply) => {
-                    doubt.clear();
+                    suspicion.clear();
                     backoff.reset();
                     self.link.done(&job);
                     self.answered(&job, reply);
                 }
                 Outcome::Refused(why) => {
-                    let gone = doubt.refused(belief);
-                    self.failed(&job, Some(why), gone, &mut doubt);
+                    let gone = suspicion.refused(threshold);
+                    self.failed(&job, Some(why), gone, &mut suspicion);
                 }
                 Outcome::Silent(why) => {
-                    let gone = doubt.silent();
-                    self.failed(&job, why, gone, &mut doubt);
+                    let gone = suspicion.silent();
+                    self.failed(&job, why, gone, &mut suspicion);
                 }
             }
             if let Some(until) = wait_until {
@@ -170,7 +170,7 @@ impl Caller {
                     _ = jobs.changed() => {}
                     () = sleep_until(until) => {}
                 }
-                if !self.peer.still_says(self.place, &job) {
+                if !self.node.still_says(self.place, &job) {
                     self.link.done(&job);
                 }
             }
@@ -195,17 +195,17 @@ impl Caller {
 
     fn answered(&self, job: &Job, reply: Reply) {
         if let (Job::Song(request, _), Some(place)) = (job, self.place) {
-            self.peer.answered(place, *request, reply);
+            self.node.answered(place, *request, reply);
         }
     }
 
-    fn failed(&self, job: &Job, why: Option<RpcError>, gone: bool, doubt: &mut Doubt) {
+    fn failed(&self, job: &Job, why: Option<RpcError>, gone: bool, suspicion: &mut Suspicion) {
         match self.place {
-            None => self.peer.waits(why.as_ref()),
+            None => self.node.waits(why.as_ref()),
             Some(place) if gone => {
-                doubt.clear();
+                suspicion.clear();
                 self.link.done(job);
-                self.peer.gone(place, why.as_ref());
+                self.node.gone(place, why.as_ref());
             }
             Some(_) => {}
         }
@@ -218,22 +218,22 @@ impl Caller {
     ) -> Outcome {
         let context = context::current();
         let to = self.place.unwrap_or_default();
-        let song = self.peer.song_id();
+        let song = self.node.song_id();
         let reply = match job.clone() {
-            Job::Muster(Call {
+            Job::RollCall(Call {
                 song,
                 attempt,
                 roll,
-            }) => match client.muster(context, song, attempt, roll).await {
-                Ok(answer) => return Outcome::Mustered(answer),
+            }) => match client.roll_call(context, song, attempt, roll).await {
+                Ok(answer) => return Outcome::RollCallReply(answer),
                 Err(error) => Err(error),
             },
-            Job::Song(Request::Pass(word, news), tally) => {
-                client.pass(context, song, to, word, news, tally).await
+            Job::Song(Request::Pass(token, progress), tally) => {
+                client.pass(context, song, to, token, progress, tally).await
             }
             Job::Song(Request::Ping, _) => client.ping(context, song, to).await,
-            Job::Song(Request::Enlist(news), _) => match self.peer.roll() {
-                Some((song, roll)) => client.enlist(context, song, roll, to, news).await,
+            Job::Song(Request::Enlist(progress), _) => match self.node.roll() {
+                Some((song, roll)) => client.enlist(context, song, roll, to, progress).await,
                 None => Ok(Reply::Wrong),
             },
         };

@@ -7,7 +7,7 @@
 //!
 //! * **The loop misses the starter** (`1 → 2 → 3 → 2`, or a buddy whose next is itself): buddy 2
 //!   hears the same attempt again with a longer roll than before. It says so, and answers
-//!   [`Mustered::Looped`], so that its caller says so too.
+//!   [`RollCallReply::Looped`], so that its caller says so too.
 //! * **Two starters**: a starter lets only calls with a smaller song id than its own pass (Chang
 //!   and Roberts, 1979), so only one can come back. The other sings along and says that its number
 //!   is ignored. It never gives up its own call before, so a rival that died cannot block it. A
@@ -18,7 +18,7 @@
 
 use std::collections::BTreeMap;
 
-use common::buddy::{Boot, Mustered, Song};
+use common::buddy::{Incarnation, RollCallReply, Song};
 
 /// Most buddies on a roll. Their addresses must fit one frame (256 KiB): up to 60 bytes each.
 pub const MAX_BUDDIES: usize = 4096;
@@ -53,16 +53,16 @@ pub enum Step {
 
 /// A buddy before the song.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Muster {
+pub struct RollCall {
     next: String,
     /// the song this buddy starts, if it does
     mine: Option<Song>,
     attempt: u32,
     /// per song: the last attempt, and the length of its roll when it came here
-    heard: BTreeMap<Boot, (u32, usize)>,
+    heard: BTreeMap<Incarnation, (u32, usize)>,
 }
 
-impl Muster {
+impl RollCall {
     /// A buddy with `next` after it, and a song to start if it has one.
     pub fn new(next: impl Into<String>, mine: Option<Song>) -> Self {
         Self {
@@ -92,25 +92,28 @@ impl Muster {
     }
 
     /// A roll-call came in; its roll has at least one entry. What to answer, and what to do.
-    pub fn hear(&mut self, mut call: Call) -> (Mustered, Step) {
+    pub fn hear(&mut self, mut call: Call) -> (RollCallReply, Step) {
         let place = call.roll.len();
         if place == 0 || place > MAX_BUDDIES {
-            return (Mustered::Busy, Step::Nothing);
+            return (RollCallReply::Busy, Step::Nothing);
         }
         match self.mine {
             Some(mine) if mine.id == call.song.id => {
                 call.roll.rotate_right(1); // my own address came last
-                return (Mustered::Heard, Step::Closed(call.roll));
+                return (RollCallReply::Heard, Step::Closed(call.roll));
             }
-            Some(mine) if mine.id < call.song.id => return (Mustered::Heard, self.call()),
+            Some(mine) if mine.id < call.song.id => return (RollCallReply::Heard, self.call()),
             _ => {}
         }
         match self.heard.get(&call.song.id) {
             Some(&(attempt, before)) if attempt == call.attempt && place > before => {
-                return (Mustered::Looped, Step::Misses(call.roll.split_off(before)));
+                return (
+                    RollCallReply::Looped,
+                    Step::Misses(call.roll.split_off(before)),
+                );
             }
             Some(&(attempt, _)) if attempt >= call.attempt => {
-                return (Mustered::Heard, Step::Nothing);
+                return (RollCallReply::Heard, Step::Nothing);
             }
             _ => {}
         }
@@ -119,7 +122,7 @@ impl Muster {
         }
         self.heard.insert(call.song.id, (call.attempt, place));
         call.roll.push(self.next.clone());
-        (Mustered::Heard, Step::Send(call))
+        (RollCallReply::Heard, Step::Send(call))
     }
 }
 
@@ -127,7 +130,7 @@ impl Muster {
 mod tests {
     use super::*;
 
-    fn song(id: Boot) -> Song {
+    fn song(id: Incarnation) -> Song {
         Song {
             id,
             bottles: 3,
@@ -136,12 +139,12 @@ mod tests {
     }
 
     /// Lets the calls run through buddies wired as `next` says, and writes down what happens.
-    fn run(next: &[usize], starters: &[(usize, Boot)]) -> Vec<String> {
+    fn run(next: &[usize], starters: &[(usize, Incarnation)]) -> Vec<String> {
         let name = |i: usize| ["a", "b", "c", "d"][i].to_owned();
-        let mut buddies: Vec<Muster> = (0..next.len())
+        let mut buddies: Vec<RollCall> = (0..next.len())
             .map(|i| {
                 let mine = starters.iter().find(|(who, _)| *who == i);
-                Muster::new(name(next[i]), mine.map(|&(_, id)| song(id)))
+                RollCall::new(name(next[i]), mine.map(|&(_, id)| song(id)))
             })
             .collect();
         let mut log = Vec::new();
@@ -172,7 +175,7 @@ mod tests {
     fn each_wiring_has_its_verdict() {
         type Row = (
             &'static [usize],
-            &'static [(usize, Boot)],
+            &'static [(usize, Incarnation)],
             &'static [&'static str],
         );
         let table: [Row; 7] = [
@@ -194,7 +197,7 @@ mod tests {
 
     #[test]
     fn any_attempt_closes_the_roll_and_repeats_change_nothing() {
-        let mut starter = Muster::new("b", Some(song(1)));
+        let mut starter = RollCall::new("b", Some(song(1)));
         let Step::Send(first) = starter.call() else {
             panic!("a call")
         };
@@ -207,22 +210,22 @@ mod tests {
         };
         for call in [&first, &second] {
             let closed = Step::Closed(vec!["a".into(), "b".into()]);
-            assert_eq!(starter.hear(back(call)), (Mustered::Heard, closed));
+            assert_eq!(starter.hear(back(call)), (RollCallReply::Heard, closed));
         }
 
-        let mut other = Muster::new("a", None);
+        let mut other = RollCall::new("a", None);
         assert!(matches!(other.hear(second.clone()).1, Step::Send(_)));
-        assert_eq!(other.hear(second), (Mustered::Heard, Step::Nothing));
+        assert_eq!(other.hear(second), (RollCallReply::Heard, Step::Nothing));
         assert_eq!(
             other.hear(first),
-            (Mustered::Heard, Step::Nothing),
+            (RollCallReply::Heard, Step::Nothing),
             "an old one"
         );
     }
 
     #[test]
     fn a_rival_s_call_that_may_have_replaced_its_own_makes_a_starter_call_again() {
-        let mut starter = Muster::new("b", Some(song(1)));
+        let mut starter = RollCall::new("b", Some(song(1)));
         let Step::Send(mut mine) = starter.call() else {
             panic!("a call")
         };
@@ -232,19 +235,22 @@ mod tests {
             roll: vec!["c".into(), "a".into()],
         };
         mine.attempt += 1;
-        assert_eq!(starter.hear(rivals), (Mustered::Heard, Step::Send(mine)));
+        assert_eq!(
+            starter.hear(rivals),
+            (RollCallReply::Heard, Step::Send(mine))
+        );
     }
 
     #[test]
     fn memory_is_bounded_and_so_is_the_roll() {
-        let mut buddy = Muster::new("a", None);
+        let mut buddy = RollCall::new("a", None);
         for id in 1..=1000 {
             let call = Call {
                 song: song(id),
                 attempt: 1,
                 roll: vec!["b".into()],
             };
-            assert_eq!(buddy.hear(call).0, Mustered::Heard);
+            assert_eq!(buddy.hear(call).0, RollCallReply::Heard);
         }
         assert!(buddy.heard.len() <= MAX_SONGS);
         for roll in [vec![], vec!["b".to_owned(); MAX_BUDDIES + 1]] {
@@ -253,7 +259,7 @@ mod tests {
                 attempt: 1,
                 roll,
             };
-            assert_eq!(buddy.hear(call), (Mustered::Busy, Step::Nothing));
+            assert_eq!(buddy.hear(call), (RollCallReply::Busy, Step::Nothing));
         }
     }
 }
