@@ -124,7 +124,7 @@ impl Node {
     async fn serve(self: Arc<Self>, listener: impl Listener) {
         let ended = self.ended.clone().cancelled_owned();
         let limits = Limits {
-            linger: LINGER,
+            flush_delay: LINGER,
             ..Limits::default()
         };
         let handler = Handler(self).serve();

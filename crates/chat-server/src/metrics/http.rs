@@ -1,10 +1,10 @@
 //! The operators' pages over HTTP: one request a connection, bounded in bytes and in time.
 
 use std::convert::Infallible;
-use std::future::ready;
-use std::sync::Arc;
+use std::future::{pending, ready};
 use std::time::Duration;
 
+use common::net;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
@@ -13,9 +13,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 /// Connections at once, further ones wait in the backlog: a few scrapers and a person.
 const CONNECTIONS: usize = 16;
@@ -25,9 +23,6 @@ const MAX_HEAD: usize = 8 * 1024;
 
 /// How long a request and its answer may take: a round trip, and a busy machine.
 const LIMIT: Duration = Duration::from_secs(3);
-
-/// As for the chat's own listener: a failed accept would fail again at once.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A page.
 pub(crate) struct Answer {
@@ -51,39 +46,27 @@ impl Answer {
     }
 }
 
-/// Answers requests with what `page` has at a path, for ever.
+/// Serves at each path what `page` returns for it, until the process ends.
 pub(crate) async fn serve(
     listener: TcpListener,
     page: impl Fn(&str) -> Option<Answer> + Clone + Send + 'static,
 ) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
-    let mut exchanges = JoinSet::new();
-    loop {
-        let slot = slots.clone().acquire_owned().await;
-        while exchanges.try_join_next().is_some() {}
-        let (io, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!("cannot accept a connection for metrics: {error}");
-                sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
+    let exchange = |io, peer| {
         let page = page.clone();
         let answers = service_fn(move |request| ready(answer(&request, &page)));
         let exchange = http1::Builder::new()
             .keep_alive(false)
             .max_buf_size(MAX_HEAD)
             .serve_connection(TokioIo::new(io), answers);
-        exchanges.spawn(async move {
-            let _slot = slot;
+        async move {
             match timeout(LIMIT, exchange).await {
                 Ok(Ok(())) => tracing::debug!("{peer}: metrics"),
                 Ok(Err(error)) => tracing::debug!("{peer}: metrics: {error}"),
                 Err(_) => tracing::debug!("{peer}: metrics: too slow"),
             }
-        });
-    }
+        }
+    };
+    net::accept(listener, CONNECTIONS, pending::<()>(), exchange).await;
 }
 
 fn answer<B>(

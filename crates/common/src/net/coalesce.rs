@@ -36,10 +36,10 @@ enum Wait {
 }
 
 impl<T> Coalesce<T> {
-    /// With flushes that wait for the other ready tasks, or for `linger` if that is not zero.
-    pub(super) fn new(inner: T, linger: Duration) -> Self {
+    /// With flushes that wait for the other ready tasks, or for `flush_delay` if that is not zero.
+    pub(super) fn new(inner: T, flush_delay: Duration) -> Self {
         let wait = match Handle::current().runtime_flavor() {
-            _ if !linger.is_zero() => Wait::Time(linger),
+            _ if !flush_delay.is_zero() => Wait::Time(flush_delay),
             RuntimeFlavor::CurrentThread => Wait::Nothing,
             _ => Wait::ReadyTasks,
         };
@@ -61,7 +61,7 @@ impl<T> Coalesce<T> {
         match self.wait {
             Wait::Nothing => None,
             Wait::ReadyTasks => Some(Box::pin(yield_now())),
-            Wait::Time(linger) => Some(Box::pin(sleep(linger))),
+            Wait::Time(flush_delay) => Some(Box::pin(sleep(flush_delay))),
         }
     }
 }

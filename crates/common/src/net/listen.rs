@@ -1,10 +1,8 @@
-//! Listening: the accept loop of every server.
+//! Serving: accepts connections, greets them, hands each to a task, and drains at the end.
 //!
-//! One task per connection, so that no peer can stop another; a cap on connections; a pause after
-//! a failed accept; a greeting before anything else; and on shutdown a drain: no new connection,
-//! no new request, the requests in hand are answered.
+//! A server stops in this order: it accepts no new connection, reads no new request, and answers
+//! the requests in hand.
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,53 +19,19 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::doctor::{Error, Trouble};
-use super::greeting;
 use super::server::Answering;
+use super::{Limits, greeting};
 
-/// What a server allows its peers.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Connections at once; further ones wait in the listen backlog. 2048 idle ones cost about
-    /// 50 MB, and stay below the file limits that `chat-server`'s unit file sets.
-    pub connections: usize,
-    /// Calls at once on one connection; the excess is answered with an error. Bounds what one peer
-    /// can make a server hold: 1024 sleeping calls of a few words are about 1.2 MB, and of
-    /// whole frames 256 MiB.
-    pub calls: usize,
-    /// A connection without a whole frame for this long is closed. Well above a long poll's wait.
-    pub idle: Duration,
-    /// The furthest deadline a caller may set.
-    pub deadline: Duration,
-    /// How long an answer may wait for others to be written with it: zero, unless nobody waits for
-    /// the answers.
-    pub linger: Duration,
-    /// How long the calls in hand may take after shutdown has begun.
-    pub grace: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: 2048,
-            calls: 1024,
-            idle: Duration::from_secs(120),
-            deadline: Duration::from_secs(120),
-            linger: Duration::ZERO,
-            grace: Duration::from_secs(5),
-        }
-    }
-}
-
-/// A failed accept (out of descriptors, say) would fail again at once: without a pause the loop
-/// would take a whole core. A tenth of a second is not felt by whoever waits in the backlog.
+/// Pause after a failed accept. Without it the loop would take a whole core, because an accept that
+/// failed (out of descriptors, say) would fail again at once. A waiting caller does not notice it.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Somebody accepts connections: TCP, or a simulated network in tests.
+/// A source of connections: TCP, or a simulated network in tests.
 pub trait Listener: Send + 'static {
-    /// The connection's byte stream.
+    /// The byte stream of a connection.
     type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// The next connection and who it is from.
+    /// Returns the next connection and the address of its caller.
     fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Io, SocketAddr)>> + Send;
 }
 
@@ -76,17 +40,17 @@ impl Listener for TcpListener {
 
     async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
         let (io, peer) = Self::accept(self).await?;
-        // Small answers must not wait for the acknowledgement of earlier ones. It fails only on a
-        // connection that is gone already, which the first read will tell.
+        // A small answer must not wait for the acknowledgement of an earlier one. This fails only
+        // on a connection that is gone already, and the first read will say so.
         let _ = io.set_nodelay(true);
         Ok((io, peer))
     }
 }
 
-/// Binds `addr` for `service`.
+/// Returns a listener on `addr` for `service`.
 ///
 /// # Errors
-/// [`Error`], with advice, if the port is taken, privileged, or the address is another machine's.
+/// [`Error`], with advice, if the port is taken or privileged, or the address is another machine's.
 pub async fn bind(addr: SocketAddr, service: &'static str) -> Result<TcpListener, Error> {
     TcpListener::bind(addr).await.map_err(|error| Error {
         trouble: Trouble::listening(&error),
@@ -97,9 +61,51 @@ pub async fn bind(addr: SocketAddr, service: &'static str) -> Result<TcpListener
     })
 }
 
-/// A greeted connection, ready to be served.
+/// Accepts connections until `shutdown`, and runs `each` of them on a task of its own, at most
+/// `most` at once. Returns the tasks that still run.
+pub async fn accept<L, F>(
+    mut listener: L,
+    most: usize,
+    shutdown: impl Future,
+    each: impl Fn(L::Io, SocketAddr) -> F,
+) -> JoinSet<()>
+where
+    L: Listener,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let slots = Arc::new(Semaphore::new(most));
+    let mut tasks = JoinSet::new();
+    tokio::pin!(shutdown);
+    loop {
+        let next = async {
+            let slot = slots.clone().acquire_owned().await;
+            (listener.accept().await, slot)
+        };
+        let (accepted, slot) = tokio::select! {
+            biased; // so that in a simulation the order of events is the seed's
+            _ = &mut shutdown => return tasks,
+            Some(_) = tasks.join_next() => continue,
+            next = next => next,
+        };
+        match accepted {
+            Ok((io, peer)) => {
+                let task = each(io, peer);
+                tasks.spawn(async move {
+                    let _slot = slot;
+                    task.await;
+                });
+            }
+            Err(error) => {
+                tracing::warn!("cannot accept a connection: {error}");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// A connection after its greeting, ready to be served.
 pub struct Connection<IO> {
-    /// Who called, as accepted.
+    /// The address of the caller, as accepted.
     pub peer: SocketAddr,
     io: IO,
     limits: Limits,
@@ -107,9 +113,11 @@ pub struct Connection<IO> {
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
-    /// Answers the requests that come in, until the connection ends. `handler` is the service's
-    /// `serve`; it has to come as a closure, `|context, request| server.clone().serve(context,
-    /// request)`, since only there is it known that the answer may move between threads.
+    /// Answers the requests that come in, until the connection ends.
+    ///
+    /// `handler` is the service's `serve`. It must be written as a closure, `|context, request|
+    /// server.clone().serve(context, request)`, because only there the compiler knows that the
+    /// answer may move between threads.
     pub async fn answer<Req, Resp, F>(self, handler: impl Fn(Context, Req) -> F + Unpin)
     where
         Req: RequestName + DeserializeOwned,
@@ -123,45 +131,23 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
     }
 }
 
-/// Serves `listener` as `service` until `shutdown`, then drains. `answer` says who answers on a
-/// connection, most simply [`Connection::answer`].
+/// Serves `listener` as `service` until `shutdown`, then drains. `answer` serves one connection,
+/// most simply by [`Connection::answer`].
 pub async fn serve<L, F>(
-    mut listener: L,
+    listener: L,
     service: &'static str,
     limits: Limits,
-    shutdown: impl Future<Output = ()>,
+    shutdown: impl Future,
     answer: impl Fn(Connection<L::Io>) -> F + Send + Sync + 'static,
 ) where
     L: Listener,
     F: Future<Output = ()> + Send,
 {
     let answer = Arc::new(answer);
-    let slots = Arc::new(Semaphore::new(limits.connections));
     let stop = CancellationToken::new();
-    let mut connections = JoinSet::new();
-    tokio::pin!(shutdown);
-    loop {
-        let next = async {
-            let slot = slots.clone().acquire_owned().await;
-            (listener.accept().await, slot)
-        };
-        let (accepted, slot) = tokio::select! {
-            biased; // under simulation the order of events is the seed's, not the runtime's
-            () = &mut shutdown => break,
-            Some(_) = connections.join_next() => continue,
-            next = next => next,
-        };
-        let (mut io, peer) = match accepted {
-            Ok(connection) => connection,
-            Err(error) => {
-                tracing::warn!("cannot accept a connection: {error}");
-                sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
+    let each = |mut io: L::Io, peer| {
         let (answer, stop) = (answer.clone(), stop.clone());
-        connections.spawn(async move {
-            let _slot = slot;
+        async move {
             if let Err(trouble) = greeting::exchange(&mut io, service).await {
                 tracing::debug!("{peer} is no caller of ours: {trouble}");
                 return;
@@ -173,9 +159,9 @@ pub async fn serve<L, F>(
                 stop,
             };
             answer(connection).await;
-        });
-    }
-    drop(listener);
+        }
+    };
+    let mut connections = accept(listener, limits.connections, shutdown, each).await;
     stop.cancel();
     let drained = async { while connections.join_next().await.is_some() {} };
     if timeout(limits.grace, drained).await.is_err() {

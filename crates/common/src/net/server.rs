@@ -23,8 +23,8 @@ use tokio::task::{AbortHandle, JoinSet, unconstrained};
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use super::Limits;
 use super::coalesce::Coalesce;
-use super::listen::Limits;
 use super::wire::{Wire, wire};
 
 /// The answering of one connection's requests: a future that ends with the connection.
@@ -59,7 +59,7 @@ where
     ) -> Self {
         let heard = Instant::now();
         Self {
-            transport: Coalesce::new(wire(io), limits.linger),
+            transport: Coalesce::new(wire(io), limits.flush_delay),
             handler,
             limits,
             stop: Box::pin(stop),

@@ -31,7 +31,7 @@ impl Fake {
                 listener,
                 SERVICE,
                 limits,
-                pending(),
+                pending::<()>(),
                 move |connection| {
                     let fake = self.serve();
                     connection.answer(move |context, request| fake.clone().serve(context, request))
