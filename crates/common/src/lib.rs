@@ -3,13 +3,14 @@
 //!
 //! | Read first | What it is |
 //! |---|---|
-//! | [`buddy`], [`secret`], [`chat`] | the three services: trait, wire types, promises; nothing else |
+//! | [`buddy`], [`secret`], [`chat`] | the three services: trait, wire types, promises, no more |
 //! | [`net`] | the one place where sockets are opened, listened on, retried and framed |
-//! | [`cli`], [`key`] | flags, durations, logging, exit codes, signals; a key that callers must know |
+//! | [`cli`] | flags, logging, signals, errors with advice, exit codes |
+//! | [`key`] | a key that callers must know |
 //!
-//! The rule of dependencies: this crate knows none of the programs, no program knows another, and
-//! what a program *decides* lives in that program's pure files, never here. `tests/tidy.rs` holds
-//! the workspace to it.
+//! The rule of dependencies: this crate knows none of the programs, and no program knows another.
+//! What a program *decides* is in that program's pure files and never here. `tests/tidy.rs` checks
+//! this.
 
 pub mod buddy;
 pub mod chat;

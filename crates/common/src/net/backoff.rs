@@ -1,13 +1,14 @@
-//! Waits between tries: exponential, jittered, endless. PURE: the dice are handed in.
+//! Waits between tries: exponential, with jitter, without end. PURE, because the dice are handed
+//! in.
 
 use std::time::Duration;
 
 /// How long to wait before each further try.
 ///
-/// Full jitter over the upper half: a wait is between half of and the whole of a ceiling that
-/// doubles from `first` to `most`. The jitter keeps a thousand clients that lost one server from
-/// coming back in step; the lower half keeps a single unlucky client from hammering. (Marc
-/// Brooker, "Exponential Backoff And Jitter", 2015, calls this "equal jitter".)
+/// A wait is between half of a ceiling and the whole of it; the ceiling doubles from `first` to
+/// `most`. The random half keeps a thousand clients that lost one server from coming back in step.
+/// The fixed half keeps a single unlucky client from trying again at once. (Marc Brooker,
+/// "Exponential Backoff And Jitter", 2015, calls this "equal jitter".)
 ///
 /// ```
 /// use common::net::Backoff;
@@ -15,9 +16,9 @@ use std::time::Duration;
 ///
 /// let ms = Duration::from_millis;
 /// let mut backoff = Backoff::new(ms(100), ms(300));
-/// assert_eq!(backoff.wait(0.0), ms(50)); // the dice show nothing: half of 100
-/// assert_eq!(backoff.wait(1.0), ms(200)); // everything: the whole of 200
-/// assert_eq!(backoff.wait(1.0), ms(300)); // and never more than the most
+/// assert_eq!(backoff.wait(0.0), ms(50)); // the lowest dice: half of 100
+/// assert_eq!(backoff.wait(1.0), ms(200)); // the highest: the whole of 200
+/// assert_eq!(backoff.wait(1.0), ms(300)); // never more than the most
 /// ```
 #[derive(Clone, Debug)]
 pub struct Backoff {
@@ -27,7 +28,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Waits that begin at `first` at the longest, and never exceed `most`.
+    /// Waits of at most `first` in the beginning and at most `most` in the end.
     pub fn new(first: Duration, most: Duration) -> Self {
         Self {
             first,
@@ -36,14 +37,14 @@ impl Backoff {
         }
     }
 
-    /// The next wait. `dice` is a fresh random number between 0 and 1.
+    /// Returns the next wait. `dice` is a fresh random number between 0 and 1.
     pub fn wait(&mut self, dice: f64) -> Duration {
         let wait = self.ceiling.mul_f64(0.5 + dice.clamp(0.0, 1.0) / 2.0);
         self.ceiling = (self.ceiling * 2).min(self.most);
         wait
     }
 
-    /// Begins again with short waits: the last try succeeded.
+    /// Begins again with short waits, because the last try succeeded.
     pub fn reset(&mut self) {
         self.ceiling = self.first.min(self.most);
     }

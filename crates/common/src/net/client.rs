@@ -1,10 +1,10 @@
 //! The client's end of a connection, from its greeting to its end: calls out, answers in, on one
 //! task.
 //!
-//! It carries tarpc's own messages, in place of tarpc's client channel, which pays for a timer, spans
-//! and a second queue with every call (`scripts/bench.sh secret` runs a plain tarpc pair beside
-//! ours), and may let a call outlive its deadline all the same: whoever calls sets a limit of its
-//! own, as [`Redial`](super::Redial) does.
+//! It carries tarpc's own messages. It replaces tarpc's client channel, because that one pays for a
+//! timer, spans and a second queue with every call (`scripts/bench.sh secret` runs a plain tarpc
+//! pair beside ours), and may still let a call outlive its deadline. So a caller sets a limit of
+//! its own, as [`Redial`](super::Redial) does.
 
 use std::collections::HashMap;
 use std::io;
@@ -26,15 +26,15 @@ use super::connect::{BoxIo, Dial};
 use super::doctor::Error;
 use super::wire::{Wire, wire};
 
-/// Calls that may wait for their turn to be written; further callers wait for a place.
+/// Most calls that wait to be written. Further callers wait for a place, which bounds the memory.
 const PENDING_CALLS: usize = 1024;
 
-/// A connection for calls: puts any tarpc client on it, `SecretClient::from(channel)`. It is closed
-/// when its last clone is dropped.
+/// A connection under any tarpc client: `SecretClient::from(channel)`. Dropping its last clone
+/// closes it.
 ///
-/// Most callers want a [`Redial`](super::Redial) instead. This is for a caller that looks after
-/// the connection itself. A call ends with the connection at the latest; nothing but the server
-/// heeds its deadline. A call that is dropped is cancelled at the server.
+/// Most callers want a [`Redial`](super::Redial) instead, because a `Channel` does not reconnect. A
+/// call ends with the connection at the latest; only the server heeds its deadline. A call that is
+/// dropped is cancelled at the server.
 pub struct Channel<Req, Resp>(Arc<Shared<Req, Resp>>);
 
 struct Shared<Req, Resp> {
@@ -55,7 +55,7 @@ impl<Req, Resp> Clone for Channel<Req, Resp> {
 }
 
 impl<Req, Resp> Channel<Req, Resp> {
-    /// Returns once the connection has ended: the peer closed it, or its process died.
+    /// Returns when the connection has ended: the peer closed it, or its process died.
     pub async fn broken(&self) {
         self.0.closed.cancelled().await;
     }
@@ -74,7 +74,7 @@ where
     Req: RequestName + Serialize + Send + 'static,
     Resp: DeserializeOwned + Send + 'static,
 {
-    /// Dials.
+    /// Returns a new connection.
     ///
     /// # Errors
     /// Why there is no connection.
@@ -140,13 +140,14 @@ struct Guard<'a, Req, Resp> {
 impl<Req, Resp> Drop for Guard<'_, Req, Resp> {
     fn drop(&mut self) {
         if let Some(id) = self.id {
-            // If the queue is full, the server finishes the call for nobody.
+            // `try_send`, because `drop` cannot wait. If the queue is full, the server only does
+            // some work in vain.
             let _ = self.commands.try_send(Command::Cancel(id));
         }
     }
 }
 
-/// The task of a [`Channel`]: ends with the connection, or when nobody holds the link any more.
+/// The task of a [`Channel`]. It ends with the connection, or with the last clone of the channel.
 struct Calling<Req, Resp> {
     transport: Coalesce<Wire<BoxIo, Response<Resp>, ClientMessage<Req>>>,
     inbox: mpsc::Receiver<Command<Req, Resp>>,
@@ -158,7 +159,7 @@ where
     Req: Serialize,
     Resp: DeserializeOwned,
 {
-    /// Writes what is ordered; ready when nobody can order anything any more.
+    /// Writes the calls and cancellations that wait; ready when every clone of the channel is gone.
     fn poll_commands(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(Pin::new(&mut self.transport).poll_ready(cx)?);
@@ -182,7 +183,7 @@ where
         let id = request.id;
         match self.send(ClientMessage::Request(request)) {
             Ok(()) => drop(self.callers.insert(id, caller)),
-            // Too large, or cannot be encoded: nothing was sent, the connection is none the worse.
+            // Too large, or cannot be encoded. The connection goes on, because nothing was sent.
             Err(error) => drop(caller.send(Err(RpcError::Send(Box::new(error))))),
         }
     }
@@ -191,7 +192,7 @@ where
         Pin::new(&mut self.transport).start_send(message)
     }
 
-    /// Hands out what is answered; ready when the server has closed the connection.
+    /// Hands each answer to its caller; ready when the server has closed the connection.
     fn poll_answers(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(response) = ready!(Pin::new(&mut self.transport).poll_next(cx)?) {
             if let Some(caller) = self.callers.remove(&response.request_id) {

@@ -1,13 +1,12 @@
 //! One write for many messages: a transport whose flush waits for the other ready tasks.
 //!
 //! A connection flushes when it has nothing more to send. On tokio's multi-thread runtime the task
-//! that sends is woken after every single message and would make one system call each. This
-//! adapter's first flush after a message steps back once, behind all other ready tasks; they add
-//! their messages, and one write carries all. On a runtime of one thread the ready tasks run first
-//! anyway.
+//! that sends is woken after every single message, and would make one system call for each. So the
+//! first flush after a message lets all other ready tasks run first. They add their messages, and
+//! one write carries all. On a runtime of one thread the ready tasks run first anyway.
 //!
-//! It steps back by [`yield_now`], not by waking itself: tokio answers the latter by waking another
-//! worker thread as well, to share a burden that is none.
+//! The flush waits by [`yield_now`] and does not wake itself, because tokio then wakes another
+//! worker thread as well, to share work that is not there.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -36,7 +35,8 @@ enum Wait {
 }
 
 impl<T> Coalesce<T> {
-    /// With flushes that wait for the other ready tasks, or for `flush_delay` if that is not zero.
+    /// `inner` with flushes that wait for the other ready tasks, or for `flush_delay` if that is
+    /// not zero.
     pub(super) fn new(inner: T, flush_delay: Duration) -> Self {
         let wait = match Handle::current().runtime_flavor() {
             _ if !flush_delay.is_zero() => Wait::Time(flush_delay),
@@ -52,7 +52,7 @@ impl<T> Coalesce<T> {
         }
     }
 
-    /// Whether messages were sent that are not flushed.
+    /// Returns whether messages were sent that are not flushed.
     pub(super) fn is_dirty(&self) -> bool {
         self.dirty
     }

@@ -1,4 +1,4 @@
-//! Dialling: from the text a person typed to a greeted connection.
+//! Dialling: from the text that a person typed to a greeted connection.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -13,18 +13,18 @@ use tokio::time::timeout;
 use super::doctor::{Error, Trouble};
 use super::{CONNECT_LIMIT, greeting};
 
-/// A byte stream of whatever kind.
+/// A byte stream of any kind.
 pub trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
-/// A connection whose kind was forgotten: TCP, or a simulated one. The extra call per read or
-/// write is lost beside the system call under it.
+/// A connection of any kind, behind a pointer. The extra call for each read or write costs nothing
+/// beside the system call under it.
 pub type BoxIo = Box<dyn Io>;
 
-/// How a client opens connections to one target.
+/// Opens connections to one target.
 pub type Dial = Arc<dyn Fn() -> BoxFuture<'static, Result<BoxIo, Error>> + Send + Sync>;
 
-/// Dials `target` by TCP, for a `service`.
+/// Returns what dials `target` by TCP, for a `service`.
 pub fn tcp(target: impl Into<Arc<str>>, service: &'static str) -> Dial {
     let target = target.into();
     Arc::new(move || {
@@ -33,7 +33,7 @@ pub fn tcp(target: impl Into<Arc<str>>, service: &'static str) -> Dial {
     })
 }
 
-/// All addresses of `target`, which is `HOST:PORT`; at least one.
+/// Returns all addresses of `target`, which is `HOST:PORT`; at least one.
 ///
 /// # Errors
 /// [`Trouble::Address`] or [`Trouble::Name`].
@@ -55,18 +55,18 @@ pub async fn resolve(target: &str, service: &'static str) -> Result<Vec<SocketAd
         Err(_) => return Err(error(Trouble::Name("no name server answers".into()))),
     };
     let found: Vec<_> = found.collect();
-    match found.is_empty() {
-        true => Err(error(Trouble::Name("the name has no address".into()))),
-        false => Ok(found),
+    if found.is_empty() {
+        return Err(error(Trouble::Name("the name has no address".into())));
     }
+    Ok(found)
 }
 
-/// Connects to the first address of `target` that answers, and greets it. The addresses share the
-/// [`CONNECT_LIMIT`].
+/// Returns a greeted connection to the first address of `target` that answers. The addresses share
+/// the [`CONNECT_LIMIT`], so that a name with many addresses takes no longer than one.
 ///
 /// # Errors
-/// [`Error`] about the first address, or the first that this machine has a route to: a name's IPv6
-/// address says nothing about a server where there is only IPv4.
+/// [`Error`] about the first address that this machine has a route to, because an IPv6 address says
+/// nothing about a server where there is only IPv4. Without a route, about the first address.
 pub async fn dial(target: &str, service: &'static str) -> Result<TcpStream, Error> {
     let addrs = resolve(target, service).await?;
     let limit = CONNECT_LIMIT / u32::try_from(addrs.len()).unwrap_or(u32::MAX);
@@ -105,12 +105,12 @@ async fn connect(
         Ok(connected) => connected.map_err(|error| Trouble::connecting(&error))?,
         Err(_) => return Err(Trouble::NoAnswer),
     };
-    // It fails only on a connection that is gone already, which the greeting will tell.
+    // This fails only on a connection that is gone already, and the greeting will say so.
     let _ = io.set_nodelay(true);
     greeted(io, service).await
 }
 
-/// Greets a fresh connection as a caller of `service`.
+/// Returns `io` after greeting it as a caller of `service`.
 ///
 /// # Errors
 /// What the [greeting](greeting::exchange) found.
@@ -119,8 +119,8 @@ pub async fn greeted<T: Io>(mut io: T, service: &'static str) -> Result<T, Troub
     Ok(io)
 }
 
-/// The address of this machine that packets to `target` would carry. Sends none: connecting a UDP
-/// socket only asks the routing table.
+/// Returns the address of this machine that packets to `target` would carry. Nothing is sent,
+/// because connecting a UDP socket only asks the routing table.
 pub(super) async fn own_address(target: SocketAddr) -> Option<IpAddr> {
     let any: SocketAddr = match target {
         SocketAddr::V4(_) => ([0; 4], 0).into(),

@@ -1,9 +1,10 @@
 //! The network doctor: what went wrong with a connection, in a sentence, and what to try. PURE.
 //!
-//! Refused, timed out and unreachable look alike to a beginner and have different cures; which
-//! cure is right depends on where both ends are. So the advice is a function of the trouble, the
-//! target and our own address, and the table in the tests is its specification. It knows the two
-//! classics of EC2: a public address used from inside, and a port the security group keeps shut.
+//! Refused, timed out and unreachable look alike to a beginner and have different cures. Which cure
+//! is right depends on where both ends are. So the advice is a function of the trouble, the target
+//! and our own address, and the table in the tests is its specification. It knows the two classic
+//! mistakes on EC2: a public address used from inside, and a port that the security group keeps
+//! shut.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -14,11 +15,11 @@ use std::net::{IpAddr, SocketAddr};
 pub enum Trouble {
     /// The text is not `HOST:PORT`.
     Address,
-    /// The name has no address, or nobody could be asked for it.
+    /// The name has no address, or no name server could be asked.
     Name(String),
     /// A machine answered that nothing listens on the port.
     Refused,
-    /// No answer at all: somebody on the way drops the packets, or nobody has the address.
+    /// No answer at all: a firewall drops the packets, or no machine has the address.
     NoAnswer,
     /// The local network has no such machine, or a firewall says so.
     NoSuchHost,
@@ -34,7 +35,7 @@ pub enum Trouble {
     Service(String),
     /// Our service in another protocol version.
     Version(String),
-    /// Something else entirely; the first of what it said.
+    /// Not one of our programs; the first words that it said.
     Stranger(String),
     /// Listening: another process has the port.
     PortTaken,
@@ -46,7 +47,7 @@ pub enum Trouble {
     Other(String),
 }
 
-/// A connection that did not come about: the trouble and its scene.
+/// A connection or listener that could not be made: the trouble and where it happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     /// What happened.
@@ -57,12 +58,12 @@ pub struct Error {
     pub target: String,
     /// What the target resolved to, once known.
     pub addr: Option<SocketAddr>,
-    /// The address this machine has towards the target, if it has a route.
+    /// The address that this machine has towards the target, if it has a route.
     pub own: Option<IpAddr>,
 }
 
 impl Trouble {
-    /// Reads a failed connect.
+    /// Returns what a failed connect means.
     pub fn connecting(error: &io::Error) -> Self {
         match error.kind() {
             ErrorKind::ConnectionRefused => Self::Refused,
@@ -70,13 +71,14 @@ impl Trouble {
             ErrorKind::HostUnreachable => Self::NoSuchHost,
             ErrorKind::NetworkUnreachable => Self::NoRoute,
             ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => Self::HungUp,
-            // Linux reports a `blackhole` route as EINVAL and a `prohibit` route as EACCES.
+            // Two kinds, because Linux reports a `blackhole` route as EINVAL and a `prohibit` route
+            // as EACCES.
             ErrorKind::PermissionDenied | ErrorKind::InvalidInput => Self::Forbidden,
             _ => Self::Other(error.to_string()),
         }
     }
 
-    /// Reads a failed bind.
+    /// Returns what a failed bind means.
     pub fn listening(error: &io::Error) -> Self {
         match error.kind() {
             ErrorKind::AddrInUse => Self::PortTaken,
@@ -101,7 +103,8 @@ impl fmt::Display for Trouble {
             Self::PortTaken => "another process has this port",
             Self::NotMine => "this machine does not own that address",
             Self::Privileged => "ports below 1024 need privileges",
-            // These carry words from outside: no escape sequence may reach a terminal.
+            // Escaped, because these words come from outside and no escape sequence may reach a
+            // terminal.
             Self::Name(why) | Self::Other(why) => return write!(f, "{}", why.escape_debug()),
             Self::Service(name) => return write!(f, "it is a {}", name.escape_debug()),
             Self::Version(v) => return write!(f, "it speaks version {}", v.escape_debug()),
@@ -137,7 +140,8 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl Error {
-    /// Whether waiting and trying again cannot mend it: the wrong address, or the wrong program.
+    /// Returns whether it is useless to wait and try again: the wrong address, or the wrong
+    /// program.
     pub fn is_permanent(&self) -> bool {
         matches!(
             self.trouble,
@@ -145,10 +149,9 @@ impl Error {
         )
     }
 
-    /// What a person can do about it: at most three lines.
+    /// Returns what a person can do about it: at most three lines.
     pub fn help(&self) -> Vec<String> {
-        let service = self.service;
-        let port = self.addr.map_or(0, |addr| addr.port());
+        let (service, port) = (self.service, self.port());
         let lines: &[String] = match &self.trouble {
             Trouble::Address => &["give a name or an address, a colon and a port: \
                                    127.0.0.1:8030, [::1]:8030, example.org:8030"
@@ -164,7 +167,8 @@ impl Error {
             }
             Trouble::Refused => &[
                 format!(
-                    "the machine answered, but nothing listens on port {port}: start {service} there"
+                    "the machine answered, but nothing listens on port {port}: \
+                     start {service} there"
                 ),
                 format!(
                     "or {service} listens on 127.0.0.1 only: start it with --listen 0.0.0.0:{port}"
@@ -198,28 +202,40 @@ impl Error {
             Trouble::Stranger(_) => &[format!(
                 "give the port that {service} printed as `listening on`"
             )],
-            Trouble::PortTaken => &[
-                format!(
-                    "is {service} running already? `ss -ltnp | grep :{port}` shows who has the port"
-                ),
-                "or choose another port; 0 takes any free one".into(),
-            ],
-            Trouble::NotMine => &[
-                format!("listen on 0.0.0.0:{port}, that is on all addresses of this machine"),
-                "on EC2 the public address belongs to AWS's gateway, not to the instance".into(),
-            ],
-            Trouble::Privileged => &["choose a port of 1024 or above".into()],
+            Trouble::PortTaken | Trouble::NotMine | Trouble::Privileged => return self.listening(),
             Trouble::Other(_) => &[],
         };
         lines.to_vec()
     }
 
-    /// No answer has many causes; the two addresses tell which one is likely.
+    /// Advice for a failed bind.
+    fn listening(&self) -> Vec<String> {
+        let (service, port) = (self.service, self.port());
+        match self.trouble {
+            Trouble::PortTaken => vec![
+                format!(
+                    "is {service} running already? `ss -ltnp | grep :{port}` shows who has the port"
+                ),
+                "or choose another port; 0 takes any free one".into(),
+            ],
+            Trouble::NotMine => vec![
+                format!("listen on 0.0.0.0:{port}, that is on all addresses of this machine"),
+                "on EC2 the public address belongs to AWS's gateway, not to the instance".into(),
+            ],
+            _ => vec!["choose a port of 1024 or above".into()],
+        }
+    }
+
+    fn port(&self) -> u16 {
+        self.addr.map_or(0, |addr| addr.port())
+    }
+
+    /// Advice for no answer. It has many causes; the two addresses tell which one is likely.
     fn silence(&self) -> Vec<String> {
         let Some(target) = self.addr.map(|addr| addr.ip()) else {
             return Vec::new();
         };
-        let port = self.addr.map_or(0, |addr| addr.port());
+        let port = self.port();
         let aws = in_default_vpc(target)
             || self.own.is_some_and(in_default_vpc)
             || self.target.contains("amazonaws.com");
@@ -261,7 +277,7 @@ impl Error {
     }
 }
 
-/// Addresses that routers on the internet do not carry (RFC 1918, RFC 6598, RFC 4193).
+/// Returns whether routers on the internet do not carry `ip` (RFC 1918, RFC 6598, RFC 4193).
 fn is_private(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => {
@@ -272,18 +288,20 @@ fn is_private(ip: IpAddr) -> bool {
     }
 }
 
-/// fe80::/10, which every interface has anew.
+/// Returns whether `ip` is in fe80::/10, which means another network at each interface.
 fn is_link_local(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
-/// 172.31.0.0/16 is the default network of every AWS account, and of few others.
+/// Returns whether `ip` is in 172.31.0.0/16, the default network of every AWS account and of few
+/// others.
 fn in_default_vpc(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V4(ip) if ip.octets()[..2] == [172, 31])
 }
 
-/// Whether two addresses are likely to reach each other directly: the same /16, the size of the
-/// default network of AWS; smaller networks are taken for one rather than sent round the world.
+/// Returns whether two addresses probably reach each other directly: they share their /16, the size
+/// of the default network of AWS. Two smaller networks may count as one, because wrong advice to
+/// use a public address would be worse.
 fn same_network(a: IpAddr, b: IpAddr) -> bool {
     match (a, b) {
         (IpAddr::V4(a), IpAddr::V4(b)) => a.octets()[..2] == b.octets()[..2],
@@ -296,7 +314,7 @@ fn same_network(a: IpAddr, b: IpAddr) -> bool {
 mod tests {
     use super::*;
 
-    /// The advice for a target that gave no answer to somebody at `own`.
+    /// The advice for a target that gave no answer to a caller at `own`.
     fn unanswered(target: &str, own: &str) -> String {
         let addr: SocketAddr = target.parse().expect("an address");
         let error = Error {

@@ -1,9 +1,9 @@
 //! The first words on a connection: which service, which version.
 //!
-//! Both sides send one line of [`LEN`] bytes at once and read the other's. It is text, so that
-//! `nc HOST PORT` shows a person what is listening there; it has a fixed length, so that nothing
-//! behind it is read by mistake; and it never changes, so that any two versions understand at
-//! least why they cannot talk. The caller names the service it wants.
+//! Both sides send one line of [`LEN`] bytes at once and read the line of the other side. The
+//! caller names the service that it wants. The line is text, so that `nc HOST PORT` shows a person
+//! what listens there. It has a fixed length, so that nothing behind it is read by mistake. Its
+//! form never changes, so that any two versions understand at least why they cannot talk.
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
@@ -15,7 +15,7 @@ pub const LEN: usize = 40;
 
 const PROTOCOL: &str = "distributed-lab";
 
-/// The greeting of `service`, as it goes over the wire.
+/// Returns the greeting of `service`, as it goes over the wire.
 pub fn line(service: &str) -> [u8; LEN] {
     let mut line = [b' '; LEN];
     let words = format!("{PROTOCOL} {VERSION} {service}");
@@ -25,7 +25,10 @@ pub fn line(service: &str) -> [u8; LEN] {
     line
 }
 
-/// Judges what the other side said: it must be `service` in our version.
+/// Checks what the other side said: it must be `service` in our version.
+///
+/// # Errors
+/// [`Trouble::Service`], [`Trouble::Version`] or [`Trouble::Stranger`].
 pub fn check(heard: &[u8], service: &str) -> Result<(), Trouble> {
     let stranger = || Trouble::Stranger(String::from_utf8_lossy(heard).trim().to_owned());
     let text = std::str::from_utf8(heard).map_err(|_| stranger())?;
@@ -43,7 +46,7 @@ pub fn check(heard: &[u8], service: &str) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Exchanges greetings over `io`, as or with `service`.
+/// Exchanges greetings over `io`: both sides say `service`.
 ///
 /// # Errors
 /// [`Trouble`] when the other side is silent for [`GREETING_LIMIT`], hangs up, or is not
@@ -53,11 +56,13 @@ where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
     let talk = async {
-        // A failed write shows in the read: what the other side said before it hung up counts.
+        // A failed write is not reported, because the read tells more: what the other side said
+        // before it hung up.
         let _ = io.write_all(&line(service)).await;
         let _ = io.flush().await;
         let mut heard = Vec::with_capacity(LEN);
-        // Stop at the first byte that cannot be ours: an HTTP server may answer and then wait.
+        // Stops at the first byte that cannot be ours, because an HTTP server may answer and then
+        // wait for a request.
         while heard.len() < LEN && line(service).starts_with(&heard[..heard.len().min(PREFIX)]) {
             let mut rest = vec![0; LEN - heard.len()];
             match io.read(&mut rest).await {
@@ -74,7 +79,7 @@ where
     }
 }
 
-/// Bytes that are the same in the greeting of every service and version.
+/// How many bytes are the same in the greeting of every service and version.
 const PREFIX: usize = PROTOCOL.len() + 1;
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
-//! A client's connection that comes back: dials on first use, and again after any broken call.
+//! A client's connection that comes back: it dials on first use, and again after a broken call.
 //!
 //! tarpc never reconnects, may let a call outlive its deadline, and cannot notice a half-open
-//! connection. So every call here runs under a time limit, and a connection on which a call timed
-//! out is not trusted again. Nothing is retried: only the caller knows whether its call may be
-//! repeated, and with what patience.
+//! connection. So every call here has a time limit, and a connection on which a call timed out is
+//! not used again. No call is retried, because only the caller knows whether it may be repeated.
 
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,15 +18,15 @@ use super::client::Channel;
 use super::connect::{Dial, tcp};
 use super::doctor::Error;
 
-/// The server's deadline is later than our own limit by this much, so that it is always the caller
-/// who gives up first, and one clock decides.
+/// How much later the server's deadline is than our own limit. The caller must always give up
+/// first, so that one clock decides.
 const DEADLINE_SLACK: Duration = Duration::from_secs(1);
 
-/// A connection to one target, for any tarpc client: `SecretClient::from(redial)`. Clones share
+/// A connection to one target, under any tarpc client: `SecretClient::from(redial)`. Clones share
 /// the connection.
 ///
-/// The deadline in the context of a call is set by [`within`](Redial::within) and ignored
-/// otherwise.
+/// The time limit of a call is that of [`within`](Redial::within). The deadline in the context of a
+/// call is overwritten, because a caller sets its limit in one place.
 pub struct Redial<Req, Resp> {
     shared: Arc<Shared<Req, Resp>>,
     limit: Duration,
@@ -46,7 +45,7 @@ impl<Req, Resp> Clone for Redial<Req, Resp> {
 }
 
 impl<Req, Resp> Redial<Req, Resp> {
-    /// A connection to `target`, not yet dialled, with ten seconds for a call.
+    /// A connection to `target`, not yet dialled, with a limit of ten seconds for a call.
     pub fn new(target: impl Into<Arc<str>>, service: &'static str) -> Self {
         Self::over(tcp(target, service))
     }
@@ -72,8 +71,8 @@ impl<Req, Resp> Redial<Req, Resp> {
         }
     }
 
-    /// Returns once the present connection, if there is one, has ended: the peer closed it, or its
-    /// process died. Without a connection there is nothing to wait for, and it never returns.
+    /// Returns when the present connection has ended: the peer closed it, or its process died.
+    /// Without a connection this never returns, because there is nothing to wait for.
     pub async fn broken(&self) {
         let channel = self.shared.slot().clone();
         match channel {
@@ -84,7 +83,7 @@ impl<Req, Resp> Redial<Req, Resp> {
 }
 
 impl<Req, Resp> Shared<Req, Resp> {
-    /// The lock is never held over an await or a panic, hence never poisoned.
+    /// The lock of the connection. It cannot be poisoned, because it is never held over a panic.
     fn slot(&self) -> MutexGuard<'_, Option<Channel<Req, Resp>>> {
         self.channel.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -94,7 +93,7 @@ impl<Req, Resp> Shared<Req, Resp> {
         channel.filter(|channel| !channel.is_broken())
     }
 
-    /// Forgets the connection, unless another has taken its place.
+    /// Forgets the connection, unless another one has taken its place.
     fn distrust(&self, broken: &Channel<Req, Resp>) {
         let mut slot = self.slot();
         if slot.as_ref().is_some_and(|channel| channel.is(broken)) {
@@ -116,7 +115,7 @@ where
         if let Some(channel) = self.alive() {
             return Ok(channel);
         }
-        *self.slot() = None; // if no other can be had, there is none
+        *self.slot() = None; // because the dial may fail, and then there is no connection
         let channel = Channel::open(&self.dial).await?;
         *self.slot() = Some(channel.clone());
         Ok(channel)
@@ -151,13 +150,14 @@ where
     }
 }
 
-/// A failed dial as tarpc's kind of error: nothing was sent. [`explain`] gets it back.
+/// Returns a failed dial as tarpc's kind of error. [`explain`] gets it back.
 fn unreached(error: Error) -> RpcError {
     RpcError::Send(Box::new(error))
 }
 
-/// What a failed call through a [`Redial`] says about the connection: the [`Error`] of a dial that
-/// failed, if that was it; otherwise the call may or may not have been carried out.
+/// Returns why the connection could not be made, if that is why a call through a [`Redial`] failed.
+///
+/// `None` means that the call was sent: the server may or may not have carried it out.
 pub fn explain(error: &RpcError) -> Option<&Error> {
     match error {
         RpcError::Send(cause) => cause.downcast_ref(),

@@ -1,13 +1,13 @@
 //! The server's end of a connection: requests in, answers out, all on one task.
 //!
-//! It drives tarpc's generated `serve` with tarpc's own messages, in place of tarpc's server
-//! channel, which has no idle timeout, lets a caller set any deadline (a far one panics its
-//! timer), answers nothing when a handler panics, and is slower: `scripts/bench.sh secret` runs a
-//! plain tarpc pair beside ours.
+//! It drives tarpc's generated `serve` with tarpc's own messages. It replaces tarpc's server
+//! channel, because that one has no idle timeout, accepts any deadline from a caller (a far one
+//! panics its timer), answers nothing when a handler panics, and is slower: `scripts/bench.sh
+//! secret` runs a plain tarpc pair beside ours.
 //!
-//! A request that can be answered without waiting is answered on the spot. Any other gets a task
-//! of its own, so that it holds up nobody. A peer that does not read its answers is not read from
-//! either: then what it can make the server hold is one write buffer and its calls in hand.
+//! A request that needs no waiting is answered at once. Any other gets a task of its own, so that
+//! it does not hold up the rest. A peer that does not read its answers is not read from either, so
+//! that it can make the server hold only one write buffer and its calls in hand.
 
 use std::collections::HashMap;
 use std::io;
@@ -27,19 +27,20 @@ use super::Limits;
 use super::coalesce::Coalesce;
 use super::wire::{Wire, wire};
 
-/// The answering of one connection's requests: a future that ends with the connection.
+/// The work of answering one connection's requests: a future that ends with the connection.
 pub(super) struct Answering<IO, Req, Resp, H> {
     transport: Coalesce<Wire<IO, ClientMessage<Req>, Response<Resp>>>,
     handler: H,
     limits: Limits,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
-    /// more requests may come
+    /// whether more requests may come
     reading: bool,
-    /// when the last whole frame came, or the last look at whether the peer reads
+    /// when the last whole frame came, or when it was last checked that the peer reads
     heard: Instant,
     silence: Pin<Box<Sleep>>,
-    /// the calls that wait for something, and how to cancel each
+    /// the calls that wait for something
     waiting: JoinSet<Response<Resp>>,
+    /// how to cancel each of them, by its request id
     handles: HashMap<u64, AbortHandle>,
 }
 
@@ -71,14 +72,14 @@ where
         }
     }
 
-    /// Everything that can be done without waiting; ready when the connection has ended.
+    /// Does what can be done without waiting; ready when the connection has ended.
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.reading && self.stop.as_mut().poll(cx).is_ready() {
             self.reading = false;
         }
         while Pin::new(&mut self.transport).poll_ready(cx)?.is_ready() {
             if let Poll::Ready(Some(ended)) = self.waiting.poll_join_next(cx) {
-                // Otherwise it was cancelled.
+                // An error only means that the call was cancelled, so there is nobody to answer.
                 if let Ok(response) = ended {
                     self.handles.remove(&response.request_id);
                     self.send(response)?;
@@ -94,9 +95,10 @@ where
             }
         }
         ready!(Pin::new(&mut self.transport).poll_flush(cx)?);
-        match self.reading || !self.waiting.is_empty() {
-            true => Poll::Pending,
-            false => Poll::Ready(Ok(())),
+        if self.reading || !self.waiting.is_empty() {
+            Poll::Pending
+        } else {
+            Poll::Ready(Ok(()))
         }
     }
 
@@ -140,13 +142,14 @@ where
             Response {
                 request_id,
                 message: answer.unwrap_or_else(|_| {
-                    // The panic's own message has gone to stderr by now.
+                    // Only a short sentence, because the panic's own message is on stderr by now.
                     let sorry = "the server failed on this call";
                     Err(ServerError::new(io::ErrorKind::Other, sorry.into()))
                 }),
             }
         }));
-        // Unconstrained: else every thirtieth or so would be told by the runtime to wait its turn.
+        // `unconstrained`, because tokio's cooperative budget would otherwise make about every
+        // thirtieth call return `Pending` although it has nothing to wait for.
         let mut nobody = Context::from_waker(Waker::noop());
         if let Poll::Ready(response) = unconstrained(call.as_mut()).poll_unpin(&mut nobody) {
             return self.send(response);
@@ -168,7 +171,8 @@ where
         Pin::new(&mut self.transport).start_send(response)
     }
 
-    /// Whether the peer has been silent for too long. Byte-trickling counts as silence.
+    /// Ready when the peer has been silent for too long. Single bytes count as silence, because
+    /// otherwise a peer could hold a connection for ever with one byte a minute.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.silence.as_mut().poll(cx).is_ready() {
             let until = self.heard + self.limits.idle;
@@ -196,7 +200,7 @@ where
             return Poll::Ready(ended);
         }
         while self.poll_silence(cx).is_ready() {
-            // Calls in hand are still answered, unless the peer does not read.
+            // Calls in hand are still answered, unless the peer does not read its answers.
             if self.transport.is_dirty() || self.waiting.is_empty() {
                 return Poll::Ready(Ok(()));
             }

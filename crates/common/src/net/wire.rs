@@ -1,8 +1,8 @@
 //! Bytes to messages: postcard in length-delimited frames.
 //!
-//! Postcard rather than bincode, which is unmaintained (RUSTSEC-2025-0141). It has no field names,
-//! hence the version in the [greeting](super::greeting); and keep wire types plain: no untagged,
-//! flattened or skipped fields.
+//! The format is postcard instead of bincode, because bincode is unmaintained (RUSTSEC-2025-0141).
+//! Postcard writes no field names. So the [greeting](super::greeting) carries a version, and wire
+//! types must be plain: no untagged, flattened or skipped fields.
 
 use std::panic::catch_unwind;
 use std::{io, marker::PhantomData, pin::Pin};
@@ -16,15 +16,15 @@ use tokio_util::codec::LengthDelimitedCodec;
 
 use super::MAX_FRAME;
 
-/// So many waiting bytes are written before more are added. Less than tokio-util's 8 KiB, so that
-/// the other side can begin with the first of many small calls while the rest are encoded.
+/// How many bytes may wait before they are written. Less than tokio-util's 8 KiB, so that the other
+/// side can begin with the first of many small calls while the rest are encoded.
 const ENOUGH: usize = 2 * 1024;
 
-/// The transport under tarpc: receives `In`, sends `Out`, over any byte stream.
+/// The transport under tarpc: it receives `In` and sends `Out` over any byte stream.
 pub type Wire<IO, In, Out> = serde_transport::Transport<IO, In, Out, Postcard<In, Out>>;
 
-/// Frames `io`. A longer frame than [`MAX_FRAME`] ends the connection when received, and fails
-/// the one call when sent by a client.
+/// Returns the transport over `io`. A frame longer than [`MAX_FRAME`] ends the connection when it
+/// is received, and fails its call when a client sends it.
 pub fn wire<IO, In, Out>(io: IO) -> Wire<IO, In, Out>
 where
     IO: AsyncRead + AsyncWrite,
@@ -46,8 +46,8 @@ impl<In: DeserializeOwned, Out> Deserializer<In> for Postcard<In, Out> {
 
     fn deserialize(self: Pin<&mut Self>, frame: &BytesMut) -> io::Result<In> {
         let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
-        // tarpc adds a request's time limit to the clock as it decodes it: a limit of half an
-        // eternity overflows, and panics.
+        // `catch_unwind`, because tarpc adds the time limit of a request to the clock as it decodes
+        // it. A very large limit overflows the clock and panics.
         match catch_unwind(|| postcard::take_from_bytes(frame)) {
             Ok(Ok((message, []))) => Ok(message),
             Ok(Ok(_)) => Err(invalid("trailing bytes in a frame".into())),
@@ -61,7 +61,7 @@ impl<In, Out: Serialize> Serializer<Out> for Postcard<In, Out> {
     type Error = io::Error;
 
     fn serialize(self: Pin<&mut Self>, message: &Out) -> io::Result<Bytes> {
-        // Most messages fit the first allocation; growing from nothing takes six.
+        // Enough for most messages, because growing from nothing takes six allocations.
         const ROOM: usize = 128;
         postcard::to_extend(message, Vec::with_capacity(ROOM))
             .map(Bytes::from)
