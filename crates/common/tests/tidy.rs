@@ -1,8 +1,16 @@
 //! The rules of the workspace, as tests: what is pure stays pure, no program leans on another, and
 //! whoever has read one program finds everything in the other four.
 
+mod support {
+    pub(crate) mod source;
+}
+
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use support::source::{
+    Sources, circles, ends_with_its_tests, has_word, head, lines_before_tests, written,
+};
 
 const PROGRAMS: [&str; 5] = [
     "buddy",
@@ -35,11 +43,29 @@ fn rust_files(dir: &Path) -> Vec<(PathBuf, String)> {
     found
 }
 
-fn head(text: &str) -> String {
-    text.lines()
-        .take_while(|line| line.starts_with("//!"))
-        .collect::<Vec<_>>()
-        .join("\n")
+/// The module of a file, such as `buddy::ring` of `buddy/src/ring.rs`. A program's `main.rs`
+/// and test files have none.
+fn module(path: &str) -> Option<String> {
+    let (krate, file) = path.strip_suffix(".rs")?.split_once("/src/")?;
+    let krate = krate.replace('-', "_");
+    match file {
+        "lib" => Some(krate),
+        "main" => None,
+        _ if file.ends_with("tests") || file.contains("tests/") => None,
+        _ => Some(format!("{krate}::{}", file.replace('/', "::"))),
+    }
+}
+
+fn sources() -> Sources {
+    let crates = root().join("crates");
+    let mut sources = Sources::default();
+    for (path, text) in rust_files(&crates) {
+        let path = path.strip_prefix(&crates).expect("below it");
+        if let Some(module) = module(&path.to_string_lossy()) {
+            sources.add(&module, &text);
+        }
+    }
+    sources
 }
 
 #[test]
@@ -52,8 +78,8 @@ fn pure_files_know_no_network_no_clock_and_no_dice() {
         "Instant",
         "SystemTime",
         "rand",
-        "async ",
-        ".await",
+        "async",
+        "await",
         "std::fs",
         "std::env",
     ];
@@ -65,27 +91,55 @@ fn pure_files_know_no_network_no_clock_and_no_dice() {
         "secret-server/src/reverse.rs",
         "secret-client/src/queue.rs",
     ];
-    let crates = root().join("crates");
-    let pure: Vec<_> = rust_files(&crates)
-        .into_iter()
-        .filter(|(_, text)| head(text).contains("PURE"))
-        .collect();
+    let sources = sources();
     for file in DECIDES {
-        let says_so = pure.iter().any(|(path, _)| path.ends_with(file));
+        let source = module(file).and_then(|module| sources.files.get(&module));
         assert!(
-            says_so,
+            source.is_some_and(|source| source.is_pure),
             "{file} decides, so it must be PURE, and say so in its head"
         );
     }
-    for (path, text) in pure.iter().filter(|(path, _)| !path.ends_with("lib.rs")) {
-        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-        let code = code
-            .lines()
-            .filter(|line| !line.trim_start().starts_with("//"));
-        for line in code {
-            let broken = FORBIDDEN.iter().find(|word| line.contains(*word));
-            assert_eq!(broken, None, "{}: {line}", path.display());
+    for (module, source) in sources.files.iter().filter(|(_, source)| source.is_pure) {
+        for line in source.code.lines() {
+            let broken = FORBIDDEN.iter().find(|word| has_word(line, word));
+            assert_eq!(broken, None, "{module}: {line}");
         }
+    }
+}
+
+#[test]
+fn pure_files_import_only_pure_files_and_contracts() {
+    const CONTRACTS: [&str; 3] = ["common::buddy", "common::chat", "common::secret"];
+    let mut wrong = sources().impure_imports(&CONTRACTS);
+    wrong.retain(|(from, _)| from != "common::net::doctor"); // for its version number
+    assert!(wrong.is_empty(), "{:#?}", written(&wrong));
+}
+
+#[test]
+fn no_file_imports_one_that_imports_it() {
+    const BEING_MENDED: [&str; 3] = ["buddy", "chat_server", "secret_client"];
+    let mut wrong = circles(&sources().imports());
+    wrong.retain(|(from, _)| !BEING_MENDED.iter().any(|name| from.starts_with(name)));
+    assert!(wrong.is_empty(), "{:#?}", written(&wrong));
+}
+
+#[test]
+fn no_file_is_too_long_to_be_read_at_once() {
+    const BEING_MENDED: [&str; 3] = ["buddy/src/ring", "explore/world", "examples/load"];
+    for (path, text) in rust_files(&root().join("crates")) {
+        let lines = lines_before_tests(&text);
+        let path = path.display().to_string();
+        let mended = BEING_MENDED.iter().any(|name| path.contains(name));
+        assert!(lines <= 400 || mended, "{path} has {lines} lines");
+    }
+}
+
+#[test]
+fn the_tests_are_the_last_thing_in_a_file() {
+    for (path, text) in rust_files(&root().join("crates")) {
+        // Because the other rules do not look at what comes after the tests begin.
+        let name = path.display();
+        assert!(ends_with_its_tests(&text), "{name} goes on after its tests");
     }
 }
 
