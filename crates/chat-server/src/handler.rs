@@ -1,4 +1,4 @@
-//! The chat service: what guests and operators call.
+//! The chat service: what clients and operators call.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,10 +15,9 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::log::{Limit, NewEntry};
 use crate::names;
-use crate::people::Notice;
-use crate::shared::{Shared, entry};
+use crate::shared::Shared;
 
-/// One connection's view of the shared.
+/// The service on one connection.
 #[derive(Clone)]
 pub(crate) struct Handler {
     pub(crate) shared: Arc<Shared>,
@@ -41,28 +40,24 @@ impl Handler {
             )));
         }
         let count = u32::try_from(entries.len()).unwrap_or(u32::MAX);
-        let nick = self
-            .shared
-            .people()
-            .may_send(session, room, count, self.shared.now())?;
+        let now = self.shared.now();
+        let nick = self.shared.people().may_send(session, room, count, now)?;
         for entry in &mut entries {
             entry.nick.clone_from(&nick);
         }
-        Ok(self.shared.log.append(room, entries).await?)
+        Ok(self.shared.log().append(room, entries).await?)
     }
 }
 
 impl Chat for Handler {
     async fn enter(self, _: Context, session: Session, nick: String) -> Result<String, Refusal> {
-        let entered = self
-            .shared
-            .people()
-            .enter(session, &nick, self.peer.ip(), self.shared.now());
+        let (address, now) = (self.peer.ip(), self.shared.now());
+        let entered = self.shared.people().enter(session, &nick, address, now);
         let (nick, notices) = entered.inspect_err(|refusal| {
             tracing::info!("{}: {nick:?} is not let in: {refusal}", self.peer);
         })?;
         tracing::info!("{}: {nick} is here", self.peer);
-        self.shared.tell(notices, Kind::Renamed, &nick).await;
+        self.shared.announce(notices, Kind::Renamed, &nick).await;
         Ok(nick)
     }
 
@@ -73,40 +68,32 @@ impl Chat for Handler {
         room: String,
         history: u32,
     ) -> Result<Cursor, Refusal> {
-        let room = match names::is_private_of(&room, session) {
-            true => room,
-            false => names::room(&room).map_err(Refusal::Unfit)?,
+        let room = if names::is_private_of(&room, session) {
+            room
+        } else {
+            names::room(&room).map_err(Refusal::Unfit)?
         };
-        let head = *self.shared.log.head(&room).borrow();
-        let after = head.saturating_sub(history.into());
-        let nick = self.shared.people().renew(session, self.shared.now())?;
-        let told = self.shared.people().join(session, &room, after)?;
-        self.shared.wake(session);
-        if told {
-            let notice = Notice {
-                room: room.clone(),
-                session,
-                nick,
-            };
-            self.shared.tell(vec![notice], Kind::Joined, "").await;
-        }
-        Ok(Cursor {
-            room,
-            after,
-            epoch: self.shared.log.epoch(),
-        })
+        let after = self.shared.head(&room).saturating_sub(history.into());
+        let joined = {
+            let mut people = self.shared.people();
+            people.renew(session, self.shared.now())?;
+            people.join(session, &room, after)?
+        };
+        self.shared.polls().end(session);
+        self.shared.announce(joined, Kind::Joined, "").await;
+        Ok(self.shared.cursor(room, after))
     }
 
     async fn leave(self, _: Context, session: Session, room: String) -> Result<(), Refusal> {
         let left = self.shared.people().leave(session, &room)?;
-        self.shared.tell(Vec::from_iter(left), Kind::Left, "").await;
+        self.shared.announce(left, Kind::Left, "").await;
         Ok(())
     }
 
     async fn bye(self, _: Context, session: Session) {
         let left = self.shared.people().bye(session);
-        self.shared.wake(session);
-        self.shared.tell(left, Kind::Left, "").await;
+        self.shared.polls().end(session);
+        self.shared.announce(left, Kind::Left, "").await;
     }
 
     async fn send(
@@ -118,7 +105,7 @@ impl Chat for Handler {
     ) -> Result<Vec<u64>, Refusal> {
         let count = posts.len();
         let sent = self.try_send(session, &room, posts).await;
-        self.shared.counts.sent(count, &sent);
+        self.shared.counts().sent(count, &sent);
         sent
     }
 
@@ -130,30 +117,30 @@ impl Chat for Handler {
         wait_ms: u32,
     ) -> Result<Vec<Page>, Refusal> {
         let until = Instant::now() + POLL_WAIT.min(Duration::from_millis(wait_ms.into()));
-        let superseded = self.shared.begin_poll(session);
-        let cursors = self.shared.wanted(session, &cursors)?;
+        let poll = self.shared.polls().begin(session);
+        let cursors = self.shared.cursors_of(session, &cursors)?;
         loop {
-            // Watch first, look then: what comes in between is seen.
+            // Watched before reading, because otherwise an entry that comes in between is missed.
             let mut heads: Vec<_> = cursors
                 .iter()
-                .map(|c| self.shared.log.head(&c.room))
+                .map(|cursor| self.shared.log().head(&cursor.room))
                 .collect();
-            let pages = self.shared.news(&cursors).await?;
+            let pages = self.shared.pages_after(&cursors).await?;
             if !pages.is_empty() {
-                self.shared.counts.delivered(&pages);
+                self.shared.counts().delivered(&pages);
                 return Ok(pages);
             }
-            let _waits = self.shared.counts.waits();
+            let _waits = self.shared.counts().waits();
             let mut changes: Vec<_> = heads
                 .iter_mut()
                 .map(|head| head.changed().boxed())
                 .collect();
-            changes.push(pending().boxed()); // in no room nothing happens
+            // One that never comes, because `select_all` must not be given an empty list.
+            changes.push(pending().boxed());
             tokio::select! {
                 _ = select_all(changes) => {}
                 () = sleep_until(until) => return Ok(Vec::new()),
-                () = superseded.cancelled() => return Ok(Vec::new()),
-                () = self.shared.stop.cancelled() => return Ok(Vec::new()),
+                () = self.shared.polls().ended(&poll) => return Ok(Vec::new()),
             }
         }
     }
@@ -167,11 +154,8 @@ impl Chat for Handler {
         limit: u32,
     ) -> Result<Page, Refusal> {
         let room = self.shared.readable(session, &room)?;
-        Ok(self
-            .shared
-            .log
-            .read_back(&room, before, Limit::entries(limit as usize))
-            .await?)
+        let limit = Limit::entries(limit as usize);
+        Ok(self.shared.log().read_back(&room, before, limit).await?)
     }
 
     async fn search(
@@ -183,11 +167,8 @@ impl Chat for Handler {
         limit: u32,
     ) -> Result<Page, Refusal> {
         let room = self.shared.readable(session, &room)?;
-        Ok(self
-            .shared
-            .log
-            .search(&room, &text, Limit::entries(limit as usize))
-            .await?)
+        let limit = Limit::entries(limit as usize);
+        Ok(self.shared.log().search(&room, &text, limit).await?)
     }
 
     async fn who(self, _: Context, session: Session, room: String) -> Result<Vec<String>, Refusal> {
@@ -198,41 +179,29 @@ impl Chat for Handler {
     async fn rooms(self, _: Context, session: Session) -> Result<Vec<RoomInfo>, Refusal> {
         let mut people = self.shared.people();
         people.renew(session, self.shared.now())?;
-        Ok(people.rooms(|room| *self.shared.log.head(room).borrow()))
+        Ok(people.rooms(|room| self.shared.head(room)))
     }
 
     async fn private(self, _: Context, session: Session, nick: String) -> Result<Cursor, Refusal> {
-        let (room, head) = {
-            let mut people = self.shared.people();
-            people.renew(session, self.shared.now())?;
-            let other = people.find(&nick)?;
-            let room = names::private(session, other);
-            let head = *self.shared.log.head(&room).borrow();
-            for member in [session, other] {
-                people.join(member, &room, head)?;
-                self.shared.wake(member);
-            }
-            (room, head)
-        };
-        Ok(Cursor {
-            room,
-            after: head,
-            epoch: self.shared.log.epoch(),
-        })
+        let mut people = self.shared.people();
+        people.renew(session, self.shared.now())?;
+        let other = people.find(&nick)?;
+        let room = names::private(session, other);
+        let head = self.shared.head(&room);
+        for member in [session, other] {
+            people.join(member, &room, head)?;
+            self.shared.polls().end(member);
+        }
+        Ok(self.shared.cursor(room, head))
     }
 
-    async fn admin(self, _: Context, token: String, order: Admin) -> Result<(), Refusal> {
-        if !self
-            .shared
-            .admin
-            .as_ref()
-            .is_some_and(|key| key.fits(&token))
-        {
+    async fn admin(self, _: Context, token: String, command: Admin) -> Result<(), Refusal> {
+        if !self.shared.is_admin(&token) {
             tracing::warn!("{}: a wrong admin token", self.peer);
             return Err(Refusal::WrongToken);
         }
-        tracing::info!("{}: an operator: {order:?}", self.peer);
-        let (nick, why, bans) = match order {
+        tracing::info!("{}: an operator: {command:?}", self.peer);
+        let (nick, why, bans) = match command {
             Admin::Kick { nick, why } => (nick, why, false),
             Admin::Ban { nick, why } => (nick, why, true),
             Admin::Unban { nick } => return self.shared.people().unban(&nick),
@@ -242,25 +211,26 @@ impl Chat for Handler {
                 "a reason has at most {MAX_WHY} bytes"
             )));
         }
-        let (session, told) = {
+        let (session, notices) = {
             let mut people = self.shared.people();
             if bans {
                 people.ban(&nick)?;
             }
             people.kick(&nick, &why)?
         };
-        self.shared.wake(session);
+        self.shared.polls().end(session);
         let done = if bans { "banned" } else { "put out" };
         let colon = if why.is_empty() { "" } else { ": " };
         let body = format!("was {done} by an operator{colon}{}", why.replace('\0', ""));
-        self.shared.tell(told, Kind::Left, &body).await;
+        self.shared.announce(notices, Kind::Left, &body).await;
         Ok(())
     }
 }
 
-/// Makes an entry of a post, if it can be one. The nick is put in later.
+/// Returns the entry that a post makes, without its nick, or why it may not be sent.
 fn fit(session: Session, post: Post) -> Result<NewEntry, Refusal> {
-    let body = post.body.replace('\0', "");
+    let mut body = post.body;
+    body.retain(|c| c != '\0');
     if !matches!(post.kind, Kind::Said | Kind::Did) {
         return Err(Refusal::Unfit("only messages can be sent".into()));
     }
@@ -272,11 +242,6 @@ fn fit(session: Session, post: Post) -> Result<NewEntry, Refusal> {
             "a message has at most {MAX_BODY} bytes"
         )));
     }
-    Ok(entry(
-        sender(session),
-        Some(post.id),
-        post.kind,
-        String::new(),
-        body,
-    ))
+    let (sender, nick) = (sender(session), String::new());
+    Ok(NewEntry::said(sender, Some(post.id), post.kind, nick, body))
 }

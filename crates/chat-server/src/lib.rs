@@ -31,12 +31,17 @@ mod sqlite;
 mod tail;
 
 mod args;
+mod config;
 mod handler;
+mod listeners;
 mod metrics;
+mod polls;
 mod server;
 mod shared;
 
 pub use args::Args;
+pub use config::Config;
+pub use listeners::Listeners;
 pub use memory::Memory;
-pub use server::{Config, Listeners, run};
+pub use server::run;
 pub use sqlite::Sqlite;

@@ -10,6 +10,7 @@
 //! `tests/store.rs` holds every store to them.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use common::chat::{Entry, Kind, MAX_ENTRIES, MAX_PAGE, Page, Refusal, Sender};
 use futures::future::BoxFuture;
@@ -37,23 +38,29 @@ pub struct NewEntry {
 }
 
 impl NewEntry {
-    /// The entry with its number.
-    pub fn numbered(self, number: u64) -> Entry {
-        let Self {
+    /// Returns an entry of now.
+    pub fn said(sender: Sender, id: Option<u64>, kind: Kind, nick: String, body: String) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let at_ms = u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(u64::MAX);
+        Self {
             sender,
+            id,
             kind,
             nick,
             body,
             at_ms,
-            ..
-        } = self;
+        }
+    }
+
+    /// Returns the entry with its number.
+    pub fn numbered(self, number: u64) -> Entry {
         Entry {
             number,
-            sender,
-            kind,
-            nick,
-            body,
-            at_ms,
+            sender: self.sender,
+            kind: self.kind,
+            nick: self.nick,
+            body: self.body,
+            at_ms: self.at_ms,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use chat_server::{Args, run};
+use chat_server::{Args, Config, Listeners, run};
 use common::chat::SERVICE;
 use common::cli;
 use tokio::runtime::Builder;
@@ -11,14 +11,12 @@ fn main() -> ExitCode {
     let args: Args = cli::parse();
     cli::start_logging(args.common);
     let serve = async {
-        let (config, log) = (args.config()?, args.open_log()?);
-        let listeners = args.bind().await?;
+        let (chat, metrics) = (args.listen, args.metrics);
+        let config = Config::try_from(args)?;
+        let listeners = Listeners::bind(chat, metrics).await?;
         let interrupted = cli::interrupted();
         listeners.ready()?;
-        let shutdown = async {
-            interrupted.await;
-        };
-        run(listeners, log, config, shutdown).await;
+        run(listeners, config, interrupted).await;
         Ok(())
     };
     cli::run(&mut Builder::new_multi_thread(), SERVICE, serve)

@@ -1,10 +1,10 @@
 //! What operators see of a server: counters for Prometheus at `/metrics`, and at `/health` whether
-//! the log can be written. For a listener of their own, which need not face the guests.
+//! the log can be written. They have a listener of their own, which clients need not reach.
 //!
-//! Counting costs a call one relaxed addition, at most. What the server knows anyway (sessions,
-//! rooms, the log's numbers) is looked up when it is asked for. No label carries what people chose,
-//! such as nicks and rooms: each would be a series of its own, for ever, and private rooms private
-//! no more.
+//! Counting costs a call at most one relaxed addition. What the server knows anyway (sessions,
+//! rooms, the log's numbers) is looked up when an operator asks. No label holds what people chose,
+//! such as nicks and rooms: each would be a series of its own for ever, and private rooms would no
+//! longer be private.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -16,12 +16,9 @@ use crate::log::Status;
 
 mod http;
 
-pub(crate) use http::{Answer, serve};
+pub(crate) use http::{Report, serve};
 
-/// Prometheus's text exposition format, version 0.0.4: one `name{labels} value` a line.
-pub(crate) const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// Why messages are refused, as a label has it.
+/// Why messages are refused: the values of a label.
 const REASONS: [&str; 5] = ["too_fast", "unfit", "not_here", "full", "unavailable"];
 
 fn reason(refusal: &Refusal) -> usize {
@@ -44,7 +41,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// A send of `count` messages was answered.
+    /// Counts a send of `count` messages by its outcome.
     pub(crate) fn sent(&self, count: usize, outcome: &Result<Vec<u64>, Refusal>) {
         let counter = match outcome {
             Ok(_) => &self.accepted,
@@ -53,20 +50,20 @@ impl Counts {
         counter.fetch_add(count as u64, Relaxed);
     }
 
-    /// A poll was answered with `pages`.
+    /// Counts the entries of a poll's answer.
     pub(crate) fn delivered(&self, pages: &[Page]) {
         let entries: usize = pages.iter().map(|page| page.entries.len()).sum();
         self.delivered.fetch_add(entries as u64, Relaxed);
     }
 
-    /// A poll waits, until this is dropped.
+    /// Counts a poll as waiting until the returned guard is dropped.
     pub(crate) fn waits(&self) -> Waits<'_> {
         self.waiting.fetch_add(1, Relaxed);
         Waits(&self.waiting)
     }
 
-    /// The page at `/metrics`.
-    pub(crate) fn page(&self, uptime: Duration, people: (usize, usize), log: &Status) -> String {
+    /// Returns the text at `/metrics`, in Prometheus's exposition format.
+    pub(crate) fn text(&self, uptime: Duration, people: (usize, usize), log: &Status) -> String {
         let count = |counter: &AtomicU64| counter.load(Relaxed);
         let (waiting, accepted) = (count(&self.waiting), count(&self.accepted));
         let (uptime, delivered) = (uptime.as_secs_f64(), count(&self.delivered));
@@ -74,7 +71,7 @@ impl Counts {
         let is_up = u8::from(log.failure.is_none());
         let (version, epoch, known) = (env!("CARGO_PKG_VERSION"), log.epoch, log.rooms);
         let (commits, entries, trimmed) = (log.commits, log.entries, log.trimmed);
-        // Kind, name, value; and after a bar what it is.
+        // Each line: kind, name, value, and after the bar the help text.
         let table = format!(
             "gauge build_info{{version=\"{version}\"}} 1|Which program this is.
              gauge uptime_seconds {uptime}|Since the server began.
@@ -91,7 +88,7 @@ impl Counts {
              counter log_trimmed_total {trimmed}|Entries no longer kept, in all rooms."
         );
         let mut page = String::with_capacity(4096);
-        // Writing to a string does not fail.
+        // Results are ignored below, because writing to a string cannot fail.
         for (line, help) in table.lines().filter_map(|line| line.split_once('|')) {
             let (kind, value) = line.trim_start().split_once(' ').unwrap_or_default();
             let name = value.split(['{', ' ']).next().unwrap_or_default();
@@ -113,7 +110,7 @@ impl Counts {
     }
 }
 
-/// A poll that waits, and may be given up at any time.
+/// A poll that waits. Counted by a guard, because a poll may be given up at any time.
 pub(crate) struct Waits<'a>(&'a AtomicU64);
 
 impl Drop for Waits<'_> {
@@ -127,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_has_what_was_counted() {
+    fn the_text_has_what_was_counted() {
         let counts = Counts::default();
         counts.sent(2, &Ok(vec![1, 2]));
         counts.sent(3, &Err(Refusal::TooFast(200)));
@@ -142,7 +139,7 @@ mod tests {
             commits: 5,
             failure: Some("disk full".into()),
         };
-        let page = counts.page(Duration::from_millis(1500), (4, 2), &log);
+        let page = counts.text(Duration::from_millis(1500), (4, 2), &log);
         for line in [
             "chat_uptime_seconds 1.5",
             "chat_sessions 4",

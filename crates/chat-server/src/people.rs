@@ -124,31 +124,31 @@ impl People {
         Ok((nick, notices))
     }
 
-    /// Renews a session's lease; returns its nick.
-    pub(crate) fn renew(&mut self, session: Session, now: Duration) -> Result<String, Refusal> {
-        let person = self.person(session)?;
-        person.seen = now;
-        Ok(person.nick.clone())
+    /// Renews a session's lease.
+    pub(crate) fn renew(&mut self, session: Session, now: Duration) -> Result<(), Refusal> {
+        self.person(session)?.seen = now;
+        Ok(())
     }
 
-    /// Adds a session to a room that it has read up to `after`. Returns whether to post a notice.
+    /// Adds a session to a room that it has read up to `after`. Returns the notice to post, if any.
     pub(crate) fn join(
         &mut self,
         session: Session,
         room: &str,
         after: u64,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<Option<Notice>, Refusal> {
         let person = self.person(session)?;
         if person.rooms.contains_key(room) {
-            return Ok(false);
+            return Ok(None);
         }
         if person.rooms.len() >= MAX_JOINED {
             return Err(Refusal::Full);
         }
         person.rooms.insert(room.to_owned(), after);
+        let joined = notice(room, session, &person.nick);
         let people = self.in_room.entry(room.to_owned()).or_default();
         people.insert(session);
-        Ok(is_announced(room, people.len()))
+        Ok(is_announced(room, people.len()).then_some(joined))
     }
 
     /// Removes a session from a room. Returns the notice to post, if any.
@@ -328,7 +328,8 @@ mod tests {
         let mut people = People::new(5);
         for (session, nick) in [(ANN, "ann"), (BOB, "bob")] {
             people.enter(session, nick, HERE, at(0)).expect("free");
-            assert_eq!(people.join(session, "lobby", 0), Ok(true));
+            let joined = people.join(session, "lobby", 0);
+            assert_eq!(joined, Ok(Some(notice("lobby", session, nick))));
         }
         people
     }
@@ -352,7 +353,7 @@ mod tests {
     fn a_session_that_comes_back_in_time_was_never_away() {
         let mut people = two_in_the_lobby();
         people.enter(ANN, "ann", HERE, at(20)).expect("hers");
-        assert_eq!(people.join(ANN, "lobby", 7), Ok(false), "no notice");
+        assert_eq!(people.join(ANN, "lobby", 7), Ok(None), "no notice");
         let rooms = people.rooms_of(ANN).expect("here");
         assert_eq!(rooms["lobby"], 0, "no entry is skipped");
     }
@@ -372,8 +373,8 @@ mod tests {
         for n in 0..=QUIET_ABOVE {
             let (session, nick) = ((n as Session) << 64, format!("p{n}"));
             people.enter(session, &nick, HERE, at(0)).expect("free");
-            let announced = people.join(session, "lobby", 0).expect("room");
-            assert_eq!(announced, n < QUIET_ABOVE);
+            let joined = people.join(session, "lobby", 0).expect("room");
+            assert_eq!(joined.is_some(), n < QUIET_ABOVE);
         }
         assert_eq!(people.bye(0), [], "51 are quiet");
         assert_eq!(people.bye(1 << 64).len(), 1, "50 are not");
@@ -429,7 +430,7 @@ mod tests {
     fn private_rooms_are_neither_listed_nor_announced() {
         let mut people = two_in_the_lobby();
         let private = names::private(ANN, BOB);
-        assert_eq!(people.join(ANN, &private, 0), Ok(false));
+        assert_eq!(people.join(ANN, &private, 0), Ok(None));
         let rooms = people.rooms(|_| 3);
         let (room, people, head) = ("lobby".into(), 2, 3);
         assert_eq!(rooms, [RoomInfo { room, people, head }]);

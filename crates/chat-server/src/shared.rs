@@ -1,75 +1,91 @@
-//! What all connections share: the people behind their lock, the log, and the polls that wait.
+//! What all connections share: the people, the log, the polls that wait, the counters.
 //!
 //! The lock on the people is never held over an await. A poll that waits holds nothing but its
-//! cursors: it watches the heads of its rooms, so a reader that has stopped costs the others
+//! cursors: it watches the heads of its rooms. So a reader that has stopped costs the others
 //! nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use common::chat::{Cursor, Kind, LEASE, MAX_PAGE, Page, Refusal, Sender, Session, sender};
+use common::chat::{Cursor, Kind, LEASE, MAX_PAGE, Page, Refusal, Session, sender};
 use common::key::Key;
-use hyper::StatusCode;
 use tokio::time::{Instant, sleep};
-use tokio_util::sync::CancellationToken;
 
 use crate::log::{Limit, Log, NewEntry};
-use crate::metrics::{self, Answer, Counts};
+use crate::metrics::{Counts, Report};
 use crate::names;
 use crate::people::{Notice, People};
+use crate::polls::Polls;
 
-/// How often leases are looked at: a ghost lives at most so much longer than its lease.
-const SWEEP: Duration = LEASE.checked_div(6).expect("six is not zero");
+/// How often leases are checked. A session may outlive its lease by this much.
+const SWEEP: Duration = Duration::from_secs(LEASE.as_secs() / 6);
 
-/// What a reader of a log that was replaced is shown of the new one.
+/// How many of the newest entries a reader gets whose cursor is of a log that was replaced.
 const AFRESH: u64 = 50;
 
-/// What all connections share.
+/// The state of one server.
 pub(crate) struct Shared {
-    pub(crate) log: Log,
-    pub(crate) counts: Counts,
-    pub(crate) people: Mutex<People>,
-    /// ends the poll that a session has waiting
-    pub(crate) polls: Mutex<HashMap<Session, CancellationToken>>,
-    pub(crate) began: Instant,
-    pub(crate) stop: CancellationToken,
-    pub(crate) admin: Option<Key>,
+    log: Log,
+    people: Mutex<People>,
+    polls: Polls,
+    counts: Counts,
+    admin: Option<Key>,
+    began: Instant,
 }
 
 impl Shared {
-    /// Nothing under this lock panics half way through a change.
+    /// Returns the state of a server that begins now, over `log`. A session may send `rate`
+    /// messages a second; who knows the key `admin` may kick and ban.
+    pub(crate) fn new(log: Log, rate: u32, admin: Option<Key>) -> Self {
+        Self {
+            log,
+            people: Mutex::new(People::new(rate)),
+            polls: Polls::default(),
+            counts: Counts::default(),
+            admin,
+            began: Instant::now(),
+        }
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Locks the people. A poisoned lock is taken all the same, because no change of theirs can
+    /// panic half way.
     pub(crate) fn people(&self) -> MutexGuard<'_, People> {
         self.people.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn polls(&self) -> &Polls {
+        &self.polls
+    }
+
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Returns the time since the server began.
     pub(crate) fn now(&self) -> Duration {
         self.began.elapsed()
     }
 
-    pub(crate) fn operators_page(&self, path: &str) -> Option<Answer> {
-        let log = self.log.status();
-        match (path, &log.failure) {
-            ("/metrics", _) => {
-                let people = self.people().count();
-                let body = self.counts.page(self.now(), people, &log);
-                let (status, format) = (StatusCode::OK, metrics::FORMAT);
-                Some(Answer {
-                    status,
-                    format,
-                    body,
-                })
-            }
-            ("/health", None) => Some(Answer::plain(StatusCode::OK, "ok")),
-            ("/health", Some(cause)) => {
-                let body = format!("the log cannot be written: {cause}");
-                Some(Answer::plain(StatusCode::SERVICE_UNAVAILABLE, body))
-            }
-            _ => None,
-        }
+    /// Returns whether `token` is the admin token.
+    pub(crate) fn is_admin(&self, token: &str) -> bool {
+        self.admin.as_ref().is_some_and(|key| key.fits(token))
     }
 
-    /// Ends leases, for ever.
+    /// Returns what operators may see.
+    pub(crate) fn report(&self) -> Report {
+        let log = self.log.status();
+        let people = self.people().count();
+        let metrics = self.counts.text(self.now(), people, &log);
+        let failure = log.failure;
+        Report { metrics, failure }
+    }
+
+    /// Ends leases that have run out, for ever.
     pub(crate) async fn sweep(&self) {
         loop {
             sleep(SWEEP).await;
@@ -77,53 +93,35 @@ impl Shared {
             for Notice { room, nick, .. } in &gone {
                 tracing::info!("{nick} of {room} was silent for too long");
             }
-            self.forget_polls();
-            self.tell(gone, Kind::Left, "").await;
+            {
+                let people = self.people();
+                self.polls
+                    .retain(|session| people.rooms_of(session).is_ok());
+            }
+            self.announce(gone, Kind::Left, "").await;
         }
     }
 
-    /// Writes notices into the log. They are for people; one that cannot be written is lost.
-    pub(crate) async fn tell(&self, notices: Vec<Notice>, kind: Kind, body: &str) {
-        for Notice {
-            room,
-            session,
-            nick,
-        } in notices
-        {
-            let entry = entry(sender(session), None, kind, nick, body.to_owned());
-            if let Err(error) = self.log.append(&room, vec![entry]).await {
-                tracing::warn!("a notice in {room} is lost: {error}");
+    /// Writes notices into the log. A notice that cannot be written is lost, because no client
+    /// depends on it.
+    pub(crate) async fn announce(
+        &self,
+        notices: impl IntoIterator<Item = Notice>,
+        kind: Kind,
+        body: &str,
+    ) {
+        for notice in notices {
+            let sender = sender(notice.session);
+            let entry = NewEntry::said(sender, None, kind, notice.nick, body.to_owned());
+            if let Err(error) = self.log.append(&notice.room, vec![entry]).await {
+                tracing::warn!("a notice in {} is lost: {error}", notice.room);
             }
         }
     }
 
-    /// Begins a poll of `session`, which ends its last one.
-    pub(crate) fn begin_poll(&self, session: Session) -> CancellationToken {
-        let mine = CancellationToken::new();
-        let mut polls = self.polls.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(last) = polls.insert(session, mine.clone()) {
-            last.cancel();
-        }
-        mine
-    }
-
-    /// Forgets the polls of sessions that are over.
-    pub(crate) fn forget_polls(&self) {
-        let people = self.people();
-        let mut polls = self.polls.lock().unwrap_or_else(PoisonError::into_inner);
-        polls.retain(|&session, _| people.rooms_of(session).is_ok());
-    }
-
-    /// Lets the poll of `session` look again.
-    pub(crate) fn wake(&self, session: Session) {
-        let mut polls = self.polls.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(waiting) = polls.remove(&session) {
-            waiting.cancel();
-        }
-    }
-
-    /// The rooms of a session, each with the reader's cursor, or where it began.
-    pub(crate) fn wanted(
+    /// Renews a session's lease. Returns a cursor for each of its rooms: the reader's own one, or
+    /// where reading began when it joined.
+    pub(crate) fn cursors_of(
         &self,
         session: Session,
         cursors: &[Cursor],
@@ -138,28 +136,35 @@ impl Shared {
         Ok(rooms
             .map(|(room, &after)| match known.get(room.as_str()) {
                 Some(&cursor) => cursor.clone(),
-                None => Cursor {
-                    room: room.clone(),
-                    after,
-                    epoch: self.log.epoch(),
-                },
+                None => self.cursor(room.clone(), after),
             })
             .collect())
     }
 
-    /// What is new after `cursors`, as far as it fits one answer.
-    pub(crate) async fn news(&self, cursors: &[Cursor]) -> Result<Vec<Page>, Refusal> {
+    /// Returns a cursor of this log.
+    pub(crate) fn cursor(&self, room: String, after: u64) -> Cursor {
+        let epoch = self.log.epoch();
+        Cursor { room, after, epoch }
+    }
+
+    /// Returns the newest number of a room.
+    pub(crate) fn head(&self, room: &str) -> u64 {
+        *self.log.head(room).borrow()
+    }
+
+    /// Returns the entries after `cursors`, as many as fit one answer, without empty pages.
+    pub(crate) async fn pages_after(&self, cursors: &[Cursor]) -> Result<Vec<Page>, Refusal> {
         let mut pages: Vec<Page> = Vec::new();
         let mut left = MAX_PAGE;
         for Cursor { room, after, epoch } in cursors {
-            let head = *self.log.head(room).borrow();
-            let same_log = *epoch == self.log.epoch();
-            let after = if same_log {
+            let head = self.head(room);
+            let is_same_log = *epoch == self.log.epoch();
+            let after = if is_same_log {
                 *after
             } else {
                 head.saturating_sub(AFRESH)
             };
-            if (same_log && head <= after) || (left == 0 && !pages.is_empty()) {
+            if (is_same_log && head <= after) || (left == 0 && !pages.is_empty()) {
                 continue;
             }
             let limit = Limit {
@@ -173,14 +178,16 @@ impl Shared {
                 .map(|e| e.nick.len() + e.body.len())
                 .sum();
             left = left.saturating_sub(bytes);
-            if !same_log || !page.entries.is_empty() {
+            // A page of another log goes out even when it is empty, because of its epoch.
+            if !is_same_log || !page.entries.is_empty() {
                 pages.push(page);
             }
         }
         Ok(pages)
     }
 
-    /// Whether `session` may read `room`, by the room's normal name.
+    /// Renews a session's lease. Returns the normal name of `room` if the session may read it: a
+    /// public room, or a private one that it is in.
     pub(crate) fn readable(&self, session: Session, room: &str) -> Result<String, Refusal> {
         let mut people = self.people();
         people.renew(session, self.now())?;
@@ -188,26 +195,5 @@ impl Shared {
             return Ok(room.to_owned());
         }
         names::room(room).map_err(Refusal::Unfit)
-    }
-}
-
-pub(crate) fn entry(
-    sender: Sender,
-    id: Option<u64>,
-    kind: Kind,
-    nick: String,
-    body: String,
-) -> NewEntry {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let at_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-    NewEntry {
-        sender,
-        id,
-        kind,
-        nick,
-        body,
-        at_ms,
     }
 }

@@ -8,8 +8,10 @@ use common::chat::{
     Admin, ChatClient, ChatRequest, ChatResponse, Cursor, Entry, Kind, Post, Refusal, SERVICE,
     Session,
 };
+use common::cli::Interrupted;
 use common::key::Key;
 use common::net::Redial;
+use futures::FutureExt;
 use tarpc::context;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -30,10 +32,10 @@ impl Server {
         let (stop, stopped) = oneshot::channel::<()>();
         let config = Config {
             admin: Some(Key::new("secret".into())),
-            ..Config::default()
+            ..Config::new(Memory::new(1000))
         };
-        let shutdown = async { drop(stopped.await) };
-        let done = tokio::spawn(run(listener, Memory::new(1000), config, shutdown));
+        let shutdown = stopped.map(|_| Interrupted::Term);
+        let done = tokio::spawn(run(listener, config, shutdown));
         Self { addr, stop, done }
     }
 

@@ -29,12 +29,7 @@ async fn start(log: Log) -> (SocketAddr, SocketAddr) {
         chat,
         metrics: Some(metrics),
     };
-    tokio::spawn(run(
-        listeners,
-        log,
-        Config::default(),
-        std::future::pending(),
-    ));
+    tokio::spawn(run(listeners, Config::new(log), std::future::pending()));
     addrs
 }
 

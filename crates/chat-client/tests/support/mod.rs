@@ -6,7 +6,6 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use chat_server::log::Log;
 use chat_server::{Config, Memory, Sqlite, run};
 use common::key::Key;
 use serde_json::Value;
@@ -87,7 +86,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
-        Self::run("127.0.0.1:0", Memory::new(10_000), Config::default())
+        Self::run("127.0.0.1:0", Config::new(Memory::new(10_000)))
     }
 
     /// One whose operators know `token`, and that takes `rate` messages a second.
@@ -95,9 +94,9 @@ impl Server {
         let config = Config {
             admin: Some(Key::new(token.into())),
             rate,
-            ..Config::default()
+            ..Config::new(Memory::new(10_000))
         };
-        Self::run("127.0.0.1:0", Memory::new(10_000), config)
+        Self::run("127.0.0.1:0", config)
     }
 
     /// One at a given address, over a file.
@@ -112,16 +111,16 @@ impl Server {
                 Err(_) => std::thread::yield_now(),
             }
         };
-        Self::run(addr, log, Config::default())
+        Self::run(addr, Config::new(log))
     }
 
-    fn run(addr: &str, log: Log, config: Config) -> Self {
+    fn run(addr: &str, config: Config) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let listener = runtime
             .block_on(TcpListener::bind(addr))
             .expect("a free port");
         let addr = listener.local_addr().expect("bound").to_string();
-        runtime.spawn(run(listener, log, config, std::future::pending()));
+        runtime.spawn(run(listener, config, std::future::pending()));
         Self {
             addr,
             _runtime: runtime,

@@ -15,45 +15,69 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
-/// Connections at once, further ones wait in the backlog: a few scrapers and a person.
+/// Most connections at once: a few scrapers and a person. Further ones wait in the backlog.
 const CONNECTIONS: usize = 16;
 
-/// Longest head of a request; Prometheus and browsers send below a thousand bytes.
+/// Longest head of a request in bytes. Prometheus and browsers send less than a thousand.
 const MAX_HEAD: usize = 8 * 1024;
 
-/// How long a request and its answer may take: a round trip, and a busy machine.
+/// How long a request and its answer may take: a round trip, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// A page.
-pub(crate) struct Answer {
-    /// How it went.
-    pub(crate) status: StatusCode,
-    /// Its media type.
-    pub(crate) format: &'static str,
-    /// Its text.
-    pub(crate) body: String,
+/// The media type of plain text, and that of Prometheus's text exposition format.
+const PLAIN: &str = "text/plain; charset=utf-8";
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// What a server says of itself.
+pub(crate) struct Report {
+    /// the text at `/metrics`
+    pub(crate) metrics: String,
+    /// why the log cannot be written, if it cannot
+    pub(crate) failure: Option<String>,
 }
 
-impl Answer {
-    pub(crate) fn plain(status: StatusCode, body: impl Into<String>) -> Self {
-        let format = "text/plain; charset=utf-8";
-        let body = body.into() + "\n";
+/// An answer to a request.
+struct Page {
+    status: StatusCode,
+    format: &'static str,
+    body: String,
+}
+
+impl Page {
+    fn plain(status: StatusCode, text: &str) -> Self {
         Self {
             status,
-            format,
-            body,
+            format: PLAIN,
+            body: format!("{text}\n"),
+        }
+    }
+
+    /// Returns the page at `path`.
+    fn at(path: &str, report: Report) -> Self {
+        match (path, report.failure) {
+            ("/metrics", _) => Self {
+                status: StatusCode::OK,
+                format: PROMETHEUS,
+                body: report.metrics,
+            },
+            ("/health", None) => Self::plain(StatusCode::OK, "ok"),
+            ("/health", Some(cause)) => {
+                let text = format!("the log cannot be written: {cause}");
+                Self::plain(StatusCode::SERVICE_UNAVAILABLE, &text)
+            }
+            _ => Self::plain(StatusCode::NOT_FOUND, "there are /metrics and /health"),
         }
     }
 }
 
-/// Serves at each path what `page` returns for it, until the process ends.
+/// Answers requests for ever, each from a fresh `report`.
 pub(crate) async fn serve(
     listener: TcpListener,
-    page: impl Fn(&str) -> Option<Answer> + Clone + Send + 'static,
+    report: impl Fn() -> Report + Clone + Send + 'static,
 ) {
     let exchange = |io, peer| {
-        let page = page.clone();
-        let answers = service_fn(move |request| ready(answer(&request, &page)));
+        let report = report.clone();
+        let answers = service_fn(move |request| ready(answer(&request, &report)));
         let exchange = http1::Builder::new()
             .keep_alive(false)
             .max_buf_size(MAX_HEAD)
@@ -71,18 +95,18 @@ pub(crate) async fn serve(
 
 fn answer<B>(
     request: &Request<B>,
-    page: impl Fn(&str) -> Option<Answer>,
+    report: impl Fn() -> Report,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    let answer = match page(request.uri().path()) {
-        _ if !is_read => Answer::plain(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD only"),
-        Some(answer) => answer,
-        None => Answer::plain(StatusCode::NOT_FOUND, "there are /metrics and /health"),
+    let page = if is_read {
+        Page::at(request.uri().path(), report())
+    } else {
+        Page::plain(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD only")
     };
-    let mut response = Response::new(Full::from(answer.body));
-    *response.status_mut() = answer.status;
+    let mut response = Response::new(Full::from(page.body));
+    *response.status_mut() = page.status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.format));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(page.format));
     if !is_read {
         headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     }
