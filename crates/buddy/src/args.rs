@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Parser;
+use common::buddy::Incarnation;
 use common::cli;
+
+use crate::config::Config;
 
 /// Sings "99 Bottles of Beer" in a ring of buddies
 #[derive(Debug, Parser)]
@@ -20,8 +23,13 @@ pub struct Args {
     pub next: String,
 
     /// Where this buddy listens: PORT, or IP:PORT
-    #[arg(long, value_name = "ADDR", visible_aliases = ["this", "port"], default_value = "0.0.0.0:8030",
-          value_parser = cli::listen_addr)]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        visible_aliases = ["this", "port"],
+        default_value = "0.0.0.0:8030",
+        value_parser = cli::listen_addr
+    )]
     pub listen: SocketAddr,
 
     /// Starts the song with this many bottles: for the last buddy started only
@@ -49,17 +57,32 @@ pub struct Args {
     pub common: cli::Common,
 }
 
+impl From<Args> for Config {
+    fn from(args: Args) -> Self {
+        Self {
+            next: args.next,
+            bottles: args.bottles,
+            name: args.name,
+            tempo: args.tempo,
+            patience: args.patience,
+            wait: args.wait,
+            incarnation: rand::random_range(1..=Incarnation::MAX),
+        }
+    }
+}
+
 /// Three tries within the patience, and a try must outlast a round trip across the world and a
 /// busy machine's pauses.
 const LEAST_PATIENCE: Duration = Duration::from_millis(300);
 
 fn patience(text: &str) -> Result<Duration, String> {
-    match cli::duration(text)? {
-        patience if patience >= LEAST_PATIENCE => Ok(patience),
-        _ => Err(format!(
+    let patience = cli::duration(text)?;
+    if patience < LEAST_PATIENCE {
+        return Err(format!(
             "less than {LEAST_PATIENCE:?} takes every pause for a death"
-        )),
+        ));
     }
+    Ok(patience)
 }
 
 /// Long enough for any name, short enough for a line.

@@ -1,21 +1,43 @@
-//! What the other buddies call.
+//! Calls in: what the other buddies ask of this one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::buddy::{
-    Buddy, Incarnation, Place, Progress, Reply, RollCallReply, Song, Tally, Token,
+    Buddy, Incarnation, Place, Progress, Reply, RollCallReply, SERVICE, Song, Tally, Token,
 };
+use common::net::{self, Limits, Listener};
 use tarpc::context::Context;
+use tarpc::server::Serve as _;
 
 use crate::node::Node;
 use crate::ring::Request;
-use crate::roll_call::{Call, MAX_BUDDIES};
-use crate::state::State;
+use crate::roll_call::Call;
 
-/// Each call is one synchronous step under the lock: cancelling it
-/// can lose the answer, never half of an action.
+/// How long answers wait for each other. The song does not wait for them, so at full tempo hundreds
+/// are written at once and a verse costs one message instead of two. Well below the shortest
+/// patience.
+const FLUSH_DELAY: Duration = Duration::from_millis(20);
+
+/// Answers the other buddies until the node has ended.
+pub(crate) async fn serve(node: Arc<Node>, listener: impl Listener) {
+    let ended = node.ended.clone().cancelled_owned();
+    let limits = Limits {
+        flush_delay: FLUSH_DELAY,
+        ..Limits::default()
+    };
+    let handler = Handler(node).serve();
+    let answer = move |connection: net::Connection<_>| {
+        let handler = handler.clone();
+        connection.answer(move |context, request| handler.clone().serve(context, request))
+    };
+    net::serve(listener, SERVICE, limits, ended, answer).await;
+}
+
+/// Hands each call to the node in one synchronous step. A call that is cancelled may lose its
+/// answer, but never half of an action.
 #[derive(Clone)]
-pub(crate) struct Handler(pub(crate) Arc<Node>);
+struct Handler(Arc<Node>);
 
 impl Buddy for Handler {
     async fn roll_call(
@@ -30,7 +52,8 @@ impl Buddy for Handler {
             attempt,
             roll,
         };
-        self.0.event(|state| state.hear_roll_call(&self.0, call))
+        let now = self.0.now();
+        self.0.event(|state| state.roll_call(call, now))
     }
 
     async fn enlist(
@@ -41,15 +64,9 @@ impl Buddy for Handler {
         to: Place,
         progress: Progress,
     ) -> Reply {
-        let fits = (1..=MAX_BUDDIES).contains(&roll.len()) && (to as usize) < roll.len();
-        match fits {
-            true => {
-                let enlist =
-                    |state: &mut State| state.hear_enlist(&self.0, song, roll, to, progress);
-                self.0.event(enlist)
-            }
-            false => Reply::Wrong,
-        }
+        let now = self.0.now();
+        self.0
+            .event(|state| state.enlist(song, roll, to, progress, now))
     }
 
     async fn pass(
@@ -61,13 +78,13 @@ impl Buddy for Handler {
         progress: Progress,
         tally: Tally,
     ) -> Reply {
-        let pass = (token, progress);
-        self.0
-            .event(|state| state.hear_pass(&self.0, song, to, pass, tally))
+        let pass = Request::Pass(token, progress);
+        self.0.event(|state| state.hear(song, to, pass, tally))
     }
 
     async fn ping(self, _: Context, song: Incarnation, to: Place) -> Reply {
+        let tally = Tally::default();
         self.0
-            .event(|state| state.hear(&self.0, song, to, Request::Ping))
+            .event(|state| state.hear(song, to, Request::Ping, tally))
     }
 }

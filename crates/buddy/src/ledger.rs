@@ -1,14 +1,17 @@
-//! Who did how much: the tally that goes round with the end of the song. PURE.
+//! Who did how much: the tally that goes round with the end of the song, and its last line. PURE.
+
+use std::time::Duration;
 
 use common::buddy::{Mark, Progress, Take, Tally};
 
-/// One buddy's own doings, and what it has heard of the others'.
+/// What one buddy has done, and what it has heard of the others.
 ///
-/// On the lap that says `Over` everybody adds its own once; what has been right round is the sum
-/// of the living, and goes round once more with `Home`. A new take begins a new sum.
+/// On the lap that says `Over` each buddy adds its own tally once. After a whole lap the sum is
+/// complete, and it goes round once more with `Home`. A new take begins a new sum, because the lap
+/// of the old take may have been broken off anywhere.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ledger {
-    /// This buddy's own.
+    /// What this buddy has done.
     pub mine: Tally,
     sum: Tally,
     take: Take,
@@ -16,13 +19,13 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// A word of the song was heeded.
+    /// Takes over the `sum` that came with a heeded pass.
     pub fn heard(&mut self, progress: Progress, sum: Tally) {
         self.enter(progress.at.take);
         self.sum = sum;
     }
 
-    /// The tally to send along with `news`.
+    /// Returns the tally to send along with `progress`.
     pub fn send(&mut self, progress: Progress) -> Tally {
         self.enter(progress.at.take);
         if progress.mark == Mark::Over && !self.added {
@@ -32,12 +35,40 @@ impl Ledger {
         self.sum
     }
 
-    /// All that is known at the end: the sum, or one's own doings if nobody else is left.
-    pub fn total(&self, take: Take) -> Tally {
-        match take == self.take && self.added {
-            true => self.sum,
-            false => self.mine,
+    /// Returns all that is known at the end: the sum, or this buddy's own tally if it is alone.
+    fn total(&self, take: Take) -> Tally {
+        if take == self.take && self.added {
+            self.sum
+        } else {
+            self.mine
         }
+    }
+
+    /// Returns the last line of a song that ended in `take`.
+    pub fn summary(&self, take: Take, bottles: u64, buddies: usize, time: Duration) -> String {
+        let Tally {
+            sung,
+            lost,
+            resumed,
+        } = self.total(take);
+        let verses = u128::from(bottles) + 1;
+        let twice = match (u128::from(sung).saturating_sub(verses), u128::from(resumed)) {
+            (0, 0) => "no verse twice".to_owned(),
+            (n, 0) => format!("{} twice", count(n, "verse", "verses")),
+            (n, m) => format!("{} twice at most", count(n + m, "verse", "verses")),
+        };
+        // Said only if a buddy was lost, because its tally was lost with it.
+        let as_known = if lost > 0 {
+            " as far as the living know"
+        } else {
+            ""
+        };
+        format!(
+            "song over: {}, {}, {:.1}s, {lost} lost, {twice}{as_known}",
+            count(verses, "verse", "verses"),
+            count(buddies as u128, "buddy", "buddies"),
+            time.as_secs_f64(),
+        )
     }
 
     fn enter(&mut self, take: Take) {
@@ -53,6 +84,10 @@ fn add(a: Tally, b: Tally) -> Tally {
         lost: a.lost.saturating_add(b.lost),
         resumed: a.resumed.saturating_add(b.resumed),
     }
+}
+
+fn count(n: u128, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
 }
 
 #[cfg(test)]

@@ -1,43 +1,35 @@
-//! Where a buddy is heard: a pen for its verses and one for what else it has to say.
+//! Lines out: to stdout, to stderr, or into memory.
 //!
-//! All of a buddy runs on one thread, which saves waking others for every verse. So a write that
-//! would have to wait (nobody reads the pipe, the terminal was stopped with Ctrl-S) must not be
-//! made on it: the heartbeat would stop, and the others would take the buddy for gone. Such a
-//! write gets a thread of its own, and the song waits for it as for a long verse.
+//! All of a buddy runs on one thread, so that no verse has to wake another one. A write that has to
+//! wait (the reader of a pipe is slow, the terminal was stopped with Ctrl-S) must not be made on
+//! that thread, because the heartbeat would stop and the others would take this buddy for gone.
+//! Such a write gets a thread of its own, and the song waits for it as for a long verse.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::spawn_blocking;
 
-/// Where a buddy is heard.
-pub struct Stage {
-    /// Its verses.
-    pub song: LineWriter,
-    /// Everything else it has to say.
-    pub notices: LineWriter,
-}
-
 /// Writes whole lines.
 #[derive(Clone)]
 pub struct LineWriter {
     to: Arc<Mutex<Box<dyn Write + Send>>>,
-    /// whether a line written now may have to wait
+    /// whether a line that is written now may have to wait
     is_slow: fn() -> bool,
 }
 
 impl LineWriter {
-    /// To somewhere that never makes it wait, such as memory.
+    /// A writer to a place that never makes it wait, such as memory.
     pub fn new(to: impl Write + Send + 'static) -> Self {
         Self::careful(to, || false)
     }
 
-    /// To stdout.
+    /// A writer to stdout.
     pub fn stdout() -> Self {
         Self::careful(io::stdout(), || !has_room(io::stdout()))
     }
 
-    /// To stderr.
+    /// A writer to stderr.
     pub fn stderr() -> Self {
         Self::careful(io::stderr(), || !has_room(io::stderr()))
     }
@@ -49,14 +41,14 @@ impl LineWriter {
         }
     }
 
-    /// Writes `text` and a line's end in one piece: several buddies may share a terminal.
+    /// Writes `text` and a newline in one piece, because several buddies may share a terminal.
     pub(crate) async fn line(&self, mut text: String) -> io::Result<()> {
         text.push('\n');
         if !(self.is_slow)() {
             return self.write(&text);
         }
-        let pen = self.clone();
-        let written = spawn_blocking(move || pen.write(&text)).await;
+        let writer = self.clone();
+        let written = spawn_blocking(move || writer.write(&text)).await;
         written.unwrap_or_else(|panic| Err(io::Error::other(panic)))
     }
 
@@ -67,8 +59,8 @@ impl LineWriter {
     }
 }
 
-/// Whether a line can be written at once. POSIX promises that for up to 512 bytes to a pipe that
-/// polls as writable, Linux for 4096.
+/// Whether a line can be written at once. That holds for any pipe that polls as writable, because
+/// POSIX promises room for 512 bytes there, and Linux for 4096.
 #[cfg(unix)]
 fn has_room(to: impl std::os::fd::AsFd) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};

@@ -217,7 +217,7 @@ impl Ring {
     }
 
     /// Whether it has passed something on and does not know yet that it was heard.
-    pub fn awaits_answer(&self) -> bool {
+    pub fn is_unheard(&self) -> bool {
         self.out.is_some()
     }
 

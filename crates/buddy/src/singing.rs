@@ -1,345 +1,270 @@
-//! A part in the song as it is driven: each event goes to the [`Ring`], and what it says is done.
+//! A buddy in the song. PURE.
+//!
+//! It hands each event to the [`Ring`] and turns what the ring says into [effects](Effect). Around
+//! the ring it keeps what the ring does not need: names, notices, counts, and suspicions.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use common::buddy::{Incarnation, Mark, Place, Progress, Reply, Song, Tally, Token};
-use common::net;
-use tarpc::client::RpcError;
-use tokio::time::Instant;
+use common::buddy::{Incarnation, Mark, Place, Progress, Reply, Song, Tally};
 
-use crate::Config;
-use crate::failure_detector::{Threshold, Watchdog};
+use crate::config::Config;
+use crate::effect::{Cause, Effect, Job, Outcome, Retry, Target};
+use crate::failure_detector::{Suspicion, Threshold, Watchdog};
 use crate::ledger::Ledger;
-use crate::node::Node;
 use crate::ring::{Input, Output, Request, Ring};
-use crate::sender::{Job, Link};
-use crate::state::{Phase, State};
+use crate::song::verse;
 
-/// A part in the song.
+/// One buddy's part in a song.
 pub(crate) struct Singing {
     song: Song,
-    roll: Vec<String>,
+    roll: Arc<[String]>,
     name: String,
-    is_starter: bool,
+    incarnation: Incarnation,
     ring: Ring,
-    links: BTreeMap<Place, Link>,
+    suspicions: BTreeMap<Place, Suspicion>,
     watchdog: Watchdog,
     ledger: Ledger,
     beats: u32,
-    began: Instant,
+    beat_ms: u64,
+    began: Duration,
     /// the last buddy tried was gone, so the one after it may be too
     hasty: bool,
-    /// a verse is on the stage this moment
+    /// the shell prints a verse this moment
     performing: bool,
-    /// to be put on the stage as soon as the lock is free
-    verse_due: Option<u64>,
+    leaving: bool,
     home: bool,
 }
 
-impl State {
-    pub(crate) fn hear_enlist(
-        &mut self,
-        node: &Arc<Node>,
-        song: Song,
-        roll: Vec<String>,
-        to: Place,
-        progress: Progress,
-    ) -> Reply {
-        match &self.phase {
-            Phase::Singing(_) => self.hear(node, song.id, to, Request::Enlist(progress)),
-            Phase::Waiting(_) if self.draining => Reply::Wrong,
-            Phase::Waiting(waiting) => {
-                if let Some(mine) = waiting.mine() {
-                    let starter = roll.first().map_or("another buddy", String::as_str);
-                    node.notice(format!(
-                        "--bottles {} is ignored: {} has started a song with {}",
-                        mine.bottles,
-                        starter.escape_debug(),
-                        song.bottles
-                    ));
-                }
-                self.begin(node, song, roll, to, progress);
-                Reply::Here(progress.mark)
-            }
-        }
-    }
-
-    pub(crate) fn hear_pass(
-        &mut self,
-        node: &Arc<Node>,
-        song: Incarnation,
-        to: Place,
-        (token, progress): (Token, Progress),
-        tally: Tally,
-    ) -> Reply {
-        if let Some(singing) = self.singing()
-            && singing.is_meant(song, to)
-            && progress.at > singing.ring.at()
-        {
-            singing.ledger.heard(progress, tally);
-        }
-        self.hear(node, song, to, Request::Pass(token, progress))
-    }
-
-    pub(crate) fn hear(
-        &mut self,
-        node: &Arc<Node>,
-        song: Incarnation,
-        to: Place,
-        call: Request,
-    ) -> Reply {
-        let draining = self.draining;
-        match self.singing() {
-            None => Reply::Stranger,
-            Some(singing) if draining || !singing.is_meant(song, to) => Reply::Wrong,
-            Some(singing) => {
-                singing.event(node, Input::Called(call));
-                Reply::Here(singing.ring.mark())
-            }
-        }
-    }
-
-    pub(crate) fn event(&mut self, node: &Arc<Node>, input: Input) {
-        if let Some(singing) = self.singing() {
-            singing.event(node, input);
-        }
-    }
-
-    pub(crate) fn beat(&mut self, node: &Arc<Node>) {
-        let Some(singing) = self.singing() else {
-            return;
-        };
-        singing.beats = singing.beats.wrapping_add(1);
-        let quiet = singing.watchdog.beat();
-        singing.event(node, Input::Beat(singing.beats));
-        if quiet {
-            singing.event(node, Input::Quiet);
-        }
-    }
-
-    pub(crate) fn gone(&mut self, node: &Arc<Node>, place: Place, why: Option<&RpcError>) {
-        let Some(singing) = self.singing() else {
-            return;
-        };
-        if place == singing.ring.next() && singing.ring.mark() != Mark::Home {
-            singing.ledger.mine.lost += 1;
-            singing.hasty = true;
-            let cause = match why {
-                Some(why) => {
-                    net::explain(why).map_or_else(|| why.to_string(), |e| e.trouble.to_string())
-                }
-                None => "somebody else answers there".into(),
-            };
-            node.notice(format!(
-                "lost {}: {cause}; the song goes on without it",
-                singing.who(place)
-            ));
-        }
-        singing.event(node, Input::Gone(place));
-    }
-
-    pub(crate) fn threshold(&mut self, job: &Job, beat_ms: u64) -> Threshold {
-        let Some(singing) = self.singing() else {
-            return Threshold::Soon;
-        };
-        let size = singing.ring.size();
-        match job {
-            Job::Song(Request::Pass(_, progress), _) if progress.mark == Mark::Home => {
-                Threshold::AtOnce
-            }
-            Job::Song(Request::Ping, _) if singing.ring.mark() >= Mark::Over => {
-                Threshold::Late { size, beat_ms }
-            }
-            _ if singing.hasty => Threshold::AtOnce,
-            _ => Threshold::Soon,
-        }
-    }
-
-    pub(crate) fn still_says(&mut self, to: Option<Place>, job: &Job) -> bool {
-        match (self.singing(), to, job) {
-            (Some(singing), Some(to), &Job::Song(request, _)) => {
-                singing.ring.still_says(to, request)
-            }
-            _ => true,
-        }
-    }
-
-    /// The verse that is to be sung now, if any.
-    pub(crate) fn verse_due(&mut self) -> Option<u64> {
-        self.singing()?.verse_due.take()
-    }
-
-    /// A verse is about to be sung: under which name, in which song.
-    pub(crate) fn take_the_stage(&mut self) -> Option<(String, Song)> {
-        let singing = self.singing()?;
-        singing.performing = true;
-        Some((singing.name.clone(), singing.song))
-    }
-
-    /// The verse was not sung after all.
-    pub(crate) fn leave_the_stage(&mut self) {
-        if let Some(singing) = self.singing() {
-            singing.performing = false;
-        }
-    }
-
-    pub(crate) fn sung(&mut self, node: &Arc<Node>) {
-        let Some(singing) = self.singing() else {
-            return;
-        };
-        singing.performing = false;
-        singing.ledger.mine.sung += 1;
-        singing.event(node, Input::Sung);
-    }
-
-    /// Whether nobody would have to repeat anything; if so, hears nothing from now on.
-    pub(crate) fn can_leave(&mut self) -> bool {
-        let busy = |singing: &mut Singing| singing.performing || singing.ring.awaits_answer();
-        self.draining = !self.singing().is_some_and(busy);
-        self.draining
-    }
-}
-
 impl Singing {
+    /// A buddy that has just got the roll, with place `me` on it.
     pub(crate) fn new(
         config: &Config,
         song: Song,
         roll: Vec<String>,
         me: Place,
         progress: Progress,
+        now: Duration,
     ) -> Self {
-        // MAX_BUDDIES bounds the roll, so its length is a Place.
+        // It always fits, because MAX_BUDDIES bounds the roll.
         let size = Place::try_from(roll.len()).unwrap_or(Place::MAX);
         let name = config.name.clone();
         Self {
             song,
             name: name.unwrap_or_else(|| format!("Buddy {}", me + 1)),
-            is_starter: song.id == config.incarnation,
+            incarnation: config.incarnation,
             ring: Ring::new(size, song.id, me, config.incarnation, progress),
-            links: BTreeMap::new(),
+            suspicions: BTreeMap::new(),
             watchdog: Watchdog::new(size, me, song.tempo_ms, config.beat_ms()),
             ledger: Ledger::default(),
             beats: 0,
-            began: Instant::now(),
+            beat_ms: config.beat_ms(),
+            began: now,
             hasty: false,
             performing: false,
-            verse_due: None,
+            leaving: false,
             home: false,
-            roll,
+            roll: roll.into(),
         }
     }
 
-    fn is_meant(&self, song: Incarnation, to: Place) -> bool {
+    /// Whether a call for place `to` of `song` is meant for this buddy.
+    pub(crate) fn is_meant(&self, song: Incarnation, to: Place) -> bool {
         song == self.song.id && to == self.ring.me()
     }
 
+    /// Whether the song is over here, because all know that it is.
+    pub(crate) fn is_home(&self) -> bool {
+        self.home
+    }
+
+    /// Whether others would have to repeat something, if this buddy left now.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.performing || self.ring.is_unheard()
+    }
+
+    /// Begins no verse from now on.
+    pub(crate) fn leave(&mut self) {
+        self.leaving = true;
+    }
+
+    /// Returns the song's identity and the address of `place`.
+    pub(crate) fn address(&self, place: Place) -> (Incarnation, &str) {
+        let address = self.roll.get(place as usize);
+        (self.song.id, address.map_or("?", String::as_str))
+    }
+
+    /// Begins its part, once the roll is there.
+    pub(crate) fn enlisted(&mut self, out: &mut Vec<Effect>) {
+        self.event(Input::Enlisted, out);
+    }
+
+    /// Hears a call of another buddy. `tally` is what came with a pass.
+    pub(crate) fn hear(&mut self, request: Request, tally: Tally, out: &mut Vec<Effect>) -> Reply {
+        if let Request::Pass(_, progress) = request
+            && progress.at > self.ring.at()
+        {
+            self.ledger.heard(progress, tally);
+        }
+        self.event(Input::Called(request), out);
+        Reply::Here(self.ring.mark())
+    }
+
+    /// Feels a heartbeat of its own.
+    pub(crate) fn beat(&mut self, out: &mut Vec<Effect>) {
+        self.beats = self.beats.wrapping_add(1);
+        let quiet = self.watchdog.beat();
+        self.event(Input::Beat(self.beats), out);
+        if quiet {
+            self.event(Input::Quiet, out);
+        }
+    }
+
+    /// Learns that its verse was sung to the end.
+    pub(crate) fn sung(&mut self, out: &mut Vec<Effect>) {
+        self.performing = false;
+        self.ledger.mine.sung += 1;
+        self.event(Input::Sung, out);
+    }
+
+    /// Learns what came of a try, and decides whether the buddy at `place` is gone.
+    pub(crate) fn tried(
+        &mut self,
+        place: Place,
+        job: &Job,
+        outcome: Outcome,
+        out: &mut Vec<Effect>,
+    ) -> Retry {
+        let Some(request) = job.request() else {
+            return Retry::No;
+        };
+        let threshold = self.threshold(job);
+        let suspicion = self.suspicions.entry(place).or_default();
+        let (cause, is_gone, retry) = match outcome {
+            Outcome::Called(_) => return Retry::No,
+            Outcome::Answered(reply) => {
+                suspicion.clear();
+                self.event(Input::Answered(place, request, reply), out);
+                return Retry::No;
+            }
+            Outcome::Refused(cause) => {
+                let is_late = matches!(threshold, Threshold::Late { .. });
+                let retry = if is_late { Retry::AtBeat } else { Retry::Soon };
+                (cause, suspicion.refused(threshold), retry)
+            }
+            Outcome::Silent(cause) => (cause, suspicion.silent(), Retry::AtBeat),
+        };
+        if !is_gone {
+            return retry;
+        }
+        suspicion.clear();
+        self.gone(place, &cause, out);
+        Retry::No
+    }
+
+    /// Whether `job` is still to be repeated.
+    pub(crate) fn is_wanted(&self, place: Place, job: &Job) -> bool {
+        let request = job.request();
+        request.is_some_and(|request| self.ring.still_says(place, request))
+    }
+
+    /// Returns how many refusals prove that the receiver of `job` is gone.
+    fn threshold(&self, job: &Job) -> Threshold {
+        match job {
+            Job::Pass(_, progress, _) if progress.mark == Mark::Home => Threshold::AtOnce,
+            Job::Ping if self.ring.mark() >= Mark::Over => Threshold::Late {
+                size: self.ring.size(),
+                beat_ms: self.beat_ms,
+            },
+            _ if self.hasty => Threshold::AtOnce,
+            _ => Threshold::Soon,
+        }
+    }
+
+    fn gone(&mut self, place: Place, cause: &Cause, out: &mut Vec<Effect>) {
+        if place == self.ring.next() && self.ring.mark() != Mark::Home {
+            self.ledger.mine.lost += 1;
+            self.hasty = true;
+            let cause = match cause {
+                Cause::Dial(error) => &error.trouble.to_string(),
+                Cause::Call(text) => text,
+                Cause::Wrong => "somebody else answers there",
+            };
+            let who = self.who(place);
+            let text = format!("lost {who}: {cause}; the song goes on without it");
+            out.push(Effect::Tell(text));
+        }
+        self.event(Input::Gone(place), out);
+    }
+
     fn who(&self, place: Place) -> String {
-        let address = self.roll.get(place as usize).map_or("?", String::as_str);
+        let (_, address) = self.address(place);
         format!("Buddy {} at {}", place + 1, address.escape_debug())
     }
 
-    fn event(&mut self, node: &Arc<Node>, input: Input) {
+    /// Hands one input to the ring, and takes notice of what changed by it.
+    fn event(&mut self, input: Input, out: &mut Vec<Effect>) {
         let (at, next) = (self.ring.at(), self.ring.next());
         let todo = self.ring.handle(input);
         if self.ring.at() != at {
             self.watchdog.clear();
         }
         let take = self.ring.at().take;
-        let took_up = take != at.take && take.number > 1 && take.by == node.config.incarnation;
+        let took_up = take != at.take && take.number > 1 && take.by == self.incarnation;
         if took_up && self.ring.mark() < Mark::Over {
             self.ledger.mine.resumed += 1;
         }
-        if let Input::Answered(by, _, _) = input {
+        if let Input::Answered(by, ..) = input {
             self.hasty &= by != self.ring.next();
         }
         if self.ring.gap(self.ring.next()) < self.ring.gap(next) {
-            let back = self.who(self.ring.next());
-            node.notice(format!("back: {back}"));
+            let who = self.who(self.ring.next());
+            out.push(Effect::Tell(format!("back: {who}")));
         }
         for output in todo {
-            match output {
-                Output::Call(place, request) => self.call(node, place, request),
-                Output::Sing(left) => self.verse_due = Some(left),
-                Output::Leave => {
-                    self.home = true;
-                    node.ended.cancel();
-                }
+            self.carry_out(output, out);
+        }
+    }
+
+    fn carry_out(&mut self, output: Output, out: &mut Vec<Effect>) {
+        match output {
+            Output::Call(place, request) => {
+                let job = self.job(request);
+                out.push(Effect::Send(Target::Place(place), job));
+            }
+            // A verse that is not begun is left to the others, because they will find this buddy gone.
+            Output::Sing(_) if self.leaving => {}
+            Output::Sing(left) => {
+                self.performing = true;
+                let line = [&self.name, ": ", &verse(left, self.song.bottles)].concat();
+                out.push(Effect::Sing(line));
+            }
+            Output::Leave => {
+                self.home = true;
+                out.push(Effect::Ended);
             }
         }
-        node.happened();
     }
 
-    fn call(&mut self, node: &Arc<Node>, place: Place, request: Request) {
-        let Some(address) = self.roll.get(place as usize) else {
-            return;
-        };
-        let open = || node.link(Some(place), address);
-        let link = self.links.entry(place).or_insert_with(open);
+    fn job(&mut self, request: Request) -> Job {
         match request {
-            Request::Ping => link.ping(),
-            Request::Pass(_, progress) => link.say(Job::Song(request, self.ledger.send(progress))),
-            Request::Enlist(_) => link.say(Job::Song(request, Tally::default())),
-        }
-    }
-}
-
-impl Phase {
-    pub(crate) fn song(&self) -> Option<Song> {
-        match self {
-            Self::Singing(singing) => Some(singing.song),
-            Self::Waiting(_) => None,
+            Request::Ping => Job::Ping,
+            Request::Pass(token, progress) => {
+                Job::Pass(token, progress, self.ledger.send(progress))
+            }
+            Request::Enlist(progress) => Job::Enlist(self.song, self.roll.clone(), progress),
         }
     }
 
-    pub(crate) fn roll(&self) -> Option<(Song, Vec<String>)> {
-        match self {
-            Self::Singing(singing) => Some((singing.song, singing.roll.clone())),
-            Self::Waiting(_) => None,
-        }
+    /// Returns the last line of the song, if this buddy has started it and it is over.
+    pub(crate) fn summary(&self, now: Duration) -> Option<String> {
+        let time = now.saturating_sub(self.began);
+        let take = self.ring.at().take;
+        let is_mine = self.home && self.incarnation == self.song.id;
+        is_mine.then(|| {
+            self.ledger
+                .summary(take, self.song.bottles, self.roll.len(), time)
+        })
     }
-
-    pub(crate) fn is_home(&self) -> bool {
-        matches!(self, Self::Singing(singing) if singing.home)
-    }
-
-    /// The last line of the starter, when everybody has gone home.
-    pub(crate) fn summary(&self) -> Option<String> {
-        let Self::Singing(singing) = self else {
-            return None;
-        };
-        if !singing.home || !singing.is_starter {
-            return None;
-        }
-        let Tally {
-            sung,
-            lost,
-            resumed,
-        } = singing.ledger.total(singing.ring.at().take);
-        let verses = u128::from(singing.song.bottles) + 1;
-        let twice = match (u128::from(sung).saturating_sub(verses), resumed) {
-            (0, 0) => "no verse twice".to_owned(),
-            (n, 0) => format!("{} twice", count(n, "verse", "verses")),
-            (n, m) => format!(
-                "{} twice at most",
-                count(n + u128::from(m), "verse", "verses")
-            ),
-        };
-        // What the dead had counted died with them.
-        let as_known = if lost > 0 {
-            " as far as the living know"
-        } else {
-            ""
-        };
-        Some(format!(
-            "song over: {}, {}, {:.1}s, {lost} lost, {twice}{as_known}",
-            count(verses, "verse", "verses"),
-            count(singing.roll.len() as u128, "buddy", "buddies"),
-            singing.began.elapsed().as_secs_f64(),
-        ))
-    }
-}
-
-fn count(n: u128, one: &str, many: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { many })
 }

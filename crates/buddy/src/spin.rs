@@ -1,9 +1,9 @@
-//! Awake between verses at full tempo.
+//! Spinning between verses at full tempo, instead of sleeping.
 //!
 //! A process that waits for the network sleeps, and to wake it on an idle core takes longer than a
-//! verse: `scripts/bench/ring.sh` shows it by a ring of raw TCP, which is several times as fast on
-//! one core as on two. So after each verse a buddy goes on looking for the next message for a
-//! moment, and before each look it offers its core to whoever else wants it.
+//! verse. (`scripts/bench/ring.sh` shows it: a ring of raw TCP is several times as fast on one core
+//! as on two.) So after each verse a buddy looks for the next message again and again for a moment.
+//! Before each look it offers its core to other processes.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 
-/// How long a buddy looks before it sleeps: the verses of some ten others on idle cores. Longer
-/// gains little for ten and takes time from each other in a ring of a hundred.
+/// How long a buddy spins before it sleeps: the verses of some ten others on idle cores. A longer
+/// spin gains little for ten, and in a ring of a hundred the buddies take time from each other.
 const SPIN: Duration = Duration::from_micros(300);
 
 /// Keeps a runtime of one thread awake.
@@ -20,13 +20,13 @@ const SPIN: Duration = Duration::from_micros(300);
 pub(crate) struct Spin(Notify);
 
 impl Spin {
-    /// A verse was sung: another may be due soon.
+    /// Begins to spin, because a verse was sung and another may be due soon.
     pub(crate) fn begin(&self) {
         self.0.notify_one();
     }
 
-    /// Looks after each verse. On a single core there is nobody to wait for: while the next buddy
-    /// sings, this one does not run.
+    /// Spins after each verse, for ever. Returns at once on a single core, because there the next
+    /// buddy cannot sing while this one spins.
     pub(crate) async fn keep(&self) {
         if thread::available_parallelism().is_ok_and(|cores| cores.get() == 1) {
             return;
@@ -36,7 +36,7 @@ impl Spin {
             let began = Instant::now();
             while began.elapsed() < SPIN {
                 thread::yield_now();
-                // Whatever is ready goes first; if nothing is, the runtime asks the network.
+                // The runtime asks the network only when no task is ready, so this task steps back.
                 yield_now().await;
             }
         }

@@ -1,79 +1,226 @@
-//! What is behind a buddy's lock: the phase it is in. The [roll-call](crate::waiting) and the
-//! [song](crate::singing) each have a file of their own.
+//! One buddy from its first call to its last. PURE: it returns [effects](Effect), and is told the
+//! time.
+//!
+//! A buddy is in one of two phases: it [waits](crate::waiting) for the roll, or it is in the
+//! [song](crate::singing). This file decides what is the same in both: who is answered, how a buddy
+//! leaves early, and what is said at the end.
+//!
+//! # Leaving early
+//! A buddy that is told to leave begins no verse any more. It finishes the verse that it sings,
+//! passes the song on, and waits until that pass was answered. Only then does it end, and from that
+//! moment it hears nothing. So nothing is sung twice and nothing is left out.
 
-use std::sync::Arc;
+use std::mem;
+use std::time::Duration;
 
-use common::buddy::{Place, Progress, Song};
+use common::buddy::{Incarnation, Mark, Place, Progress, Reply, RollCallReply, Song, Stamp, Tally};
+use common::cli::Interrupted;
 
-use crate::Config;
-use crate::node::Node;
-use crate::ring::Input;
+use crate::config::Config;
+use crate::effect::{Effect, Job, Outcome, Retry, Target};
+use crate::ring::Request;
+use crate::roll_call::{Call, MAX_BUDDIES};
 use crate::singing::Singing;
 use crate::waiting::Waiting;
 
-/// Different things said during one roll-call; more are dropped. A person reads a dozen, and what
-/// is said follows what others send.
-const TOLD: usize = 64;
-
-/// Everything that changes.
-pub(crate) struct State {
-    pub(crate) phase: Phase,
-    pub(crate) failure: Option<anyhow::Error>,
-    /// about to leave: hears nothing any more
-    pub(crate) draining: bool,
-    /// what was said during the roll-call, to say it once
-    told: Vec<String>,
+/// Everything that one buddy knows.
+pub struct State {
+    config: Config,
+    phase: Phase,
+    effects: Vec<Effect>,
+    failure: Option<anyhow::Error>,
+    /// told to leave, by this signal
+    leaving: Option<Interrupted>,
+    /// left early: answers no call any more
+    draining: bool,
 }
 
-/// Before the roll is closed, and after.
-pub(crate) enum Phase {
+enum Phase {
     Waiting(Box<Waiting>),
     Singing(Box<Singing>),
 }
 
 impl State {
-    pub(crate) fn new(config: &Config) -> Self {
+    /// A buddy that has just started.
+    pub fn new(config: Config) -> Self {
         Self {
-            phase: Phase::Waiting(Box::new(Waiting::new(config))),
+            phase: Phase::Waiting(Box::new(Waiting::new(&config))),
+            effects: Vec::new(),
             failure: None,
+            leaving: None,
             draining: false,
-            told: Vec::new(),
+            config,
         }
     }
 
-    pub(crate) fn singing(&mut self) -> Option<&mut Singing> {
-        match &mut self.phase {
-            Phase::Singing(singing) => Some(singing),
-            Phase::Waiting(_) => None,
+    /// Moves everything that is to be done by now into `todo`, which must be empty. Swaps the two
+    /// vectors, so that no verse costs an allocation.
+    pub fn take_effects(&mut self, todo: &mut Vec<Effect>) {
+        let is_busy = matches!(&self.phase, Phase::Singing(singing) if singing.is_busy());
+        if self.leaving.is_some() && !is_busy && !self.draining {
+            self.draining = true;
+            self.effects.push(Effect::Ended);
         }
+        mem::swap(&mut self.effects, todo);
     }
 
-    pub(crate) fn waiting(&mut self) -> Option<&mut Waiting> {
-        match &mut self.phase {
-            Phase::Waiting(waiting) => Some(waiting),
-            Phase::Singing(_) => None,
+    /// Hears a roll call.
+    pub fn roll_call(&mut self, call: Call, now: Duration) -> RollCallReply {
+        let Phase::Waiting(waiting) = &mut self.phase else {
+            return RollCallReply::Busy;
+        };
+        let (reply, closed) = waiting.hear(call, &mut self.effects);
+        if let Some((song, roll)) = closed {
+            let progress = Progress {
+                at: Stamp::default(),
+                mark: Mark::Left(song.bottles),
+            };
+            self.begin(song, roll, 0, progress, now);
         }
+        reply
     }
 
-    pub(crate) fn tell_once(&mut self, node: &Node, text: String) {
-        if self.told.len() < TOLD && !self.told.contains(&text) {
-            node.notice(&text);
-            self.told.push(text);
-        }
-    }
-
-    /// From the roll-call to the song.
-    pub(crate) fn begin(
+    /// Hears the closed roll of `song`, on which this buddy is number `to`.
+    pub fn enlist(
         &mut self,
-        node: &Arc<Node>,
+        song: Song,
+        roll: Vec<String>,
+        to: Place,
+        progress: Progress,
+        now: Duration,
+    ) -> Reply {
+        let fits = (1..=MAX_BUDDIES).contains(&roll.len()) && (to as usize) < roll.len();
+        match &self.phase {
+            _ if self.draining || !fits => Reply::Wrong,
+            Phase::Singing(_) => {
+                self.hear(song.id, to, Request::Enlist(progress), Tally::default())
+            }
+            Phase::Waiting(waiting) => {
+                waiting.give_in(song, &roll, &mut self.effects);
+                self.begin(song, roll, to, progress, now);
+                Reply::Here(progress.mark)
+            }
+        }
+    }
+
+    /// Hears a request for number `to` of `song`. `tally` is what came with a pass.
+    pub fn hear(&mut self, song: Incarnation, to: Place, request: Request, tally: Tally) -> Reply {
+        match &mut self.phase {
+            Phase::Waiting(_) => Reply::Stranger,
+            Phase::Singing(singing) if self.draining || !singing.is_meant(song, to) => Reply::Wrong,
+            Phase::Singing(singing) => singing.hear(request, tally, &mut self.effects),
+        }
+    }
+
+    /// Learns what came of a try to send `job`, and returns what is to be done with it.
+    pub fn tried(&mut self, to: Target, job: &Job, outcome: Outcome, now: Duration) -> Retry {
+        let out = &mut self.effects;
+        match (&mut self.phase, to) {
+            (Phase::Waiting(waiting), Target::Next) => {
+                waiting.tried(outcome, now, out).unwrap_or_else(|failure| {
+                    self.fail(failure);
+                    Retry::No
+                })
+            }
+            (Phase::Singing(singing), Target::Place(place)) => {
+                singing.tried(place, job, outcome, out)
+            }
+            _ => Retry::No,
+        }
+    }
+
+    /// Whether a job that failed is still worth another try.
+    pub fn is_wanted(&self, to: Target, job: &Job) -> bool {
+        match (&self.phase, to) {
+            (Phase::Singing(singing), Target::Place(place)) => singing.is_wanted(place, job),
+            _ => true,
+        }
+    }
+
+    /// Calls the roll, or calls it again, if this buddy starts a song.
+    pub fn call_the_roll(&mut self) {
+        if let Phase::Waiting(waiting) = &mut self.phase {
+            waiting.call(&mut self.effects);
+        }
+    }
+
+    /// Learns that the roll call should have come back by now.
+    pub fn roll_call_is_late(&mut self) {
+        if let Phase::Waiting(waiting) = &mut self.phase {
+            waiting.late(&mut self.effects);
+        }
+    }
+
+    /// Ends a buddy that has waited for `limit` and is in no song.
+    pub fn wait_is_over(&mut self, limit: Duration) {
+        if let Phase::Waiting(waiting) = &mut self.phase {
+            let failure = waiting.nothing_began(limit);
+            self.fail(failure);
+        }
+    }
+
+    /// Feels a heartbeat.
+    pub fn beat(&mut self) {
+        if let Phase::Singing(singing) = &mut self.phase {
+            singing.beat(&mut self.effects);
+        }
+    }
+
+    /// Learns that its verse was sung to the end.
+    pub fn sung(&mut self) {
+        if let Phase::Singing(singing) = &mut self.phase {
+            singing.sung(&mut self.effects);
+        }
+    }
+
+    /// Leaves as soon as nothing would have to be repeated.
+    pub fn leave(&mut self, signal: Interrupted) {
+        self.leaving = Some(signal);
+        if let Phase::Singing(singing) = &mut self.phase {
+            singing.leave();
+        }
+    }
+
+    /// Ends with an error. The first one counts.
+    pub fn fail(&mut self, error: impl Into<anyhow::Error>) {
+        self.failure.get_or_insert_with(|| error.into());
+        self.effects.push(Effect::Ended);
+    }
+
+    /// Returns the last line that this buddy has to say, after its end.
+    ///
+    /// # Errors
+    /// What it failed on, or the signal that made it leave early.
+    pub fn outcome(&mut self, now: Duration) -> anyhow::Result<Option<String>> {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        match (&self.phase, self.leaving) {
+            (Phase::Singing(singing), _) if singing.is_home() => Ok(singing.summary(now)),
+            (_, Some(signal)) => Err(signal.into()),
+            (_, None) => Ok(None),
+        }
+    }
+
+    /// Returns the identity of the song in which `to` is called, and the address of `to`.
+    pub fn address(&self, to: Target) -> (Incarnation, &str) {
+        match (&self.phase, to) {
+            (Phase::Singing(singing), Target::Place(place)) => singing.address(place),
+            _ => (0, &self.config.next),
+        }
+    }
+
+    fn begin(
+        &mut self,
         song: Song,
         roll: Vec<String>,
         me: Place,
         progress: Progress,
+        now: Duration,
     ) {
-        let singing = Singing::new(&node.config, song, roll, me, progress);
-        self.phase = Phase::Singing(Box::new(singing));
-        node.begun.cancel();
-        self.event(node, Input::Enlisted);
+        self.effects.push(Effect::Begun);
+        let mut singing = Box::new(Singing::new(&self.config, song, roll, me, progress, now));
+        singing.enlisted(&mut self.effects);
+        self.phase = Phase::Singing(singing);
     }
 }

@@ -1,164 +1,185 @@
-//! The roll-call as it is driven: what [`RollCall`] says is done, and the person is told what the
-//! buddy waits for.
+//! A buddy that waits for the song to begin. PURE.
+//!
+//! It sends on what the [`RollCall`] says, and tells the person what it waits for. A wrong `--next`
+//! cannot be told from a buddy that is not started yet, so only the person can mend it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use common::buddy::{Mark, Progress, RollCallReply, Song, Stamp};
+use common::buddy::{RollCallReply, Song};
 use common::cli::Failure;
 use common::net::{self, Trouble};
-use tokio::time::Instant;
 
-use crate::Config;
-use crate::node::Node;
+use crate::config::Config;
+use crate::effect::{Cause, Effect, Job, Outcome, Retry, Target};
 use crate::roll_call::{Call, RollCall, Step};
-use crate::sender::{Job, Link};
-use crate::state::State;
 
-/// Addresses shown of a ring that misses its starter, and letters of each: a line that a terminal
-/// takes at once, whatever others put on their rolls.
-const SHOWN: (usize, usize) = (10, 60);
+/// Most addresses shown of a loop without its starter, because a roll may have thousands.
+const MAX_SHOWN: usize = 10;
 
-/// How long a next may be missing before the person is told: whoever starts three programs by
+/// Most letters shown of an address. Others put it on the roll, so it may have any length.
+const MAX_LETTERS: usize = 60;
+
+/// How long a next may be missing before the person is told. A person who starts three programs by
 /// hand needs a moment.
 const MISSING_NOTICE: Duration = Duration::from_millis(1500);
 
-/// Waiting for the roll.
+/// Most notices of one roll call. A person reads a dozen; what others send could make more.
+const MAX_TOLD: usize = 64;
+
+/// What a buddy without a roll knows.
 pub(crate) struct Waiting {
     roll_call: RollCall,
-    next: Option<Link>,
-    missing_since: Option<Instant>,
+    next: String,
+    missing_since: Option<Duration>,
     last_error: Option<net::Error>,
+    /// every notice so far, so that each is printed once
+    told: Vec<String>,
 }
 
 impl Waiting {
+    /// A buddy that has heard nothing yet.
     pub(crate) fn new(config: &Config) -> Self {
-        let tempo_ms = u64::try_from(config.tempo.as_millis()).unwrap_or(u64::MAX);
         let mine = config.bottles.map(|bottles| Song {
             id: config.incarnation,
             bottles,
-            tempo_ms,
+            tempo_ms: config.tempo_ms(),
         });
         Self {
             roll_call: RollCall::new(&config.next, mine),
-            next: None,
+            next: config.next.clone(),
             missing_since: None,
             last_error: None,
+            told: Vec::new(),
         }
     }
 
-    /// The song that this buddy would start.
-    pub(crate) fn mine(&self) -> Option<Song> {
-        self.roll_call.mine()
+    /// Calls the roll, if this buddy is a starter.
+    pub(crate) fn call(&mut self, out: &mut Vec<Effect>) {
+        let step = self.roll_call.call();
+        self.step(step, out);
     }
-}
 
-impl State {
-    pub(crate) fn call_the_roll(&mut self, node: &Arc<Node>) {
-        if let Some(waiting) = self.waiting() {
-            let step = waiting.roll_call.call();
-            self.step(node, step);
+    /// Tells the person that the roll call is late, if this buddy is a starter.
+    pub(crate) fn late(&mut self, out: &mut Vec<Effect>) {
+        if self.roll_call.mine().is_some() {
+            let text = "the roll-call has not come back yet: some buddy waits for its next and says \
+                        so, or the last buddy's --next is not this one";
+            self.tell_once(text.into(), out);
         }
     }
 
-    pub(crate) fn hear_roll_call(&mut self, node: &Arc<Node>, call: Call) -> RollCallReply {
-        let Some(waiting) = self.waiting() else {
-            return RollCallReply::Busy;
+    /// Hears a roll call. Returns the song and its roll as well, once the roll is closed.
+    pub(crate) fn hear(
+        &mut self,
+        call: Call,
+        out: &mut Vec<Effect>,
+    ) -> (RollCallReply, Option<(Song, Vec<String>)>) {
+        let (reply, step) = self.roll_call.hear(call);
+        let roll = self.step(step, out);
+        (reply, self.roll_call.mine().zip(roll))
+    }
+
+    fn step(&mut self, step: Step, out: &mut Vec<Effect>) -> Option<Vec<String>> {
+        match step {
+            Step::Send(call) => out.push(Effect::Send(Target::Next, Job::RollCall(call))),
+            Step::Closed(roll) => return Some(roll),
+            Step::Misses(ring) => self.tell_once(misses(&ring), out),
+            Step::Nothing => {}
+        }
+        None
+    }
+
+    /// Gives up its own song for `song`, which has reached this buddy first.
+    pub(crate) fn give_in(&self, song: Song, roll: &[String], out: &mut Vec<Effect>) {
+        if let Some(mine) = self.roll_call.mine() {
+            let starter = roll.first().map_or("another buddy", String::as_str);
+            out.push(Effect::Tell(format!(
+                "--bottles {} is ignored: {} has started a song with {}",
+                mine.bottles,
+                starter.escape_debug(),
+                song.bottles
+            )));
+        }
+    }
+
+    /// Learns what came of a try to send the roll call.
+    ///
+    /// # Errors
+    /// What stays wrong however long the buddy waits.
+    pub(crate) fn tried(
+        &mut self,
+        outcome: Outcome,
+        now: Duration,
+        out: &mut Vec<Effect>,
+    ) -> Result<Retry, Failure> {
+        let (cause, retry) = match outcome {
+            Outcome::Called(reply) => {
+                self.answered(reply, now, out);
+                return Ok(Retry::No);
+            }
+            Outcome::Answered(_) => return Ok(Retry::No),
+            Outcome::Refused(cause) => (cause, Retry::Soon),
+            Outcome::Silent(cause) => (cause, Retry::AtBeat),
         };
-        let (answer, step) = waiting.roll_call.hear(call);
-        self.step(node, step);
-        answer
+        if let Cause::Dial(error) = cause {
+            self.missing(error, now, out)?;
+        }
+        Ok(retry)
     }
 
-    fn step(&mut self, node: &Arc<Node>, step: Step) {
-        match (step, self.waiting()) {
-            (Step::Send(call), Some(waiting)) => {
-                let open = || node.link(None, &node.config.next);
-                waiting
-                    .next
-                    .get_or_insert_with(open)
-                    .say(Job::RollCall(call));
-            }
-            (Step::Closed(roll), Some(waiting)) => {
-                if let Some(song) = waiting.roll_call.mine() {
-                    let mark = Mark::Left(song.bottles);
-                    let progress = Progress {
-                        at: Stamp::default(),
-                        mark,
-                    };
-                    self.begin(node, song, roll, 0, progress);
-                }
-            }
-            (Step::Misses(ring), _) => {
-                let (most, letters) = SHOWN;
-                let shown = ring.iter().take(most);
-                let shown: String = shown
-                    .map(|addr| {
-                        addr.chars()
-                            .take(letters)
-                            .chain(" -> ".chars())
-                            .collect::<String>()
-                    })
-                    .collect();
-                let more = match ring.len().saturating_sub(most) {
-                    0 => String::new(),
-                    n => format!("({n} more) -> "),
-                };
-                self.tell_once(
-                    node,
-                    format!(
-                        "the ring misses its starter: {}{more}and round again; \
-                     one --next among these must lead to the starter",
-                        shown.escape_debug()
-                    ),
-                );
-            }
-            _ => {}
+    fn answered(&mut self, reply: RollCallReply, now: Duration, out: &mut Vec<Effect>) {
+        let next = self.next.clone();
+        self.last_error = None;
+        if self
+            .missing_since
+            .take()
+            .is_some_and(|since| is_long(since, now))
+        {
+            self.tell_once(format!("{next} answers"), out);
         }
-    }
-
-    pub(crate) fn mustered(&mut self, node: &Node, answer: RollCallReply) {
-        let next = &node.config.next;
-        let was_missing = self.waiting().and_then(|waiting| {
-            waiting.last_error = None;
-            waiting.missing_since.take()
-        });
-        if was_missing.is_some_and(|since| since.elapsed() >= MISSING_NOTICE) {
-            self.tell_once(node, format!("{next} answers"));
-        }
-        match answer {
-            RollCallReply::Heard => {}
-            RollCallReply::Busy => self.tell_once(
-                node,
-                format!("{next} is in the middle of a song: waiting to be taken in"),
-            ),
-            RollCallReply::Looped => self.tell_once(
-                node,
-                format!(
-                    "the roll-call came to {next} a second time: the ring misses its starter; \
+        let text = match reply {
+            RollCallReply::Heard => return,
+            RollCallReply::Busy => {
+                format!("{next} is in the middle of a song: waiting to be taken in")
+            }
+            RollCallReply::Looped => format!(
+                "the roll-call came to {next} a second time: the ring misses its starter; \
                  --next {next} may be wrong"
-                ),
             ),
-        }
-    }
-
-    pub(crate) fn waits(&mut self, node: &Node, error: &net::Error) {
-        let Some(waiting) = self.waiting() else {
-            return;
         };
-        let since = *waiting.missing_since.get_or_insert_with(Instant::now);
-        waiting.last_error = Some(error.clone());
-        // Whatever is not a closed port took its time to find out, and will not mend itself.
-        if error.trouble != Trouble::Refused || since.elapsed() >= MISSING_NOTICE {
+        self.tell_once(text, out);
+    }
+
+    fn missing(
+        &mut self,
+        error: net::Error,
+        now: Duration,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Failure> {
+        if error.is_permanent() {
+            return Err(error.into());
+        }
+        let since = *self.missing_since.get_or_insert(now);
+        // Told at once unless the port is closed, because only a closed port mends itself.
+        if error.trouble != Trouble::Refused || is_long(since, now) {
             let failure = Failure::from(error.clone()).within("waiting for the next buddy");
-            self.tell_once(node, failure.report());
+            self.tell_once(failure.report(), out);
+        }
+        self.last_error = Some(error);
+        Ok(())
+    }
+
+    fn tell_once(&mut self, text: String, out: &mut Vec<Effect>) {
+        if self.told.len() < MAX_TOLD && !self.told.contains(&text) {
+            self.told.push(text.clone());
+            out.push(Effect::Tell(text));
         }
     }
 
-    /// The error of a `--wait` that is over.
-    pub(crate) fn nothing_began(&mut self, config: &Config) -> Failure {
-        let what = format!("no song began within {:?}", config.wait.unwrap_or_default());
-        match self.waiting().and_then(|w| w.last_error.take()) {
+    /// Returns the error of a buddy that has waited for `limit` in vain.
+    pub(crate) fn nothing_began(&mut self, limit: Duration) -> Failure {
+        let what = format!("no song began within {limit:?}");
+        match self.last_error.take() {
             Some(error) => Failure::from(error).within(what),
             None => Failure::new(what).help(
                 "the ring is closed when every buddy is up and each --next leads to another; \
@@ -166,4 +187,22 @@ impl State {
             ),
         }
     }
+}
+
+fn is_long(since: Duration, now: Duration) -> bool {
+    now.saturating_sub(since) >= MISSING_NOTICE
+}
+
+fn misses(ring: &[String]) -> String {
+    let letters = |addr: &String| addr.chars().take(MAX_LETTERS).collect::<String>() + " -> ";
+    let shown: String = ring.iter().take(MAX_SHOWN).map(letters).collect();
+    let more = match ring.len().saturating_sub(MAX_SHOWN) {
+        0 => String::new(),
+        n => format!("({n} more) -> "),
+    };
+    format!(
+        "the ring misses its starter: {}{more}and round again; \
+         one --next among these must lead to the starter",
+        shown.escape_debug()
+    )
 }

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use buddy::{Config, Dialler, LineWriter, Stage, run_on};
+use buddy::{Config, Dialler, LineWriter, run_on};
 use common::buddy::SERVICE;
 use common::net::{BoxIo, CONNECT_LIMIT, Dial, Error, Listener, Trouble, greeted};
 use futures::FutureExt;
@@ -236,10 +236,7 @@ async fn sing(
             line: Vec::new(),
         })
     };
-    let stage = Stage {
-        song: LineWriter::new(pen()),
-        notices: LineWriter::new(pen()),
-    };
+    let stage = (LineWriter::new(pen()), LineWriter::new(pen()));
     let config = Config {
         next,
         bottles: (n == 1).then_some(song.bottles),

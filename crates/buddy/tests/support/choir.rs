@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use buddy::{Config, Dialler, LineWriter, Stage, run_on};
+use buddy::{Config, Dialler, LineWriter, run_on};
 use common::buddy::SERVICE;
 use common::cli::Interrupted;
 use common::net::tcp;
@@ -128,11 +128,9 @@ impl Choir {
     ) -> Buddy {
         let listener = self.listeners[n].take().expect("not started yet");
         let dial: Dialler = Arc::new(|to| tcp(to, SERVICE));
-        let stage = Stage {
-            song: LineWriter::new(self.song.pen()),
-            notices: LineWriter::new(self.notices.pen()),
-        };
-        tokio::spawn(run_on(listener, dial, stage, config, shutdown))
+        let song = LineWriter::new(self.song.pen());
+        let notices = LineWriter::new(self.notices.pen());
+        tokio::spawn(run_on(listener, dial, (song, notices), config, shutdown))
     }
 
     /// Starts everybody, number 0 last and with `bottles`.

@@ -1,0 +1,41 @@
+//! What one buddy is told at its start. PURE.
+
+use std::time::Duration;
+
+use common::buddy::Incarnation;
+
+use crate::failure_detector::SILENCES;
+
+/// The settings of one buddy.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `HOST:PORT` of the buddy after this one.
+    pub next: String,
+    /// Bottles, if this buddy starts the song.
+    pub bottles: Option<u64>,
+    /// A name to sing under, instead of `Buddy 1`.
+    pub name: Option<String>,
+    /// Pause before each verse is passed on.
+    pub tempo: Duration,
+    /// Silence after which a buddy is taken for gone.
+    pub patience: Duration,
+    /// How long to wait for the song to begin; for ever if none.
+    pub wait: Option<Duration>,
+    /// Random and never 0. It also seeds the jitter of this buddy's waits.
+    pub incarnation: Incarnation,
+}
+
+impl Config {
+    /// Returns the time between heartbeats, which also limits one try.
+    pub fn beat(&self) -> Duration {
+        self.patience / SILENCES
+    }
+
+    pub(crate) fn beat_ms(&self) -> u64 {
+        u64::try_from(self.beat().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn tempo_ms(&self) -> u64 {
+        u64::try_from(self.tempo.as_millis()).unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,97 @@
+//! The whole interface between deciding and doing, as plain data. PURE.
+//!
+//! A [`State`](crate::state::State) is told what has happened and returns [effects](Effect). The
+//! shell executes them, and reports the [outcome](Outcome) of every call that it tried.
+
+use std::sync::Arc;
+
+use common::buddy::{Place, Progress, Reply, RollCallReply, Song, Tally, Token};
+use common::net;
+
+use crate::ring::Request;
+use crate::roll_call::Call;
+
+/// Something for the shell to do. None of it may wait under the lock.
+#[derive(Debug)]
+pub enum Effect {
+    /// Send this job until [`State::tried`](crate::state::State::tried) wants no retry. It replaces
+    /// an older job for the same target. A ping replaces nothing.
+    Send(Target, Job),
+    /// Print this verse, wait for the tempo, then report it as sung.
+    Sing(String),
+    /// Print this notice.
+    Tell(String),
+    /// Stop what only a buddy without a roll needs: the song begins here.
+    Begun,
+    /// Stop everything: this buddy has ended.
+    Ended,
+}
+
+/// The receiver of a job. Before the song only the next buddy is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Target {
+    /// The buddy that `--next` names.
+    Next,
+    /// A buddy on the roll.
+    Place(Place),
+}
+
+/// A call to another buddy, complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// The roll call, one address longer.
+    RollCall(Call),
+    /// The closed roll, for a buddy that has none. Shared, because a roll may be long.
+    Enlist(Song, Arc<[String]>, Progress),
+    /// The token, with what the living have done so far.
+    Pass(Token, Progress, Tally),
+    /// The question whether the buddy lives.
+    Ping,
+}
+
+impl Job {
+    /// Returns the request of the song that this job carries.
+    pub(crate) fn request(&self) -> Option<Request> {
+        match *self {
+            Self::RollCall(_) => None,
+            Self::Enlist(_, _, progress) => Some(Request::Enlist(progress)),
+            Self::Pass(token, progress, _) => Some(Request::Pass(token, progress)),
+            Self::Ping => Some(Request::Ping),
+        }
+    }
+}
+
+/// The result of one try to send a job.
+#[derive(Debug)]
+pub enum Outcome {
+    /// A roll call was answered.
+    Called(RollCallReply),
+    /// Any other job was answered.
+    Answered(Reply),
+    /// The port is closed, or the connection broke.
+    Refused(Cause),
+    /// No answer came in time, or not from the buddy that was meant.
+    Silent(Cause),
+}
+
+/// The reason why a try failed.
+#[derive(Debug)]
+pub enum Cause {
+    /// No connection could be opened.
+    Dial(net::Error),
+    /// The call failed on an open connection, for this reason.
+    Call(String),
+    /// Another buddy answers there.
+    Wrong,
+}
+
+/// What is to be done with a job after a try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Forget it.
+    No,
+    /// Try again after a short and growing wait.
+    Soon,
+    /// Try again one heartbeat after the last try began.
+    AtBeat,
+}
