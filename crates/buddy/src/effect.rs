@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use common::buddy::{Place, Progress, Reply, RollCallReply, Song, Tally, Token};
-use common::net;
+use common::net::doctor::Error;
 
 use crate::ring::Request;
 use crate::roll_call::Call;
@@ -78,7 +78,7 @@ pub enum Outcome {
 #[derive(Debug)]
 pub enum Cause {
     /// No connection could be opened.
-    Dial(net::Error),
+    Dial(Error),
     /// The call failed on an open connection, for this reason.
     Call(String),
     /// Another buddy answers there.
@@ -94,4 +94,17 @@ pub enum Retry {
     Soon,
     /// Try again one heartbeat after the last try began.
     AtBeat,
+}
+
+/// The way a buddy ended, for its exit code and its last line.
+#[derive(Debug)]
+pub enum End {
+    /// The song is over and all know it. The buddy that started it has a last line to print.
+    Home(Option<String>),
+    /// It left early, because it was told to.
+    Left,
+    /// Its next can never become a buddy, however long it waits.
+    Hopeless(Error),
+    /// No song began in time, and if its next was missing then for this reason.
+    NoSong(Option<Error>),
 }

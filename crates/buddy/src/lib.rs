@@ -105,16 +105,16 @@ pub async fn run_on(
             let _ = notices.line(text).await;
         }
     };
-    tokio::select! {
+    let end = tokio::select! {
         biased;
-        () = node.run(shutdown) => {}
-        () = telling => {}
-    }
+        end = node.run(shutdown) => end,
+        () = telling => Ok(None),
+    };
     serving.await.context("serving the other buddies")?;
     while let Ok(text) = told.try_recv() {
         let _ = notices.line(text).await;
     }
-    if let Some(summary) = node.outcome()? {
+    if let Some(summary) = end? {
         let _ = notices.line(summary).await;
     }
     Ok(())

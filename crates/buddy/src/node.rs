@@ -6,11 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::future::pending;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use common::cli::Interrupted;
+use common::cli::{Failure, Interrupted};
+use common::net;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::mpsc;
@@ -20,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Dialler;
 use crate::config::Config;
-use crate::effect::{Effect, Job, Retry, Target};
+use crate::effect::{Effect, End, Job, Retry, Target};
 use crate::output::LineWriter;
 use crate::sender::{self, Mailbox, Report};
 use crate::spin::Spin;
@@ -56,6 +58,8 @@ struct Locked {
     state: State,
     mailboxes: BTreeMap<Target, Mailbox>,
     tasks: JoinSet<()>,
+    /// why a verse could not be printed
+    unwritten: Option<io::Error>,
     /// empty, except while it is worked through
     effects: Vec<Effect>,
 }
@@ -72,6 +76,7 @@ impl Node {
             state: State::new(config.clone()),
             mailboxes: BTreeMap::new(),
             tasks: JoinSet::new(),
+            unwritten: None,
             effects: Vec::new(),
         };
         Self {
@@ -101,11 +106,19 @@ impl Node {
         self.started.elapsed()
     }
 
-    /// Runs until this buddy has ended by itself, or because of `shutdown`.
-    pub(crate) async fn run(self: &Arc<Self>, shutdown: impl Future<Output = Interrupted>) {
+    /// Runs until this buddy has ended, by itself or because of `shutdown`. Returns the last line
+    /// to print.
+    ///
+    /// # Errors
+    /// What it failed on, or the signal that made it leave early.
+    pub(crate) async fn run(
+        self: &Arc<Self>,
+        shutdown: impl Future<Output = Interrupted>,
+    ) -> anyhow::Result<Option<String>> {
+        let mut signal = None;
         let leave = async {
-            let signal = shutdown.await;
-            self.event(|state| state.leave(signal));
+            signal = Some(shutdown.await);
+            self.event(State::leave);
             self.leaving.cancel();
             // A next that does not answer within the patience will never answer.
             sleep(self.config.patience).await;
@@ -115,15 +128,17 @@ impl Node {
             () = self.ended.cancelled() => {}
             () = leave => self.ended.cancel(),
         }
-        self.lock().tasks.abort_all();
-    }
-
-    /// Returns the last line to print.
-    ///
-    /// # Errors
-    /// What [`State::outcome`] returns.
-    pub(crate) fn outcome(&self) -> anyhow::Result<Option<String>> {
-        self.lock().state.outcome(self.now())
+        let locked = &mut *self.lock();
+        locked.tasks.abort_all();
+        if let Some(error) = locked.unwritten.take() {
+            return Err(error.into());
+        }
+        match locked.state.end(self.now()) {
+            End::Home(summary) => Ok(summary),
+            End::Left => signal.map_or(Ok(None), |signal| Err(signal.into())),
+            End::Hopeless(error) => Err(Failure::from(error).into()),
+            End::NoSong(error) => Err(no_song(error, self.config.wait).into()),
+        }
     }
 
     /// Tells the state what has happened, and carries out its effects.
@@ -234,7 +249,7 @@ impl Node {
             match self.config.wait {
                 Some(limit) => {
                     sleep(limit).await;
-                    self.event(|state| state.wait_is_over(limit));
+                    self.event(State::wait_is_over);
                 }
                 None => pending().await,
             }
@@ -258,7 +273,9 @@ impl Node {
 
     async fn verse(self: &Arc<Self>, verse: String) -> Option<String> {
         if let Err(error) = self.verses.line(verse).await {
-            return self.step(|state| state.fail(error)).1;
+            self.lock().unwritten.get_or_insert(error);
+            self.ended.cancel();
+            return None;
         }
         if self.config.tempo.is_zero() {
             self.spin.begin();
@@ -270,5 +287,16 @@ impl Node {
             }
         }
         self.step(State::sung).1
+    }
+}
+
+fn no_song(error: Option<net::Error>, limit: Option<Duration>) -> Failure {
+    let what = format!("no song began within {:?}", limit.unwrap_or_default());
+    match error {
+        Some(error) => Failure::from(error).within(what),
+        None => Failure::new(what).help(
+            "the ring is closed when every buddy is up and each --next leads to another; \
+             the last one started gets --bottles",
+        ),
     }
 }

@@ -14,10 +14,9 @@ use std::mem;
 use std::time::Duration;
 
 use common::buddy::{Incarnation, Mark, Place, Progress, Reply, RollCallReply, Song, Stamp, Tally};
-use common::cli::Interrupted;
 
 use crate::config::Config;
-use crate::effect::{Effect, Job, Outcome, Retry, Target};
+use crate::effect::{Effect, End, Job, Outcome, Retry, Target};
 use crate::ring::Request;
 use crate::roll_call::{Call, MAX_BUDDIES};
 use crate::singing::Singing;
@@ -28,9 +27,8 @@ pub struct State {
     config: Config,
     phase: Phase,
     effects: Vec<Effect>,
-    failure: Option<anyhow::Error>,
-    /// told to leave, by this signal
-    leaving: Option<Interrupted>,
+    /// told to leave
+    leaving: bool,
     /// left early: answers no call any more
     draining: bool,
 }
@@ -46,8 +44,7 @@ impl State {
         Self {
             phase: Phase::Waiting(Box::new(Waiting::new(&config))),
             effects: Vec::new(),
-            failure: None,
-            leaving: None,
+            leaving: false,
             draining: false,
             config,
         }
@@ -57,7 +54,7 @@ impl State {
     /// vectors, so that no verse costs an allocation.
     pub fn take_effects(&mut self, todo: &mut Vec<Effect>) {
         let is_busy = matches!(&self.phase, Phase::Singing(singing) if singing.is_busy());
-        if self.leaving.is_some() && !is_busy && !self.draining {
+        if self.leaving && !is_busy && !self.draining {
             self.draining = true;
             self.effects.push(Effect::Ended);
         }
@@ -116,12 +113,7 @@ impl State {
     pub fn tried(&mut self, to: Target, job: &Job, outcome: Outcome, now: Duration) -> Retry {
         let out = &mut self.effects;
         match (&mut self.phase, to) {
-            (Phase::Waiting(waiting), Target::Next) => {
-                waiting.tried(outcome, now, out).unwrap_or_else(|failure| {
-                    self.fail(failure);
-                    Retry::No
-                })
-            }
+            (Phase::Waiting(waiting), Target::Next) => waiting.tried(outcome, now, out),
             (Phase::Singing(singing), Target::Place(place)) => {
                 singing.tried(place, job, outcome, out)
             }
@@ -151,11 +143,10 @@ impl State {
         }
     }
 
-    /// Ends a buddy that has waited for `limit` and is in no song.
-    pub fn wait_is_over(&mut self, limit: Duration) {
-        if let Phase::Waiting(waiting) = &mut self.phase {
-            let failure = waiting.nothing_began(limit);
-            self.fail(failure);
+    /// Ends a buddy that has waited long enough and is in no song.
+    pub fn wait_is_over(&mut self) {
+        if let Phase::Waiting(_) = &self.phase {
+            self.effects.push(Effect::Ended);
         }
     }
 
@@ -174,31 +165,19 @@ impl State {
     }
 
     /// Leaves as soon as nothing would have to be repeated.
-    pub fn leave(&mut self, signal: Interrupted) {
-        self.leaving = Some(signal);
+    pub fn leave(&mut self) {
+        self.leaving = true;
         if let Phase::Singing(singing) = &mut self.phase {
             singing.leave();
         }
     }
 
-    /// Ends with an error. The first one counts.
-    pub fn fail(&mut self, error: impl Into<anyhow::Error>) {
-        self.failure.get_or_insert_with(|| error.into());
-        self.effects.push(Effect::Ended);
-    }
-
-    /// Returns the last line that this buddy has to say, after its end.
-    ///
-    /// # Errors
-    /// What it failed on, or the signal that made it leave early.
-    pub fn outcome(&mut self, now: Duration) -> anyhow::Result<Option<String>> {
-        if let Some(failure) = self.failure.take() {
-            return Err(failure);
-        }
-        match (&self.phase, self.leaving) {
-            (Phase::Singing(singing), _) if singing.is_home() => Ok(singing.summary(now)),
-            (_, Some(signal)) => Err(signal.into()),
-            (_, None) => Ok(None),
+    /// Returns how this buddy ended.
+    pub fn end(&mut self, now: Duration) -> End {
+        match &mut self.phase {
+            Phase::Singing(singing) if singing.is_home() => End::Home(singing.summary(now)),
+            Phase::Waiting(waiting) if !self.leaving => waiting.end(),
+            _ => End::Left,
         }
     }
 

@@ -6,11 +6,10 @@
 use std::time::Duration;
 
 use common::buddy::{RollCallReply, Song};
-use common::cli::Failure;
-use common::net::{self, Trouble};
+use common::net::doctor::{Error, Trouble};
 
 use crate::config::Config;
-use crate::effect::{Cause, Effect, Job, Outcome, Retry, Target};
+use crate::effect::{Cause, Effect, End, Job, Outcome, Retry, Target};
 use crate::roll_call::{Call, RollCall, Step};
 
 /// Most addresses shown of a loop without its starter, because a roll may have thousands.
@@ -31,7 +30,7 @@ pub(crate) struct Waiting {
     roll_call: RollCall,
     next: String,
     missing_since: Option<Duration>,
-    last_error: Option<net::Error>,
+    last_error: Option<Error>,
     /// every notice so far, so that each is printed once
     told: Vec<String>,
 }
@@ -103,28 +102,25 @@ impl Waiting {
     }
 
     /// Learns what came of a try to send the roll call.
-    ///
-    /// # Errors
-    /// What stays wrong however long the buddy waits.
     pub(crate) fn tried(
         &mut self,
         outcome: Outcome,
         now: Duration,
         out: &mut Vec<Effect>,
-    ) -> Result<Retry, Failure> {
+    ) -> Retry {
         let (cause, retry) = match outcome {
             Outcome::Called(reply) => {
                 self.answered(reply, now, out);
-                return Ok(Retry::No);
+                return Retry::No;
             }
-            Outcome::Answered(_) => return Ok(Retry::No),
+            Outcome::Answered(_) => return Retry::No,
             Outcome::Refused(cause) => (cause, Retry::Soon),
             Outcome::Silent(cause) => (cause, Retry::AtBeat),
         };
         if let Cause::Dial(error) = cause {
-            self.missing(error, now, out)?;
+            self.missing(error, now, out);
         }
-        Ok(retry)
+        retry
     }
 
     fn answered(&mut self, reply: RollCallReply, now: Duration, out: &mut Vec<Effect>) {
@@ -150,23 +146,17 @@ impl Waiting {
         self.tell_once(text, out);
     }
 
-    fn missing(
-        &mut self,
-        error: net::Error,
-        now: Duration,
-        out: &mut Vec<Effect>,
-    ) -> Result<(), Failure> {
-        if error.is_permanent() {
-            return Err(error.into());
-        }
+    fn missing(&mut self, error: Error, now: Duration, out: &mut Vec<Effect>) {
         let since = *self.missing_since.get_or_insert(now);
-        // Told at once unless the port is closed, because only a closed port mends itself.
-        if error.trouble != Trouble::Refused || is_long(since, now) {
-            let failure = Failure::from(error.clone()).within("waiting for the next buddy");
-            self.tell_once(failure.report(), out);
+        if error.is_permanent() {
+            out.push(Effect::Ended);
+        } else if error.trouble != Trouble::Refused || is_long(since, now) {
+            // Told at once unless the port is closed, because only a closed port mends itself.
+            let lines = [format!("waiting for the next buddy: {error}")];
+            let text: Vec<_> = lines.into_iter().chain(error.help()).collect();
+            self.tell_once(text.join("\nhelp: "), out);
         }
         self.last_error = Some(error);
-        Ok(())
     }
 
     fn tell_once(&mut self, text: String, out: &mut Vec<Effect>) {
@@ -176,15 +166,11 @@ impl Waiting {
         }
     }
 
-    /// Returns the error of a buddy that has waited for `limit` in vain.
-    pub(crate) fn nothing_began(&mut self, limit: Duration) -> Failure {
-        let what = format!("no song began within {limit:?}");
+    /// Returns how this buddy ended, if it was not told to leave.
+    pub(crate) fn end(&mut self) -> End {
         match self.last_error.take() {
-            Some(error) => Failure::from(error).within(what),
-            None => Failure::new(what).help(
-                "the ring is closed when every buddy is up and each --next leads to another; \
-                 the last one started gets --bottles",
-            ),
+            Some(error) if error.is_permanent() => End::Hopeless(error),
+            error => End::NoSong(error),
         }
     }
 }
