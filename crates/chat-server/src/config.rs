@@ -1,6 +1,6 @@
 //! What the owner of a server decides, and how it follows from the command line.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use common::cli::Failure;
@@ -62,21 +62,14 @@ fn open(store: Option<Store>, history: u64) -> anyhow::Result<Log> {
         Some(Store::Sqlite(path)) => path,
         None => default_path()?,
     };
-    let log = make_folder(&path).and_then(|()| Sqlite::open(&path, history));
+    let folder = path.parent().unwrap_or(&path);
+    let made = std::fs::create_dir_all(folder).context("its folder cannot be made");
+    let log = made.and_then(|()| Sqlite::open(&path, history));
     Ok(log.map_err(|error| {
         Failure::new(format!("cannot open {}: {error:#}", path.display()))
             .help("choose another file: --store sqlite:PATH")
             .help("or keep messages in memory only: --store memory")
     })?)
-}
-
-fn make_folder(path: &Path) -> anyhow::Result<()> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => {
-            std::fs::create_dir_all(folder).context("its folder cannot be made")
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Returns the file in the user's state folder, by the XDG Base Directory Specification.

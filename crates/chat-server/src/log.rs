@@ -1,11 +1,11 @@
-//! The numbered logs of all rooms, and the promises every store of them keeps.
+//! The numbered logs of all rooms, and the promises that every store of them keeps.
 //!
-//! - An entry with a key (session and id) is stored once; storing it again answers its number.
-//! - Numbers rise by one in a room, and are never used again: not after a restart, not after the
-//!   entry is gone.
+//! - An entry with a key (sender and id) is stored once. Storing it again returns its number.
+//! - Numbers rise by one in a room and are never used again: not after a restart, and not after
+//!   the entry is gone.
 //! - An append is answered, and shown to readers, only when it is as durable as the store can make
 //!   it. Otherwise a crash could give its number to another entry, and cursors would skip that.
-//! - The epoch is another one whenever entries that were shown may be missing.
+//! - The epoch changes whenever entries that were shown may be missing.
 //!
 //! `tests/store.rs` holds every store to them.
 
@@ -16,24 +16,24 @@ use common::chat::{Entry, Kind, MAX_ENTRIES, MAX_PAGE, Page, Refusal, Sender};
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 
-/// Most rooms in one log, private ones included: ten times what a class needs, and their tails in
-/// memory stay below a gigabyte even when full of the longest messages nobody sends.
+/// Most rooms in one log, private ones included: ten times what a class needs. Their tails in
+/// memory stay below a gigabyte, even when full of the longest messages.
 pub const MAX_ROOMS: usize = 1000;
 
 /// An entry on its way into the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEntry {
-    /// Who.
+    /// The sender.
     pub sender: Sender,
-    /// With the sender, its key; none for what the server says itself.
+    /// The sender's key for it; `None` for a notice of the server.
     pub id: Option<u64>,
-    /// What.
+    /// What it is.
     pub kind: Kind,
-    /// Under which nick.
+    /// The sender's nick.
     pub nick: String,
     /// The text.
     pub body: String,
-    /// When, in milliseconds since 1970.
+    /// The time in milliseconds since 1970.
     pub at_ms: u64,
 }
 
@@ -65,17 +65,17 @@ impl NewEntry {
     }
 }
 
-/// How much one answer may carry.
+/// How much one page may carry.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
     /// Most entries.
     pub entries: usize,
-    /// Most bytes of nicks and bodies; one entry is always given.
+    /// Most bytes of nicks and bodies. The first entry is always given.
     pub bytes: usize,
 }
 
 impl Limit {
-    /// At most `entries`, and never more than fits a frame.
+    /// Returns a limit of this many entries, and never more than fits a frame.
     pub fn entries(entries: usize) -> Self {
         Self {
             entries: entries.min(MAX_ENTRIES),
@@ -83,28 +83,33 @@ impl Limit {
         }
     }
 
-    /// As many of `entries` as fit.
+    /// Returns as many of `entries` as fit, from the first on.
     pub fn take(self, entries: impl Iterator<Item = Entry>) -> Vec<Entry> {
         let mut bytes = 0;
         let fits = |entry: &Entry| {
-            let first = bytes == 0;
-            bytes += entry.nick.len() + entry.body.len();
-            first || bytes <= self.bytes
+            let is_first = bytes == 0;
+            bytes += size(entry);
+            is_first || bytes <= self.bytes
         };
         entries.take(self.entries).take_while(fits).collect()
     }
 }
 
-/// Why the log would not.
+/// Returns the bytes of an entry that count towards a limit.
+pub fn size(entry: &Entry) -> usize {
+    entry.nick.len() + entry.body.len()
+}
+
+/// Why a log refused a call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LogError {
     /// More is waiting to be written than the store can take: try again.
     #[error("too much is waiting to be written")]
     Busy,
-    /// The store failed; whether the entry is stored is not known.
+    /// The store failed. The entry may or may not be stored.
     #[error("{0}")]
     Failed(String),
-    /// A new room, and there are [`MAX_ROOMS`].
+    /// The room is new, and there are [`MAX_ROOMS`].
     #[error("there are {MAX_ROOMS} rooms already")]
     TooManyRooms,
 }
@@ -118,10 +123,10 @@ impl From<LogError> for Refusal {
     }
 }
 
-/// How a log is doing, for operators.
+/// The state of a log, for operators.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
-    /// The name of the log.
+    /// The epoch of the log.
     pub epoch: u64,
     /// Rooms in it.
     pub rooms: usize,
@@ -131,36 +136,37 @@ pub struct Status {
     pub trimmed: u64,
     /// Batches that were made durable since the server began.
     pub commits: u64,
-    /// Why the last write failed, if it did: nothing more is known until the next one.
+    /// Why the last write failed, if it did. It stays until the next write.
     pub failure: Option<String>,
 }
 
-/// What a store answers.
-pub type Answer<T> = BoxFuture<'static, Result<T, LogError>>;
+/// What a store returns.
+pub type Reply<T> = BoxFuture<'static, Result<T, LogError>>;
 
 /// A store of numbered logs. See the [module](self) for its promises.
 pub trait RoomLog: Send + Sync {
-    /// Stores `entries` in `room`, all or none; answers their numbers.
-    fn append(&self, room: &str, entries: Vec<NewEntry>) -> Answer<Vec<u64>>;
+    /// Stores `entries` in `room`, all or none; returns their numbers.
+    fn append(&self, room: &str, entries: Vec<NewEntry>) -> Reply<Vec<u64>>;
 
-    /// The entries after number `after`, oldest first. Never waits for new ones.
-    fn read(&self, room: &str, after: u64, limit: Limit) -> Answer<Page>;
+    /// Returns the entries after number `after`, oldest first. Never waits for new ones.
+    fn read(&self, room: &str, after: u64, limit: Limit) -> Reply<Page>;
 
-    /// The last entries before number `before`, oldest first.
-    fn read_back(&self, room: &str, before: u64, limit: Limit) -> Answer<Page>;
+    /// Returns the last entries before number `before`, oldest first.
+    fn read_back(&self, room: &str, before: u64, limit: Limit) -> Reply<Page>;
 
-    /// The last messages that contain `text`, whatever its case, oldest first.
-    fn search(&self, room: &str, text: &str, limit: Limit) -> Answer<Page>;
+    /// Returns the last messages that contain `text`, in any case, oldest first.
+    fn search(&self, room: &str, text: &str, limit: Limit) -> Reply<Page>;
 
-    /// The newest number of `room`, and news of it. It is never ahead of what can be read.
+    /// Returns the newest number of `room`, and wakes when it changes. It is never ahead of what
+    /// can be read.
     fn head(&self, room: &str) -> watch::Receiver<u64>;
 
-    /// The name of this log: see the [module](self).
+    /// Returns the epoch of this log.
     fn epoch(&self) -> u64;
 
-    /// How it is doing. Looks at every room: for now and then.
+    /// Returns the state of the log. Not for every call, because it looks at every room.
     fn status(&self) -> Status;
 }
 
-/// A store, whichever.
+/// Any store.
 pub type Log = Arc<dyn RoomLog>;

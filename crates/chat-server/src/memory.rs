@@ -1,4 +1,4 @@
-//! A log that lasts as long as the server: for lessons and tests.
+//! A log that lasts as long as the server, for lessons and tests.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,10 +8,10 @@ use futures::FutureExt;
 use futures::future::ready;
 use tokio::sync::watch;
 
-use crate::log::{Answer, Limit, LogError, NewEntry, RoomLog, Status};
+use crate::log::{Limit, LogError, NewEntry, Reply, RoomLog, Status};
 use crate::tail::{Tails, room_of};
 
-/// The store in memory. A restart begins another epoch.
+/// The store in memory. Each one has an epoch of its own, because it begins empty.
 pub struct Memory {
     tails: Tails,
     keys: Mutex<Keys>,
@@ -19,7 +19,7 @@ pub struct Memory {
     epoch: u64,
 }
 
-/// Which entries were stored under a key, and the key of each that is still kept.
+/// The number of each key, and the key of each number, of all entries that are kept.
 #[derive(Default)]
 struct Keys {
     number: HashMap<(Sender, u64), u64>,
@@ -27,7 +27,7 @@ struct Keys {
 }
 
 impl Memory {
-    /// An empty log that keeps the last `history` entries of each room.
+    /// Returns an empty log that keeps the last `history` entries of each room.
     pub fn new(history: usize) -> Arc<Self> {
         Arc::new(Self {
             tails: Tails::default(),
@@ -64,6 +64,7 @@ impl Memory {
         Ok(numbers)
     }
 
+    /// Returns the newest entries that are `wanted`, oldest first.
     fn newest(
         &self,
         room: &str,
@@ -79,11 +80,11 @@ impl Memory {
 }
 
 impl RoomLog for Memory {
-    fn append(&self, room: &str, entries: Vec<NewEntry>) -> Answer<Vec<u64>> {
+    fn append(&self, room: &str, entries: Vec<NewEntry>) -> Reply<Vec<u64>> {
         ready(self.store(room, entries)).boxed()
     }
 
-    fn read(&self, room: &str, after: u64, limit: Limit) -> Answer<Page> {
+    fn read(&self, room: &str, after: u64, limit: Limit) -> Reply<Page> {
         let mut rooms = self.tails.lock();
         let page = room_of(&mut rooms, room).map(|tail| {
             let entries = tail.read(after, limit).unwrap_or_default();
@@ -92,11 +93,11 @@ impl RoomLog for Memory {
         ready(page).boxed()
     }
 
-    fn read_back(&self, room: &str, before: u64, limit: Limit) -> Answer<Page> {
+    fn read_back(&self, room: &str, before: u64, limit: Limit) -> Reply<Page> {
         ready(self.newest(room, limit, |entry| entry.number < before)).boxed()
     }
 
-    fn search(&self, room: &str, text: &str, limit: Limit) -> Answer<Page> {
+    fn search(&self, room: &str, text: &str, limit: Limit) -> Reply<Page> {
         let text = text.to_lowercase();
         let matches = |entry: &Entry| {
             let spoken = matches!(entry.kind, Kind::Said | Kind::Did);

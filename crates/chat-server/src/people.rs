@@ -47,11 +47,10 @@ pub(crate) struct Notice {
 }
 
 fn notice(room: &str, session: Session, nick: &str) -> Notice {
-    let (room, nick) = (room.to_owned(), nick.to_owned());
     Notice {
-        room,
+        room: room.to_owned(),
         session,
-        nick,
+        nick: nick.to_owned(),
     }
 }
 
@@ -85,7 +84,7 @@ impl People {
         address: IpAddr,
         now: Duration,
     ) -> Result<(String, Vec<Notice>), Refusal> {
-        let is_new = !self.by_session.contains_key(&session);
+        let is_new = !self.is_here(session);
         if let Some(kicked) = self.bans.kick_of(session) {
             return Err(kicked);
         }
@@ -124,10 +123,21 @@ impl People {
         Ok((nick, notices))
     }
 
-    /// Renews a session's lease.
-    pub(crate) fn renew(&mut self, session: Session, now: Duration) -> Result<(), Refusal> {
-        self.person(session)?.seen = now;
-        Ok(())
+    /// Renews a session's lease. Returns its rooms, each with the number it had read up to when it
+    /// joined.
+    pub(crate) fn renew(
+        &mut self,
+        session: Session,
+        now: Duration,
+    ) -> Result<&BTreeMap<String, u64>, Refusal> {
+        let person = self.person(session)?;
+        person.seen = now;
+        Ok(&person.rooms)
+    }
+
+    /// Returns whether a session is here.
+    pub(crate) fn is_here(&self, session: Session) -> bool {
+        self.by_session.contains_key(&session)
     }
 
     /// Adds a session to a room that it has read up to `after`. Returns the notice to post, if any.
@@ -207,12 +217,6 @@ impl People {
         Ok(person.nick.clone())
     }
 
-    /// Returns the rooms of a session, each with the number it had read up to when it joined.
-    pub(crate) fn rooms_of(&self, session: Session) -> Result<&BTreeMap<String, u64>, Refusal> {
-        let person = self.by_session.get(&session);
-        Ok(&person.ok_or(Refusal::NoSession)?.rooms)
-    }
-
     /// Returns the session that holds a nick, or one that looks like it.
     pub(crate) fn find(&self, nick: &str) -> Result<Session, Refusal> {
         let holder = self.by_skeleton.get(&skeleton(nick));
@@ -285,8 +289,9 @@ impl People {
 
     fn notices_of(&self, session: Session, nick: &str) -> Vec<Notice> {
         let people = |room: &str| self.in_room.get(room).map_or(0, BTreeSet::len);
-        let rooms = self.rooms_of(session).into_iter().flat_map(BTreeMap::keys);
-        rooms
+        let person = self.by_session.get(&session).into_iter();
+        person
+            .flat_map(|person| person.rooms.keys())
             .filter(|room| is_announced(room, people(room)))
             .map(|room| notice(room, session, nick))
             .collect()
@@ -354,7 +359,7 @@ mod tests {
         let mut people = two_in_the_lobby();
         people.enter(ANN, "ann", HERE, at(20)).expect("hers");
         assert_eq!(people.join(ANN, "lobby", 7), Ok(None), "no notice");
-        let rooms = people.rooms_of(ANN).expect("here");
+        let rooms = people.renew(ANN, at(20)).expect("here");
         assert_eq!(rooms["lobby"], 0, "no entry is skipped");
     }
 

@@ -4,7 +4,6 @@
 //! cursors: it watches the heads of its rooms. So a reader that has stopped costs the others
 //! nothing.
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use common::chat::{Cursor, Kind, LEASE, MAX_PAGE, Page, Refusal, Session, sender
 use common::key::Key;
 use tokio::time::{Instant, sleep};
 
-use crate::log::{Limit, Log, NewEntry};
+use crate::log::{Limit, Log, NewEntry, size};
 use crate::metrics::{Counts, Report};
 use crate::names;
 use crate::people::{Notice, People};
@@ -95,8 +94,7 @@ impl Shared {
             }
             {
                 let people = self.people();
-                self.polls
-                    .retain(|session| people.rooms_of(session).is_ok());
+                self.polls.retain(|session| people.is_here(session));
             }
             self.announce(gone, Kind::Left, "").await;
         }
@@ -127,16 +125,12 @@ impl Shared {
         cursors: &[Cursor],
     ) -> Result<Vec<Cursor>, Refusal> {
         let mut people = self.people();
-        people.renew(session, self.now())?;
-        let known: BTreeMap<&str, &Cursor> = cursors
-            .iter()
-            .map(|cursor| (cursor.room.as_str(), cursor))
-            .collect();
-        let rooms = people.rooms_of(session)?.iter();
+        let rooms = people.renew(session, self.now())?.iter();
         Ok(rooms
-            .map(|(room, &after)| match known.get(room.as_str()) {
-                Some(&cursor) => cursor.clone(),
-                None => self.cursor(room.clone(), after),
+            .map(|(room, &after)| {
+                let own = cursors.iter().rfind(|cursor| cursor.room == *room);
+                own.cloned()
+                    .unwrap_or_else(|| self.cursor(room.clone(), after))
             })
             .collect())
     }
@@ -172,12 +166,7 @@ impl Shared {
                 ..Limit::entries(usize::MAX)
             };
             let page = self.log.read(room, after, limit).await?;
-            let bytes: usize = page
-                .entries
-                .iter()
-                .map(|e| e.nick.len() + e.body.len())
-                .sum();
-            left = left.saturating_sub(bytes);
+            left = left.saturating_sub(page.entries.iter().map(size).sum());
             // A page of another log goes out even when it is empty, because of its epoch.
             if !is_same_log || !page.entries.is_empty() {
                 pages.push(page);
@@ -190,8 +179,7 @@ impl Shared {
     /// public room, or a private one that it is in.
     pub(crate) fn readable(&self, session: Session, room: &str) -> Result<String, Refusal> {
         let mut people = self.people();
-        people.renew(session, self.now())?;
-        if people.rooms_of(session)?.contains_key(room) {
+        if people.renew(session, self.now())?.contains_key(room) {
             return Ok(room.to_owned());
         }
         names::room(room).map_err(Refusal::Unfit)

@@ -1,4 +1,4 @@
-//! The newest entries of each room, in memory: where nearly all reading happens.
+//! The newest entries of each room, in memory. Nearly all reading happens here.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::log::{Limit, LogError, MAX_ROOMS, Status};
 
-/// One room's newest entries.
+/// The newest entries of one room.
 pub(super) struct Tail {
     entries: VecDeque<Entry>,
     /// the oldest number that is kept anywhere
@@ -25,30 +25,30 @@ impl Tail {
         }
     }
 
-    /// Shows an entry to readers; keeps the last `most`.
+    /// Shows an entry to readers and keeps the last `most`. Returns the entry that is no longer
+    /// kept, if any.
     pub(super) fn push(&mut self, entry: Entry, most: usize) -> Option<Entry> {
         let number = entry.number;
         self.entries.push_back(entry);
-        let gone = (self.entries.len() > most)
-            .then(|| self.entries.pop_front())
-            .flatten();
+        let is_full = self.entries.len() > most;
+        let gone = self.entries.pop_front_if(|_| is_full);
         self.head.send_replace(number);
         gone
     }
 
-    /// The newest number.
+    /// Returns the newest number.
     pub(super) fn newest(&self) -> u64 {
         *self.head.borrow()
     }
 
-    /// The number before the first one in memory.
+    /// Returns the number before the first one in memory.
     fn before_memory(&self) -> u64 {
         self.entries
             .front()
             .map_or_else(|| self.newest(), |entry| entry.number - 1)
     }
 
-    /// The entries after `after`, if all of them are in memory.
+    /// Returns the entries after number `after`, if all of them are in memory.
     pub(super) fn read(&self, after: u64, limit: Limit) -> Option<Vec<Entry>> {
         let after = after.max(self.first.saturating_sub(1));
         let skip = after.checked_sub(self.before_memory())?;
@@ -56,50 +56,48 @@ impl Tail {
         Some(limit.take(self.entries.iter().skip(skip).cloned()))
     }
 
-    /// All entries in memory, newest first.
+    /// Returns all entries in memory, newest first.
     pub(super) fn newest_first(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().rev()
     }
 
-    /// A page of this room.
+    /// Returns a page of this room.
     pub(super) fn page(&self, room: &str, entries: Vec<Entry>, epoch: u64) -> Page {
-        let (first, head) = (self.first, self.newest());
         Page {
             room: room.to_owned(),
             entries,
-            first,
-            head,
+            first: self.first,
+            head: self.newest(),
             epoch,
         }
     }
 }
 
-/// All rooms' tails.
+/// The tails of all rooms.
 #[derive(Default)]
 pub(super) struct Tails(Mutex<HashMap<String, Tail>>);
 
 impl Tails {
-    /// The lock is held for the time of a copy; nothing under it can panic half way.
+    /// Locks the tails. A poisoned lock is taken all the same, because no change can panic half
+    /// way.
     pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<String, Tail>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the tails know of a log's status.
+    /// Returns what the tails know of a log's status.
     pub(super) fn status(&self, epoch: u64) -> Status {
         let rooms = self.lock();
+        let trimmed = |tail: &Tail| tail.first.saturating_sub(1);
         Status {
             epoch,
             rooms: rooms.len(),
             entries: rooms.values().map(Tail::newest).sum(),
-            trimmed: rooms
-                .values()
-                .map(|tail| tail.first.saturating_sub(1))
-                .sum(),
+            trimmed: rooms.values().map(trimmed).sum(),
             ..Status::default()
         }
     }
 
-    /// The newest number of a room and news of it; a room nobody has written to is empty.
+    /// Returns the newest number of a room, and wakes when it changes. A new room has 0.
     pub(super) fn head(&self, room: &str) -> watch::Receiver<u64> {
         let mut rooms = self.lock();
         match room_of(&mut rooms, room) {
@@ -109,7 +107,7 @@ impl Tails {
     }
 }
 
-/// A room's tail, made if there is none.
+/// Returns a room's tail, and makes it if necessary.
 pub(super) fn room_of<'a>(
     rooms: &'a mut HashMap<String, Tail>,
     room: &str,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chat_server::log::{Answer, Limit, Log, LogError, NewEntry, RoomLog, Status};
+use chat_server::log::{Limit, Log, LogError, NewEntry, Reply, RoomLog, Status};
 use chat_server::{Config, Listeners, Memory, run};
 use common::chat::{ChatClient, ChatRequest, ChatResponse, Cursor, Kind, Page, Post, SERVICE};
 use common::net::Redial;
@@ -193,19 +193,19 @@ async fn callers_that_say_nothing_are_cut_off_and_the_next_is_answered() {
 struct Full(Arc<Memory>, AtomicBool);
 
 impl RoomLog for Full {
-    fn append(&self, _: &str, _: Vec<NewEntry>) -> Answer<Vec<u64>> {
+    fn append(&self, _: &str, _: Vec<NewEntry>) -> Reply<Vec<u64>> {
         ready(Err(LogError::Failed("disk full".into()))).boxed()
     }
 
-    fn read(&self, room: &str, after: u64, limit: Limit) -> Answer<Page> {
+    fn read(&self, room: &str, after: u64, limit: Limit) -> Reply<Page> {
         self.0.read(room, after, limit)
     }
 
-    fn read_back(&self, room: &str, before: u64, limit: Limit) -> Answer<Page> {
+    fn read_back(&self, room: &str, before: u64, limit: Limit) -> Reply<Page> {
         self.0.read_back(room, before, limit)
     }
 
-    fn search(&self, room: &str, text: &str, limit: Limit) -> Answer<Page> {
+    fn search(&self, room: &str, text: &str, limit: Limit) -> Reply<Page> {
         self.0.search(room, text, limit)
     }
 
