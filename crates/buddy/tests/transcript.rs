@@ -1,62 +1,73 @@
-//! Rings in memory, as transcripts: a queue for a network, and every word written down.
+//! Rings in memory, as transcripts: a queue for a network, and every event written down.
+//!
+//! How to read: start with `three_buddies_four_bottles`, with the picture at the head of `ring.rs`
+//! beside it, and go on to `a_buddy_dies_in_mid_verse`. The line "1 to 2: go Left(3) (1,1)" says
+//! that Buddy 1 passes the song to Buddy 2, with 3 bottles left to sing of, in take 1, at hop 1.
+
+#[path = "support/words.rs"]
+mod words;
 
 use std::collections::VecDeque;
-use std::fmt::Write;
 
 use buddy::ring::{Input, Output, Request, Ring};
-use buddy::song::verse;
-use common::buddy::{Mark, Place, Progress, Reply, Stamp, Token};
+use common::buddy::{Mark, Place, Progress, Reply, Stamp};
+use words::words;
 
-/// Buddies that call each other over a queue; each call is answered when it arrives.
-struct Stage {
-    ring: Vec<Option<Ring>>,
+/// Buddies that call each other over a queue. Each call is answered when it arrives.
+struct MemoryRing {
+    buddies: Vec<Option<Ring>>,
     queue: VecDeque<(Place, Output)>,
-    song: Vec<(Place, u64)>,
-    log: String,
+    /// each verse that was sung, and by which buddy
+    song: Vec<(u64, Place)>,
+    transcript: String,
 }
 
-impl Stage {
+impl MemoryRing {
     fn new(size: Place, bottles: u64) -> Self {
         let progress = Progress {
             at: Stamp::default(),
             mark: Mark::Left(bottles),
         };
-        let ring = (0..size).map(|me| Some(Ring::new(size, 1, me, me as u64 + 1, progress)));
-        let mut stage = Self {
-            ring: ring.collect(),
+        let buddy = |me| Some(Ring::new(size, 1, me, me as u64 + 1, progress));
+        let mut ring = Self {
+            buddies: (0..size).map(buddy).collect(),
             queue: VecDeque::new(),
             song: Vec::new(),
-            log: String::new(),
+            transcript: String::new(),
         };
-        stage.input(0, Input::Enlisted);
-        stage
+        ring.input(0, Input::Enlisted);
+        ring
     }
 
     fn input(&mut self, me: Place, input: Input) {
-        if let Some(ring) = &mut self.ring[me as usize] {
-            self.queue
-                .extend(ring.handle(input).into_iter().map(|output| (me, output)));
+        if let Some(buddy) = &mut self.buddies[me as usize] {
+            let outputs = buddy.handle(input).into_iter();
+            self.queue.extend(outputs.map(|output| (me, output)));
         }
     }
 
-    /// Does the next thing; false when nothing is left to do.
+    fn write(&mut self, line: String) {
+        self.transcript += &(line + "\n");
+    }
+
+    /// Does the next thing. Returns false when nothing is left to do.
     fn step(&mut self) -> bool {
         let Some((me, output)) = self.queue.pop_front() else {
             return false;
         };
-        if self.ring[me as usize].is_none() {
-            return true; // it left with this undone
+        if self.buddies[me as usize].is_none() {
+            return true; // because it left with this undone
         }
         let who = me + 1;
         match output {
             Output::Sing(left) => {
-                writeln!(self.log, "{who} sings {left}").expect("memory");
-                self.song.push((me, left));
+                self.write(format!("{who} sings {left}"));
+                self.song.push((left, me));
                 self.input(me, Input::Sung);
             }
             Output::Leave => {
-                writeln!(self.log, "{who} leaves").expect("memory");
-                self.ring[me as usize] = None;
+                self.write(format!("{who} leaves"));
+                self.buddies[me as usize] = None;
             }
             Output::Call(to, request) => self.call(me, to, request),
         }
@@ -65,78 +76,45 @@ impl Stage {
 
     fn call(&mut self, me: Place, to: Place, request: Request) {
         let (who, whom) = (me + 1, to + 1);
-        writeln!(self.log, "{who} to {whom}: {}", words(request)).expect("memory");
+        self.write(format!("{who} to {whom}: {}", words(request)));
         self.input(to, Input::Called(request));
-        match &self.ring[to as usize] {
-            Some(ring) => {
-                let reply = Reply::Here(ring.mark());
-                // Whoever was enlisted goes on with the enlisting.
-                if let (Request::Enlist(_), true) = (request, to != 0) {
-                    self.input(to, Input::Enlisted);
-                }
-                self.input(me, Input::Answered(to, request, reply));
-            }
-            None => {
-                writeln!(self.log, "{whom} is gone").expect("memory");
-                self.input(me, Input::Gone(to));
-            }
+        let Some(buddy) = &self.buddies[to as usize] else {
+            self.write(format!("{whom} is gone"));
+            return self.input(me, Input::Gone(to));
+        };
+        let reply = Reply::Here(buddy.mark());
+        // A buddy that was enlisted enlists its next, except the starter, where the lap ends.
+        if matches!(request, Request::Enlist(_)) && to != 0 {
+            self.input(to, Input::Enlisted);
         }
+        self.input(me, Input::Answered(to, request, reply));
     }
 
     fn run(&mut self) {
-        /// Five buddies and twenty bottles take a few hundred.
+        /// More than five buddies and twenty bottles take.
         const STEPS: usize = 10_000;
         let ends = (0..STEPS).any(|_| !self.step());
-        assert!(ends, "it goes on for ever: {}", self.log);
-    }
-}
-
-fn words(request: Request) -> String {
-    match request {
-        Request::Enlist(_) => "enlist".into(),
-        Request::Ping => "ping".into(),
-        Request::Pass(token, Progress { at, mark }) => {
-            let token = match token {
-                Token::Ask => "where were we?",
-                Token::Go => "go",
-            };
-            format!("{token} {mark:?} ({},{})", at.take.number, at.hop)
-        }
+        assert!(ends, "it goes on for ever: {}", self.transcript);
     }
 }
 
 #[test]
 fn any_ring_sings_one_singers_song() {
-    for size in 1..=5 {
-        for bottles in 0..=20 {
-            let mut stage = Stage::new(size, bottles);
-            stage.run();
-            let alone: Vec<_> = (0..=bottles)
-                .rev()
-                .map(|left| verse(left, bottles))
-                .collect();
-            let ring: Vec<_> = stage
-                .song
-                .iter()
-                .map(|&(_, left)| verse(left, bottles))
-                .collect();
-            assert_eq!(ring, alone, "{size} buddies, {bottles} bottles");
-            let order = stage.song.iter().map(|&(who, _)| who);
-            assert!(
-                order.eq((0..size).cycle().take(alone.len())),
-                "{:?}",
-                stage.song
-            );
-            assert!(stage.ring.iter().all(Option::is_none), "everybody left");
-        }
+    for (size, bottles) in (1..=5).flat_map(|size| (0..=20).map(move |bottles| (size, bottles))) {
+        let mut ring = MemoryRing::new(size, bottles);
+        ring.run();
+        let alone = (0..=bottles).rev();
+        let expected: Vec<_> = alone.zip((0..size).cycle()).collect();
+        assert_eq!(ring.song, expected, "{size} buddies, {bottles} bottles");
+        assert!(ring.buddies.iter().all(Option::is_none), "all have left");
     }
 }
 
-/// Reading matter: how three buddies sing four bottles.
+/// How three buddies sing four bottles.
 #[test]
 fn three_buddies_four_bottles() {
-    let mut stage = Stage::new(3, 4);
-    stage.run();
+    let mut ring = MemoryRing::new(3, 4);
+    ring.run();
     let expected = "\
 1 to 2: enlist
 2 to 3: enlist
@@ -161,21 +139,21 @@ fn three_buddies_four_bottles() {
 3 leaves
 1 leaves
 ";
-    assert_eq!(stage.log, expected);
+    assert_eq!(ring.transcript, expected);
 }
 
-/// Reading matter: Buddy 2 is killed as it has sung; Buddy 1 finds out when it pings.
+/// Buddy 2 is killed after it has sung. Buddy 1 finds out when it pings.
 #[test]
 fn a_buddy_dies_in_mid_verse() {
-    let mut stage = Stage::new(3, 2);
-    while stage.song.len() < 2 {
-        stage.step();
+    let mut ring = MemoryRing::new(3, 2);
+    while ring.song.len() < 2 {
+        ring.step();
     }
-    stage.ring[1] = None; // it had sung verse 1, and passed nothing on
-    stage.queue.clear();
-    stage.log.clear();
-    stage.input(0, Input::Beat(1));
-    stage.run();
+    ring.buddies[1] = None; // verse 1 is sung, and never passed on
+    ring.queue.clear();
+    ring.transcript.clear();
+    ring.input(0, Input::Beat(1));
+    ring.run();
     let expected = "\
 1 to 2: ping
 2 is gone
@@ -192,5 +170,5 @@ fn a_buddy_dies_in_mid_verse() {
 1 leaves
 3 leaves
 ";
-    assert_eq!(stage.log, expected);
+    assert_eq!(ring.transcript, expected);
 }

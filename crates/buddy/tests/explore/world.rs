@@ -1,66 +1,55 @@
-//! The world around the core: buddies that crash and restart, letters that are late, lost, repeated
-//! or reordered, verdicts that are wrong. What the core [promises] is checked at every step.
+//! The world around the ring's core: buddies that crash and restart, letters that are late, lost,
+//! repeated or reordered, verdicts that are wrong.
+//!
+//! `promises.rs` checks every event, and says which buddies the promises cover.
 
+mod event;
 mod promises;
-mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use buddy::ring::{Input, Output, Request, Ring};
 use common::buddy::{Incarnation, Mark, Place, Progress, Reply, Stamp, Take};
 
-/// How many faults of each kind may still happen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Faults {
-    pub(crate) crashes: u8,
-    pub(crate) restarts: u8,
-    /// living buddies given up on
-    pub(crate) wrong: u8,
-    /// watchdogs that cry wolf
-    pub(crate) quiet: u8,
-    /// letters delivered twice
-    pub(crate) twice: u8,
-}
+use super::search::{Broken, World, counts};
+use event::{Event, FAULTS, Letter};
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 enum Life {
     Down,
     /// running, without the roll
-    Blank,
+    #[default]
+    Fresh,
     Up(Ring),
     Home,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Seat {
     incarnation: Incarnation,
     life: Life,
-    /// whose next has moved past it, going on in which take; it is in good standing again when it
-    /// heeds a word of that take or a later one, from somebody in good standing, after their next
-    /// has moved back
+    /// the buddies whose next has moved past this one, and the take in which each goes on. An entry
+    /// ends when this buddy heeds a token of that take or a later one, from a buddy in good
+    /// standing, after the next of the other has moved back
     given_up: BTreeMap<Incarnation, Take>,
 }
 
 impl Seat {
-    fn is_up(&self) -> bool {
-        matches!(self.life, Life::Up(_))
+    fn ring(&self) -> Option<&Ring> {
+        match &self.life {
+            Life::Up(ring) => Some(ring),
+            Life::Down | Life::Fresh | Life::Home => None,
+        }
+    }
+
+    fn listens(&self) -> bool {
+        matches!(self.life, Life::Up(_) | Life::Fresh)
     }
 }
 
-/// A call or an answer on its way, from one life to another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Letter {
-    from: (Place, Incarnation),
-    to: (Place, Incarnation),
-    request: Request,
-    reply: Option<Reply>,
-    /// from a buddy in good standing
-    sound: bool,
-}
-
-/// One performance of one verse: the book of a listener who knows everything.
+/// One performance of one verse, in the book of a listener who hears everything.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Show {
+struct Performance {
     verse: u64,
     by: Incarnation,
     finished: bool,
@@ -68,89 +57,66 @@ struct Show {
     given_up: bool,
 }
 
-/// What can happen next.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Event {
-    Deliver(Letter),
-    DeliverAndKeep(Letter),
-    /// the link repeats its call, to a new life
-    Repeat(Place, Place),
-    Sung(Place),
-    Beat(Place, u32),
-    /// a true verdict, and a wrong one
-    Gone(Place, Place),
-    Wrong(Place, Place),
-    Quiet(Place),
-    Crash(Place),
-    Restart(Place),
-}
-
 /// Everything there is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct World {
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct RingWorld {
     bottles: u64,
     seats: Vec<Seat>,
     wire: BTreeSet<Letter>,
     /// per link, the call that is repeated until it is answered, and whether it was first made in
-    /// good standing: repeated, it is still the word of that moment
+    /// good standing, because a repeated call is still the word of that moment
     slots: BTreeMap<(Place, Place), (Request, bool)>,
-    shows: Vec<Show>,
-    left: Faults,
+    performances: Vec<Performance>,
+    /// per kind of fault, how many may still happen
+    left: [u8; FAULTS],
     lives: Incarnation,
 }
 
 const SONG: Incarnation = 1;
 
-/// A promise that was broken, in words.
-pub(crate) type Broken = String;
+impl World for RingWorld {
+    type Event = Event;
 
-impl World {
-    /// `size` buddies and a song of `bottles`: everybody enlisted, or, with `lap`, only the
-    /// starter, who has just closed the roll.
-    pub(crate) fn new(size: Place, bottles: u64, left: Faults, lap: bool) -> Self {
+    /// Buddies ping each other for ever.
+    const COMES_TO_REST: bool = false;
+
+    /// Reads `"3 buddies, 6 bottles, 1 crash, 1 wrong"`. All buddies are enlisted, or with `"1 lap"`
+    /// only the starter, which has just closed the roll.
+    fn starts(name: &str) -> Vec<(String, Self)> {
+        let nouns = [
+            "budd", "bottle", "lap", "crash", "restart", "wrong", "quiet", "repeat",
+        ];
+        let [buddies, bottles, lap, left @ ..] = counts(name, nouns);
+        let mut world = Self {
+            bottles: bottles.into(),
+            left,
+            ..Self::default()
+        };
+        for _ in 0..buddies {
+            world.lives += 1;
+            world.seats.push(Seat {
+                incarnation: world.lives,
+                ..Seat::default()
+            });
+        }
         let progress = Progress {
             at: Stamp::default(),
-            mark: Mark::Left(bottles),
+            mark: Mark::Left(world.bottles),
         };
-        let seats = (0..size).map(|place| {
-            let incarnation = Incarnation::from(place) + SONG;
-            let life = match lap && place > 0 {
-                true => Life::Blank,
-                false => Life::Up(Ring::new(size, SONG, place, incarnation, progress)),
-            };
-            Seat {
-                incarnation,
-                life,
-                given_up: BTreeMap::new(),
-            }
-        });
-        let mut world = Self {
-            bottles,
-            seats: seats.collect(),
-            wire: BTreeSet::new(),
-            slots: BTreeMap::new(),
-            shows: Vec::new(),
-            left,
-            lives: Incarnation::from(size) + SONG,
-        };
-        let first = match lap {
-            true => Input::Enlisted,
-            false => Input::Called(Request::Enlist(progress)),
-        };
-        world
-            .input(0, first)
-            .expect("the first step breaks nothing");
-        world
+        world.enlist(0, progress);
+        let mut first = Input::Enlisted;
+        if lap == 0 {
+            (1..buddies).for_each(|place| world.enlist(place.into(), progress));
+            first = Input::Called(Request::Enlist(progress));
+        }
+        world.input(0, first).expect("a first step");
+        vec![(String::new(), world)]
     }
 
-    /// What can happen in this state.
-    pub(crate) fn events(&self) -> Vec<Event> {
+    fn events(&self) -> Vec<Event> {
         let mut events = Vec::new();
         for &letter in &self.wire {
-            events.push(Event::Deliver(letter));
-            if self.left.twice > 0 {
-                events.push(Event::DeliverAndKeep(letter));
-            }
+            events.extend([Event::Deliver(letter), Event::DeliverAndKeep(letter)]);
         }
         for &(from, to) in self.slots.keys() {
             if self.can_repeat(from, to) {
@@ -159,14 +125,60 @@ impl World {
         }
         for (place, seat) in (0..).zip(&self.seats) {
             match &seat.life {
-                Life::Down if self.left.restarts > 0 => events.push(Event::Restart(place)),
+                Life::Down => events.push(Event::Restart(place)),
                 Life::Up(ring) => self.events_of(place, ring, &mut events),
-                _ => {}
+                Life::Fresh | Life::Home => {}
             }
         }
+        let is_left = |fault: usize| self.left[fault] > 0;
+        events.retain(|event| event.fault().is_none_or(is_left));
         events
     }
 
+    fn happen(&mut self, event: Event) -> Result<(), Broken> {
+        if let Some(fault) = event.fault() {
+            self.left[fault] -= 1;
+        }
+        match event {
+            Event::Deliver(letter) => {
+                self.wire.remove(&letter);
+                self.deliver(letter)?;
+            }
+            Event::DeliverAndKeep(letter) => self.deliver(letter)?,
+            Event::Repeat(from, to) => self.post(from, to),
+            Event::Sung(me) => {
+                self.performances_of(me).for_each(|it| it.finished = true);
+                self.input(me, Input::Sung)?;
+            }
+            Event::Beat(me, count) => self.input(me, Input::Beat(count))?,
+            Event::Gone(me, place) => self.gone(me, place)?,
+            Event::Wrong(me, place) => {
+                // Before, because what is on its way was sent before. After, because only then is
+                // it known in which take the others go on.
+                self.give_up_on(place, me);
+                self.gone(me, place)?;
+                self.give_up_on(place, me);
+            }
+            Event::Quiet(me) => self.input(me, Input::Quiet)?,
+            Event::Crash(me) => self.crash(me),
+            Event::Restart(me) => self.restart(me),
+        }
+        self.tidy();
+        Ok(())
+    }
+
+    /// Checks that the song ends from here: in a sample, because it takes a hundred events.
+    fn check(&self, fingerprint: u64) -> Result<(), Broken> {
+        const ONE_OF: u64 = 16;
+        if !fingerprint.is_multiple_of(ONE_OF) {
+            return Ok(());
+        }
+        self.finishes(false)?;
+        self.finishes(true)
+    }
+}
+
+impl RingWorld {
     fn events_of(&self, me: Place, ring: &Ring, events: &mut Vec<Event>) {
         if self.is_singing(me) {
             events.push(Event::Sung(me));
@@ -174,69 +186,15 @@ impl World {
         for count in 0..ring.gap(ring.next()).max(1) {
             events.push(Event::Beat(me, count));
         }
-        for other in (0..).zip(&self.seats).filter(|&(place, _)| place != me) {
-            let (place, seat) = other;
-            let tried = place == ring.next() || self.slots.contains_key(&(me, place));
+        for (place, seat) in (0..).zip(&self.seats).filter(|&(place, _)| place != me) {
+            let is_tried = place == ring.next() || self.slots.contains_key(&(me, place));
             match seat.life {
-                Life::Down | Life::Home if tried => events.push(Event::Gone(me, place)),
-                Life::Up(_) if tried && self.left.wrong > 0 => events.push(Event::Wrong(me, place)),
+                Life::Down | Life::Home if is_tried => events.push(Event::Gone(me, place)),
+                Life::Up(_) if is_tried => events.push(Event::Wrong(me, place)),
                 _ => {}
             }
         }
-        if self.left.quiet > 0 {
-            events.push(Event::Quiet(me));
-        }
-        if self.left.crashes > 0 {
-            events.push(Event::Crash(me));
-        }
-    }
-
-    /// Lets `event` happen.
-    pub(crate) fn happen(&mut self, event: Event) -> Result<(), Broken> {
-        match event {
-            Event::Deliver(letter) => {
-                self.wire.remove(&letter);
-                self.deliver(letter)?;
-            }
-            Event::DeliverAndKeep(letter) => {
-                self.left.twice -= 1;
-                self.deliver(letter)?;
-            }
-            Event::Repeat(from, to) => {
-                self.post(from, to);
-            }
-            Event::Sung(place) => {
-                let incarnation = self.seats[place as usize].incarnation;
-                let show = self
-                    .shows
-                    .iter_mut()
-                    .find(|show| show.by == incarnation && !show.finished);
-                show.expect("only singers finish").finished = true;
-                self.input(place, Input::Sung)?;
-            }
-            Event::Beat(place, count) => self.input(place, Input::Beat(count))?,
-            Event::Gone(me, place) => self.gone(me, place)?,
-            Event::Wrong(me, place) => {
-                self.left.wrong -= 1;
-                self.give_up_on(place, me);
-                self.gone(me, place)?;
-                self.give_up_on(place, me);
-            }
-            Event::Quiet(place) => {
-                self.left.quiet -= 1;
-                self.input(place, Input::Quiet)?;
-            }
-            Event::Crash(place) => {
-                self.left.crashes -= 1;
-                self.crash(place);
-            }
-            Event::Restart(place) => {
-                self.left.restarts -= 1;
-                self.restart(place);
-            }
-        }
-        self.tidy();
-        Ok(())
+        events.extend([Event::Quiet(me), Event::Crash(me)]);
     }
 
     fn gone(&mut self, me: Place, place: Place) -> Result<(), Broken> {
@@ -244,32 +202,27 @@ impl World {
         self.input(me, Input::Gone(place))
     }
 
-    fn crash(&mut self, place: Place) {
-        let seat = &mut self.seats[place as usize];
-        seat.life = Life::Down;
-        seat.given_up.clear();
-        let incarnation = seat.incarnation;
-        for show in self.shows.iter_mut().filter(|show| show.by == incarnation) {
-            show.crashed = true;
+    fn crash(&mut self, me: Place) {
+        self.seat_mut(me).life = Life::Down;
+        self.seat_mut(me).given_up.clear();
+        self.slots.retain(|&(from, _), _| from != me);
+        for performance in self.performances_of(me) {
+            performance.crashed = true;
         }
-        self.slots.retain(|&(from, _), _| from != place);
     }
 
-    fn restart(&mut self, place: Place) {
+    fn restart(&mut self, me: Place) {
         self.lives += 1;
-        // It has no part in the song before it is passed to it, and none in the takes of those
-        // who go on without it.
-        let mut given_up = BTreeMap::from([(self.lives, Take::default())]);
-        for seat in self.who_jump_over(place) {
-            if let Life::Up(ring) = &seat.life {
-                given_up.insert(seat.incarnation, ring.at().take);
-            }
-        }
-        self.seats[place as usize] = Seat {
+        let mut seat = Seat {
             incarnation: self.lives,
-            life: Life::Blank,
-            given_up,
+            ..Seat::default()
         };
+        // The new life has no part in the song before the song is passed to it.
+        seat.given_up.insert(self.lives, Take::default());
+        for (jumper, ring) in self.jumpers_over(me) {
+            seat.given_up.insert(jumper, ring.at().take);
+        }
+        *self.seat_mut(me) = seat;
     }
 
     fn deliver(&mut self, letter: Letter) -> Result<(), Broken> {
@@ -281,41 +234,28 @@ impl World {
             }
             return self.input(to, Input::Answered(by, letter.request, reply));
         }
-        if let (Request::Pass(_, progress), Some(ring)) = (letter.request, self.ring(to))
-            && letter.sound
-            && progress.at > ring.at()
-        {
-            let jump: Vec<Incarnation> = self
-                .who_jump_over(to)
-                .map(|seat| seat.incarnation)
-                .collect();
-            let still = |incarnation: &Incarnation, take: &mut Take| {
-                jump.contains(incarnation) || progress.at.take < *take
-            };
-            self.seats[to as usize].given_up.retain(still);
+        if letter.sound {
+            self.restore(to, letter.request);
         }
         let reply = self.call(to, letter.request)?;
-        let answer = Letter {
+        self.wire.insert(Letter {
             from: letter.to,
             to: letter.from,
             reply: Some(reply),
             ..letter
-        };
-        self.wire.insert(answer);
+        });
         Ok(())
     }
 
     /// Carries out a call at `to`.
     fn call(&mut self, to: Place, request: Request) -> Result<Reply, Broken> {
-        let size = Place::try_from(self.seats.len()).expect("few");
-        let seat = &mut self.seats[to as usize];
-        match (&mut seat.life, request) {
-            (Life::Blank, Request::Enlist(progress)) => {
-                seat.life = Life::Up(Ring::new(size, SONG, to, seat.incarnation, progress));
+        match (&self.seat(to).life, request) {
+            (Life::Fresh, Request::Enlist(progress)) => {
+                self.enlist(to, progress);
                 self.input(to, Input::Enlisted)?;
                 Ok(Reply::Here(progress.mark))
             }
-            (Life::Blank, _) => Ok(Reply::Stranger),
+            (Life::Fresh, _) => Ok(Reply::Stranger),
             (Life::Up(_), _) => {
                 self.input(to, Input::Called(request))?;
                 Ok(Reply::Here(self.ring(to).map_or(Mark::Home, Ring::mark)))
@@ -324,41 +264,46 @@ impl World {
         }
     }
 
+    fn enlist(&mut self, me: Place, progress: Progress) {
+        let size = Place::try_from(self.seats.len()).expect("few");
+        let ring = Ring::new(size, SONG, me, self.seat(me).incarnation, progress);
+        self.seat_mut(me).life = Life::Up(ring);
+    }
+
     /// Gives `input` to a buddy and does what it says.
-    fn input(&mut self, place: Place, input: Input) -> Result<(), Broken> {
-        let Life::Up(ring) = &mut self.seats[place as usize].life else {
+    fn input(&mut self, me: Place, input: Input) -> Result<(), Broken> {
+        let Life::Up(ring) = &mut self.seat_mut(me).life else {
             return Ok(());
         };
         for output in ring.handle(input) {
             match output {
-                Output::Call(to, Request::Ping) => self.ping(place, to)?,
+                Output::Call(to, Request::Ping) => self.ping(me, to)?,
                 Output::Call(to, request) => {
-                    let sound = self.in_good_standing(place);
-                    self.slots.insert((place, to), (request, sound));
-                    self.post(place, to);
+                    let sound = self.in_good_standing(me);
+                    self.slots.insert((me, to), (request, sound));
+                    self.post(me, to);
                 }
-                Output::Sing(verse) => self.show(place, verse)?,
-                Output::Leave => self.leave(place)?,
+                Output::Sing(verse) => self.sing(me, verse)?,
+                Output::Leave => self.leave(me)?,
             }
         }
         Ok(())
     }
 
-    /// A ping and its answer at once: late ones are covered by the passes.
-    fn ping(&mut self, from: Place, to: Place) -> Result<(), Broken> {
-        if !matches!(self.seats[to as usize].life, Life::Up(_) | Life::Blank) {
+    /// Delivers a ping and its answer at once, because the passes cover what comes late.
+    fn ping(&mut self, me: Place, to: Place) -> Result<(), Broken> {
+        if !self.seat(to).listens() {
             return Ok(());
         }
         let reply = self.call(to, Request::Ping)?;
-        self.input(from, Input::Answered(to, Request::Ping, reply))
+        self.input(me, Input::Answered(to, Request::Ping, reply))
     }
 
     fn post(&mut self, from: Place, to: Place) {
         let (request, sound) = self.slots[&(from, to)];
-        let life = |place: Place| (place, self.seats[place as usize].incarnation);
         self.wire.insert(Letter {
-            from: life(from),
-            to: life(to),
+            from: (from, self.seat(from).incarnation),
+            to: (to, self.seat(to).incarnation),
             request,
             reply: None,
             sound,
@@ -366,54 +311,57 @@ impl World {
     }
 
     fn can_repeat(&self, from: Place, to: Place) -> bool {
-        let alive = matches!(self.seats[to as usize].life, Life::Up(_) | Life::Blank);
         let (request, _) = self.slots[&(from, to)];
-        let said = self
-            .ring(from)
-            .is_some_and(|ring| ring.still_says(to, request));
-        let on_its_way = |letter: &Letter| {
-            let there = letter.from.0 == from && letter.to.0 == to;
-            let back = letter.from.0 == to && letter.to.0 == from;
-            (there || back) && letter.request == request
+        let ring = self.ring(from);
+        let is_on_its_way = |letter: &Letter| {
+            let ends = (letter.from.0, letter.to.0);
+            (ends == (from, to) || ends == (to, from)) && letter.request == request
         };
-        alive && said && !self.wire.iter().any(on_its_way)
+        self.seat(to).listens()
+            && ring.is_some_and(|ring| ring.still_says(to, request))
+            && !self.wire.iter().any(is_on_its_way)
     }
 
-    /// Whether this answer is to what its receiver's link is still asking.
+    /// Returns whether this is the answer to what the link of its receiver is still asking.
     fn is_awaited(&self, answer: &Letter) -> bool {
-        let link = (answer.to.0, answer.from.0);
-        let asking = self.slots.get(&link);
+        let asking = self.slots.get(&(answer.to.0, answer.from.0));
         asking.is_some_and(|&(request, _)| request == answer.request)
     }
 
-    /// Letters to lives that are over arrive nowhere, and a book is kept in order.
+    /// Removes what can have no effect any more, so that states differ only where it matters:
+    /// letters to lives that are over, answers that no link awaits, and the order of the book.
     fn tidy(&mut self) {
-        let seats = &self.seats;
-        let listens = |&(place, incarnation): &(Place, Incarnation)| {
-            let seat = &seats[place as usize];
-            seat.incarnation == incarnation && matches!(seat.life, Life::Up(_) | Life::Blank)
-        };
         let mut wire = std::mem::take(&mut self.wire);
         wire.retain(|letter| {
-            listens(&letter.to) && (letter.reply.is_none() || self.is_awaited(letter))
+            let (place, incarnation) = letter.to;
+            let seat = self.seat(place);
+            let arrives = seat.incarnation == incarnation && seat.listens();
+            arrives && (letter.reply.is_none() || self.is_awaited(letter))
         });
         self.wire = wire;
-        self.slots
-            .retain(|&(from, _), _| matches!(seats[from as usize].life, Life::Up(_)));
-        self.shows.sort();
+        self.performances.sort();
+    }
+
+    fn seat(&self, place: Place) -> &Seat {
+        &self.seats[place as usize]
+    }
+
+    fn seat_mut(&mut self, place: Place) -> &mut Seat {
+        &mut self.seats[place as usize]
     }
 
     fn ring(&self, place: Place) -> Option<&Ring> {
-        match &self.seats[place as usize].life {
-            Life::Up(ring) => Some(ring),
-            _ => None,
-        }
+        self.seat(place).ring()
     }
 
-    fn is_singing(&self, place: Place) -> bool {
-        let incarnation = self.seats[place as usize].incarnation;
-        self.shows
-            .iter()
-            .any(|show| show.by == incarnation && !show.finished && !show.crashed)
+    fn performances_of(&mut self, me: Place) -> impl Iterator<Item = &mut Performance> {
+        let by = self.seat(me).incarnation;
+        self.performances.iter_mut().filter(move |it| it.by == by)
+    }
+
+    fn is_singing(&self, me: Place) -> bool {
+        let by = self.seat(me).incarnation;
+        let mut performances = self.performances.iter();
+        performances.any(|it| it.by == by && !it.finished && !it.crashed)
     }
 }

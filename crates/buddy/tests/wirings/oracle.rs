@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 
-/// Buddies by number, and who is next to whom.
+/// Buddies by number, and which is next to which.
 ///
-/// The first few have `--bottles`, and the smaller number has the smaller song id: any other set
+/// The first few have `--bottles`, and the smaller number has the smaller song id. Any other set
 /// of starters, and any other order of ids, is one of these with the buddies numbered anew.
 #[derive(Clone, Debug)]
 pub(crate) struct Wiring {
-    /// `None`: an address where nobody is
+    /// `None`: an address where no buddy is
     pub(crate) next: Vec<Option<usize>>,
     pub(crate) starters: usize,
 }
@@ -21,7 +21,7 @@ pub(crate) enum Said {
     Misses(Vec<usize>),
     /// "the roll-call came to my next a second time"
     Looped,
-    /// "waiting for the next buddy", who is not there
+    /// "waiting for the next buddy", which is not there
     Waits,
     /// "my next is in the middle of a song"
     Busy,
@@ -29,12 +29,12 @@ pub(crate) enum Said {
     Ignored(usize),
 }
 
-/// What everybody comes to, and what is said.
+/// What all buddies come to, and what they say.
 #[derive(Debug)]
 pub(crate) struct Promise {
     /// per buddy, the starter in whose song it sings
-    pub(crate) song: Vec<Option<usize>>,
-    /// said by whom, sooner or later
+    pub(crate) songs: Vec<Option<usize>>,
+    /// said by which buddy, sooner or later
     pub(crate) must: BTreeSet<(usize, Said)>,
     /// said or not, as chance has it
     pub(crate) may: BTreeSet<(usize, Said)>,
@@ -43,9 +43,9 @@ pub(crate) struct Promise {
 }
 
 impl Wiring {
-    /// Every wiring of `size` buddies, with none to `starters` starters.
+    /// Returns every wiring of `size` buddies, with none to `starters` starters.
     pub(crate) fn all(size: usize, starters: usize) -> impl Iterator<Item = Self> {
-        let ways = size + 1; // any buddy, or nobody
+        let ways = size + 1; // because next may also be an address where no buddy is
         let nexts = (0..size).fold(1, |count, _| count * ways);
         (0..nexts).flat_map(move |mut number| {
             let mut next = Vec::new();
@@ -60,18 +60,19 @@ impl Wiring {
         })
     }
 
-    /// With `forgetful` buddies, somebody else on a loop may find out that it is one.
+    /// Returns what this wiring comes to. With `forgetful` buddies, any buddy of a loop may find out
+    /// that the loop misses its starter.
     pub(crate) fn promise(&self, forgetful: bool) -> Promise {
-        let song: Vec<_> = (0..self.next.len()).map(|b| self.leader(b)).collect();
+        let songs: Vec<_> = (0..self.next.len()).map(|b| self.leader(b)).collect();
         let (mut must, mut may) = (BTreeSet::new(), BTreeSet::new());
         for starter in 0..self.starters {
-            if let Some(leader) = song[starter].filter(|leader| *leader != starter) {
+            if let Some(leader) = songs[starter].filter(|leader| *leader != starter) {
                 must.insert((starter, Said::Ignored(leader)));
             }
             let (senders, all_the_way) = self.senders(starter);
             for &sender in &senders {
-                if self.next[sender].is_some_and(|next| song[next].is_some()) {
-                    let is_left_out = song[sender].is_none();
+                if self.next[sender].is_some_and(|next| songs[next].is_some()) {
+                    let is_left_out = songs[sender].is_none();
                     let said = if is_left_out { &mut must } else { &mut may };
                     said.insert((sender, Said::Busy));
                 }
@@ -83,8 +84,8 @@ impl Wiring {
                 Some(circle) if circle.contains(&starter) => {}
                 Some(circle) => {
                     let first = circle[circle.len() - 1];
-                    // If they sing a song of their own, it may be too late to go round.
-                    let sing = song[first].is_some();
+                    // If they sing a song of their own, the call may come too late to go round.
+                    let sing = songs[first].is_some();
                     let said = if sing { &mut may } else { &mut must };
                     said.insert((last, Said::Looped));
                     said.insert((first, Said::Misses(circle.clone())));
@@ -96,17 +97,17 @@ impl Wiring {
                 }
             }
         }
-        let leaders = song.iter().flatten().copied();
+        let leaders = songs.iter().flatten().copied();
         let at_once = leaders.filter(|leader| !self.is_outdone(*leader)).collect();
         Promise {
-            song,
+            songs,
             must,
             may,
             at_once,
         }
     }
 
-    /// Where one comes from `from`, each once; and where it goes on from the last of them.
+    /// Returns the buddies on the way from `from`, each once, and where it goes on from the last.
     fn way(&self, from: usize) -> (Vec<usize>, Option<usize>) {
         let mut way = vec![from];
         loop {
@@ -117,7 +118,8 @@ impl Wiring {
         }
     }
 
-    /// The loop that the way from `from` ends in: from after its first buddy to that buddy.
+    /// Returns the loop that the way from `from` ends in. The buddy where the way enters it is the
+    /// last.
     fn circle(&self, from: usize) -> Option<Vec<usize>> {
         let (way, end) = self.way(from);
         let first = way.iter().position(|b| Some(*b) == end)?;
@@ -126,16 +128,15 @@ impl Wiring {
         Some(circle)
     }
 
-    /// The starter in whose song `buddy` sings: of those on its loop the first.
+    /// Returns the starter in whose song `buddy` sings: the first of those on its loop.
     fn leader(&self, buddy: usize) -> Option<usize> {
-        let circle = self
-            .circle(buddy)
-            .filter(|circle| circle.contains(&buddy))?;
-        (0..self.starters).find(|starter| circle.contains(starter))
+        let circle = self.circle(buddy)?;
+        let mut starters = 0..self.starters;
+        starters.find(|starter| circle.contains(&buddy) && circle.contains(starter))
     }
 
-    /// Who sends the call of `starter` on, and whether it goes all the way: a starter keeps the
-    /// calls of greater numbers to itself.
+    /// Returns the buddies that send the call of `starter` on, and whether it goes all the way,
+    /// because a starter keeps the calls of greater numbers to itself.
     fn senders(&self, starter: usize) -> (Vec<usize>, bool) {
         let (mut way, _) = self.way(starter);
         let kept = way.iter().position(|b| *b < starter.min(self.starters));
@@ -143,8 +144,8 @@ impl Wiring {
         (way, kept.is_none())
     }
 
-    /// Whether a smaller number calls into the leader's loop from outside: its call may take the
-    /// place of the leader's on a link that is busy, and goes through where a greater one does not.
+    /// Returns whether a smaller number calls into the leader's loop from outside. Its call may take
+    /// the place of the leader's on a link that is busy, and goes on where a greater one does not.
     fn is_outdone(&self, leader: usize) -> bool {
         (0..leader).any(|other| self.way(other).0.contains(&leader))
     }

@@ -1,141 +1,161 @@
-//! The world around the roll-call: buddies, and a link from each to its next, as slow as it likes.
+//! The world around the roll-call's core: buddies, and a link from each to its next, which may be
+//! slow.
 //!
-//! A buddy that is up late, or a dial that fails, is nothing of its own here: to the others it is
-//! a call that comes late.
+//! A buddy that is up late, or a dial that fails, needs no event of its own here, because to the
+//! others it is a call that comes late.
 
 use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use buddy::roll_call::{Call, RollCall, Step};
 use common::buddy::{Incarnation, RollCallReply, Song};
 
 use super::oracle::{Promise, Said, Wiring};
+use super::search::{Broken, World, counts};
 
 /// A buddy, and the link to its next.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Hash)]
 struct Seat {
     roll_call: RollCall,
     /// it may still make, whatever else is on its way
     calls: u8,
-    /// what its link is to say: the newest call, until it is answered
+    /// what its link will send: the newest call, until it is answered
     slot: Option<Call>,
-    /// what its link says this moment
+    /// what its link has sent
     flight: Option<Call>,
     /// the song it sings in, by its starter
     song: Option<usize>,
-    /// passes the roll on
+    /// must pass the roll on
     enlists: bool,
     said: BTreeSet<Said>,
 }
 
-/// What can happen next, and to whom.
+impl Seat {
+    fn new(next: Option<usize>, mine: Option<Song>, calls: u8) -> Rc<Self> {
+        Rc::new(Self {
+            roll_call: RollCall::new(address(next), mine),
+            calls: mine.map_or(0, |_| calls),
+            slot: None,
+            flight: None,
+            song: None,
+            enlists: false,
+            said: BTreeSet::new(),
+        })
+    }
+}
+
+/// What can happen next, and to which buddy.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Event {
-    /// a starter calls the roll
+    /// A starter calls the roll.
     Call(usize),
-    /// a link takes what is in its slot
+    /// A link takes what is in its slot.
     Dial(usize),
-    /// the next hears it, and the answer is heard. An answer that is late is as good as a dial
-    /// that is late, for that is all it holds up
+    /// The next hears it, and the answer is heard. A late answer needs no event of its own, because
+    /// it holds up no more than a late dial does.
     Deliver(usize),
-    /// the next hears it, and the answer is lost: the link says it again, or something newer
+    /// The next hears it, and the answer is lost: the link sends it again, or something newer.
     Lose(usize),
-    /// the next hears the roll
+    /// The next hears the roll.
     Enlist(usize),
-    /// a buddy forgets everything
+    /// A buddy forgets everything.
     Restart(usize),
 }
 
 impl Event {
-    /// What need not happen.
-    pub(crate) fn is_fault(&self) -> bool {
+    /// Returns whether it need not happen.
+    fn is_fault(&self) -> bool {
         matches!(self, Self::Lose(_) | Self::Restart(_))
     }
 }
 
 /// Everything there is.
-#[derive(Clone, Debug, Hash)]
-pub(crate) struct World {
-    next: Vec<Option<usize>>,
+#[derive(Clone)]
+pub(crate) struct RollCallWorld {
+    wiring: Rc<Wiring>,
+    promise: Rc<Promise>,
     /// shared by the states in which nothing happened to them
     seats: Vec<Rc<Seat>>,
     losses: u8,
     restarts: u8,
 }
 
-/// What was not as promised, in words.
-pub(crate) type Broken = String;
+impl Hash for RollCallWorld {
+    /// Leaves out what stays as it is, because hashing takes most of the time.
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        (&self.seats, self.losses, self.restarts).hash(hasher);
+    }
+}
 
-impl World {
-    pub(crate) fn new(wiring: &Wiring, calls: u8, losses: u8, restarts: u8) -> Self {
-        let seat = |me: usize| {
-            let is_starter = me < wiring.starters;
-            let song = Song {
-                id: me as Incarnation + 1,
-                bottles: 3,
-                tempo_ms: 0,
+impl World for RollCallWorld {
+    type Event = Event;
+
+    const COMES_TO_REST: bool = true;
+
+    fn starts(name: &str) -> Vec<(String, Self)> {
+        let nouns = ["budd", "starter", "call", "loss", "restart"];
+        let [buddies, starters, calls, losses, restarts] = counts(name, nouns);
+        let start = |wiring: Wiring| {
+            let seat = |(me, next): (usize, &Option<usize>)| {
+                let song = Song {
+                    id: me as Incarnation + 1,
+                    bottles: 3,
+                    tempo_ms: 0,
+                };
+                Seat::new(*next, Some(song).filter(|_| me < wiring.starters), calls)
             };
-            Rc::new(Seat {
-                roll_call: RollCall::new(address(wiring.next[me]), is_starter.then_some(song)),
-                calls: if is_starter { calls } else { 0 },
-                slot: None,
-                flight: None,
-                song: None,
-                enlists: false,
-                said: BTreeSet::new(),
-            })
+            let mut promise = wiring.promise(restarts > 0);
+            if losses + restarts > 0 {
+                // A lost call needs a second one.
+                promise.at_once.clear();
+            }
+            let world = Self {
+                seats: wiring.next.iter().enumerate().map(seat).collect(),
+                promise: Rc::new(promise),
+                losses,
+                restarts,
+                wiring: Rc::new(wiring.clone()),
+            };
+            (format!("{wiring:?}"), world)
         };
-        Self {
-            next: wiring.next.clone(),
-            seats: (0..wiring.next.len()).map(seat).collect(),
-            losses,
-            restarts,
-        }
+        Wiring::all(buddies.into(), starters.into())
+            .map(start)
+            .collect()
     }
 
-    /// What can happen in this state.
-    pub(crate) fn events(&self) -> Vec<Event> {
+    fn events(&self) -> Vec<Event> {
         let mut events = Vec::new();
         for (me, seat) in self.seats.iter().enumerate() {
             let sings = seat.song.is_some();
-            let waits = seat.said.contains(&Said::Waits);
-            let dials = seat.flight.is_none() && seat.slot.is_some() && !waits;
-            let says = seat.flight.is_some();
-            let restarts = seat.roll_call.mine().is_none() && !sings && self.restarts > 0;
+            let dials = seat.slot.is_some() && !seat.said.contains(&Said::Waits);
+            let calls = seat.flight.is_some();
+            let starts = seat.roll_call.mine().is_some();
             let possible = [
                 (seat.calls > 0 && !sings, Event::Call(me)),
-                (dials, Event::Dial(me)),
-                (says, Event::Deliver(me)),
-                (says && self.losses > 0, Event::Lose(me)),
+                (dials && !calls, Event::Dial(me)),
+                (calls, Event::Deliver(me)),
+                (calls && self.losses > 0, Event::Lose(me)),
                 (seat.enlists, Event::Enlist(me)),
-                (restarts, Event::Restart(me)),
+                (self.restarts > 0 && !starts && !sings, Event::Restart(me)),
             ];
-            events.extend(
-                possible
-                    .iter()
-                    .filter(|(is, _)| *is)
-                    .map(|(_, event)| event),
-            );
+            let possible = possible.into_iter();
+            events.extend(possible.filter_map(|(is_possible, event)| is_possible.then_some(event)));
         }
         events
     }
 
-    /// Lets `event` happen. An error if something was done or said that is not so.
-    pub(crate) fn happen(&mut self, event: Event, promise: &Promise) -> Result<(), Broken> {
+    fn happen(&mut self, event: Event) -> Result<(), Broken> {
         match event {
             Event::Call(me) => {
                 self.seat(me).calls -= 1;
                 self.call(me)?;
             }
             Event::Dial(me) => self.dial(me),
-            Event::Deliver(me) => {
-                if let Some((call, answer)) = self.deliver(me)? {
-                    self.answered(me, &call, answer);
-                }
-            }
+            Event::Deliver(me) => self.deliver(me, true)?,
             Event::Lose(me) => {
                 self.losses -= 1;
-                self.deliver(me)?;
+                self.deliver(me, false)?;
             }
             Event::Enlist(me) => self.enlist(me)?,
             Event::Restart(me) => {
@@ -143,9 +163,41 @@ impl World {
                 self.restart(me);
             }
         }
-        self.is_so(promise)
+        self.is_so()
     }
 
+    /// Checks a state in which nothing moves. Each buddy that can sing without a second call does.
+    /// When those without a song have called again, all that was promised is true.
+    fn check(&self, _: u64) -> Result<(), Broken> {
+        if !self.events().iter().all(Event::is_fault) {
+            return Ok(());
+        }
+        let is_silent = |leader: &&usize| self.seats[**leader].song.is_none();
+        if let Some(leader) = self.promise.at_once.iter().find(is_silent) {
+            return Err(format!("the call of {leader} got lost"));
+        }
+        let mut world = self.clone();
+        let buddies = 0..world.seats.len();
+        // Twice, because the first time the others may not be singing yet.
+        for me in buddies.clone().chain(buddies) {
+            if world.seats[me].song.is_none() {
+                world.call(me)?;
+                world.rest()?;
+            }
+        }
+        let songs = Vec::from_iter(world.seats.iter().map(|seat| seat.song));
+        if songs != self.promise.songs {
+            return Err(format!("in the end they sing in the songs of {songs:?}"));
+        }
+        let is_unsaid = |(me, said): &&(usize, Said)| !world.seats[*me].said.contains(said);
+        match self.promise.must.iter().find(is_unsaid) {
+            Some((me, said)) => Err(format!("{me} never says {said:?}")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl RollCallWorld {
     fn seat(&mut self, me: usize) -> &mut Seat {
         Rc::make_mut(&mut self.seats[me])
     }
@@ -156,7 +208,7 @@ impl World {
     }
 
     fn dial(&mut self, me: usize) {
-        let next = self.next[me];
+        let next = self.wiring.next[me];
         let seat = self.seat(me);
         match next {
             Some(_) => seat.flight = seat.slot.clone(),
@@ -164,16 +216,26 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, me: usize) -> Result<Option<(Call, RollCallReply)>, Broken> {
-        let (Some(to), Some(call)) = (self.next[me], self.seat(me).flight.take()) else {
-            return Ok(None);
+    fn deliver(&mut self, me: usize, is_answered: bool) -> Result<(), Broken> {
+        let (Some(to), Some(call)) = (self.wiring.next[me], self.seat(me).flight.take()) else {
+            return Ok(());
         };
-        if self.seats[to].song.is_some() {
-            return Ok(Some((call, RollCallReply::Busy)));
+        let mut reply = RollCallReply::Busy;
+        if self.seats[to].song.is_none() {
+            let heard = self.seat(to).roll_call.hear(call.clone());
+            reply = heard.0;
+            self.step(to, heard.1)?;
         }
-        let (answer, step) = self.seat(to).roll_call.hear(call.clone());
-        self.step(to, step)?;
-        Ok(Some((call, answer)))
+        if is_answered {
+            let seat = self.seat(me);
+            seat.slot.take_if(|newest| *newest == call);
+            match reply {
+                RollCallReply::Busy => _ = seat.said.insert(Said::Busy),
+                RollCallReply::Looped => _ = seat.said.insert(Said::Looped),
+                RollCallReply::Heard => {}
+            }
+        }
+        Ok(())
     }
 
     fn step(&mut self, me: usize, step: Step) -> Result<(), Broken> {
@@ -186,79 +248,56 @@ impl World {
                     return Err(format!("the roll {roll:?} of {me} is not its ring"));
                 }
             }
-            Step::Misses(ring) => {
-                let misses = Said::Misses(numbers(&ring));
-                self.seat(me).said.insert(misses);
-            }
+            Step::Misses(ring) => _ = self.seat(me).said.insert(Said::Misses(numbers(&ring))),
             Step::Nothing => {}
         }
         Ok(())
     }
 
-    fn answered(&mut self, me: usize, call: &Call, answer: RollCallReply) {
-        let seat = self.seat(me);
-        if seat.slot.as_ref() == Some(call) {
-            seat.slot = None;
-        }
-        match answer {
-            RollCallReply::Busy => _ = seat.said.insert(Said::Busy),
-            RollCallReply::Looped => _ = seat.said.insert(Said::Looped),
-            RollCallReply::Heard => {}
-        }
-    }
-
     fn enlist(&mut self, me: usize) -> Result<(), Broken> {
         self.seat(me).enlists = false;
-        let (Some(starter), Some(to)) = (self.seats[me].song, self.next[me]) else {
+        let (Some(starter), Some(to)) = (self.seats[me].song, self.wiring.next[me]) else {
             return Ok(());
         };
         let seat = self.seat(to);
-        match seat.song {
-            None => {
-                if seat.roll_call.mine().is_some() {
-                    seat.said.insert(Said::Ignored(starter));
-                }
-                seat.song = Some(starter);
-                seat.enlists = true;
-                Ok(())
+        if seat.song.is_none() {
+            seat.song = Some(starter);
+            seat.enlists = true;
+            if seat.roll_call.mine().is_some() {
+                seat.said.insert(Said::Ignored(starter));
             }
-            Some(song) if song == starter => Ok(()),
-            Some(song) => Err(format!("two songs on one loop, of {song} and {starter}")),
         }
+        if seat.song != Some(starter) {
+            return Err(format!("two songs on one loop, one of {starter}"));
+        }
+        Ok(())
     }
 
     fn restart(&mut self, me: usize) {
         for from in 0..self.seats.len() {
-            if self.next[from] == Some(me) {
+            if self.wiring.next[from] == Some(me) {
                 self.seat(from).flight = None;
             }
         }
-        let next = address(self.next[me]);
-        let seat = self.seat(me);
-        seat.roll_call = RollCall::new(next, None);
-        seat.said.clear();
-        (seat.slot, seat.flight) = (None, None);
+        self.seats[me] = Seat::new(self.wiring.next[me], None, 0);
     }
 
-    /// From `me` on, each once.
+    /// Returns the buddies from `me` on, each once.
     fn ring(&self, me: usize) -> Vec<usize> {
-        let next = |at: &usize| self.next[*at].filter(|next| *next != me);
-        std::iter::successors(Some(me), next)
-            .take(self.next.len())
-            .collect()
+        let next = |at: &usize| self.wiring.next[*at].filter(|next| *next != me);
+        let ring = std::iter::successors(Some(me), next);
+        ring.take(self.seats.len()).collect()
     }
-}
 
-/// The promises.
-impl World {
-    fn is_so(&self, promise: &Promise) -> Result<(), Broken> {
+    /// Checks that each buddy sings only in its song, and has said only what is so.
+    fn is_so(&self) -> Result<(), Broken> {
         for (me, seat) in self.seats.iter().enumerate() {
-            if seat.song.is_some() && seat.song != promise.song[me] {
+            if seat.song.is_some() && seat.song != self.promise.songs[me] {
                 return Err(format!("{me} sings the song of {:?}", seat.song));
             }
             for said in &seat.said {
                 let said = (me, said.clone());
-                if !promise.must.contains(&said) && !promise.may.contains(&said) {
+                if !self.promise.must.contains(&said) && !self.promise.may.contains(&said) {
                     return Err(format!("{me} says what is not so: {:?}", said.1));
                 }
             }
@@ -266,40 +305,13 @@ impl World {
         Ok(())
     }
 
-    /// Now that nothing moves: whoever can sing without a second call does, if it is `calm`; and
-    /// when those without a song have called again, all that was promised is true.
-    pub(crate) fn comes_true(&self, promise: &Promise, calm: bool) -> Result<(), Broken> {
-        let silent = |leader: &&usize| self.seats[**leader].song.is_none();
-        if let (Some(leader), true) = (promise.at_once.iter().find(silent), calm) {
-            return Err(format!("the call of {leader} got lost"));
-        }
-        let mut world = self.clone();
-        let size = world.seats.len();
-        // The first time, the others may not be singing yet.
-        for me in (0..size).chain(0..size) {
-            if world.seats[me].song.is_none() {
-                world.call(me)?;
-                world.rest(promise)?;
-            }
-        }
-        let song: Vec<_> = world.seats.iter().map(|seat| seat.song).collect();
-        if song != promise.song {
-            return Err(format!("in the end they sing in the songs of {song:?}"));
-        }
-        let unsaid = |(me, said): &&(usize, Said)| !world.seats[*me].said.contains(said);
-        match promise.must.iter().find(unsaid) {
-            Some((me, said)) => Err(format!("{me} never says {said:?}")),
-            None => Ok(()),
-        }
-    }
-
     /// Lets things happen until nothing moves.
-    fn rest(&mut self, promise: &Promise) -> Result<(), Broken> {
-        /// A call, a call in answer to it, and the roll: a lap each.
+    fn rest(&mut self) -> Result<(), Broken> {
+        /// More than a call, a call in answer to it, and the roll take: a lap each.
         const MOST: usize = 100;
         for _ in 0..MOST {
             match self.events().into_iter().find(|event| !event.is_fault()) {
-                Some(event) => self.happen(event, promise)?,
+                Some(event) => self.happen(event)?,
                 None => return Ok(()),
             }
         }
@@ -311,7 +323,7 @@ fn address(buddy: Option<usize>) -> String {
     buddy.map_or_else(|| "nobody".into(), |buddy| buddy.to_string())
 }
 
-/// The buddies at these addresses; nobody's is greater than all.
+/// Returns the buddies at these addresses. The address where no buddy is gets a number of its own.
 fn numbers(roll: &[String]) -> Vec<usize> {
     let number = |address: &String| address.parse().unwrap_or(usize::MAX);
     roll.iter().map(number).collect()

@@ -1,44 +1,37 @@
-//! What a ring promises, checked at every step by somebody who sees all of it.
+//! What a ring promises, checked at every event by a listener who hears everything. The promises
+//! are made to buddies in good standing, not to one that others go on without.
 
-use buddy::ring::Input;
-use common::buddy::{Mark, Place};
+use buddy::ring::{Input, Request, Ring};
+use common::buddy::{Incarnation, Mark, Place, Take};
 
-use super::{Broken, Event, Faults, Life, Seat, Show, World};
+use super::{Event, FAULTS, Life, Performance, RingWorld};
+use crate::search::{Broken, World};
 
-impl World {
-    pub(super) fn show(&mut self, place: Place, verse: u64) -> Result<(), Broken> {
-        let incarnation = self.seats[place as usize].incarnation;
-        let given_up = !self.in_good_standing(place);
-        let who = place + 1;
-        let first = self.bottles;
-        let finished = |v: u64| {
-            self.shows
-                .iter()
-                .any(|show| show.verse == v && show.finished)
-        };
-        if let Some(missing) = (verse + 1..=first).find(|&v| !finished(v)) {
+impl RingWorld {
+    pub(super) fn sing(&mut self, me: Place, verse: u64) -> Result<(), Broken> {
+        if let Some(missing) = (verse + 1..=self.bottles).find(|&verse| !self.is_sung(verse)) {
             return Err(format!(
-                "order: Buddy {who} sings {verse}, but {missing} is not sung"
+                "order: {me} sings {verse}, but {missing} is not sung"
             ));
         }
-        let mut before = self.shows.iter().filter(|show| show.verse == verse);
-        if before.clone().any(|show| show.by == incarnation) {
-            return Err(format!("self: Buddy {who} sings {verse} twice"));
+        let by = self.seat(me).incarnation;
+        let given_up = !self.in_good_standing(me);
+        let mut before = self.performances.iter().filter(|it| it.verse == verse);
+        if before.clone().any(|it| it.by == by) {
+            return Err(format!("self: {me} sings {verse} twice"));
         }
-        let excused = given_up || before.clone().any(|show| show.given_up);
-        if !excused && !before.all(|show| show.crashed) {
-            return Err(format!("twice: Buddy {who} sings {verse} again"));
+        let excused = given_up || before.clone().any(|it| it.given_up);
+        if !excused && !before.all(|it| it.crashed) {
+            return Err(format!("twice: {me} sings {verse} again"));
         }
-        let on_stage = |show: &&Show| !show.finished && !show.crashed && !show.given_up;
-        if let (Some(other), false) = (self.shows.iter().find(on_stage), given_up) {
-            let verse_2 = other.verse;
-            return Err(format!(
-                "overlap: Buddy {who} sings {verse} while {verse_2} is sung"
-            ));
+        let mut others = self.performances.iter();
+        let other = others.find(|it| !(it.finished || it.crashed || it.given_up || given_up));
+        if let Some(Performance { verse: theirs, .. }) = other {
+            return Err(format!("alone: {me} sings {verse} while {theirs} is sung"));
         }
-        self.shows.push(Show {
+        self.performances.push(Performance {
             verse,
-            by: incarnation,
+            by,
             finished: false,
             crashed: false,
             given_up,
@@ -46,42 +39,40 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn leave(&mut self, place: Place) -> Result<(), Broken> {
+    pub(super) fn leave(&mut self, me: Place) -> Result<(), Broken> {
         for (other, seat) in (0..).zip(&self.seats) {
-            let ignorant = matches!(&seat.life, Life::Up(ring) if ring.mark() < Mark::Over);
-            if ignorant && self.in_good_standing(other) {
-                let (who, whom) = (place + 1, other + 1);
-                return Err(format!(
-                    "last: Buddy {who} leaves, and Buddy {whom} does not know"
-                ));
+            let is_ignorant = seat.ring().is_some_and(|ring| ring.mark() < Mark::Over);
+            if is_ignorant && self.in_good_standing(other) {
+                return Err(format!("last: {me} leaves, and {other} does not know"));
             }
         }
-        self.seats[place as usize].life = Life::Home;
+        self.seat_mut(me).life = Life::Home;
+        self.slots.retain(|&(from, _), _| from != me);
         Ok(())
     }
 
-    /// Whether the song ends from here if no more faults happen: letters arrive (or, with
-    /// `letters_lost`, those on their way never do), links repeat, verdicts are true, and only when
-    /// nothing else moves a watchdog speaks.
-    pub(crate) fn finishes(&self, letters_lost: bool) -> Result<(), Broken> {
+    /// Checks that the song ends from here if no more faults happen: letters arrive (or, with
+    /// `letters_lost`, those on their way never do), links repeat, verdicts are true, and a
+    /// watchdog speaks only when nothing else moves.
+    pub(super) fn finishes(&self, letters_lost: bool) -> Result<(), Broken> {
         let mut world = self.clone();
-        world.left = Faults::default();
+        world.left = [0; FAULTS];
         if letters_lost {
             world.wire.clear();
         }
         let mut log = Vec::new();
         let ended = world.run(&mut log).and_then(|()| world.is_complete(self));
-        ended.map_err(|why| format!("{why}, letters lost: {letters_lost}, then {log:#?}, after"))
+        ended.map_err(|why| format!("letters lost: {letters_lost}, then {log:#?}: {why}"))
     }
 
-    /// Lets everything happen in turn until everybody has left.
+    /// Lets everything happen in turn until all have left.
     fn run(&mut self, log: &mut Vec<Event>) -> Result<(), Broken> {
         const ROUNDS: usize = 1000;
         for _ in 0..ROUNDS {
-            let Some(first) = (0..).zip(&self.seats).find(|(_, seat)| seat.is_up()) else {
+            let mut seats = (0..).zip(&self.seats);
+            let Some((first, _)) = seats.find(|(_, seat)| seat.ring().is_some()) else {
                 return Ok(());
             };
-            let (first, _) = first;
             let before = self.clone();
             for event in self.events() {
                 if self.is_possible(event) {
@@ -101,28 +92,73 @@ impl World {
         Err("home: it goes on for ever".into())
     }
 
-    /// Whether an event of a moment ago can still happen.
+    /// Returns whether an event of a moment ago can still happen.
     fn is_possible(&self, event: Event) -> bool {
         match event {
             Event::Deliver(letter) => self.wire.contains(&letter),
-            Event::Repeat(from, to) => {
-                self.slots.contains_key(&(from, to)) && self.can_repeat(from, to)
-            }
-            Event::Sung(place) => self.is_singing(place),
+            Event::Repeat(me, to) => self.slots.contains_key(&(me, to)) && self.can_repeat(me, to),
+            Event::Sung(me) => self.is_singing(me),
             _ => true,
         }
     }
 
     fn is_complete(&self, since: &Self) -> Result<(), Broken> {
-        let anybody = since.seats.iter().any(Seat::is_up);
-        let sung = |v: u64| {
-            self.shows
-                .iter()
-                .any(|show| show.verse == v && show.finished)
-        };
-        match (0..=self.bottles).find(|&verse| !sung(verse)) {
-            Some(verse) if anybody => Err(format!("home: all left, {verse} was never sung")),
+        let knew_the_roll = since.seats.iter().any(|seat| seat.ring().is_some());
+        match (0..=self.bottles).find(|&verse| !self.is_sung(verse)) {
+            Some(verse) if knew_the_roll => Err(format!("home: all left, {verse} is not sung")),
             _ => Ok(()),
         }
+    }
+
+    fn is_sung(&self, verse: u64) -> bool {
+        let mut performances = self.performances.iter();
+        performances.any(|it| it.verse == verse && it.finished)
+    }
+
+    /// Notes that `me` goes on without `place`, which lives.
+    pub(super) fn give_up_on(&mut self, place: Place, me: Place) {
+        let giver = self.seat(me).incarnation;
+        let take = self.ring(me).map_or(Take::default(), |ring| ring.at().take);
+        let since = self.seat_mut(place).given_up.entry(giver).or_default();
+        *since = take.max(*since);
+        // What is on its way to it was sent earlier, so it does not restore it.
+        for ((_, to), (_, sound)) in &mut self.slots {
+            *sound &= *to != place;
+        }
+        let wire = std::mem::take(&mut self.wire).into_iter();
+        let wire = wire.map(|mut letter| {
+            letter.sound &= letter.to.0 != place;
+            letter
+        });
+        self.wire = wire.collect();
+        if let Some(last) = self.performances_of(place).min_by_key(|it| it.verse) {
+            last.given_up = true;
+        }
+    }
+
+    /// Notes that a buddy in good standing calls `place`. If that passes the song to it again, it
+    /// ends what was given up in an earlier take.
+    pub(super) fn restore(&mut self, place: Place, request: Request) {
+        let (Request::Pass(_, progress), Some(ring)) = (request, self.ring(place)) else {
+            return;
+        };
+        if progress.at > ring.at() {
+            let jumpers = self.jumpers_over(place).map(|(jumper, _)| jumper);
+            let jumpers = Vec::from_iter(jumpers);
+            let given_up = &mut self.seat_mut(place).given_up;
+            given_up.retain(|giver, take| jumpers.contains(giver) || progress.at.take < *take);
+        }
+    }
+
+    /// Returns whether no next has moved past `place`, or the song was passed to it again since.
+    pub(super) fn in_good_standing(&self, place: Place) -> bool {
+        self.seat(place).given_up.is_empty() && self.jumpers_over(place).next().is_none()
+    }
+
+    /// Returns the buddies whose next is past `place`.
+    pub(super) fn jumpers_over(&self, place: Place) -> impl Iterator<Item = (Incarnation, &Ring)> {
+        let seats = self.seats.iter();
+        let up = seats.filter_map(|seat| Some((seat.incarnation, seat.ring()?)));
+        up.filter(move |(_, ring)| ring.me() != place && ring.gap(place) < ring.gap(ring.next()))
     }
 }

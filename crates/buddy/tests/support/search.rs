@@ -1,0 +1,174 @@
+//! The search engine of `explore` and `wirings`: visits every state that a world can reach, and
+//! stops at the first broken promise with a transcript of how it came about.
+//!
+//! A state is remembered by its fingerprint only, with the state before it and the number of the
+//! event between them. That is enough for the transcript, because [`World::events`] returns the
+//! same events each time: the search lets them happen once more.
+//!
+//! `cargo test` searches a list of small worlds, `EXPLORE=all` a list of large ones as well, and
+//! `EXPLORE=NAME` the world of that name.
+
+mod fingerprint;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fmt::Debug;
+use std::hash::Hash;
+
+use fingerprint::fingerprint;
+
+/// A promise that was broken, in words.
+pub(crate) type Broken = String;
+
+/// One state of everything there is.
+pub(crate) trait World: Clone + Hash {
+    /// What can happen.
+    type Event: Copy + Debug;
+
+    /// Whether it is promised that nothing goes on for ever. Such a world is searched depth first,
+    /// because a state that leads back to itself is then met on the path to it. Any other world is
+    /// searched breadth first, because that finds a shortest transcript.
+    const COMES_TO_REST: bool;
+
+    /// Returns the states to begin with, each with what sets it apart from the others.
+    fn starts(name: &str) -> Vec<(String, Self)>;
+
+    /// Returns everything that can happen in this state.
+    fn events(&self) -> Vec<Self::Event>;
+
+    /// Lets `event` happen. Fails if that breaks a promise.
+    fn happen(&mut self, event: Self::Event) -> Result<(), Broken>;
+
+    /// Checks what is promised of a state rather than of an event. A costly check can use the
+    /// fingerprint to draw a sample of the states.
+    fn check(&self, fingerprint: u64) -> Result<(), Broken>;
+}
+
+/// Returns how many of each noun `"3 buddies, 1 crash"` names. A noun is given by its first
+/// letters, because it may stand in the plural.
+pub(crate) fn counts<const N: usize>(name: &str, nouns: [&str; N]) -> [u8; N] {
+    let mut counts = [0; N];
+    for part in name.split(", ") {
+        let (number, noun) = part.split_once(' ').expect("a number and a noun");
+        let which = nouns.iter().position(|first| noun.starts_with(first));
+        counts[which.expect("a noun of this world")] = number.parse().expect("a small number");
+    }
+    counts
+}
+
+/// Searches the worlds that `EXPLORE` asks for, and prints how large each is. A world whose name
+/// ends in `"2 million"` is searched up to that many states, because all need too much memory.
+pub(crate) fn explore<W: World>(small: &[&str], large: &[&str]) {
+    let which = std::env::var("EXPLORE").unwrap_or_default();
+    let names = match which.as_str() {
+        "" => small.to_vec(),
+        "all" => [small, large].concat(),
+        name => vec![name],
+    };
+    println!("starts    states transitions  world");
+    for name in names {
+        let limit = name
+            .strip_suffix(" million")
+            .and_then(|rest| rest.rsplit_once(", "));
+        let (world, millions) = limit.unwrap_or((name, "1000"));
+        let most = millions.parse::<usize>().expect("a number") * 1_000_000;
+        let (mut starts, mut states, mut transitions) = (0, 0, 0);
+        for (which, start) in W::starts(world) {
+            let search = Search::run(&start, most);
+            let search = search.unwrap_or_else(|broken| panic!("{name} {which}: {broken}"));
+            starts += 1;
+            states += search.seen.len();
+            transitions += search.transitions;
+        }
+        println!("{starts:>6} {states:>9} {transitions:>11}  {name}");
+        assert!(states > starts, "{name}: nothing happens");
+    }
+}
+
+struct Search<'a, W> {
+    start: &'a W,
+    /// per state: the state before it, and the number of the event that led from there to here
+    seen: HashMap<u64, (u64, usize)>,
+    transitions: usize,
+}
+
+impl<'a, W: World> Search<'a, W> {
+    fn run(start: &'a W, most: usize) -> Result<Self, Broken> {
+        let first = fingerprint(start);
+        let mut search = Self {
+            start,
+            seen: HashMap::from([(first, (first, 0))]),
+            transitions: 0,
+        };
+        if W::COMES_TO_REST {
+            search.deepen(first, start, &mut HashSet::new())?;
+            return Ok(search);
+        }
+        let mut frontier = VecDeque::from([(first, start.clone())]);
+        while let Some((here, world)) = frontier.pop_front()
+            && search.seen.len() < most
+        {
+            for (index, there, then) in search.look(here, &world)? {
+                if search.is_new(there, here, index) {
+                    frontier.push_back((there, then));
+                }
+            }
+        }
+        Ok(search)
+    }
+
+    /// Searches all that may come of the state `here`, to which `path` leads.
+    fn deepen(&mut self, here: u64, world: &W, path: &mut HashSet<u64>) -> Result<(), Broken> {
+        /// Finds states that grow without an end, because those that do not take some hundred events.
+        const DEEPEST: usize = 500;
+        path.insert(here);
+        for (index, there, then) in self.look(here, world)? {
+            if path.contains(&there) || path.len() > DEEPEST {
+                return Err(self.after(here, Some(index), "it goes on for ever"));
+            }
+            if self.is_new(there, here, index) {
+                self.deepen(there, &then, path)?;
+            }
+        }
+        path.remove(&here);
+        Ok(())
+    }
+
+    /// Checks one state, and returns what each of its events leads to.
+    fn look(&mut self, here: u64, world: &W) -> Result<Vec<(usize, u64, W)>, Broken> {
+        let checked = world.check(here);
+        checked.map_err(|why| self.after(here, None, &why))?;
+        let mut next = Vec::new();
+        for (index, event) in world.events().into_iter().enumerate() {
+            let mut then = world.clone();
+            let happened = then.happen(event);
+            happened.map_err(|why| self.after(here, Some(index), &why))?;
+            next.push((index, fingerprint(&then), then));
+        }
+        self.transitions += next.len();
+        Ok(next)
+    }
+
+    fn is_new(&mut self, there: u64, here: u64, index: usize) -> bool {
+        let before = self.seen.len();
+        self.seen.entry(there).or_insert((here, index));
+        self.seen.len() > before
+    }
+
+    /// Returns the transcript that leads to the state `at` and to its event `last`, and then `why`.
+    fn after(&self, mut at: u64, last: Option<usize>, why: &str) -> Broken {
+        let mut way = Vec::from_iter(last);
+        while let Some(&(before, index)) = self.seen.get(&at).filter(|(before, _)| *before != at) {
+            way.push(index);
+            at = before;
+        }
+        let mut world = self.start.clone();
+        let mut transcript = String::from("after\n");
+        for index in way.into_iter().rev() {
+            let event = world.events()[index];
+            transcript += &format!("{event:?}\n");
+            // Only the last event fails, and its failure is `why`.
+            _ = world.happen(event);
+        }
+        transcript + why
+    }
+}
