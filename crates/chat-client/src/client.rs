@@ -314,7 +314,7 @@ impl Talk {
                 match result {
                     Ok((nick, cursors)) => self.is_attached(nick, cursors),
                     Err(trouble) if !self.known => return Err(self.cannot_begin(trouble)),
-                    Err(Trouble::Refused(refusal @ (Refusal::PutOut(_) | Refusal::Banned))) => {
+                    Err(Trouble::Refused(refusal @ (Refusal::Kicked(_) | Refusal::Banned))) => {
                         let what = format!("{}: {refusal}", self.config.server);
                         return Err(Failure::new(Clean::new(&what).to_string()));
                     }

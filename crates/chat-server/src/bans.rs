@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
-use common::chat::{Refusal, Session};
+use common::chat::{Refusal, Result, Session};
 
 /// Most kicked sessions and most banned addresses that are remembered. The oldest kick is
 /// forgotten first. A kicked client learns of it with its next call and ends, so only the last
@@ -20,15 +20,15 @@ pub(crate) struct Bans {
 }
 
 impl Bans {
-    /// Returns why `session` may never enter again, if an operator has kicked it.
-    pub(crate) fn kick_of(&self, session: Session) -> Option<Refusal> {
-        let (_, why) = self.kicked.iter().find(|(kicked, _)| *kicked == session)?;
-        Some(Refusal::PutOut(why.clone()))
-    }
-
-    /// Returns whether new sessions from `address` are refused.
-    pub(crate) fn is_banned(&self, address: IpAddr) -> bool {
-        self.banned.contains_key(&address)
+    /// Refuses a session that was kicked, and a new one that comes `from` a banned address.
+    pub(crate) fn check(&self, session: Session, from: Option<IpAddr>) -> Result<()> {
+        if let Some((_, why)) = self.kicked.iter().find(|(kicked, _)| *kicked == session) {
+            return Err(Refusal::Kicked(why.clone()));
+        }
+        if from.is_some_and(|address| self.banned.contains_key(&address)) {
+            return Err(Refusal::Banned);
+        }
+        Ok(())
     }
 
     /// Remembers that `session` was kicked.
@@ -40,7 +40,7 @@ impl Bans {
     }
 
     /// Bans `address` under the `skeleton` of a nick, by which the ban can be lifted.
-    pub(crate) fn ban(&mut self, address: IpAddr, skeleton: String) -> Result<(), Refusal> {
+    pub(crate) fn ban(&mut self, address: IpAddr, skeleton: String) -> Result<()> {
         if self.banned.len() >= MAX_KEPT {
             return Err(Refusal::Full);
         }
@@ -49,7 +49,7 @@ impl Bans {
     }
 
     /// Lifts every ban under `skeleton`.
-    pub(crate) fn lift(&mut self, skeleton: &str) -> Result<(), Refusal> {
+    pub(crate) fn lift(&mut self, skeleton: &str) -> Result<()> {
         let before = self.banned.len();
         self.banned.retain(|_, banned| banned != skeleton);
         if self.banned.len() == before {

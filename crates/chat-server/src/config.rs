@@ -41,11 +41,8 @@ impl TryFrom<Args> for Config {
     type Error = anyhow::Error;
 
     fn try_from(args: Args) -> anyhow::Result<Self> {
-        let admin = args
-            .admin_token_file
-            .as_deref()
-            .map(Key::read)
-            .transpose()?;
+        let token = args.admin_token_file.as_deref();
+        let admin = token.map(Key::read).transpose()?;
         Ok(Self {
             rate: args.rate,
             admin,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::chat::{
-    Admin, Chat, Cursor, Kind, MAX_BODY, MAX_PAGE, MAX_WHY, POLL_WAIT, Page, Post, Refusal,
+    Admin, Chat, Cursor, Kind, MAX_BODY, MAX_PAGE, MAX_WHY, POLL_WAIT, Page, Post, Refusal, Result,
     RoomInfo, Session, sender,
 };
 use futures::FutureExt;
@@ -25,12 +25,7 @@ pub(crate) struct Handler {
 }
 
 impl Handler {
-    async fn try_send(
-        &self,
-        session: Session,
-        room: &str,
-        posts: Vec<Post>,
-    ) -> Result<Vec<u64>, Refusal> {
+    async fn try_send(&self, session: Session, room: &str, posts: Vec<Post>) -> Result<Vec<u64>> {
         let entries = posts.into_iter().map(|post| fit(session, post));
         let mut entries: Vec<NewEntry> = entries.collect::<Result<_, _>>()?;
         let bytes: usize = entries.iter().map(|entry| entry.body.len()).sum();
@@ -50,7 +45,7 @@ impl Handler {
 }
 
 impl Chat for Handler {
-    async fn enter(self, _: Context, session: Session, nick: String) -> Result<String, Refusal> {
+    async fn enter(self, _: Context, session: Session, nick: String) -> Result<String> {
         let (address, now) = (self.peer.ip(), self.shared.now());
         let entered = self.shared.people().enter(session, &nick, address, now);
         let (nick, notices) = entered.inspect_err(|refusal| {
@@ -67,7 +62,7 @@ impl Chat for Handler {
         session: Session,
         room: String,
         history: u32,
-    ) -> Result<Cursor, Refusal> {
+    ) -> Result<Cursor> {
         let room = if names::is_private_of(&room, session) {
             room
         } else {
@@ -80,12 +75,14 @@ impl Chat for Handler {
             people.join(session, &room, after)?
         };
         self.shared.polls().end(session);
-        self.shared.announce(joined, Kind::Joined, "").await;
+        self.shared
+            .announce(Vec::from_iter(joined), Kind::Joined, "")
+            .await;
         Ok(self.shared.cursor(room, after))
     }
 
-    async fn leave(self, _: Context, session: Session, room: String) -> Result<(), Refusal> {
-        let left = self.shared.people().leave(session, &room)?;
+    async fn leave(self, _: Context, session: Session, room: String) -> Result<()> {
+        let left = Vec::from_iter(self.shared.people().leave(session, &room)?);
         self.shared.announce(left, Kind::Left, "").await;
         Ok(())
     }
@@ -102,7 +99,7 @@ impl Chat for Handler {
         session: Session,
         room: String,
         posts: Vec<Post>,
-    ) -> Result<Vec<u64>, Refusal> {
+    ) -> Result<Vec<u64>> {
         let count = posts.len();
         let sent = self.try_send(session, &room, posts).await;
         self.shared.counts().sent(count, &sent);
@@ -115,26 +112,21 @@ impl Chat for Handler {
         session: Session,
         cursors: Vec<Cursor>,
         wait_ms: u32,
-    ) -> Result<Vec<Page>, Refusal> {
+    ) -> Result<Vec<Page>> {
         let until = Instant::now() + POLL_WAIT.min(Duration::from_millis(wait_ms.into()));
         let poll = self.shared.polls().begin(session);
         let cursors = self.shared.cursors_of(session, &cursors)?;
         loop {
             // Watched before reading, because otherwise an entry that comes in between is missed.
-            let mut heads: Vec<_> = cursors
-                .iter()
-                .map(|cursor| self.shared.log().head(&cursor.room))
-                .collect();
+            let head = |cursor: &Cursor| self.shared.log().head(&cursor.room);
+            let mut heads: Vec<_> = cursors.iter().map(head).collect();
             let pages = self.shared.pages_after(&cursors).await?;
             if !pages.is_empty() {
                 self.shared.counts().delivered(&pages);
                 return Ok(pages);
             }
             let _waits = self.shared.counts().waits();
-            let mut changes: Vec<_> = heads
-                .iter_mut()
-                .map(|head| head.changed().boxed())
-                .collect();
+            let mut changes: Vec<_> = heads.iter_mut().map(|h| h.changed().boxed()).collect();
             // One that never comes, because `select_all` must not be given an empty list.
             changes.push(pending().boxed());
             tokio::select! {
@@ -152,7 +144,7 @@ impl Chat for Handler {
         room: String,
         before: u64,
         limit: u32,
-    ) -> Result<Page, Refusal> {
+    ) -> Result<Page> {
         let room = self.shared.readable(session, &room)?;
         let limit = Limit::entries(limit as usize);
         Ok(self.shared.log().read_back(&room, before, limit).await?)
@@ -165,24 +157,24 @@ impl Chat for Handler {
         room: String,
         text: String,
         limit: u32,
-    ) -> Result<Page, Refusal> {
+    ) -> Result<Page> {
         let room = self.shared.readable(session, &room)?;
         let limit = Limit::entries(limit as usize);
         Ok(self.shared.log().search(&room, &text, limit).await?)
     }
 
-    async fn who(self, _: Context, session: Session, room: String) -> Result<Vec<String>, Refusal> {
+    async fn who(self, _: Context, session: Session, room: String) -> Result<Vec<String>> {
         let room = self.shared.readable(session, &room)?;
         Ok(self.shared.people().who(&room))
     }
 
-    async fn rooms(self, _: Context, session: Session) -> Result<Vec<RoomInfo>, Refusal> {
+    async fn rooms(self, _: Context, session: Session) -> Result<Vec<RoomInfo>> {
         let mut people = self.shared.people();
         people.renew(session, self.shared.now())?;
         Ok(people.rooms(|room| self.shared.head(room)))
     }
 
-    async fn private(self, _: Context, session: Session, nick: String) -> Result<Cursor, Refusal> {
+    async fn private(self, _: Context, session: Session, nick: String) -> Result<Cursor> {
         let mut people = self.shared.people();
         people.renew(session, self.shared.now())?;
         let other = people.find(&nick)?;
@@ -195,7 +187,7 @@ impl Chat for Handler {
         Ok(self.shared.cursor(room, head))
     }
 
-    async fn admin(self, _: Context, token: String, command: Admin) -> Result<(), Refusal> {
+    async fn admin(self, _: Context, token: String, command: Admin) -> Result<()> {
         if !self.shared.is_admin(&token) {
             tracing::warn!("{}: a wrong admin token", self.peer);
             return Err(Refusal::WrongToken);
@@ -228,7 +220,7 @@ impl Chat for Handler {
 }
 
 /// Returns the entry that a post makes, without its nick, or why it may not be sent.
-fn fit(session: Session, post: Post) -> Result<NewEntry, Refusal> {
+fn fit(session: Session, post: Post) -> Result<NewEntry> {
     let mut body = post.body;
     body.retain(|c| c != '\0');
     if !matches!(post.kind, Kind::Said | Kind::Did) {

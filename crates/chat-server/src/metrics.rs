@@ -92,17 +92,13 @@ impl Counts {
         for (line, help) in table.lines().filter_map(|line| line.split_once('|')) {
             let (kind, value) = line.trim_start().split_once(' ').unwrap_or_default();
             let name = value.split(['{', ' ']).next().unwrap_or_default();
-            let _ = write!(
-                page,
-                "# HELP chat_{name} {help}\n# TYPE chat_{name} {kind}\n"
-            );
+            let _ = writeln!(page, "# HELP chat_{name} {help}");
+            let _ = writeln!(page, "# TYPE chat_{name} {kind}");
             let _ = writeln!(page, "chat_{value}");
         }
         let name = "chat_messages_refused_total";
-        let _ = write!(
-            page,
-            "# HELP {name} Messages refused.\n# TYPE {name} counter\n"
-        );
+        let _ = writeln!(page, "# HELP {name} Messages refused.");
+        let _ = writeln!(page, "# TYPE {name} counter");
         for (reason, counter) in REASONS.iter().zip(&self.refused) {
             let _ = writeln!(page, "{name}{{reason=\"{reason}\"}} {}", count(counter));
         }

@@ -55,11 +55,9 @@ pub(crate) fn private(a: Session, b: Session) -> String {
 
 /// Returns whether `room` is the name of a private room of `session`.
 pub(crate) fn is_private_of(room: &str, session: Session) -> bool {
-    let names = room
-        .strip_prefix('@')
-        .and_then(|names| names.split_once('+'));
+    let halves = room.strip_prefix('@').and_then(|x| x.split_once('+'));
     let mine = format!("{:x}", sender(session));
-    names.is_some_and(|(a, b)| a == mine || b == mine)
+    halves.is_some_and(|(a, b)| a == mine || b == mine)
 }
 
 /// Returns whether `room` is the name of a private room.

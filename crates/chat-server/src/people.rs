@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use common::chat::{LEASE, MAX_JOINED, Refusal, RoomInfo, Session, sender};
+use common::chat::{LEASE, MAX_JOINED, Refusal, Result, RoomInfo, Session, sender};
 
 use crate::bans::Bans;
 use crate::bucket::Bucket;
@@ -25,6 +25,9 @@ const MAX_SESSIONS: usize = 4096;
 /// notices grows with the square of the people.
 const QUIET_ABOVE: usize = 50;
 
+/// The rooms of a session, each with the number it had read up to when it joined.
+type Rooms = BTreeMap<String, u64>;
+
 /// One session and what is known of it.
 #[derive(Debug)]
 struct Person {
@@ -32,8 +35,7 @@ struct Person {
     address: IpAddr,
     seen: Duration,
     bucket: Bucket,
-    /// the rooms it is in, each with the number it had read up to when it joined
-    rooms: BTreeMap<String, u64>,
+    rooms: Rooms,
 }
 
 /// A line that the server has to post in a room.
@@ -60,7 +62,7 @@ pub(crate) struct People {
     by_session: HashMap<Session, Person>,
     /// the session that holds a nick, by the skeleton of the nick
     by_skeleton: HashMap<String, Session>,
-    in_room: HashMap<String, BTreeSet<Session>>,
+    in_room: BTreeMap<String, BTreeSet<Session>>,
     bans: Bans,
     rate: u32,
 }
@@ -83,20 +85,15 @@ impl People {
         wanted: &str,
         address: IpAddr,
         now: Duration,
-    ) -> Result<(String, Vec<Notice>), Refusal> {
+    ) -> Result<(String, Vec<Notice>)> {
         let is_new = !self.is_here(session);
-        if let Some(kicked) = self.bans.kick_of(session) {
-            return Err(kicked);
-        }
-        if is_new && self.bans.is_banned(address) {
-            return Err(Refusal::Banned);
-        }
+        self.bans.check(session, is_new.then_some(address))?;
         let nick = names::nick(wanted).map_err(Refusal::Unfit)?;
         let is_other = |&holder: &Session| holder != session;
         if self.find(&nick).is_ok_and(|holder| is_other(&holder)) {
             return Err(Refusal::NickTaken);
         }
-        // Whoever knows only the public half of another session must not pass for it.
+        // Otherwise a client that knows only the public half of a session would pass for it.
         let is_forged = |other: &Session| is_other(other) && sender(*other) == sender(session);
         if self.by_session.keys().any(is_forged) {
             return Err(Refusal::Forbidden);
@@ -109,27 +106,21 @@ impl People {
             address,
             seen: now,
             bucket: Bucket::new(self.rate, now),
-            rooms: BTreeMap::new(),
+            rooms: Rooms::new(),
         });
         person.seen = now;
         let old = std::mem::replace(&mut person.nick, nick.clone());
         self.by_skeleton.remove(&skeleton(&old));
         self.by_skeleton.insert(skeleton(&nick), session);
-        let notices = if old == nick {
-            Vec::new()
-        } else {
-            self.notices_of(session, &old)
-        };
+        let mut notices = Vec::new();
+        if old != nick {
+            notices = self.notices_of(session, &old);
+        }
         Ok((nick, notices))
     }
 
-    /// Renews a session's lease. Returns its rooms, each with the number it had read up to when it
-    /// joined.
-    pub(crate) fn renew(
-        &mut self,
-        session: Session,
-        now: Duration,
-    ) -> Result<&BTreeMap<String, u64>, Refusal> {
+    /// Renews a session's lease; returns its rooms.
+    pub(crate) fn renew(&mut self, session: Session, now: Duration) -> Result<&Rooms> {
         let person = self.person(session)?;
         person.seen = now;
         Ok(&person.rooms)
@@ -146,7 +137,7 @@ impl People {
         session: Session,
         room: &str,
         after: u64,
-    ) -> Result<Option<Notice>, Refusal> {
+    ) -> Result<Option<Notice>> {
         let person = self.person(session)?;
         if person.rooms.contains_key(room) {
             return Ok(None);
@@ -162,11 +153,7 @@ impl People {
     }
 
     /// Removes a session from a room. Returns the notice to post, if any.
-    pub(crate) fn leave(
-        &mut self,
-        session: Session,
-        room: &str,
-    ) -> Result<Option<Notice>, Refusal> {
+    pub(crate) fn leave(&mut self, session: Session, room: &str) -> Result<Option<Notice>> {
         let person = self.person(session)?;
         person.rooms.remove(room).ok_or(Refusal::NotJoined)?;
         let left = notice(room, session, &person.nick);
@@ -193,9 +180,7 @@ impl People {
         let is_gone = |person: &Person| now.saturating_sub(person.seen) > LEASE;
         let gone = self.by_session.iter().filter(|(_, person)| is_gone(person));
         let gone: Vec<Session> = gone.map(|(&session, _)| session).collect();
-        gone.into_iter()
-            .flat_map(|session| self.bye(session))
-            .collect()
+        gone.into_iter().flat_map(|one| self.bye(one)).collect()
     }
 
     /// Takes `count` messages to `room` from what a session may send now; returns its nick.
@@ -205,7 +190,7 @@ impl People {
         room: &str,
         count: u32,
         now: Duration,
-    ) -> Result<String, Refusal> {
+    ) -> Result<String> {
         let person = self.person(session)?;
         person.seen = now;
         if !person.rooms.contains_key(room) {
@@ -218,7 +203,7 @@ impl People {
     }
 
     /// Returns the session that holds a nick, or one that looks like it.
-    pub(crate) fn find(&self, nick: &str) -> Result<Session, Refusal> {
+    pub(crate) fn find(&self, nick: &str) -> Result<Session> {
         let holder = self.by_skeleton.get(&skeleton(nick));
         holder.copied().ok_or(Refusal::Nobody)
     }
@@ -237,24 +222,18 @@ impl People {
     /// room.
     pub(crate) fn rooms(&self, head: impl Fn(&str) -> u64) -> Vec<RoomInfo> {
         let public = self.in_room.iter().filter(|(room, _)| !is_private(room));
-        let mut rooms: Vec<_> = public
+        public
             .map(|(room, people)| RoomInfo {
                 room: room.clone(),
                 people: u32::try_from(people.len()).unwrap_or(u32::MAX),
                 head: head(room),
             })
-            .collect();
-        rooms.sort_by(|a, b| a.room.cmp(&b.room));
-        rooms
+            .collect()
     }
 
     /// Ends the session that holds `nick` for good. Returns it with the notices to post: one for
     /// each of its public rooms, however big, because a kick is rare.
-    pub(crate) fn kick(
-        &mut self,
-        nick: &str,
-        why: &str,
-    ) -> Result<(Session, Vec<Notice>), Refusal> {
+    pub(crate) fn kick(&mut self, nick: &str, why: &str) -> Result<(Session, Vec<Notice>)> {
         let session = self.find(nick)?;
         let person = self.person(session)?;
         let public = person.rooms.keys().filter(|room| !is_private(room));
@@ -267,14 +246,14 @@ impl People {
     }
 
     /// Bans the address of the session that holds `nick`. Sessions that are here already stay.
-    pub(crate) fn ban(&mut self, nick: &str) -> Result<(), Refusal> {
+    pub(crate) fn ban(&mut self, nick: &str) -> Result<()> {
         let session = self.find(nick)?;
         let address = self.person(session)?.address;
         self.bans.ban(address, skeleton(nick))
     }
 
     /// Lifts the ban for `nick`.
-    pub(crate) fn unban(&mut self, nick: &str) -> Result<(), Refusal> {
+    pub(crate) fn unban(&mut self, nick: &str) -> Result<()> {
         self.bans.lift(&skeleton(nick))
     }
 
@@ -283,7 +262,7 @@ impl People {
         (self.by_session.len(), self.in_room.len())
     }
 
-    fn person(&mut self, session: Session) -> Result<&mut Person, Refusal> {
+    fn person(&mut self, session: Session) -> Result<&mut Person> {
         self.by_session.get_mut(&session).ok_or(Refusal::NoSession)
     }
 
@@ -419,7 +398,7 @@ mod tests {
         let kicked = people.kick("bob", "too loud");
         assert_eq!(kicked, Ok((BOB, vec![notice("lobby", BOB, "bob")])));
         assert_eq!(people.renew(BOB, at(1)), Err(Refusal::NoSession));
-        let why = Refusal::PutOut("too loud".into());
+        let why = Refusal::Kicked("too loud".into());
         assert_eq!(people.enter(BOB, "rob", HERE, at(1)), Err(why));
         people.enter(EVE, "bob", HERE, at(1)).expect("a free nick");
     }

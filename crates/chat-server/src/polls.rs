@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 /// poll again without a thought of calls that it has given up, because they do not pile up here.
 #[derive(Default)]
 pub(crate) struct Polls {
-    by_session: Mutex<HashMap<Session, CancellationToken>>,
+    waiting: Mutex<HashMap<Session, CancellationToken>>,
     all: CancellationToken,
 }
 
@@ -50,8 +50,6 @@ impl Polls {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Session, CancellationToken>> {
-        self.by_session
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,7 +7,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use common::chat::{Cursor, Kind, LEASE, MAX_PAGE, Page, Refusal, Session, sender};
+use common::chat::{Cursor, Kind, LEASE, MAX_ENTRIES, Page, Refusal, Result, Session, sender};
 use common::key::Key;
 use tokio::time::{Instant, sleep};
 
@@ -102,12 +102,7 @@ impl Shared {
 
     /// Writes notices into the log. A notice that cannot be written is lost, because no client
     /// depends on it.
-    pub(crate) async fn announce(
-        &self,
-        notices: impl IntoIterator<Item = Notice>,
-        kind: Kind,
-        body: &str,
-    ) {
+    pub(crate) async fn announce(&self, notices: Vec<Notice>, kind: Kind, body: &str) {
         for notice in notices {
             let sender = sender(notice.session);
             let entry = NewEntry::said(sender, None, kind, notice.nick, body.to_owned());
@@ -119,11 +114,7 @@ impl Shared {
 
     /// Renews a session's lease. Returns a cursor for each of its rooms: the reader's own one, or
     /// where reading began when it joined.
-    pub(crate) fn cursors_of(
-        &self,
-        session: Session,
-        cursors: &[Cursor],
-    ) -> Result<Vec<Cursor>, Refusal> {
+    pub(crate) fn cursors_of(&self, session: Session, cursors: &[Cursor]) -> Result<Vec<Cursor>> {
         let mut people = self.people();
         let rooms = people.renew(session, self.now())?.iter();
         Ok(rooms
@@ -147,9 +138,9 @@ impl Shared {
     }
 
     /// Returns the entries after `cursors`, as many as fit one answer, without empty pages.
-    pub(crate) async fn pages_after(&self, cursors: &[Cursor]) -> Result<Vec<Page>, Refusal> {
+    pub(crate) async fn pages_after(&self, cursors: &[Cursor]) -> Result<Vec<Page>> {
         let mut pages: Vec<Page> = Vec::new();
-        let mut left = MAX_PAGE;
+        let mut left = Limit::entries(MAX_ENTRIES);
         for Cursor { room, after, epoch } in cursors {
             let head = self.head(room);
             let is_same_log = *epoch == self.log.epoch();
@@ -158,15 +149,12 @@ impl Shared {
             } else {
                 head.saturating_sub(AFRESH)
             };
-            if (is_same_log && head <= after) || (left == 0 && !pages.is_empty()) {
+            if (is_same_log && head <= after) || (left.bytes == 0 && !pages.is_empty()) {
                 continue;
             }
-            let limit = Limit {
-                bytes: left,
-                ..Limit::entries(usize::MAX)
-            };
-            let page = self.log.read(room, after, limit).await?;
-            left = left.saturating_sub(page.entries.iter().map(size).sum());
+            let page = self.log.read(room, after, left).await?;
+            let bytes = page.entries.iter().map(size).sum();
+            left.bytes = left.bytes.saturating_sub(bytes);
             // A page of another log goes out even when it is empty, because of its epoch.
             if !is_same_log || !page.entries.is_empty() {
                 pages.push(page);
@@ -177,7 +165,7 @@ impl Shared {
 
     /// Renews a session's lease. Returns the normal name of `room` if the session may read it: a
     /// public room, or a private one that it is in.
-    pub(crate) fn readable(&self, session: Session, room: &str) -> Result<String, Refusal> {
+    pub(crate) fn readable(&self, session: Session, room: &str) -> Result<String> {
         let mut people = self.people();
         if people.renew(session, self.now())?.contains_key(room) {
             return Ok(room.to_owned());

@@ -286,7 +286,7 @@ async fn only_the_token_kicks() {
         Some("bob was put out by an operator: too loud")
     );
     let back = ann.client.enter(here, session(2), "bob".into()).await;
-    assert_eq!(back.expect("up"), Err(Refusal::PutOut("too loud".into())));
+    assert_eq!(back.expect("up"), Err(Refusal::Kicked("too loud".into())));
     server.guest(3, "bob").await; // another life
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Result, TransactionBehavior, params};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::file::{NEWEST, signed, unsigned};
@@ -60,7 +60,7 @@ impl Writer {
     pub(super) fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
         while self.next(&mut batch) > 0 {
-            let stored = commit(&mut self.disk, &batch, self.history);
+            let stored = self.commit(&batch);
             let failure = stored.as_ref().err().map(ToString::to_string);
             self.progress.send_modify(|progress| {
                 progress.commits += u64::from(failure.is_none());
@@ -86,6 +86,30 @@ impl Writer {
             thread::yield_now();
         }
         self.appends.blocking_recv_many(batch, BATCH)
+    }
+
+    /// Stores a batch in one transaction, all or none. A message costs one insert, because a room
+    /// is read once a batch and a number is looked up only after a conflict.
+    fn commit(&mut self, batch: &[Append]) -> Result<Vec<Result<Stored, LogError>>> {
+        let immediate = TransactionBehavior::Immediate;
+        let transaction = self.disk.transaction_with_behavior(immediate)?;
+        let mut rooms = BTreeMap::new();
+        let mut stored = Vec::with_capacity(batch.len());
+        for append in batch {
+            if !rooms.contains_key(&append.room) {
+                rooms.insert(&append.room, find_room(&transaction, &append.room)?);
+            }
+            let Some(Some(room)) = rooms.get_mut(&append.room) else {
+                stored.push(Err(LogError::TooManyRooms));
+                continue;
+            };
+            let entries = store(&transaction, room, &append.entries)?;
+            trim(&transaction, room, self.history)?;
+            let first = room.first;
+            stored.push(Ok(Stored { entries, first }));
+        }
+        transaction.commit()?;
+        Ok(stored)
     }
 
     /// Shows committed entries to readers, and replies.
@@ -124,39 +148,8 @@ struct Room {
     newest: u64,
 }
 
-/// Stores a batch in one transaction, all or none. A message costs one insert: a room is read once
-/// a batch, and a number is looked up only after a conflict.
-fn commit(
-    disk: &mut Connection,
-    batch: &[Append],
-    history: u64,
-) -> rusqlite::Result<Vec<Result<Stored, LogError>>> {
-    let transaction = disk.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut rooms = BTreeMap::new();
-    let mut stored = Vec::with_capacity(batch.len());
-    for append in batch {
-        if !rooms.contains_key(&append.room) {
-            rooms.insert(&append.room, find_room(&transaction, &append.room)?);
-        }
-        let Some(Some(room)) = rooms.get_mut(&append.room) else {
-            stored.push(Err(LogError::TooManyRooms));
-            continue;
-        };
-        let entries = store(&transaction, room, &append.entries)?;
-        trim(&transaction, room, history)?;
-        let first = room.first;
-        stored.push(Ok(Stored { entries, first }));
-    }
-    transaction.commit()?;
-    Ok(stored)
-}
-
 /// Stores entries in `room`. Returns the number of each, and whether it is new.
-fn store(
-    disk: &Connection,
-    room: &mut Room,
-    entries: &[NewEntry],
-) -> rusqlite::Result<Vec<(u64, bool)>> {
+fn store(disk: &Connection, room: &mut Room, entries: &[NewEntry]) -> Result<Vec<(u64, bool)>> {
     let mut insert = disk.prepare_cached(
         "INSERT INTO entry (room, number, sender, id, kind, nick, body, at_ms)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
@@ -190,7 +183,7 @@ fn store(
 }
 
 /// Deletes the entries that are older than the history.
-fn trim(disk: &Connection, room: &mut Room, history: u64) -> rusqlite::Result<()> {
+fn trim(disk: &Connection, room: &mut Room, history: u64) -> Result<()> {
     let keep_from = (room.newest + 1).saturating_sub(history);
     if keep_from >= room.first + TRIM_EVERY {
         room.first = keep_from;
@@ -204,7 +197,7 @@ fn trim(disk: &Connection, room: &mut Room, history: u64) -> rusqlite::Result<()
 }
 
 /// Returns the room of this name, and makes it if necessary; `None` if there are [`MAX_ROOMS`].
-fn find_room(disk: &Connection, name: &str) -> rusqlite::Result<Option<Room>> {
+fn find_room(disk: &Connection, name: &str) -> Result<Option<Room>> {
     let known = format!("SELECT id, first, {NEWEST} FROM room WHERE name = ?1");
     let known = disk.prepare_cached(&known)?.query_row([name], |row| {
         Ok(Room {
