@@ -10,8 +10,8 @@ use common::cli::{self, Failure};
 use common::key::Key;
 use common::secret::Tier;
 
-use crate::client::Options;
-use crate::pace::{Fixed, MAX_CALLS, MAX_WORDS};
+use crate::list::Options;
+use crate::pacing::{Fixed, MAX_CALLS, MAX_WORDS};
 use crate::progress::Progress;
 
 /// Has a word list reversed by one or several secret servers, in the order of the list
@@ -44,7 +44,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub premium_key_file: Option<PathBuf>,
 
-    /// Calls out at each server at once [default: adapts to the server]
+    /// InFlight out at each server at once [default: adapts to the server]
     #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=MAX_CALLS as i64))]
     pub in_flight: Option<u16>,
@@ -118,7 +118,7 @@ impl Args {
                 words: self.chunk.map(usize::from),
                 calls: self.in_flight.map(usize::from),
             },
-            patience: self.patience,
+            give_up_after: self.patience,
             progress: Progress::on_terminal(bytes),
             has_end: bytes.is_some(),
         })

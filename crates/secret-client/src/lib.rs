@@ -4,28 +4,28 @@
 //! ```text
 //!   file or      lines,       which words        one task: a call for each order,
 //!   stdin   ──>  cleaned ──>  go where      ──>  answers back            ──> servers
-//!   [pipes]      [lines]      [queue], [pace]    [client]                    kept up by [link]
+//!   [pipes]      [lines]      [queue], [pacing]    [list]                    kept up by [keeper]
 //!                                 │
-//!                                 └── in order ──> stdout [pipes], [progress], [summary]
+//!                                 └── in order ──> stdout [pipes], [progress], [report]
 //! ```
 //!
-//! What is decided is decided in the pure files [`queue`], [`pace`], [`lines`] and [`summary`];
+//! What is decided is decided in the pure files [`queue`], [`pacing`], [`lines`] and [`report`];
 //! the others move bytes. Memory is bounded for a list of any length: by the window of the queue
 //! and by a few buffers between the threads.
 
 pub mod queue;
 
 pub mod lines;
-pub mod pace;
-pub mod summary;
+pub mod pacing;
+pub mod report;
 
 pub mod args;
-pub mod call;
-pub mod client;
-pub mod drive;
-pub mod link;
+pub mod in_flight;
+pub mod keeper;
+pub mod list;
 pub mod pipes;
 pub mod progress;
-pub mod roster;
+pub mod servers;
+pub mod worker;
 
-pub use client::{Options, Report, reverse_list, reverse_one};
+pub use list::{Options, Report, reverse_list, reverse_one};

@@ -4,7 +4,7 @@ use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
 
 use common::cli;
-use secret_client::{args::Args, reverse_list, reverse_one, summary};
+use secret_client::{args::Args, report, reverse_list, reverse_one};
 use tokio::runtime::Builder;
 
 fn main() -> ExitCode {
@@ -28,7 +28,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let (report, result) = reverse_list(options, list, stdout(), cli::interrupted()).await;
     // A closed stderr is no reason to fail.
     if args.common.verbose > 0 {
-        let detail = summary::detail(&report.latencies, report.totals);
+        let detail = report::detail(&report.latencies, report.totals);
         let _ = writeln!(stderr(), "{detail}");
     }
     let _ = writeln!(stderr(), "{report}");

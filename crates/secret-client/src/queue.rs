@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!            read            give                 answered             take
-//!   input ─────────> stock ────────> out (1..2   ──────────> outlet ──────────> output
+//!   input ─────────> backlog ────────> out (1..2   ──────────> reorder ──────────> output
 //!                      ^             servers)      first       each waits for
 //!                      └───────────────┘           answer      all before it
 //!                         lost, busy               counts
@@ -23,16 +23,16 @@
 
 use std::collections::BTreeMap;
 
-use outlet::Outlet;
-use stock::{Piece, Stock};
+use backlog::{Backlog, Chunk};
+use reorder::ReorderBuffer;
 
 use crate::lines;
-use crate::pace::{Fixed, Pace, Timing};
+use crate::pacing::{Fixed, Pacing, Timing};
 
-mod outlet;
-mod stock;
+mod backlog;
+mod reorder;
 
-pub use stock::READ_AHEAD;
+pub use backlog::READ_AHEAD;
 
 /// Bytes of lines that may be given out, or answered and waiting for those before them. Two
 /// servers flat out have 2 MiB on the way; the rest lets the fast go on while a slow one is late.
@@ -45,10 +45,10 @@ const CHUNK_COST: usize = 320;
 /// How much may befall a chunk before the work is given up: 8 failures that servers report
 /// themselves, which speak against its words, or 128 lost servers. In a bad minute a slow word may
 /// well lose its server a dozen times, but not so often.
-const PATIENCE: u32 = 128;
+const BLAME_LIMIT: u32 = 128;
 
 /// What a failure counts that a server reports.
-const REPORTED: u32 = PATIENCE / 8;
+const REPORTED: u32 = BLAME_LIMIT / 8;
 
 /// What a failure counts that comes with the loss of the server.
 const LOST: u32 = 1;
@@ -58,7 +58,7 @@ pub type ServerId = usize;
 
 /// Something to send: ask `server` to reverse `text`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
+pub struct Call {
     /// Who.
     pub server: ServerId,
     /// The number of the first line, from 0.
@@ -94,8 +94,8 @@ pub struct Totals {
 }
 
 #[derive(Debug)]
-struct Chunk {
-    piece: Piece,
+struct Assigned {
+    chunk: Chunk,
     at: ServerId,
     also: Option<ServerId>,
 }
@@ -103,7 +103,7 @@ struct Chunk {
 #[derive(Debug, Default)]
 struct Server {
     /// none while it cannot be reached
-    pace: Option<Pace>,
+    pacing: Option<Pacing>,
     paused: bool,
     out: usize,
     words: u64,
@@ -114,9 +114,9 @@ struct Server {
 pub struct Queue {
     fixed: Fixed,
     servers: Vec<Server>,
-    stock: Stock,
-    out: BTreeMap<u64, Chunk>,
-    outlet: Outlet,
+    backlog: Backlog,
+    out: BTreeMap<u64, Assigned>,
+    reorder: ReorderBuffer,
     /// bytes that count against the window
     held: usize,
     totals: Totals,
@@ -140,14 +140,14 @@ impl Queue {
 
     /// `server` can be reached, and works on so many words at once.
     pub fn up(&mut self, server: ServerId, workers: usize) {
-        let pace = Pace::new(workers, self.fixed);
+        let pacing = Pacing::new(workers, self.fixed);
         let server = &mut self.servers[server];
-        (server.pace, server.paused) = (Some(pace), false);
+        (server.pacing, server.paused) = (Some(pacing), false);
     }
 
     /// `server` is gone: takes back what it had, and tells which chunks these were.
     pub fn down(&mut self, server: ServerId) -> Vec<u64> {
-        self.servers[server].pace = None;
+        self.servers[server].pacing = None;
         let had = self.out.iter().filter(|(_, chunk)| chunk.is_at(server));
         let had: Vec<u64> = had.map(|(first, _)| *first).collect();
         for first in &had {
@@ -159,33 +159,33 @@ impl Queue {
     /// Takes whole lines of input.
     pub fn read(&mut self, text: String) {
         self.totals.read += lines::count(&text) as u64;
-        self.stock.read(text);
+        self.backlog.read(text);
     }
 
     /// There is no more input.
     pub fn end(&mut self) {
-        self.stock.end();
+        self.backlog.end();
     }
 
     /// Whether more input is wanted now.
     pub fn wants_input(&self) -> bool {
-        self.stock.wants_input()
+        self.backlog.wants_input()
     }
 
     /// The next thing to send to `server`, if it has room and there is something.
-    pub fn give(&mut self, server: ServerId) -> Option<Order> {
+    pub fn give(&mut self, server: ServerId) -> Option<Call> {
         let taker = &self.servers[server];
-        let pace = taker.pace.as_ref().filter(|_| !taker.paused)?;
-        if taker.out >= pace.calls() {
+        let pacing = taker.pacing.as_ref().filter(|_| !taker.paused)?;
+        if taker.out >= pacing.calls() {
             return None;
         }
-        let words = pace.words();
-        let piece = match self.stock.cut_returned(words) {
-            None if !self.is_full() => self.stock.cut_fresh(words),
+        let words = pacing.words();
+        let chunk = match self.backlog.cut_returned(words) {
+            None if !self.is_full() => self.backlog.cut_fresh(words),
             returned => returned,
         };
-        let order = match piece {
-            Some(piece) => self.send(server, piece),
+        let order = match chunk {
+            Some(chunk) => self.send(server, chunk),
             None => self.hedge(server, words)?,
         };
         self.servers[server].out += 1;
@@ -203,22 +203,22 @@ impl Queue {
         let Some(chunk) = self.out.get(&first).filter(|chunk| chunk.is_at(server)) else {
             return Verdict::Late;
         };
-        let (words, other) = (chunk.piece.words, chunk.other(server));
+        let (words, other) = (chunk.chunk.words, chunk.other(server));
         if lines::count(&answer) != words || !answer.ends_with('\n') {
             return Verdict::Garbled;
         }
-        self.held = self.held + answer.len() - chunk.piece.text.len();
+        self.held = self.held + answer.len() - chunk.chunk.text.len();
         self.out.remove(&first);
         let winner = &mut self.servers[server];
         winner.words += words as u64;
         winner.out -= 1;
-        if let Some(pace) = &mut winner.pace {
-            pace.answered(words, timing);
+        if let Some(pacing) = &mut winner.pacing {
+            pacing.answered(words, timing);
         }
         if let Some(other) = other {
             self.servers[other].out -= 1;
         }
-        self.outlet.put(first, answer, words);
+        self.reorder.put(first, answer, words);
         Verdict::Counts(other)
     }
 
@@ -235,8 +235,8 @@ impl Queue {
         }
         let server = &mut self.servers[server];
         server.paused = true;
-        if let Some(pace) = &mut server.pace {
-            pace.busy(server.out + 1);
+        if let Some(pacing) = &mut server.pacing {
+            pacing.busy(server.out + 1);
         }
     }
 
@@ -247,23 +247,23 @@ impl Queue {
 
     /// Answers whose turn has come, if any; they no longer count against the window.
     pub fn take(&mut self) -> Option<String> {
-        if !self.outlet.is_ready() {
+        if !self.reorder.is_ready() {
             return None;
         }
-        let (text, chunks) = self.outlet.take();
+        let (text, chunks) = self.reorder.take();
         self.held -= text.len() + chunks * CHUNK_COST;
-        self.totals.written = self.outlet.passed();
+        self.totals.written = self.reorder.passed();
         Some(text)
     }
 
     /// Whether there is something to [`take`](Self::take).
     pub fn has_ready(&self) -> bool {
-        self.outlet.is_ready()
+        self.reorder.is_ready()
     }
 
     /// Whether all input was answered and taken.
     pub fn finished(&self) -> bool {
-        self.stock.has_ended() && self.totals.written == self.totals.read
+        self.backlog.has_ended() && self.totals.written == self.totals.read
     }
 
     /// The line at which a chunk begins that fails wherever it is tried.
@@ -273,7 +273,7 @@ impl Queue {
 
     /// Whether any server can be reached.
     pub fn any_up(&self) -> bool {
-        self.servers.iter().any(|server| server.pace.is_some())
+        self.servers.iter().any(|server| server.pacing.is_some())
     }
 
     /// The totals so far.
@@ -294,9 +294,9 @@ impl Queue {
         let Some(mut chunk) = self.take_from(server, first) else {
             return;
         };
-        let words = chunk.piece.words as u64;
-        chunk.piece.blame += points;
-        if chunk.piece.blame >= PATIENCE {
+        let words = chunk.chunk.words as u64;
+        chunk.chunk.blame += points;
+        if chunk.chunk.blame >= BLAME_LIMIT {
             self.hopeless = self.hopeless.or(Some(first));
         }
         if self.give_back(server, chunk) {
@@ -304,29 +304,29 @@ impl Queue {
         }
     }
 
-    fn take_from(&mut self, server: ServerId, first: u64) -> Option<Chunk> {
+    fn take_from(&mut self, server: ServerId, first: u64) -> Option<Assigned> {
         self.out.get(&first).filter(|chunk| chunk.is_at(server))?;
         self.servers[server].out -= 1;
         self.out.remove(&first)
     }
 
     /// Tells whether the chunk has to go out again, or else another server is still at it.
-    fn give_back(&mut self, server: ServerId, mut chunk: Chunk) -> bool {
+    fn give_back(&mut self, server: ServerId, mut chunk: Assigned) -> bool {
         if let Some(other) = chunk.other(server) {
             (chunk.at, chunk.also) = (other, None);
-            self.out.insert(chunk.piece.first, chunk);
+            self.out.insert(chunk.chunk.first, chunk);
             return false;
         }
-        self.held -= chunk.piece.text.len() + CHUNK_COST;
-        self.stock.put_back(chunk.piece);
+        self.held -= chunk.chunk.text.len() + CHUNK_COST;
+        self.backlog.put_back(chunk.chunk);
         true
     }
 
-    fn send(&mut self, server: ServerId, piece: Piece) -> Order {
-        self.held += piece.text.len() + CHUNK_COST;
-        let order = piece.order(server);
-        let chunk = Chunk {
-            piece,
+    fn send(&mut self, server: ServerId, chunk: Chunk) -> Call {
+        self.held += chunk.text.len() + CHUNK_COST;
+        let order = chunk.order(server);
+        let chunk = Assigned {
+            chunk,
             at: server,
             also: None,
         };
@@ -336,26 +336,26 @@ impl Queue {
 
     /// A second copy of what another server still has. Stuck behind a full window, the oldest,
     /// which everything waits for; at the end the newest, which has most of its work before it.
-    fn hedge(&mut self, server: ServerId, words: usize) -> Option<Order> {
+    fn hedge(&mut self, server: ServerId, words: usize) -> Option<Call> {
         // A chunk made for a much faster server is not one that this one would win.
-        let fits = |chunk: &&mut Chunk| {
-            chunk.at != server && chunk.also.is_none() && chunk.piece.words <= 2 * words
+        let fits = |chunk: &&mut Assigned| {
+            chunk.at != server && chunk.also.is_none() && chunk.chunk.words <= 2 * words
         };
         let mut chunks = self.out.values_mut();
-        let chunk = match self.stock.is_over() {
+        let chunk = match self.backlog.is_over() {
             true => chunks.rev().find(fits)?,
             false if self.held >= WINDOW => chunks.find(fits)?,
             false => return None,
         };
         chunk.also = Some(server);
-        self.totals.hedged += chunk.piece.words as u64;
-        Some(chunk.piece.order(server))
+        self.totals.hedged += chunk.chunk.words as u64;
+        Some(chunk.chunk.order(server))
     }
 }
 
-impl Piece {
-    fn order(&self, server: ServerId) -> Order {
-        Order {
+impl Chunk {
+    fn order(&self, server: ServerId) -> Call {
+        Call {
             server,
             first: self.first,
             text: self.text.clone(),
@@ -364,7 +364,7 @@ impl Piece {
     }
 }
 
-impl Chunk {
+impl Assigned {
     fn is_at(&self, server: ServerId) -> bool {
         self.at == server || self.also == Some(server)
     }

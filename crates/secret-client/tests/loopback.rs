@@ -11,9 +11,9 @@ use std::io;
 use std::time::Duration;
 
 use common::cli::Interrupted;
-use secret_client::drive::Drive;
 use secret_client::pipes::{self, End, Input};
 use secret_client::queue::Totals;
+use secret_client::worker::Worker;
 use secret_client::{reverse_list, reverse_one};
 use secret_server::Config;
 use support::fake::Fake;
@@ -57,7 +57,7 @@ async fn nothing_to_do_is_done_even_if_that_is_known_at_once() {
     sender.send(Input::End(end)).await.expect("room");
     let output = pipes::write(Paper::new());
     // No server, whose news would hide a wait for nothing.
-    let mut drive = Drive::new(options([]));
+    let mut drive = Worker::new(options([]));
     drive
         .run(&mut input, &output, pending())
         .await
@@ -125,7 +125,7 @@ async fn without_any_server_it_says_how_much_is_missing_and_why() {
     let (list, expected) = numbers(100_000);
     let paper = Paper::new();
     let mut options = options([&place]);
-    options.patience = 10 * MS;
+    options.give_up_after = 10 * MS;
     let work = reverse_list(options, io::Cursor::new(list), paper.clone(), pending());
     let work = tokio::spawn(work);
     paper.has_lines(10).await;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use common::secret::Tier;
-use secret_client::pace::Fixed;
+use secret_client::pacing::Fixed;
 use secret_client::progress::Progress;
 use secret_client::{Options, Report, reverse_list};
 use tokio::sync::watch;
@@ -53,7 +53,7 @@ pub(crate) fn options<'a>(places: impl IntoIterator<Item = &'a Place>) -> Option
         servers: places.into_iter().map(Place::addr).collect(),
         tier: Tier::Free,
         fixed: Fixed::default(),
-        patience: Duration::from_secs(60),
+        give_up_after: Duration::from_secs(60),
         progress: Progress::default(),
         has_end: true,
     }

@@ -17,7 +17,7 @@ pub(super) struct Model {
     up: bool,
     /// raised with every restart: answers from before it are void
     life: u32,
-    waiting: VecDeque<(u64, Order)>,
+    waiting: VecDeque<(u64, Call)>,
     working: Vec<u64>,
 }
 

@@ -9,7 +9,7 @@ pub const READ_AHEAD: usize = 1 << 20;
 
 /// Some words, on their way to a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Piece {
+pub(super) struct Chunk {
     /// the number of its first line
     pub(super) first: u64,
     pub(super) text: String,
@@ -19,7 +19,7 @@ pub(super) struct Piece {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Stock {
+pub(super) struct Backlog {
     fresh: VecDeque<Lines>,
     fresh_bytes: usize,
     ended: bool,
@@ -28,7 +28,7 @@ pub(super) struct Stock {
     returned: BTreeMap<u64, (Lines, u32)>,
 }
 
-impl Stock {
+impl Backlog {
     pub(super) fn read(&mut self, text: String) {
         if !text.is_empty() {
             self.fresh_bytes += text.len();
@@ -53,19 +53,19 @@ impl Stock {
         self.ended && self.fresh.is_empty() && self.returned.is_empty()
     }
 
-    pub(super) fn put_back(&mut self, piece: Piece) {
-        let lines = Lines::new(piece.text);
-        self.returned.insert(piece.first, (lines, piece.blame));
+    pub(super) fn put_back(&mut self, chunk: Chunk) {
+        let lines = Lines::new(chunk.text);
+        self.returned.insert(chunk.first, (lines, chunk.blame));
     }
 
     /// Cuts off at most so many words of the first that were put back.
-    pub(super) fn cut_returned(&mut self, most: usize) -> Option<Piece> {
+    pub(super) fn cut_returned(&mut self, most: usize) -> Option<Chunk> {
         let (first, (mut lines, blame)) = self.returned.pop_first()?;
         let (text, words) = lines.cut(most, lines::MAX_LINE);
         if !lines.as_str().is_empty() {
             self.returned.insert(first + words as u64, (lines, blame));
         }
-        Some(Piece {
+        Some(Chunk {
             first,
             text,
             words,
@@ -74,7 +74,7 @@ impl Stock {
     }
 
     /// Cuts off at most so many fresh words.
-    pub(super) fn cut_fresh(&mut self, most: usize) -> Option<Piece> {
+    pub(super) fn cut_fresh(&mut self, most: usize) -> Option<Chunk> {
         let lines = self.fresh.front_mut()?;
         let (text, words) = lines.cut(most, lines::MAX_LINE);
         if lines.as_str().is_empty() {
@@ -83,7 +83,7 @@ impl Stock {
         self.fresh_bytes -= text.len();
         let first = self.cut;
         self.cut += words as u64;
-        Some(Piece {
+        Some(Chunk {
             first,
             text,
             words,

@@ -13,13 +13,13 @@ use common::secret::{Refusal, SERVICE, SecretClient, Tier};
 use futures::FutureExt;
 use tokio::time::sleep;
 
-use crate::drive::{Drive, Stop};
-use crate::link;
-use crate::pace::Fixed;
+use crate::keeper;
+use crate::pacing::Fixed;
 use crate::pipes::{self, Input};
 use crate::progress::Progress;
 use crate::queue::Totals;
-use crate::summary::{self, Latencies, plural};
+use crate::report::{self, Latencies, plural};
+use crate::worker::{Stop, Worker};
 
 /// What to ask, and whom.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub struct Options {
     /// What is not left to adapt by itself.
     pub fixed: Fixed,
     /// How long to go on trying while no server at all can be reached.
-    pub patience: Duration,
+    pub give_up_after: Duration,
     /// Where to say how it goes.
     pub progress: Progress,
     /// Whether the input has an end, so that what is missing can be counted.
@@ -53,7 +53,7 @@ pub struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&summary::line(self.totals, self.took, &self.shares))
+        f.write_str(&report::line(self.totals, self.took, &self.shares))
     }
 }
 
@@ -73,7 +73,7 @@ pub async fn reverse_list(
     let has_end = options.has_end;
     let mut input = pipes::read(input);
     let output = pipes::write(output);
-    let mut drive = Drive::new(options);
+    let mut drive = Worker::new(options);
     let mut interrupted = pin!(interrupted.fuse());
     let stopped = drive.run(&mut input, &output, &mut interrupted).await;
     let hurried = matches!(stopped, Err(Stop::Interrupted(_)));
@@ -156,7 +156,7 @@ async fn ask(target: &str, tier: &Tier, text: &str) -> anyhow::Result<Result<Str
     let link = net::Channel::open(&net::tcp(target, SERVICE)).await?;
     let client = SecretClient::from(link.clone());
     let (mut context, text) = (tarpc::context::current(), text.to_owned());
-    context.deadline = Instant::now() + link::call_limit(1);
+    context.deadline = Instant::now() + keeper::call_limit(1);
     let call = async {
         match tier.clone() {
             Tier::Free => client.reverse(context, text).await,
@@ -166,6 +166,6 @@ async fn ask(target: &str, tier: &Tier, text: &str) -> anyhow::Result<Result<Str
     // A call may wait long for its turn, but only at a server that is still there.
     tokio::select! {
         answer = call => Ok(answer?),
-        _ = link::lost(&link) => Err(anyhow!("lost {target} while it was at work")),
+        _ = keeper::lost(&link) => Err(anyhow!("lost {target} while it was at work")),
     }
 }

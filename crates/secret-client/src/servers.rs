@@ -6,16 +6,16 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep;
 
-use crate::link::{self, BUSY, Client, Lost, News};
+use crate::keeper::{self, BUSY, Client, Event, Lost};
 use crate::queue::ServerId;
 
-/// News that wait to be heard: there is little of it.
+/// Event that wait to be heard: there is little of it.
 const NEWS: usize = 64;
 
 /// All servers, in the order in which they were found.
-pub struct Roster {
+pub struct Servers {
     members: Vec<Member>,
-    news: mpsc::Sender<News>,
+    news: mpsc::Sender<Event>,
     /// ends with the roster
     tasks: JoinSet<()>,
     /// why the last server that went away did so
@@ -40,9 +40,9 @@ enum State {
     Retired,
 }
 
-impl Roster {
-    /// Nobody yet. What happens to servers comes as [`News`].
-    pub fn new() -> (Self, mpsc::Receiver<News>) {
+impl Servers {
+    /// Nobody yet. What happens to servers comes as [`Event`].
+    pub fn new() -> (Self, mpsc::Receiver<Event>) {
         let (news, receiver) = mpsc::channel(NEWS);
         let roster = Self {
             members: Vec::new(),
@@ -55,7 +55,7 @@ impl Roster {
 
     /// Begins to look for a server by its name.
     pub fn find(&mut self, name: String) {
-        self.tasks.spawn(link::find(name, self.news.clone()));
+        self.tasks.spawn(keeper::find(name, self.news.clone()));
     }
 
     /// An address was found. Tells whether it is a new one, which is then kept reachable.
@@ -64,7 +64,7 @@ impl Roster {
             return false;
         }
         let server = self.members.len();
-        let keeping = link::keep(server, name.clone(), self.news.clone());
+        let keeping = keeper::keep(server, name.clone(), self.news.clone());
         self.members.push(Member {
             name,
             keeper: self.tasks.spawn(keeping),
@@ -128,14 +128,14 @@ impl Roster {
         member.keeper.abort();
     }
 
-    /// `server` is busy: [`News::Resume`] comes after a while.
+    /// `server` is busy: [`Event::Resume`] comes after a while.
     pub fn rest(&mut self, server: ServerId) {
         let wait = self.members[server].busy.wait(rand::random());
         let news = self.news.clone();
         self.tasks.spawn(async move {
             sleep(wait).await;
             // Nobody listens any more when the work is over.
-            let _ = news.send(News::Resume(server)).await;
+            let _ = news.send(Event::Resume(server)).await;
         });
     }
 

@@ -16,15 +16,15 @@ use tarpc::client::RpcError;
 use tokio::sync::mpsc;
 use tokio::time::{self, MissedTickBehavior, interval, sleep_until};
 
-use crate::call::{Answer, Calls};
-use crate::client::{Options, Report};
-use crate::link::{Client, Lost, News};
-use crate::pace::Timing;
+use crate::in_flight::{Answer, InFlight};
+use crate::keeper::{Client, Event, Lost};
+use crate::list::{Options, Report};
+use crate::pacing::Timing;
 use crate::pipes::{End, Input, Output, Stopped};
 use crate::progress::REDRAW;
-use crate::queue::{Order, Queue, ServerId, Verdict};
-use crate::roster::Roster;
-use crate::summary::{self, Latencies};
+use crate::queue::{Call, Queue, ServerId, Verdict};
+use crate::report::{self, Latencies};
+use crate::servers::Servers;
 
 /// Why the work ended before its end.
 #[derive(Debug)]
@@ -40,12 +40,12 @@ pub enum Stop {
 }
 
 /// The state of the work.
-pub struct Drive {
+pub struct Worker {
     options: Options,
     queue: Queue,
-    roster: Roster,
-    news: mpsc::Receiver<News>,
-    calls: Calls,
+    roster: Servers,
+    news: mpsc::Receiver<Event>,
+    calls: InFlight,
     /// who is asked first whether it has room
     turn: ServerId,
     latencies: Latencies,
@@ -56,15 +56,15 @@ pub struct Drive {
     bytes: u64,
 }
 
-impl Drive {
+impl Worker {
     /// Begins to look for the servers.
     pub fn new(options: Options) -> Self {
-        let (roster, news) = Roster::new();
+        let (roster, news) = Servers::new();
         let mut drive = Self {
             queue: Queue::new(options.fixed),
             roster,
             news,
-            calls: Calls::default(),
+            calls: InFlight::default(),
             turn: 0,
             latencies: Latencies::default(),
             give_up: None,
@@ -75,7 +75,7 @@ impl Drive {
         };
         for target in drive.options.servers.clone() {
             match target.parse::<SocketAddr>() {
-                Ok(address) => drive.hear(News::Found(address.to_string())),
+                Ok(address) => drive.hear(Event::Found(address.to_string())),
                 Err(_) => drive.roster.find(target),
             }
         }
@@ -112,9 +112,9 @@ impl Drive {
             }
             self.check()?;
             self.give_up = self.may_give_up().then(|| {
-                let patience = self.options.patience;
+                let give_up_after = self.options.give_up_after;
                 self.give_up
-                    .unwrap_or_else(|| time::Instant::now() + patience)
+                    .unwrap_or_else(|| time::Instant::now() + give_up_after)
             });
             tokio::select! {
                 biased;
@@ -183,7 +183,7 @@ impl Drive {
     fn end(&mut self, end: End) {
         self.queue.end();
         if end.replaced > 0 {
-            let lines = summary::plural(end.replaced, "line");
+            let lines = report::plural(end.replaced, "line");
             self.say(&format!(
                 "{lines} held bytes that are no UTF-8: reversed with U+FFFD there"
             ));
@@ -193,7 +193,7 @@ impl Drive {
 
     /// The next thing to ask, and over what connection. The servers take turns, so that a few
     /// words are not all given to the first.
-    fn next_order(&mut self) -> Option<(Client, Order)> {
+    fn next_order(&mut self) -> Option<(Client, Call)> {
         let servers = self.roster.all().len();
         let mut turns = (self.turn..servers).chain(0..self.turn);
         turns.find_map(|server| {
@@ -258,7 +258,7 @@ impl Drive {
     }
 
     fn refused(&mut self, server: ServerId, refusal: Refusal) {
-        let cause = crate::client::with_help(refusal, self.roster.name(server));
+        let cause = crate::list::with_help(refusal, self.roster.name(server));
         self.give_up_on(server, cause.into());
     }
 
@@ -281,24 +281,24 @@ impl Drive {
         }
     }
 
-    fn hear(&mut self, news: News) {
+    fn hear(&mut self, news: Event) {
         let notice = match news {
-            News::Found(name) => {
+            Event::Found(name) => {
                 if self.roster.found(name) {
                     self.queue.add_server();
                 }
                 None
             }
-            News::NotFound(error) => self.roster.not_found(error),
-            News::Up(server, client, workers) => {
+            Event::NotFound(error) => self.roster.not_found(error),
+            Event::Up(server, client, workers) => {
                 self.queue.up(server, workers);
                 self.roster.up(server, client)
             }
-            News::Down(server, lost) => {
+            Event::Down(server, lost) => {
                 self.down(server, lost);
                 None
             }
-            News::Resume(server) => {
+            Event::Resume(server) => {
                 self.queue.resume(server);
                 None
             }
@@ -333,7 +333,7 @@ impl Drive {
         let words_by = |server| (self.roster.name(server), self.queue.words_by(server));
         let shares: Vec<_> = self.roster.reached().map(words_by).collect();
         let rate = self.queue.totals().written as f64 / self.begun.elapsed().as_secs_f64();
-        let message = summary::progress(self.queue.totals().written, rate, &shares);
+        let message = report::progress(self.queue.totals().written, rate, &shares);
         self.options.progress.show(self.bytes, message);
     }
 }

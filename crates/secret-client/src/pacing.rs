@@ -11,7 +11,7 @@
 //! `t` and spends `r` on its way there and back, takes `w * (t + r) / t` calls. Fewer and workers
 //! idle; more and they only wait in the server's queue, where a faster server cannot have them.
 //! The server says `w`, and with each answer `t` and how long the call waited; the rest of the
-//! measured time is `r`. A server that is [`Busy`](Pace::busy), because others call it too, has
+//! measured time is `r`. A server that is [`Busy`](Pacing::busy), because others call it too, has
 //! the calls halved, and grows back by one each round (additive increase, multiplicative decrease:
 //! Chiu and Jain, 1989).
 
@@ -56,13 +56,13 @@ pub struct Timing {
 pub struct Fixed {
     /// Words in a call.
     pub words: Option<usize>,
-    /// Calls at once.
+    /// InFlight at once.
     pub calls: Option<usize>,
 }
 
-/// The pace of one server.
+/// The pacing of one server.
 #[derive(Clone, Debug)]
-pub struct Pace {
+pub struct Pacing {
     fixed: Fixed,
     workers: usize,
     words: usize,
@@ -72,8 +72,8 @@ pub struct Pace {
     means: Option<(f64, f64)>,
 }
 
-impl Pace {
-    /// The pace of a server that has `workers`, before its first answer.
+impl Pacing {
+    /// The pacing of a server that has `workers`, before its first answer.
     pub fn new(workers: usize, fixed: Fixed) -> Self {
         Self {
             fixed,
@@ -89,7 +89,7 @@ impl Pace {
         self.fixed.words.unwrap_or(self.words)
     }
 
-    /// Calls to have out at once.
+    /// InFlight to have out at once.
     pub fn calls(&self) -> usize {
         if let Some(calls) = self.fixed.calls {
             return calls;
@@ -143,13 +143,13 @@ mod tests {
     const US: Duration = Duration::from_micros(1);
     const MS: Duration = Duration::from_millis(1);
 
-    /// The pace after `answers` from a server that works `word` on each, `way` away.
-    fn settled(workers: usize, word: Duration, way: Duration, answers: usize) -> Pace {
-        let mut pace = Pace::new(workers, Fixed::default());
+    /// The pacing after `answers` from a server that works `word` on each, `way` away.
+    fn settled(workers: usize, word: Duration, way: Duration, answers: usize) -> Pacing {
+        let mut pacing = Pacing::new(workers, Fixed::default());
         for _ in 0..answers {
-            let words = pace.words();
+            let words = pacing.words();
             let worked = word * words as u32;
-            pace.answered(
+            pacing.answered(
                 words,
                 Timing {
                     took: worked + way,
@@ -158,7 +158,7 @@ mod tests {
                 },
             );
         }
-        pace
+        pacing
     }
 
     #[test]
@@ -174,9 +174,9 @@ mod tests {
             (8, US / 50, 100 * US, MAX_WORDS, 13),
             (8, US / 50, 100 * MS, MAX_WORDS, MAX_CALLS),
         ] {
-            let pace = settled(workers, word, way, 40);
+            let pacing = settled(workers, word, way, 40);
             assert_eq!(
-                (pace.words(), pace.calls()),
+                (pacing.words(), pacing.calls()),
                 (words, calls),
                 "{workers} workers, {word:?} a word, {way:?} away"
             );
@@ -188,10 +188,10 @@ mod tests {
         let sizes: Vec<_> = (0..6).map(|n| settled(1, US, US, n).words()).collect();
         assert_eq!(sizes, [1, 2, 4, 8, 16, 32]);
 
-        let mut pace = settled(1, US, US, 40);
-        assert_eq!(pace.words(), 4000);
+        let mut pacing = settled(1, US, US, 40);
+        assert_eq!(pacing.words(), 4000);
         let (took, worked) = (2 * SLOW, 4 * MS); // the server calls itself fast, and is not
-        pace.answered(
+        pacing.answered(
             4000,
             Timing {
                 took,
@@ -199,9 +199,9 @@ mod tests {
                 worked,
             },
         );
-        assert_eq!(pace.words(), 2000);
+        assert_eq!(pacing.words(), 2000);
         let (took, worked) = (400 * MS, 400 * MS); // it slowed down a hundredfold
-        pace.answered(
+        pacing.answered(
             2000,
             Timing {
                 took,
@@ -209,19 +209,19 @@ mod tests {
                 worked,
             },
         );
-        assert_eq!(pace.words(), 154);
+        assert_eq!(pacing.words(), 154);
     }
 
     #[test]
     fn a_busy_server_is_left_alone_and_then_tried_again() {
-        let mut pace = settled(8, 100 * MS, MS, 20);
-        pace.busy(8);
-        assert_eq!(pace.calls(), 4);
-        pace.busy(1);
-        assert_eq!(pace.calls(), 1);
+        let mut pacing = settled(8, 100 * MS, MS, 20);
+        pacing.busy(8);
+        assert_eq!(pacing.calls(), 4);
+        pacing.busy(1);
+        assert_eq!(pacing.calls(), 1);
         let worked = 100 * MS;
         for _ in 0..40 {
-            pace.answered(
+            pacing.answered(
                 1,
                 Timing {
                     took: worked,
@@ -230,7 +230,7 @@ mod tests {
                 },
             );
         }
-        assert_eq!(pace.calls(), 8);
+        assert_eq!(pacing.calls(), 8);
     }
 
     #[test]
@@ -239,9 +239,9 @@ mod tests {
             words: Some(3),
             calls: Some(5),
         };
-        let mut pace = Pace::new(8, fixed);
-        pace.answered(3, Timing::default());
-        pace.busy(5);
-        assert_eq!((pace.words(), pace.calls()), (3, 5));
+        let mut pacing = Pacing::new(8, fixed);
+        pacing.answered(3, Timing::default());
+        pacing.busy(5);
+        assert_eq!((pacing.words(), pacing.calls()), (3, 5));
     }
 }

@@ -64,7 +64,7 @@ pub enum Lost {
 }
 
 /// What happens to servers. A server is named by its number among those that were found.
-pub enum News {
+pub enum Event {
     /// An address, which may be known already.
     Found(String),
     /// A name leads nowhere, for now.
@@ -78,16 +78,16 @@ pub enum News {
 }
 
 /// Looks `name` up again and again, and tells of every address.
-pub async fn find(name: String, news: mpsc::Sender<News>) {
+pub async fn find(name: String, news: mpsc::Sender<Event>) {
     loop {
         let found = match net::resolve(&name, SERVICE).await {
             Ok(addresses) => addresses
                 .iter()
-                .map(|a| News::Found(a.to_string()))
+                .map(|a| Event::Found(a.to_string()))
                 .collect(),
-            Err(error) => vec![News::NotFound(error)],
+            Err(error) => vec![Event::NotFound(error)],
         };
-        let missing = matches!(found[..], [News::NotFound(_)]);
+        let missing = matches!(found[..], [Event::NotFound(_)]);
         for item in found {
             if news.send(item).await.is_err() {
                 return;
@@ -98,7 +98,7 @@ pub async fn find(name: String, news: mpsc::Sender<News>) {
 }
 
 /// Keeps `server` reachable at `address` until nobody wants to know.
-pub async fn keep(server: ServerId, address: String, news: mpsc::Sender<News>) {
+pub async fn keep(server: ServerId, address: String, news: mpsc::Sender<Event>) {
     let dial = net::tcp(address, SERVICE);
     let mut backoff = Backoff::new(RETRY.0, RETRY.1);
     loop {
@@ -107,7 +107,7 @@ pub async fn keep(server: ServerId, address: String, news: mpsc::Sender<News>) {
             Err(error) => Some(Lost::Unreached(error)),
         };
         let Some(lost) = lost else { return };
-        if news.send(News::Down(server, lost)).await.is_err() {
+        if news.send(Event::Down(server, lost)).await.is_err() {
             return;
         }
         sleep(backoff.wait(rand::random())).await;
@@ -118,7 +118,7 @@ pub async fn keep(server: ServerId, address: String, news: mpsc::Sender<News>) {
 async fn stay(
     server: ServerId,
     link: &Link,
-    news: &mpsc::Sender<News>,
+    news: &mpsc::Sender<Event>,
     backoff: &mut Backoff,
 ) -> Option<Lost> {
     let client = Client::from(link.clone());
@@ -126,7 +126,7 @@ async fn stay(
         return Some(Lost::Silent);
     };
     backoff.reset();
-    let up = News::Up(server, client.clone(), offer.workers as usize);
+    let up = Event::Up(server, client.clone(), offer.workers as usize);
     news.send(up).await.ok()?;
     Some(lost(link).await)
 }

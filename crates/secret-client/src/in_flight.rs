@@ -1,4 +1,4 @@
-//! Calls to servers, and how to drop one.
+//! InFlight to servers, and how to drop one.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -8,8 +8,8 @@ use futures::future::{AbortHandle, Abortable};
 use tarpc::client::RpcError;
 use tarpc::context;
 
-use crate::link::{Client, call_limit};
-use crate::queue::{Order, ServerId};
+use crate::keeper::{Client, call_limit};
+use crate::queue::{Call, ServerId};
 
 /// What came of a call.
 pub struct Answer {
@@ -25,17 +25,17 @@ pub struct Answer {
 
 /// The handles of all calls that are out.
 #[derive(Debug, Default)]
-pub struct Calls {
+pub struct InFlight {
     handles: HashMap<(ServerId, u64), AbortHandle>,
 }
 
-impl Calls {
+impl InFlight {
     /// A call of `order`. Aborted, it is dropped at once, which also tells its server.
     pub fn start(
         &mut self,
         client: Client,
         tier: Tier,
-        order: Order,
+        order: Call,
     ) -> Abortable<impl Future<Output = Answer> + use<>> {
         let (handle, registration) = AbortHandle::new_pair();
         self.handles.insert((order.server, order.first), handle);
@@ -55,7 +55,7 @@ impl Calls {
     }
 }
 
-async fn call(client: Client, tier: Tier, order: Order) -> Answer {
+async fn call(client: Client, tier: Tier, order: Call) -> Answer {
     let begun = Instant::now();
     let mut context = context::current();
     context.deadline = begun + call_limit(order.words);

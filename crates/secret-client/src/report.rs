@@ -8,13 +8,13 @@ use crate::queue::Totals;
 /// The summary line: how much, how fast, by whom.
 ///
 /// ```
-/// use secret_client::{queue::Totals, summary};
+/// use secret_client::{queue::Totals, report};
 /// use std::time::Duration;
 ///
 /// let totals = Totals { written: 80, ..Totals::default() };
 /// let shares = [("127.0.0.1:8031".to_owned(), 41), ("127.0.0.1:8032".to_owned(), 39)];
 /// assert_eq!(
-///     summary::line(totals, Duration::from_millis(2310), &shares),
+///     report::line(totals, Duration::from_millis(2310), &shares),
 ///     "80 words in 2.31s (35 words/s) over 2 servers: \
 ///      127.0.0.1:8031 41, 127.0.0.1:8032 39; 0 retried"
 /// );

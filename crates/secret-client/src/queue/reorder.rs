@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
-pub(super) struct Outlet {
+pub(super) struct ReorderBuffer {
     waiting: BTreeMap<u64, (String, usize)>,
     /// lines whose turn has come, in how many chunks, and the number of the line after them
     ready: String,
@@ -11,7 +11,7 @@ pub(super) struct Outlet {
     next: u64,
 }
 
-impl Outlet {
+impl ReorderBuffer {
     /// Takes the answer to `words` words from line `first` on.
     pub(super) fn put(&mut self, first: u64, text: String, words: usize) {
         self.waiting.insert(first, (text, words));
