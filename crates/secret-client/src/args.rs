@@ -8,9 +8,8 @@ use std::time::Duration;
 use clap::Parser;
 use common::cli::{self, Failure};
 use common::key::Key;
-use common::secret::Tier;
 
-use crate::list::Options;
+use crate::config::{Config, List, Options, Work};
 use crate::pacing::{Fixed, MAX_CALLS, MAX_WORDS};
 use crate::progress::Progress;
 
@@ -44,7 +43,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub premium_key_file: Option<PathBuf>,
 
-    /// InFlight out at each server at once [default: adapts to the server]
+    /// Calls out at each server at once [default: adapts to the server]
     #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=MAX_CALLS as i64))]
     pub in_flight: Option<u16>,
@@ -63,64 +62,65 @@ pub struct Args {
     pub common: cli::Common,
 }
 
-/// What to read, and how many bytes it has if that is known.
-pub type List = (Box<dyn Read + Send>, Option<u64>);
+impl TryFrom<Args> for Config {
+    type Error = Failure;
 
-impl Args {
-    /// The list to read.
+    /// Opens the list and reads the key.
     ///
     /// # Errors
-    /// If there is no such file.
-    pub fn open(&self) -> Result<List, Failure> {
-        if self.wordlist == Path::new("-") {
-            return Ok((Box::new(io::stdin()), None));
-        }
-        let open = || -> io::Result<_> {
-            let file = File::open(&self.wordlist)?;
-            let found = file.metadata()?;
-            if found.is_dir() {
-                return Err(io::ErrorKind::IsADirectory.into());
-            }
-            Ok((file, found.is_file().then_some(found.len())))
+    /// If one of them cannot be read.
+    fn try_from(args: Args) -> Result<Self, Failure> {
+        let work = match args.string {
+            Some(text) => Work::String(text),
+            None => Work::List(open(&args.wordlist)?),
         };
-        match open() {
-            Ok((file, bytes)) => Ok((Box::new(file), bytes)),
-            Err(error) => {
-                let shown = self.wordlist.display();
-                Err(
-                    Failure::new(format!("cannot read the list {shown}: {error}"))
-                        .help("name a file with a word on each line, or - for stdin")
-                        .help("or give one string: --string Hello"),
-                )
-            }
+        let key = args.premium_key_file.as_deref().map(Key::read);
+        let key = key.transpose()?;
+        let options = Options {
+            servers: args.server,
+            premium: args.premium || key.is_some(),
+            key,
+            fixed: Fixed {
+                words: args.chunk.map(usize::from),
+                calls: args.in_flight.map(usize::from),
+            },
+            give_up_after: args.patience,
+        };
+        Ok(Self {
+            work,
+            options,
+            verbose: args.common.verbose > 0,
+        })
+    }
+}
+
+fn open(path: &Path) -> Result<List, Failure> {
+    if path == Path::new("-") {
+        return Ok(list(io::stdin(), None));
+    }
+    let open = || -> io::Result<_> {
+        let file = File::open(path)?;
+        let found = file.metadata()?;
+        if found.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        Ok((file, found.is_file().then_some(found.len())))
+    };
+    match open() {
+        Ok((file, bytes)) => Ok(list(file, bytes)),
+        Err(error) => {
+            let what = format!("cannot read the list {}: {error}", path.display());
+            Err(Failure::new(what)
+                .help("name a file with a word on each line, or - for stdin")
+                .help("or give one string: --string Hello"))
         }
     }
+}
 
-    /// What to ask, and whom, of a list that has so many bytes.
-    ///
-    /// # Errors
-    /// If the key file cannot be read.
-    pub fn options(&self, bytes: Option<u64>) -> Result<Options, Failure> {
-        let key = self
-            .premium_key_file
-            .as_deref()
-            .map(Key::read)
-            .transpose()?;
-        let key = key.map(|key| key.reveal().to_owned());
-        let tier = match self.premium || key.is_some() {
-            true => Tier::Premium { key },
-            false => Tier::Free,
-        };
-        Ok(Options {
-            servers: self.server.clone(),
-            tier,
-            fixed: Fixed {
-                words: self.chunk.map(usize::from),
-                calls: self.in_flight.map(usize::from),
-            },
-            give_up_after: self.patience,
-            progress: Progress::on_terminal(bytes),
-            has_end: bytes.is_some(),
-        })
+fn list(input: impl Read + Send + 'static, bytes: Option<u64>) -> List {
+    List {
+        input: Box::new(input),
+        has_end: bytes.is_some(),
+        progress: Progress::on_terminal(bytes),
     }
 }

@@ -1,8 +1,8 @@
-//! Keeping a server reachable: finds it, dials it, notices when it is gone, dials again.
+//! Keeping servers reachable: looks names up, dials, notices when a server is gone, dials again.
 //!
-//! One task a server, which does no work itself. It asks the server for its offer, and asks again
-//! every `HEARTBEAT`: a server answers that however long its queue is, so silence means that it
-//! is gone, while a call about a word may rightly take minutes.
+//! Each server has a task of its own, which does no work. It asks the server for its offer, and
+//! asks again at every heartbeat. A server answers that however long its queue is, so silence means
+//! that it is gone, while a call about a word may rightly take minutes.
 
 use std::time::Duration;
 
@@ -12,140 +12,131 @@ use tarpc::context;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-use crate::queue::ServerId;
+use crate::cause::Cause;
+use crate::server::ServerId;
 
-/// How often a server is asked whether it is still there. With [`ANSWER`], a server that stops
-/// without a word (a paused machine, a pulled cable) costs its words three seconds.
+/// How often a server is asked whether it is still there. With [`ANSWER_LIMIT`], a server that
+/// stops without a word (a paused machine, a pulled cable) costs its words three seconds.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// How long it may take to say so: a round trip takes half a second at worst, the rest is for a
-/// machine that is short of processors.
-const ANSWER: Duration = Duration::from_secs(2);
+/// How long a server may take to say that it is there. A round trip takes half a second at worst;
+/// the rest is for a machine that is short of processors.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
 /// Waits between tries to reach a server. One that was restarted is back in a fraction of a
-/// second; one that stays away is asked every few seconds.
-const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(3));
+/// second; one that stays away is tried every few seconds.
+const RETRY: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(3));
 
-/// How often a name is looked up again: for servers that join late, and for names that lead
-/// nowhere yet.
-const LOOK_UP: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(1));
+/// How often a name is looked up again, because servers may join late.
+const LOOK_UP_AGAIN: Duration = Duration::from_secs(10);
 
-/// Waits before a server that was busy is called again.
-pub const BUSY: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
+/// How often a name is looked up that leads nowhere yet.
+const LOOK_UP_MISSING: Duration = Duration::from_secs(1);
 
-/// How long a call may take for each word in it. In a server's full queue 32 calls may be ahead
-/// for the same worker, which at 15 s a word is eight minutes. If the server goes away, its
-/// heartbeats tell much earlier.
-const CALL_A_WORD: Duration = Duration::from_secs(10 * 60);
+/// The tarpc client of a connection. Its calls end when the connection does.
+pub(crate) type Client = SecretClient<Channel>;
 
-/// How long a call may take however many words are in it: what a server allows.
-const CALL_MOST: Duration = Duration::from_secs(24 * 60 * 60);
+type Channel = net::Channel<SecretRequest, SecretResponse>;
 
-/// How long a call about so many words may take.
-pub fn call_limit(words: usize) -> Duration {
-    let words = u32::try_from(words).unwrap_or(u32::MAX);
-    CALL_A_WORD.saturating_mul(words).min(CALL_MOST)
-}
-
-/// A connection for calls. They end when it does.
-pub type Client = SecretClient<Link>;
-
-type Link = net::Channel<SecretRequest, SecretResponse>;
-
-/// Why a server does not answer.
-#[derive(Debug)]
-pub enum Lost {
-    /// It could not be reached.
-    Unreached(net::Error),
-    /// It could, and then was silent.
-    Silent,
-    /// It could, and then the connection ended.
-    Closed,
-}
-
-/// What happens to servers. A server is named by its number among those that were found.
-pub enum Event {
-    /// An address, which may be known already.
+/// What happens to servers.
+pub(crate) enum Event {
+    /// An address of a name, which may be known already.
     Found(String),
     /// A name leads nowhere, for now.
     NotFound(net::Error),
-    /// It answers, over this connection, and works on so many calls at once.
+    /// The server answers, over this connection, and works on this number of calls at once.
     Up(ServerId, Client, usize),
-    /// It does not answer, or not any more.
-    Down(ServerId, Lost),
-    /// It may have room again.
+    /// The server does not answer, or not any more.
+    Down(ServerId, Cause),
+    /// The server may have room again.
     Resume(ServerId),
 }
 
-/// Looks `name` up again and again, and tells of every address.
-pub async fn find(name: String, news: mpsc::Sender<Event>) {
+/// Looks `name` up again and again, and reports every address.
+pub(crate) async fn look_up(name: String, events: mpsc::Sender<Event>) {
     loop {
-        let found = match net::resolve(&name, SERVICE).await {
-            Ok(addresses) => addresses
-                .iter()
-                .map(|a| Event::Found(a.to_string()))
-                .collect(),
-            Err(error) => vec![Event::NotFound(error)],
+        let (found, wait) = match net::resolve(&name, SERVICE).await {
+            Ok(addresses) => {
+                let found = addresses.iter().map(|a| Event::Found(a.to_string()));
+                (found.collect(), LOOK_UP_AGAIN)
+            }
+            Err(error) => (vec![Event::NotFound(error)], LOOK_UP_MISSING),
         };
-        let missing = matches!(found[..], [Event::NotFound(_)]);
-        for item in found {
-            if news.send(item).await.is_err() {
+        for event in found {
+            if events.send(event).await.is_err() {
                 return;
             }
         }
-        sleep(if missing { LOOK_UP.1 } else { LOOK_UP.0 }).await;
+        sleep(wait).await;
     }
 }
 
-/// Keeps `server` reachable at `address` until nobody wants to know.
-pub async fn keep(server: ServerId, address: String, news: mpsc::Sender<Event>) {
-    let dial = net::tcp(address, SERVICE);
-    let mut backoff = Backoff::new(RETRY.0, RETRY.1);
-    loop {
-        let lost = match Link::open(&dial).await {
-            Ok(link) => stay(server, &link, &news, &mut backoff).await,
-            Err(error) => Some(Lost::Unreached(error)),
-        };
-        let Some(lost) = lost else { return };
-        if news.send(Event::Down(server, lost)).await.is_err() {
-            return;
-        }
-        sleep(backoff.wait(rand::random())).await;
-    }
-}
-
-/// Tells that `server` is up, and returns why it no longer is; none if nobody wants to know.
-async fn stay(
+/// The task that keeps one server reachable.
+pub(crate) struct Keeper {
     server: ServerId,
-    link: &Link,
-    news: &mpsc::Sender<Event>,
-    backoff: &mut Backoff,
-) -> Option<Lost> {
-    let client = Client::from(link.clone());
-    let Ok(Ok(offer)) = timeout(ANSWER, client.offer(context::current())).await else {
-        return Some(Lost::Silent);
-    };
-    backoff.reset();
-    let up = Event::Up(server, client.clone(), offer.workers as usize);
-    news.send(up).await.ok()?;
-    Some(lost(link).await)
+    address: String,
+    events: mpsc::Sender<Event>,
+    retry: Backoff,
 }
 
-/// Asks for heartbeats until one does not come.
-pub async fn lost(link: &Link) -> Lost {
-    let client = Client::from(link.clone());
+impl Keeper {
+    /// A keeper for the server at `address`, which reports to `events`.
+    pub(crate) fn new(server: ServerId, address: String, events: mpsc::Sender<Event>) -> Self {
+        let retry = RETRY;
+        Self {
+            server,
+            address,
+            events,
+            retry,
+        }
+    }
+
+    /// Keeps the server reachable until the receiver of the events is dropped.
+    pub(crate) async fn run(mut self) {
+        let dial = net::tcp(self.address.clone(), SERVICE);
+        loop {
+            let cause = match Channel::open(&dial).await {
+                Ok(channel) => self.stay(&channel).await,
+                Err(error) => Some(Cause::Unreached(Box::new(error))),
+            };
+            let Some(cause) = cause else { return };
+            let down = Event::Down(self.server, cause);
+            if self.events.send(down).await.is_err() {
+                return;
+            }
+            sleep(self.retry.wait(rand::random())).await;
+        }
+    }
+
+    /// Reports that the server is up, and returns why it no longer is. `None` means that the
+    /// receiver of the events was dropped.
+    async fn stay(&mut self, channel: &Channel) -> Option<Cause> {
+        let client = Client::from(channel.clone());
+        let Ok(Ok(offer)) = timeout(ANSWER_LIMIT, client.offer(context::current())).await else {
+            return Some(Cause::Silent(self.address.clone()));
+        };
+        self.retry.reset();
+        let up = Event::Up(self.server, client, offer.workers as usize);
+        self.events.send(up).await.ok()?;
+        Some(lost(channel, &self.address).await)
+    }
+}
+
+/// Asks the server at `address` for heartbeats until one does not come. Returns why.
+pub(crate) async fn lost(channel: &Channel, address: &str) -> Cause {
+    let client = Client::from(channel.clone());
     let silent = async {
         loop {
             sleep(HEARTBEAT).await;
-            let beat = timeout(ANSWER, client.offer(context::current()));
+            let beat = timeout(ANSWER_LIMIT, client.offer(context::current()));
             if !matches!(beat.await, Ok(Ok(_))) {
-                return Lost::Silent;
+                return Cause::Silent(address.to_owned());
             }
         }
     };
     tokio::select! {
         biased;
-        () = link.broken() => Lost::Closed,
-        lost = silent => lost,
+        () = channel.broken() => Cause::Closed(address.to_owned()),
+        cause = silent => cause,
     }
 }

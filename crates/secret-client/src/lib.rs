@@ -1,31 +1,86 @@
-//! The secret client: has a word list reversed by as many secret servers as there are, and knows
-//! nothing of how it is done.
+//! The secret client: has a word list reversed by several secret servers, and does not know how
+//! they do it.
 //!
 //! ```text
-//!   file or      lines,       which words        one task: a call for each order,
-//!   stdin   ──>  cleaned ──>  go where      ──>  answers back            ──> servers
-//!   [pipes]      [lines]      [queue], [pacing]    [list]                    kept up by [keeper]
-//!                                 │
-//!                                 └── in order ──> stdout [pipes], [progress], [report]
+//!   file or      lines,      which words go where,   one task: a call for each    servers,
+//!   stdin   ──>  cleaned ──> what happens when   ──> chunk, answers back      ──> kept reachable
+//!   [pipes]      [lines]     [dispatch], [queue]     [list], [in_flight]          by [keeper]
+//!                                   │
+//!                                   └── in order ──> stdout [pipes], [progress], [report]
 //! ```
 //!
-//! What is decided is decided in the pure files [`queue`], [`pacing`], [`lines`] and [`report`];
-//! the others move bytes. Memory is bounded for a list of any length: by the window of the queue
-//! and by a few buffers between the threads.
+//! | File | What it holds |
+//! |---|---|
+//! | `dispatch` | PURE: what is to be done, and by which server; the decisions |
+//! | `queue` | PURE: where each word is; the window; second copies |
+//! | `server`, `pacing`, `cause` | PURE: one server; how much to give it; why it is of no use |
+//! | `lines`, `latencies`, `report` | PURE: bytes into lines; how long calls took; what is printed |
+//! | `list`, `string` | the two kinds of work: a shell that does what `dispatch` says; one string |
+//! | `connections`, `keeper`, `in_flight` | connections and their upkeep; calls |
+//! | `pipes`, `progress`, `failure` | input and output; the bar; errors with advice |
+//!
+//! Memory is bounded for a list of any length, by the window of the queue and by short channels
+//! between the threads.
 
-pub mod queue;
+use std::future::Future;
+use std::io::{Write, stderr, stdout};
 
-pub mod lines;
-pub mod pacing;
-pub mod report;
+use common::cli::Interrupted;
 
-pub mod args;
-pub mod in_flight;
-pub mod keeper;
-pub mod list;
-pub mod pipes;
-pub mod progress;
-pub mod servers;
-pub mod worker;
+mod dispatch;
+mod queue;
 
-pub use list::{Options, Report, reverse_list, reverse_one};
+mod cause;
+mod latencies;
+mod lines;
+mod pacing;
+mod report;
+mod server;
+
+mod args;
+mod call;
+mod config;
+mod connections;
+mod keeper;
+mod list;
+mod pipes;
+mod progress;
+mod string;
+
+pub use args::Args;
+pub use config::{Config, List, Options, Work};
+pub use latencies::Latencies;
+pub use list::reverse_list;
+pub use pacing::Fixed;
+pub use progress::Progress;
+pub use queue::Totals;
+pub use report::Report;
+pub use string::reverse_string;
+
+/// Reverses what `config` says, until it is done or until `shutdown`. The answers go to stdout, the
+/// report goes to stderr.
+///
+/// # Errors
+/// If not all could be reversed or printed; if interrupted.
+pub async fn run(
+    config: Config,
+    shutdown: impl Future<Output = Interrupted>,
+) -> anyhow::Result<()> {
+    let list = match config.work {
+        Work::List(list) => list,
+        Work::String(text) => {
+            let answer = tokio::select! {
+                answer = reverse_string(&config.options, &text) => answer?,
+                signal = shutdown => return Err(signal.into()),
+            };
+            return Ok(writeln!(stdout(), "{answer}")?);
+        }
+    };
+    let (report, result) = reverse_list(config.options, list, stdout(), shutdown).await;
+    // Ignores a closed stderr, because the answers have been written.
+    if config.verbose {
+        let _ = writeln!(stderr(), "{}", report.detail());
+    }
+    let _ = writeln!(stderr(), "{report}");
+    result
+}

@@ -7,38 +7,39 @@
 //! | `\r\n` at the end of a line | the same as `\n` |
 //! | an empty line | a word without letters: its answer is an empty line |
 //! | no newline at the end of the input | a line like the others |
-//! | bytes that are no UTF-8 | U+FFFD, the replacement character |
+//! | bytes that are not UTF-8 | U+FFFD, the replacement character |
 //! | a line of more than [`MAX_LINE`] bytes | the end of the work: all lines before it count |
 
 use std::sync::Arc;
 
 /// Longest line in bytes, its newline included: the longest text that a server takes.
-pub const MAX_LINE: usize = common::secret::MAX_TEXT;
+pub(crate) const MAX_LINE: usize = common::secret::MAX_TEXT;
 
-/// Some consecutive lines, each ended by `\n`: a part of a text that is shared, not copied.
+/// Some consecutive lines, each ended by `\n`. The text is shared and not copied, because chunks
+/// are cut off it one by one.
 #[derive(Clone, Debug)]
-pub struct Lines {
+pub(crate) struct Lines {
     text: Arc<str>,
     start: usize,
 }
 
 impl Lines {
     /// The lines of `text`, which is empty or ends with a newline.
-    pub fn new(text: String) -> Self {
+    pub(crate) fn new(text: String) -> Self {
         Self {
             text: text.into(),
             start: 0,
         }
     }
 
-    /// What is left of the text.
-    pub fn as_str(&self) -> &str {
+    /// Returns what is left of the text.
+    pub(crate) fn as_str(&self) -> &str {
         &self.text[self.start..]
     }
 
-    /// Takes off up to `most` lines, and no more than `bytes` unless the first alone is longer.
-    /// Tells how many it took.
-    pub fn cut(&mut self, most: usize, bytes: usize) -> (String, usize) {
+    /// Cuts off up to `most` lines, and no more than `bytes` unless the first alone is longer.
+    /// Returns them and their number.
+    pub(crate) fn cut(&mut self, most: usize, bytes: usize) -> (String, usize) {
         let (mut end, mut count) = (0, 0);
         for line in self.as_str().split_inclusive('\n').take(most) {
             if count > 0 && end + line.len() > bytes {
@@ -53,23 +54,15 @@ impl Lines {
     }
 }
 
-/// How many lines a text has, each ended by `\n`.
-pub fn count(text: &str) -> usize {
+/// Returns the number of lines in a text, each ended by `\n`.
+pub(crate) fn count(text: &str) -> usize {
     text.bytes().filter(|byte| *byte == b'\n').count()
 }
 
-/// Makes lines of bytes, however the reads happened to cut them.
-///
-/// ```
-/// use secret_client::lines::Cleaner;
-///
-/// let mut cleaner = Cleaner::default();
-/// assert_eq!(cleaner.push(b"one\r\ntw"), "one\n");
-/// assert_eq!(cleaner.push(b"o\n\nthree"), "two\n\n");
-/// assert_eq!(cleaner.end(), "three\n");
-/// ```
+/// Makes lines of bytes, however the reads happened to cut them: `one\r\ntw` and then `o\n\nthree`
+/// give `one\n`, `two\n\n` and, at the end, `three\n`.
 #[derive(Debug, Default)]
-pub struct Cleaner {
+pub(crate) struct Cleaner {
     partial: Vec<u8>,
     seen: u64,
     replaced: u64,
@@ -77,8 +70,8 @@ pub struct Cleaner {
 }
 
 impl Cleaner {
-    /// Takes what was read and returns the lines that are complete with it.
-    pub fn push(&mut self, bytes: &[u8]) -> String {
+    /// Returns the lines that are complete with these bytes.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> String {
         if self.too_long.is_some() {
             return String::new();
         }
@@ -100,8 +93,8 @@ impl Cleaner {
         lines
     }
 
-    /// The input is over: returns the last line, if it had no newline.
-    pub fn end(&mut self) -> String {
+    /// Ends the input. Returns the last line, if it had no newline.
+    pub(crate) fn end(&mut self) -> String {
         if self.partial.is_empty() || self.too_long.is_some() {
             return String::new();
         }
@@ -110,19 +103,19 @@ impl Cleaner {
         self.clean(last)
     }
 
-    /// The number of the line that was too long, counted from 1. Nothing behind it is taken.
-    pub fn too_long(&self) -> Option<u64> {
+    /// Returns the number of the line that was too long, counted from 1. Nothing after it is taken.
+    pub(crate) fn too_long(&self) -> Option<u64> {
         self.too_long
     }
 
-    /// How many lines had bytes that are no UTF-8.
-    pub fn replaced(&self) -> u64 {
+    /// Returns the number of lines that had bytes that are not UTF-8.
+    pub(crate) fn replaced(&self) -> u64 {
         self.replaced
     }
 
-    /// `bytes` ends with a newline.
+    /// Returns whole lines cleaned. `bytes` ends with a newline.
     fn clean(&mut self, bytes: Vec<u8>) -> String {
-        // Almost every block is clean: one pass over it, and it is the result.
+        // One pass without a copy, because almost every text is clean.
         let text = match String::from_utf8(bytes) {
             Ok(text) if text.len() <= MAX_LINE && !text.contains('\r') => {
                 self.seen += count(&text) as u64;
@@ -153,7 +146,7 @@ impl Cleaner {
 mod tests {
     use super::*;
 
-    /// What comes of `input` when it is read `step` bytes at a time.
+    /// Returns what comes of `input` when it is read `step` bytes at a time.
     fn cleaned(input: &[u8], step: usize) -> (String, Cleaner) {
         let mut cleaner = Cleaner::default();
         let mut lines: String = input.chunks(step).map(|part| cleaner.push(part)).collect();
@@ -162,13 +155,14 @@ mod tests {
     }
 
     #[test]
-    fn every_oddity_is_one_line_however_the_reads_fall() {
+    fn every_odd_line_is_one_line_however_the_reads_cut_it() {
         for (input, lines) in [
             (&b""[..], ""),
             (b"\n", "\n"),
             (b"a\nb\n", "a\nb\n"),
             (b"a\nb", "a\nb\n"),
             (b"a\r\nb\r\n\r\n", "a\nb\n\n"),
+            (b"one\r\ntwo\n\nthree", "one\ntwo\n\nthree\n"),
             (b"a\rb\n\r", "a\rb\n\n"),
             (b"caf\xc3\xa9\n", "café\n"),
             (b"\xffx\nok\n\xc3", "\u{fffd}x\nok\n\u{fffd}\n"),

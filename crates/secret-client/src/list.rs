@@ -1,171 +1,314 @@
-//! What a caller of this library asks for: a list reversed, or one string.
+//! A list: the shell around the [dispatcher](crate::dispatch). It carries the words and what
+//! happens to it, and does what it says.
 
-use std::fmt;
 use std::future::Future;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use common::cli::{self, Failure, Interrupted};
-use common::net::{self, Backoff};
-use common::secret::{Refusal, SERVICE, SecretClient, Tier};
-use futures::FutureExt;
-use tokio::time::sleep;
+use common::secret::{Reversed, Tier};
+use futures::future::{Aborted, pending};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+use tarpc::client::RpcError;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use crate::keeper;
-use crate::pacing::Fixed;
-use crate::pipes::{self, Input};
-use crate::progress::Progress;
-use crate::queue::Totals;
-use crate::report::{self, Latencies, plural};
-use crate::worker::{Stop, Worker};
+use crate::call::Answer;
+use crate::cause::Cause;
+use crate::config::{List, Options};
+use crate::connections::Connections;
+use crate::dispatch::{Dispatcher, Effect};
+use crate::keeper::Event;
+use crate::lines;
+use crate::pacing::Timing;
+use crate::pipes::{self, Input, Output};
+use crate::progress::{Progress, REDRAW};
+use crate::report::{Report, plural, progress};
 
-/// What to ask, and whom.
-#[derive(Debug)]
-pub struct Options {
-    /// The servers, as `HOST:PORT`; a name with several addresses is several servers.
-    pub servers: Vec<String>,
-    /// At what speed.
-    pub tier: Tier,
-    /// What is not left to adapt by itself.
-    pub fixed: Fixed,
-    /// How long to go on trying while no server at all can be reached.
-    pub give_up_after: Duration,
-    /// Where to say how it goes.
-    pub progress: Progress,
-    /// Whether the input has an end, so that what is missing can be counted.
-    pub has_end: bool,
-}
-
-/// How it went.
-#[derive(Debug)]
-pub struct Report {
-    /// How much was done.
-    pub totals: Totals,
-    /// In what time.
-    pub took: Duration,
-    /// The servers that were ever reached, with the words that each answered first.
-    pub shares: Vec<(String, u64)>,
-    /// How long the calls took.
-    pub latencies: Latencies,
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&report::line(self.totals, self.took, &self.shares))
-    }
-}
-
-/// Reverses every line of `input` and writes the answers to `output`, in the same order and each
-/// as soon as all before it are there, until the end or until `interrupted`.
+/// Reverses every line of `list` and writes the answers to `output`, in the same order, until the
+/// end or until `shutdown`. Each is written as soon as all before it are there.
 ///
 /// # Errors
 /// If not every line could be answered, with what is missing and why; if the output failed; if
 /// interrupted. What was written until then is right all the same, and reported.
 pub async fn reverse_list(
     options: Options,
-    input: impl Read + Send + 'static,
+    list: List,
     output: impl Write + Send + 'static,
-    interrupted: impl Future<Output = Interrupted>,
+    shutdown: impl Future<Output = Interrupted>,
 ) -> (Report, anyhow::Result<()>) {
-    let begun = Instant::now();
-    let has_end = options.has_end;
-    let mut input = pipes::read(input);
+    let mut input = pipes::read(list.input);
     let output = pipes::write(output);
-    let mut drive = Worker::new(options);
-    let mut interrupted = pin!(interrupted.fuse());
-    let stopped = drive.run(&mut input, &output, &mut interrupted).await;
+    let mut shell = Shell::new(&options, list.progress);
+    let mut shutdown = pin!(shutdown.fuse());
+    let stopped = shell.run(&mut input, &output, &mut shutdown).await;
     let hurried = matches!(stopped, Err(Stop::Interrupted(_)));
     let finish = async {
-        drive.write_ready(&output).await;
+        shell.write_ready(&output).await;
         output.finish().await.context("cannot write the answers")
     };
-    let (stopped, written) = match cli::let_it_print(finish, hurried, interrupted).await {
+    let (stopped, written) = match cli::let_it_print(finish, hurried, shutdown).await {
         Ok(written) => (stopped, written.unwrap_or(Ok(()))),
         Err(signal) => (Err(Stop::Interrupted(signal)), Ok(())),
     };
-    let report = drive.report(begun.elapsed());
+    let report = shell.dispatcher.report(shell.begun.elapsed());
     let result = match stopped {
         _ if written.is_err() => written,
         Ok(()) => Ok(()),
         Err(Stop::Output) => written,
         Err(Stop::Interrupted(signal)) => Err(signal.into()),
-        Err(Stop::Input(error)) => Err(error.into()),
+        Err(Stop::Input(failure)) => Err(failure.into()),
         Err(Stop::Servers(cause)) => {
             let mut total = report.totals.read;
-            while let Some(Input::Lines(text)) = input.recv().await.filter(|_| has_end) {
-                total += crate::lines::count(&text) as u64;
+            while let Some(Input::Lines(text)) = input.recv().await.filter(|_| list.has_end) {
+                total += lines::count(&text) as u64;
             }
             let missing = total - report.totals.written;
             let of = plural(total, "word");
             let verb = if missing == 1 { "is" } else { "are" };
+            let cause = anyhow::Error::from(Failure::from(cause));
             Err(cause.context(format!("{missing} of {of} {verb} missing")))
         }
     };
     (report, result)
 }
 
-/// What `server` refused, and what a person can do about it.
-pub(crate) fn with_help(refusal: Refusal, server: &str) -> Failure {
-    let failure = Failure::new(format!("{server}: {refusal}"));
-    match refusal {
-        Refusal::KeyMissing => failure
-            .help("give the key that its owner gave you: --premium-key-file FILE")
-            .help("or do without --premium"),
-        Refusal::KeyWrong => failure.help("compare the file with the one the server was given"),
-        Refusal::Busy => failure.help("try again later, or name more servers: --server A,B,C"),
-        Refusal::TooLong => failure.help("the longest text takes 65536 bytes"),
-    }
+/// Why the work ended before its end.
+#[derive(Debug)]
+enum Stop {
+    /// A person pressed Ctrl-C, or the like.
+    Interrupted(Interrupted),
+    /// The output failed.
+    Output,
+    /// The input could not be read any further. What was read was done.
+    Input(Failure),
+    /// No server could do the rest.
+    Servers(Cause),
 }
 
-/// Rounds over all servers while they are busy: with the waits below, about a minute.
-const ROUNDS: usize = 24;
+struct Shell {
+    dispatcher: Dispatcher,
+    connections: Connections,
+    events: mpsc::Receiver<Event>,
+    tier: Tier,
+    progress: Progress,
+    /// why the input ended before its end, if it did
+    failure: Option<Failure>,
+    begun: Instant,
+    /// bytes written so far
+    bytes: u64,
+}
 
-/// Waits between the rounds.
-const ROUND: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(4));
+impl Shell {
+    fn new(options: &Options, progress: Progress) -> Self {
+        let (connections, events) = Connections::new();
+        let dispatcher = Dispatcher::new(&options.servers, options.fixed, options.give_up_after);
+        let mut shell = Self {
+            dispatcher,
+            connections,
+            events,
+            tier: options.tier(),
+            progress,
+            failure: None,
+            begun: Instant::now(),
+            bytes: 0,
+        };
+        shell.carry_out();
+        shell
+    }
 
-/// Reverses one string: the first server that will do it, does it.
-///
-/// # Errors
-/// Why the last server that was asked would not or could not.
-pub async fn reverse_one(options: &Options, text: &str) -> anyhow::Result<String> {
-    let mut backoff = Backoff::new(ROUND.0, ROUND.1);
-    let mut last = anyhow!("there is no server to ask");
-    for _ in 0..ROUNDS {
-        let mut busy = false;
-        for target in &options.servers {
-            match ask(target, &options.tier, text).await {
-                Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(refusal)) => {
-                    busy |= refusal == Refusal::Busy;
-                    last = with_help(refusal, target).into();
+    /// Works until all is written.
+    ///
+    /// # Errors
+    /// Why it ended earlier. Some answers may still be ready to be written.
+    async fn run(
+        &mut self,
+        input: &mut mpsc::Receiver<Input>,
+        output: &Output,
+        mut shutdown: impl Future<Output = Interrupted> + Unpin,
+    ) -> Result<(), Stop> {
+        let mut redraw = interval(REDRAW);
+        redraw.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut answers = FuturesUnordered::new();
+        loop {
+            while self.dispatcher.queue.wants_input()
+                && let Ok(item) = input.try_recv()
+            {
+                self.read(item);
+            }
+            // Checked after reading, because the end of the input may be all that was missing.
+            if self.dispatcher.queue.is_finished() {
+                break;
+            }
+            while let Some(call) = self.dispatcher.next_call() {
+                answers.extend(self.connections.start(&self.tier, call));
+            }
+            let now = || self.begun.elapsed();
+            let give_up_at = self.dispatcher.check(now).map_err(Stop::Servers)?;
+            tokio::select! {
+                biased;
+                signal = &mut shutdown => return Err(Stop::Interrupted(signal)),
+                _ = redraw.tick(), if self.progress.shown() => self.show(),
+                room = output.room(), if self.dispatcher.queue.has_ready() => {
+                    let room = room.ok_or(Stop::Output)?;
+                    room.send(self.take());
                 }
-                Err(error) => last = error,
+                Some(event) = self.events.recv() => self.happened(event),
+                Some(answer) = answers.next() => {
+                    self.answered(answer);
+                    // All that are there already, because each turn of the loop has its price.
+                    while let Some(Some(answer)) = answers.next().now_or_never() {
+                        self.answered(answer);
+                    }
+                }
+                Some(item) = input.recv(), if self.dispatcher.queue.wants_input() => {
+                    self.read(item);
+                }
+                () = at(give_up_at, self.begun) => {
+                    return Err(Stop::Servers(self.dispatcher.give_up()));
+                }
             }
         }
-        if !busy {
-            break;
+        match self.failure.take() {
+            Some(failure) => Err(Stop::Input(failure)),
+            None => Ok(()),
         }
-        sleep(backoff.wait(rand::random())).await;
     }
-    Err(last)
+
+    /// Writes the answers that are ready, although the work is over.
+    async fn write_ready(&mut self, output: &Output) {
+        if self.dispatcher.queue.has_ready()
+            && let Some(room) = output.room().await
+        {
+            room.send(self.take());
+        }
+        self.progress.clear();
+    }
+
+    fn take(&mut self) -> String {
+        let ready = self.dispatcher.queue.take().unwrap_or_default();
+        self.bytes += ready.len() as u64;
+        ready
+    }
+
+    fn read(&mut self, item: Input) {
+        match item {
+            Input::Lines(text) => self.dispatcher.queue.read(text),
+            Input::End { replaced, failure } => {
+                self.dispatcher.end(replaced);
+                self.failure = failure;
+                self.carry_out();
+            }
+        }
+    }
+
+    fn happened(&mut self, event: Event) {
+        match event {
+            Event::Found(address) => self.dispatcher.found(address),
+            Event::NotFound(error) => self.dispatcher.not_found(error),
+            Event::Up(server, client, workers) => {
+                self.connections.up(server, client);
+                self.dispatcher.up(server, workers);
+            }
+            Event::Down(server, cause) => self.dispatcher.down(server, cause),
+            Event::Resume(server) => self.dispatcher.resume(server),
+        }
+        self.carry_out();
+    }
+
+    fn answered(&mut self, answer: Result<Answer, Aborted>) {
+        let Ok(answer) = answer else { return };
+        let (server, first, took) = (answer.server, answer.first, answer.took);
+        self.connections.end(server, first);
+        match answer.result {
+            Ok(Ok(Reversed {
+                text,
+                waited,
+                worked,
+            })) => {
+                let timing = Timing {
+                    took,
+                    waited,
+                    worked,
+                };
+                self.dispatcher.answered(server, first, text, timing);
+            }
+            Ok(Err(refusal)) => {
+                let dice = rand::random();
+                self.dispatcher.refused(server, first, refusal, dice);
+            }
+            // The connection has ended, as its keeper will find as well.
+            Err(RpcError::Shutdown | RpcError::Channel(_)) => self.dispatcher.closed(server),
+            Err(_) => self.dispatcher.failed(server, first, rand::random()),
+        }
+        self.carry_out();
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(effect) = self.dispatcher.next_effect() {
+            match effect {
+                Effect::LookUp(name) => self.connections.look_up(name),
+                Effect::Connect(server, address) => self.connections.connect(server, address),
+                Effect::Close(server) => self.connections.close(server),
+                Effect::Abandon(server) => self.connections.abandon(server),
+                Effect::Cancel(server, first) => self.connections.end(server, first),
+                Effect::ResumeAfter(server, wait) => self.connections.resume_after(server, wait),
+                Effect::Say(line) => self.progress.say(&format!("secret-client: {line}")),
+            }
+        }
+    }
+
+    fn show(&self) {
+        let shares: Vec<_> = self.dispatcher.shares().collect();
+        let words = self.dispatcher.queue.totals().written;
+        let rate = words as f64 / self.begun.elapsed().as_secs_f64();
+        self.progress
+            .show(self.bytes, progress(words, rate, &shares));
+    }
 }
 
-async fn ask(target: &str, tier: &Tier, text: &str) -> anyhow::Result<Result<String, Refusal>> {
-    let link = net::Channel::open(&net::tcp(target, SERVICE)).await?;
-    let client = SecretClient::from(link.clone());
-    let (mut context, text) = (tarpc::context::current(), text.to_owned());
-    context.deadline = Instant::now() + keeper::call_limit(1);
-    let call = async {
-        match tier.clone() {
-            Tier::Free => client.reverse(context, text).await,
-            Tier::Premium { key } => client.fast_reverse(context, text, key).await,
-        }
-    };
-    // A call may wait long for its turn, but only at a server that is still there.
-    tokio::select! {
-        answer = call => Ok(answer?),
-        _ = keeper::lost(&link) => Err(anyhow!("lost {target} while it was at work")),
+impl From<Cause> for Failure {
+    fn from(cause: Cause) -> Self {
+        let failure = Self::new(cause.to_string());
+        cause.help().into_iter().fold(failure, Self::help)
+    }
+}
+
+/// Waits until this time since `begun`. For ever if there is none.
+async fn at(time: Option<Duration>, begun: Instant) {
+    match time {
+        Some(time) => sleep(time.saturating_sub(begun.elapsed())).await,
+        None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_to_do_is_done_even_if_that_is_known_at_once() {
+        let (sender, mut input) = mpsc::channel(1);
+        let end = Input::End {
+            replaced: 0,
+            failure: None,
+        };
+        sender.send(end).await.expect("room");
+        // No server, because its events would hide a wait for nothing.
+        let options = Options {
+            servers: Vec::new(),
+            premium: false,
+            key: None,
+            fixed: crate::Fixed::default(),
+            give_up_after: Duration::ZERO,
+        };
+        let output = pipes::write(std::io::sink());
+        let mut shell = Shell::new(&options, Progress::default());
+        let work = shell.run(&mut input, &output, pending());
+        work.await.expect("done");
+        assert_eq!(shell.dispatcher.report(Duration::ZERO).totals.read, 0);
     }
 }

@@ -3,52 +3,52 @@
 //! Two questions, two rules.
 //!
 //! *How many words in a call?* As many as the server works through in [`CALL_WORK`]. While a word
-//! takes a second, that is one, so that a slow or dead server never holds many; when a word takes
-//! a microsecond, it is thousands, so that nobody pays for a call a word. It begins with one and
-//! at most doubles with each answer.
+//! takes a second, that is one, so that a slow or dead server never holds many. When a word takes
+//! a microsecond, it is thousands, so that the price of a call is shared. The number begins with
+//! one and at most doubles with each answer.
 //!
 //! *How many calls at once?* Little's law: to keep `w` workers busy, where a call is worked on for
-//! `t` and spends `r` on its way there and back, takes `w * (t + r) / t` calls. Fewer and workers
-//! idle; more and they only wait in the server's queue, where a faster server cannot have them.
-//! The server says `w`, and with each answer `t` and how long the call waited; the rest of the
-//! measured time is `r`. A server that is [`Busy`](Pacing::busy), because others call it too, has
-//! the calls halved, and grows back by one each round (additive increase, multiplicative decrease:
+//! `t` and spends `r` on its way there and back, takes `w * (t + r) / t` calls. With fewer calls
+//! workers idle. More calls only wait in the server's queue, where a faster server cannot have
+//! them. The server reports `w`, and with each answer `t` and how long the call waited. The rest of
+//! the measured time is `r`. A server that is [`busy`](Pacing::busy), because others call it too,
+//! gets half as many calls, and one more each round (additive increase, multiplicative decrease:
 //! Chiu and Jain, 1989).
 
 use std::time::Duration;
 
 /// Work to aim for in one call. Long beside the 20 us or so that a call costs, and short beside
 /// what a person, or the last words of a list, would notice.
-pub const CALL_WORK: Duration = Duration::from_millis(4);
+const CALL_WORK: Duration = Duration::from_millis(4);
 
-/// A call that took longer than this altogether halves the words in a call, whatever the server
-/// says about itself.
-pub const SLOW: Duration = Duration::from_secs(1);
+/// A call that took longer than this altogether halves the words in a call, whatever times the
+/// server reports.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// Most words in a call. At the usual eight bytes a word, the text fills what a call may carry.
-pub const MAX_WORDS: usize = common::secret::MAX_TEXT / 8;
+pub(crate) const MAX_WORDS: usize = common::secret::MAX_TEXT / 8;
 
 /// Most calls out at one server. A call that needs no work takes 2 to 4 us of either side, so
-/// this many cover a round trip of half a millisecond; and at one chunk each, 16 MiB at most.
-pub const MAX_CALLS: usize = 256;
+/// this many cover a round trip of half a millisecond. With a chunk each, they hold at most 16 MiB.
+pub(crate) const MAX_CALLS: usize = 256;
 
-/// How much of the workers' time may go idle for want of one more call. Without it, the least
+/// How much of the workers' time may be lost for want of one more call. Without it, the least
 /// delay on the wire would round one call at a slow server up to two.
 const IDLE: f64 = 0.02;
 
 /// Weight of the newest answer in the running means. The delays of words are random, from nothing
-/// to twice the mean; eight of them tell the mean well enough.
+/// to twice the mean, so the mean of eight is near enough.
 const GAIN: f64 = 1.0 / 8.0;
 
-/// What an answer tells about the server.
+/// The times of a call, which say how fast its server is.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Timing {
+pub(crate) struct Timing {
     /// From the call to its answer, as the client measured it.
-    pub took: Duration,
-    /// Of that, waiting for a worker, as the server says.
-    pub waited: Duration,
-    /// Of that, being worked on, as the server says.
-    pub worked: Duration,
+    pub(crate) took: Duration,
+    /// The part of it in which the call waited for a worker, as the server says.
+    pub(crate) waited: Duration,
+    /// The part of it in which it was worked on, as the server says.
+    pub(crate) worked: Duration,
 }
 
 /// Words in a call and calls at once, where a person has fixed them.
@@ -56,17 +56,17 @@ pub struct Timing {
 pub struct Fixed {
     /// Words in a call.
     pub words: Option<usize>,
-    /// InFlight at once.
+    /// Calls at once.
     pub calls: Option<usize>,
 }
 
-/// The pacing of one server.
+/// How much to have out at one server. See the [module](self).
 #[derive(Clone, Debug)]
-pub struct Pacing {
+pub(crate) struct Pacing {
     fixed: Fixed,
     workers: usize,
     words: usize,
-    /// what others leave us of the server: the calls it took without being busy
+    /// how many calls it takes without being busy, because others may call it too
     allowed: f64,
     /// means in seconds: work on a word, and the way there and back; none before the first answer
     means: Option<(f64, f64)>,
@@ -74,7 +74,7 @@ pub struct Pacing {
 
 impl Pacing {
     /// The pacing of a server that has `workers`, before its first answer.
-    pub fn new(workers: usize, fixed: Fixed) -> Self {
+    pub(crate) fn new(workers: usize, fixed: Fixed) -> Self {
         Self {
             fixed,
             workers: workers.clamp(1, MAX_CALLS),
@@ -84,13 +84,13 @@ impl Pacing {
         }
     }
 
-    /// Words for the next call.
-    pub fn words(&self) -> usize {
+    /// Returns the number of words for the next call.
+    pub(crate) fn words(&self) -> usize {
         self.fixed.words.unwrap_or(self.words)
     }
 
-    /// InFlight to have out at once.
-    pub fn calls(&self) -> usize {
+    /// Returns the number of calls to have out at once.
+    pub(crate) fn calls(&self) -> usize {
         if let Some(calls) = self.fixed.calls {
             return calls;
         }
@@ -105,15 +105,15 @@ impl Pacing {
         (wanted.min(self.allowed).ceil() as usize).clamp(1, MAX_CALLS)
     }
 
-    /// A call with `words` was answered.
-    pub fn answered(&mut self, words: usize, timing: Timing) {
+    /// Learns from the answer to a call with this number of words.
+    pub(crate) fn answered(&mut self, words: usize, timing: Timing) {
         let word = timing.worked.as_secs_f64() / words.max(1) as f64;
         let way = timing.took.saturating_sub(timing.waited + timing.worked);
         let way = way.as_secs_f64();
         let (word, way) = match self.means {
             None => (word, way),
-            // The way is as long as it is when nothing disturbs: a shorter one is believed at
-            // once, a longer one only when it stays.
+            // A shorter way is believed at once, because nothing can make it too short. A longer
+            // one is believed only when it stays, because anything may disturb one call.
             Some((word_mean, way_mean)) => (
                 word_mean + GAIN * (word - word_mean),
                 way.min(way_mean + GAIN / 8.0 * (way - way_mean)),
@@ -130,8 +130,8 @@ impl Pacing {
         .clamp(1, MAX_WORDS);
     }
 
-    /// The server had no room for a call while `out` were out.
-    pub fn busy(&mut self, out: usize) {
+    /// Learns that the server had no room for a call while `out` were out.
+    pub(crate) fn busy(&mut self, out: usize) {
         self.allowed = (out as f64 / 2.0).max(1.0);
     }
 }
@@ -143,20 +143,22 @@ mod tests {
     const US: Duration = Duration::from_micros(1);
     const MS: Duration = Duration::from_millis(1);
 
-    /// The pacing after `answers` from a server that works `word` on each, `way` away.
+    fn timing(took: Duration, worked: Duration) -> Timing {
+        let waited = Duration::ZERO;
+        Timing {
+            took,
+            waited,
+            worked,
+        }
+    }
+
+    /// Returns the pacing after `answers` from a server that works `word` on each, `way` away.
     fn settled(workers: usize, word: Duration, way: Duration, answers: usize) -> Pacing {
         let mut pacing = Pacing::new(workers, Fixed::default());
         for _ in 0..answers {
             let words = pacing.words();
             let worked = word * words as u32;
-            pacing.answered(
-                words,
-                Timing {
-                    took: worked + way,
-                    waited: Duration::ZERO,
-                    worked,
-                },
-            );
+            pacing.answered(words, timing(worked + way, worked));
         }
         pacing
     }
@@ -190,25 +192,11 @@ mod tests {
 
         let mut pacing = settled(1, US, US, 40);
         assert_eq!(pacing.words(), 4000);
-        let (took, worked) = (2 * SLOW, 4 * MS); // the server calls itself fast, and is not
-        pacing.answered(
-            4000,
-            Timing {
-                took,
-                waited: Duration::ZERO,
-                worked,
-            },
-        );
+        // The server reports a short time, and took long.
+        pacing.answered(4000, timing(2 * SLOW, 4 * MS));
         assert_eq!(pacing.words(), 2000);
-        let (took, worked) = (400 * MS, 400 * MS); // it slowed down a hundredfold
-        pacing.answered(
-            2000,
-            Timing {
-                took,
-                waited: Duration::ZERO,
-                worked,
-            },
-        );
+        // It slowed down a hundredfold.
+        pacing.answered(2000, timing(400 * MS, 400 * MS));
         assert_eq!(pacing.words(), 154);
     }
 
@@ -219,16 +207,8 @@ mod tests {
         assert_eq!(pacing.calls(), 4);
         pacing.busy(1);
         assert_eq!(pacing.calls(), 1);
-        let worked = 100 * MS;
         for _ in 0..40 {
-            pacing.answered(
-                1,
-                Timing {
-                    took: worked,
-                    waited: Duration::ZERO,
-                    worked,
-                },
-            );
+            pacing.answered(1, timing(100 * MS, 100 * MS));
         }
         assert_eq!(pacing.calls(), 8);
     }

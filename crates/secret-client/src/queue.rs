@@ -1,121 +1,96 @@
-//! Which words go to which server, and in which order their answers come out. PURE: no socket, no
-//! clock; what happens is told by calling a method.
+//! Where each word is, from the input to the output. PURE: no socket, no clock; the caller reports
+//! what happens by calling a method.
 //!
 //! ```text
-//!            read            give                 answered             take
-//!   input ─────────> backlog ────────> out (1..2   ──────────> reorder ──────────> output
-//!                      ^             servers)      first       each waits for
-//!                      └───────────────┘           answer      all before it
-//!                         lost, busy               counts
+//!            read              assign               answered              take
+//!   input ─────────> backlog ─────────> assigned ──────────> reordered ─────────> output
+//!                       ^              to 1 or 2     the first   each waits
+//!                       └───────────── servers       answer      for all before it
+//!                         lost, busy                 counts
 //! ```
 //!
-//! It is a *pull* queue: a server is given a chunk of words when it has room for one, so a fast
-//! server comes back more often, and nobody has to know beforehand who is fast. A chunk is known
-//! by the number of its first line.
+//! The words travel in chunks. A chunk is identified by the number of its first line.
 //!
-//! - What a lost server had goes out again before anything fresh, cut to the size of whoever takes
-//!   it: a chunk for a fast server would be a week's work for a slow one.
-//! - When nothing is left to give out, because the input is over or because the window is full, a
-//!   server with room is given a second copy of what another one still has, and the first answer
-//!   counts. So a slow or stuck server does not set the finish line ("hedging": Dean and Barroso,
-//!   The Tail at Scale, 2013). While more input may come there is none of it.
+//! - The chunks of a lost server are assigned again before anything fresh, and cut to the size of
+//!   the server that takes them, because a chunk for a fast server would be a week's work for a
+//!   slow one.
+//! - When nothing is left to assign, a server with room gets a second copy of a chunk that another
+//!   server still has, and the first answer counts. So a slow or stuck server does not set the
+//!   finish line ("hedging": Dean and Barroso, The Tail at Scale, 2013). Nothing is left when the
+//!   input is over or the window is full. While more input may come, nothing is copied.
 //! - The window bounds the memory, however long the list is and however late one answer.
 
 use std::collections::BTreeMap;
 
-use backlog::{Backlog, Chunk};
+use backlog::Backlog;
 use reorder::ReorderBuffer;
 
 use crate::lines;
-use crate::pacing::{Fixed, Pacing, Timing};
+use crate::server::ServerId;
 
 mod backlog;
 mod reorder;
 
-pub use backlog::READ_AHEAD;
+pub(crate) use backlog::Chunk;
 
-/// Bytes of lines that may be given out, or answered and waiting for those before them. Two
-/// servers flat out have 2 MiB on the way; the rest lets the fast go on while a slow one is late.
-pub const WINDOW: usize = 8 << 20;
+/// Bytes of lines that may be assigned, or answered and waiting for those before them. Two servers
+/// flat out have 2 MiB on the way; the rest lets the fast go on while a slow one is late.
+const WINDOW: usize = 8 << 20;
 
-/// What a chunk costs besides its text, in bytes: some 300 on the way, less when done. At a word a
-/// call it is this that fills the window, with 24 thousand words.
+/// What a chunk costs besides its text, in bytes: some 300 on the way, less when answered. With a
+/// word in each call it is this that fills the window, with 24 thousand words.
 const CHUNK_COST: usize = 320;
 
-/// How much may befall a chunk before the work is given up: 8 failures that servers report
-/// themselves, which speak against its words, or 128 lost servers. In a bad minute a slow word may
-/// well lose its server a dozen times, but not so often.
+/// How much blame ends the work: 8 failures that servers report, which speak against the words of
+/// the chunk, or 128 lost servers. In a bad minute a slow word may well lose its server a dozen
+/// times, but never so often.
 const BLAME_LIMIT: u32 = 128;
 
-/// What a failure counts that a server reports.
+/// The blame for a failure that a server reports.
 const REPORTED: u32 = BLAME_LIMIT / 8;
 
-/// What a failure counts that comes with the loss of the server.
+/// The blame for the loss of a server.
 const LOST: u32 = 1;
 
-/// A server, by its place in the list.
-pub type ServerId = usize;
-
-/// Something to send: ask `server` to reverse `text`.
+/// A chunk that `server` is to reverse.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
-    /// Who.
-    pub server: ServerId,
-    /// The number of the first line, from 0.
-    pub first: u64,
-    /// The lines, each with its newline.
-    pub text: String,
-    /// How many they are.
-    pub words: usize,
+pub(crate) struct Assigned {
+    pub(crate) server: ServerId,
+    pub(crate) chunk: Chunk,
 }
 
 /// What an answer was good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It counts. The same words at this other server are no longer needed.
-    Counts(Option<ServerId>),
-    /// Somebody else was first.
+pub(crate) enum Verdict {
+    /// It counts. `also` is another server that no longer needs to answer the chunk.
+    Counts {
+        words: usize,
+        also: Option<ServerId>,
+    },
+    /// The server no longer had the chunk.
     Late,
-    /// It has not the number of lines it should have: this server cannot be trusted.
+    /// The number of lines is wrong, so this server cannot be trusted.
     Garbled,
 }
 
-/// Totals, for the summary.
+/// Totals, for the report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Words read so far.
     pub read: u64,
     /// Words whose answers were taken.
     pub written: u64,
-    /// Words that had to be given out again because a call failed.
+    /// Words that had to be assigned again because a call failed.
     pub retried: u64,
-    /// Words given to a second server as well.
+    /// Words assigned to a second server as well.
     pub hedged: u64,
-}
-
-#[derive(Debug)]
-struct Assigned {
-    chunk: Chunk,
-    at: ServerId,
-    also: Option<ServerId>,
-}
-
-#[derive(Debug, Default)]
-struct Server {
-    /// none while it cannot be reached
-    pacing: Option<Pacing>,
-    paused: bool,
-    out: usize,
-    words: u64,
 }
 
 /// The queue. See the [module](self).
 #[derive(Debug, Default)]
-pub struct Queue {
-    fixed: Fixed,
-    servers: Vec<Server>,
+pub(crate) struct Queue {
     backlog: Backlog,
-    out: BTreeMap<u64, Assigned>,
+    assigned: BTreeMap<u64, Held>,
     reorder: ReorderBuffer,
     /// bytes that count against the window
     held: usize,
@@ -123,130 +98,93 @@ pub struct Queue {
     hopeless: Option<u64>,
 }
 
+/// A chunk and the one or two servers that have it.
+#[derive(Debug)]
+struct Held {
+    chunk: Chunk,
+    by: ServerId,
+    also: Option<ServerId>,
+}
+
 impl Queue {
-    /// An empty queue without servers.
-    pub fn new(fixed: Fixed) -> Self {
-        Self {
-            fixed,
-            ..Self::default()
-        }
-    }
-
-    /// Adds a server, which cannot be reached yet.
-    pub fn add_server(&mut self) -> ServerId {
-        self.servers.push(Server::default());
-        self.servers.len() - 1
-    }
-
-    /// `server` can be reached, and works on so many words at once.
-    pub fn up(&mut self, server: ServerId, workers: usize) {
-        let pacing = Pacing::new(workers, self.fixed);
-        let server = &mut self.servers[server];
-        (server.pacing, server.paused) = (Some(pacing), false);
-    }
-
-    /// `server` is gone: takes back what it had, and tells which chunks these were.
-    pub fn down(&mut self, server: ServerId) -> Vec<u64> {
-        self.servers[server].pacing = None;
-        let had = self.out.iter().filter(|(_, chunk)| chunk.is_at(server));
-        let had: Vec<u64> = had.map(|(first, _)| *first).collect();
-        for first in &had {
-            self.blame(server, *first, LOST);
-        }
-        had
-    }
-
     /// Takes whole lines of input.
-    pub fn read(&mut self, text: String) {
+    pub(crate) fn read(&mut self, text: String) {
         self.totals.read += lines::count(&text) as u64;
         self.backlog.read(text);
     }
 
-    /// There is no more input.
-    pub fn end(&mut self) {
+    /// Notes that the input is over.
+    pub(crate) fn end(&mut self) {
         self.backlog.end();
     }
 
-    /// Whether more input is wanted now.
-    pub fn wants_input(&self) -> bool {
+    /// Returns whether more input is wanted now.
+    pub(crate) fn wants_input(&self) -> bool {
         self.backlog.wants_input()
     }
 
-    /// The next thing to send to `server`, if it has room and there is something.
-    pub fn give(&mut self, server: ServerId) -> Option<Call> {
-        let taker = &self.servers[server];
-        let pacing = taker.pacing.as_ref().filter(|_| !taker.paused)?;
-        if taker.out >= pacing.calls() {
-            return None;
-        }
-        let words = pacing.words();
+    /// Assigns a chunk of at most `words` words to `server`, if there is one to assign.
+    pub(crate) fn assign(&mut self, server: ServerId, words: usize) -> Option<Assigned> {
         let chunk = match self.backlog.cut_returned(words) {
             None if !self.is_full() => self.backlog.cut_fresh(words),
             returned => returned,
         };
-        let order = match chunk {
-            Some(chunk) => self.send(server, chunk),
-            None => self.hedge(server, words)?,
+        let Some(chunk) = chunk else {
+            return self.hedge(server, words);
         };
-        self.servers[server].out += 1;
-        Some(order)
+        self.held += chunk.text.len() + CHUNK_COST;
+        let held = Held {
+            chunk: chunk.clone(),
+            by: server,
+            also: None,
+        };
+        self.assigned.insert(chunk.first, held);
+        Some(Assigned { server, chunk })
     }
 
-    /// `server` answered the chunk that begins with line `first`.
-    pub fn answered(
-        &mut self,
-        server: ServerId,
-        first: u64,
-        answer: String,
-        timing: Timing,
-    ) -> Verdict {
-        let Some(chunk) = self.out.get(&first).filter(|chunk| chunk.is_at(server)) else {
+    /// Takes the answer of `server` to the chunk at line `first`.
+    pub(crate) fn answered(&mut self, server: ServerId, first: u64, answer: String) -> Verdict {
+        let Some(held) = self.assigned.get(&first).filter(|held| held.is_by(server)) else {
             return Verdict::Late;
         };
-        let (words, other) = (chunk.chunk.words, chunk.other(server));
+        let (words, also) = (held.chunk.words, held.other(server));
         if lines::count(&answer) != words || !answer.ends_with('\n') {
             return Verdict::Garbled;
         }
-        self.held = self.held + answer.len() - chunk.chunk.text.len();
-        self.out.remove(&first);
-        let winner = &mut self.servers[server];
-        winner.words += words as u64;
-        winner.out -= 1;
-        if let Some(pacing) = &mut winner.pacing {
-            pacing.answered(words, timing);
-        }
-        if let Some(other) = other {
-            self.servers[other].out -= 1;
-        }
+        self.held = self.held + answer.len() - held.chunk.text.len();
+        self.assigned.remove(&first);
         self.reorder.put(first, answer, words);
-        Verdict::Counts(other)
+        Verdict::Counts { words, also }
     }
 
-    /// `server` says that it failed on the chunk at `first`: somebody must do it again.
-    pub fn failed(&mut self, server: ServerId, first: u64) {
-        self.blame(server, first, REPORTED);
+    /// Takes the chunk at `first` back from `server`, which failed on it and says so. Returns
+    /// whether the server still had it.
+    pub(crate) fn failed(&mut self, server: ServerId, first: u64) -> bool {
+        self.blame(server, first, REPORTED)
     }
 
-    /// `server` had no room for the chunk at `first`. It gets nothing more until
-    /// [`resume`](Self::resume).
-    pub fn busy(&mut self, server: ServerId, first: u64) {
-        if let Some(chunk) = self.take_from(server, first) {
-            self.give_back(server, chunk);
+    /// Takes the chunk at `first` back from `server`, which had no room for it. Returns whether
+    /// the server still had it.
+    pub(crate) fn refused(&mut self, server: ServerId, first: u64) -> bool {
+        let held = self.take_from(server, first);
+        let had = held.is_some();
+        if let Some(held) = held {
+            self.give_back(server, held);
         }
-        let server = &mut self.servers[server];
-        server.paused = true;
-        if let Some(pacing) = &mut server.pacing {
-            pacing.busy(server.out + 1);
+        had
+    }
+
+    /// Takes back all that `server` had, because it is gone.
+    pub(crate) fn lost(&mut self, server: ServerId) {
+        let had = self.assigned.iter().filter(|(_, held)| held.is_by(server));
+        let had: Vec<u64> = had.map(|(first, _)| *first).collect();
+        for first in had {
+            self.blame(server, first, LOST);
         }
     }
 
-    /// `server` may have room again.
-    pub fn resume(&mut self, server: ServerId) {
-        self.servers[server].paused = false;
-    }
-
-    /// Answers whose turn has come, if any; they no longer count against the window.
-    pub fn take(&mut self) -> Option<String> {
+    /// Takes the answers whose turn has come, if any. They no longer count against the window.
+    pub(crate) fn take(&mut self) -> Option<String> {
         if !self.reorder.is_ready() {
             return None;
         }
@@ -256,127 +194,158 @@ impl Queue {
         Some(text)
     }
 
-    /// Whether there is something to [`take`](Self::take).
-    pub fn has_ready(&self) -> bool {
+    /// Returns whether there is something to [`take`](Self::take).
+    pub(crate) fn has_ready(&self) -> bool {
         self.reorder.is_ready()
     }
 
-    /// Whether all input was answered and taken.
-    pub fn finished(&self) -> bool {
+    /// Returns whether all input was answered and taken.
+    pub(crate) fn is_finished(&self) -> bool {
         self.backlog.has_ended() && self.totals.written == self.totals.read
     }
 
-    /// The line at which a chunk begins that fails wherever it is tried.
-    pub fn hopeless(&self) -> Option<u64> {
+    /// Returns the first line of a chunk that fails wherever it is tried.
+    pub(crate) fn hopeless(&self) -> Option<u64> {
         self.hopeless
     }
 
-    /// Whether any server can be reached.
-    pub fn any_up(&self) -> bool {
-        self.servers.iter().any(|server| server.pacing.is_some())
-    }
-
-    /// The totals so far.
-    pub fn totals(&self) -> Totals {
+    /// Returns the totals so far.
+    pub(crate) fn totals(&self) -> Totals {
         self.totals
-    }
-
-    /// How many words `server` was the first to answer.
-    pub fn words_by(&self, server: ServerId) -> u64 {
-        self.servers[server].words
     }
 
     fn is_full(&self) -> bool {
         self.held >= WINDOW
     }
 
-    fn blame(&mut self, server: ServerId, first: u64, points: u32) {
-        let Some(mut chunk) = self.take_from(server, first) else {
-            return;
+    fn blame(&mut self, server: ServerId, first: u64, points: u32) -> bool {
+        let Some(mut held) = self.take_from(server, first) else {
+            return false;
         };
-        let words = chunk.chunk.words as u64;
-        chunk.chunk.blame += points;
-        if chunk.chunk.blame >= BLAME_LIMIT {
+        let words = held.chunk.words as u64;
+        held.chunk.blame += points;
+        if held.chunk.blame >= BLAME_LIMIT {
             self.hopeless = self.hopeless.or(Some(first));
         }
-        if self.give_back(server, chunk) {
+        if self.give_back(server, held) {
             self.totals.retried += words;
         }
-    }
-
-    fn take_from(&mut self, server: ServerId, first: u64) -> Option<Assigned> {
-        self.out.get(&first).filter(|chunk| chunk.is_at(server))?;
-        self.servers[server].out -= 1;
-        self.out.remove(&first)
-    }
-
-    /// Tells whether the chunk has to go out again, or else another server is still at it.
-    fn give_back(&mut self, server: ServerId, mut chunk: Assigned) -> bool {
-        if let Some(other) = chunk.other(server) {
-            (chunk.at, chunk.also) = (other, None);
-            self.out.insert(chunk.chunk.first, chunk);
-            return false;
-        }
-        self.held -= chunk.chunk.text.len() + CHUNK_COST;
-        self.backlog.put_back(chunk.chunk);
         true
     }
 
-    fn send(&mut self, server: ServerId, chunk: Chunk) -> Call {
-        self.held += chunk.text.len() + CHUNK_COST;
-        let order = chunk.order(server);
-        let chunk = Assigned {
-            chunk,
-            at: server,
-            also: None,
-        };
-        self.out.insert(order.first, chunk);
-        order
+    fn take_from(&mut self, server: ServerId, first: u64) -> Option<Held> {
+        self.assigned
+            .get(&first)
+            .filter(|held| held.is_by(server))?;
+        self.assigned.remove(&first)
     }
 
-    /// A second copy of what another server still has. Stuck behind a full window, the oldest,
-    /// which everything waits for; at the end the newest, which has most of its work before it.
-    fn hedge(&mut self, server: ServerId, words: usize) -> Option<Call> {
-        // A chunk made for a much faster server is not one that this one would win.
-        let fits = |chunk: &&mut Assigned| {
-            chunk.at != server && chunk.also.is_none() && chunk.chunk.words <= 2 * words
-        };
-        let mut chunks = self.out.values_mut();
-        let chunk = match self.backlog.is_over() {
-            true => chunks.rev().find(fits)?,
-            false if self.held >= WINDOW => chunks.find(fits)?,
-            false => return None,
-        };
-        chunk.also = Some(server);
-        self.totals.hedged += chunk.chunk.words as u64;
-        Some(chunk.chunk.order(server))
-    }
-}
-
-impl Chunk {
-    fn order(&self, server: ServerId) -> Call {
-        Call {
-            server,
-            first: self.first,
-            text: self.text.clone(),
-            words: self.words,
+    /// Puts a chunk back that `server` no longer has. Returns whether it must be assigned again,
+    /// which it need not be while another server has it.
+    fn give_back(&mut self, server: ServerId, mut held: Held) -> bool {
+        if let Some(other) = held.other(server) {
+            (held.by, held.also) = (other, None);
+            self.assigned.insert(held.chunk.first, held);
+            return false;
         }
+        self.held -= held.chunk.text.len() + CHUNK_COST;
+        self.backlog.put_back(held.chunk);
+        true
+    }
+
+    /// Assigns a second copy of a chunk that another server still has. Behind a full window it is
+    /// the oldest, because everything waits for that one. At the end of the input it is the newest,
+    /// because most of its work is still to be done.
+    fn hedge(&mut self, server: ServerId, words: usize) -> Option<Assigned> {
+        // No chunk that was cut for a much faster server, because this one would never win it.
+        let fits = |held: &&mut Held| {
+            held.by != server && held.also.is_none() && held.chunk.words <= 2 * words
+        };
+        let is_full = self.is_full();
+        let mut assigned = self.assigned.values_mut();
+        let held = if self.backlog.is_over() {
+            assigned.rev().find(fits)?
+        } else if is_full {
+            assigned.find(fits)?
+        } else {
+            return None;
+        };
+        held.also = Some(server);
+        self.totals.hedged += held.chunk.words as u64;
+        let chunk = held.chunk.clone();
+        Some(Assigned { server, chunk })
     }
 }
 
-impl Assigned {
-    fn is_at(&self, server: ServerId) -> bool {
-        self.at == server || self.also == Some(server)
+impl Held {
+    fn is_by(&self, server: ServerId) -> bool {
+        self.by == server || self.also == Some(server)
     }
 
     fn other(&self, server: ServerId) -> Option<ServerId> {
-        if self.at == server {
+        if self.by == server {
             self.also
         } else {
-            Some(self.at)
+            Some(self.by)
         }
     }
 }
-
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    const COUNTS: Verdict = Verdict::Counts {
+        words: 1,
+        also: None,
+    };
+
+    #[test]
+    fn an_answer_with_another_number_of_lines_is_garbled() {
+        for lie in ["", "b", "b\na\n", "b\n\n", "ba"] {
+            let mut queue = Queue::default();
+            queue.read("ab\ncd\n".into());
+            queue.assign(0, 1);
+            assert_eq!(
+                queue.answered(0, 0, lie.into()),
+                Verdict::Garbled,
+                "{lie:?}"
+            );
+            assert_eq!(queue.answered(0, 0, "ba\n".into()), COUNTS);
+        }
+    }
+
+    #[test]
+    fn the_window_bounds_what_is_held_and_the_oldest_word_is_then_done_twice() {
+        let mut queue = Queue::default();
+        queue.read("first\n".into());
+        queue.assign(0, 1);
+        let line = format!("{}\n", "x".repeat(9_999));
+        let (mut first, mut ahead) = (1, 0);
+        loop {
+            while queue.wants_input() {
+                queue.read(line.repeat(6));
+                ahead += 6 * line.len();
+            }
+            let chunk = queue.assign(1, 1).expect("there is always something").chunk;
+            if chunk.first == 0 {
+                break;
+            }
+            ahead -= chunk.text.len();
+            assert!(queue.held <= WINDOW + line.len() + CHUNK_COST);
+            assert!(ahead < 2 * backlog::READ_AHEAD);
+            assert_eq!(chunk.first, first);
+            assert_eq!(queue.answered(1, first, chunk.text), COUNTS);
+            first += 1;
+        }
+        let fits = WINDOW / (line.len() + CHUNK_COST);
+        assert!(first as usize > fits - 2, "the window was used");
+        let counts = Verdict::Counts {
+            words: 1,
+            also: Some(0),
+        };
+        assert_eq!(queue.answered(1, 0, "tsrif\n".into()), counts);
+        let taken = queue.take().expect("all answers");
+        assert_eq!(lines::count(&taken) as u64, first);
+        assert_eq!(queue.held, 0);
+    }
+}

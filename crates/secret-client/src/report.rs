@@ -1,109 +1,69 @@
-//! What is said when the work is over. PURE.
+//! What is said about the work, while it goes on and when it is over. PURE.
 
-use std::fmt::Write;
+use std::fmt;
 use std::time::Duration;
 
+use crate::latencies::Latencies;
 use crate::queue::Totals;
 
-/// The summary line: how much, how fast, by whom.
-///
-/// ```
-/// use secret_client::{queue::Totals, report};
-/// use std::time::Duration;
-///
-/// let totals = Totals { written: 80, ..Totals::default() };
-/// let shares = [("127.0.0.1:8031".to_owned(), 41), ("127.0.0.1:8032".to_owned(), 39)];
-/// assert_eq!(
-///     report::line(totals, Duration::from_millis(2310), &shares),
-///     "80 words in 2.31s (35 words/s) over 2 servers: \
-///      127.0.0.1:8031 41, 127.0.0.1:8032 39; 0 retried"
-/// );
-/// ```
-pub fn line(totals: Totals, took: Duration, shares: &[(String, u64)]) -> String {
-    let seconds = took.as_secs_f64();
-    let rate = totals.written as f64 / seconds.max(f64::EPSILON);
-    let mut line = format!(
-        "{} in {seconds:.2}s ({rate:.0} words/s) over {}",
-        plural(totals.written, "word"),
-        plural(shares.len() as u64, "server"),
-    );
-    let mut before = ": ";
-    for (server, words) in shares {
-        // Writing to a string cannot fail.
-        let _ = write!(line, "{before}{server} {words}");
-        before = ", ";
-    }
-    let _ = write!(line, "; {} retried", totals.retried);
-    line
+/// How the work went. Displayed, it is the summary line: how much, how fast, by which servers.
+#[derive(Debug)]
+pub struct Report {
+    /// How much was done.
+    pub totals: Totals,
+    /// How long it took.
+    pub took: Duration,
+    /// The servers that were ever reached, with the words that each answered first.
+    pub shares: Vec<(String, u64)>,
+    /// How long the calls took.
+    pub latencies: Latencies,
 }
 
-/// What stands beside the progress bar: how much, how fast, and the share of each server.
-pub fn progress(words: u64, rate: f64, shares: &[(&str, u64)]) -> String {
-    let mut line = format!("{}, {rate:.0} words/s", plural(words, "word"));
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.took.as_secs_f64();
+        let rate = self.totals.written as f64 / seconds.max(f64::EPSILON);
+        let words = plural(self.totals.written, "word");
+        let servers = plural(self.shares.len() as u64, "server");
+        write!(
+            f,
+            "{words} in {seconds:.2}s ({rate:.0} words/s) over {servers}"
+        )?;
+        let mut before = ": ";
+        for (server, words) in &self.shares {
+            write!(f, "{before}{server} {words}")?;
+            before = ", ";
+        }
+        write!(f, "; {} retried", self.totals.retried)
+    }
+}
+
+impl Report {
+    /// Returns a second line, for a person who wants to know more.
+    pub fn detail(&self) -> String {
+        let [p50, p99] = [0.5, 0.99].map(|q| millis(self.latencies.quantile(q)));
+        let (calls, hedged) = (self.latencies.count(), self.totals.hedged);
+        format!("{calls} calls, p50 {p50}, p99 {p99}; {hedged} words given to two servers")
+    }
+}
+
+/// Returns what stands beside the progress bar: how much, how fast, and the share of each server.
+pub(crate) fn progress(words: u64, rate: f64, shares: &[(&str, u64)]) -> String {
     let all: u64 = shares.iter().map(|(_, words)| words).sum();
-    for (server, words) in shares {
-        // Writing to a string cannot fail.
-        let _ = write!(line, ", {server} {}%", 100 * words / all.max(1));
-    }
-    line
+    let percent = |words: u64| 100 * words / all.max(1);
+    let shares = shares.iter();
+    let shares = shares.map(|(server, words)| format!(", {server} {}%", percent(*words)));
+    format!(
+        "{}, {rate:.0} words/s{}",
+        plural(words, "word"),
+        shares.collect::<String>()
+    )
 }
 
-/// `1 word`, `2 words`.
-pub fn plural(number: u64, noun: &str) -> String {
+/// Returns `1 word`, `2 words`.
+pub(crate) fn plural(number: u64, noun: &str) -> String {
     let ending = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{ending}")
-}
-
-/// Durations in buckets that are each a fifth longer than the one before, so that a quantile is
-/// right within a tenth, and any number of them take half a kilobyte.
-#[derive(Clone, Debug)]
-pub struct Latencies {
-    buckets: [u64; BUCKETS],
-    count: u64,
-}
-
-/// From 1 us up: 1.2 to the 120th is 53 minutes; whatever is longer counts as that.
-const BUCKETS: usize = 120;
-const STEP: f64 = 1.2;
-
-impl Default for Latencies {
-    fn default() -> Self {
-        Self {
-            buckets: [0; BUCKETS],
-            count: 0,
-        }
-    }
-}
-
-impl Latencies {
-    /// Adds one.
-    pub fn add(&mut self, took: Duration) {
-        let micros = (took.as_secs_f64() * 1e6).max(1.0);
-        let bucket = (micros.ln() / STEP.ln()) as usize;
-        self.buckets[bucket.min(BUCKETS - 1)] += 1;
-        self.count += 1;
-    }
-
-    /// The duration that a share `q` of all are shorter than; zero if there are none.
-    pub fn quantile(&self, q: f64) -> Duration {
-        let rank = (q * self.count as f64).ceil().max(1.0) as u64;
-        let mut seen = 0;
-        for (bucket, count) in (0..).zip(self.buckets) {
-            seen += count;
-            if seen >= rank {
-                let middle = STEP.powi(bucket) * STEP.sqrt();
-                return Duration::from_secs_f64(middle / 1e6);
-            }
-        }
-        Duration::ZERO
-    }
-}
-
-/// A second line for those who want to know more.
-pub fn detail(latencies: &Latencies, totals: Totals) -> String {
-    let [p50, p99] = [0.5, 0.99].map(|q| millis(latencies.quantile(q)));
-    let (calls, hedged) = (latencies.count, totals.hedged);
-    format!("{calls} calls, p50 {p50}, p99 {p99}; {hedged} words given to two servers")
 }
 
 fn millis(duration: Duration) -> String {
@@ -116,53 +76,48 @@ fn millis(duration: Duration) -> String {
 mod tests {
     use super::*;
 
+    fn report(totals: Totals, millis: u64, shares: &[(&str, u64)]) -> Report {
+        let shares = shares
+            .iter()
+            .map(|(name, words)| (String::from(*name), *words));
+        Report {
+            totals,
+            took: Duration::from_millis(millis),
+            shares: shares.collect(),
+            latencies: Latencies::default(),
+        }
+    }
+
     #[test]
-    fn one_is_not_many() {
+    fn the_summary_counts_words_and_servers() {
+        let totals = Totals {
+            written: 80,
+            hedged: 7,
+            ..Totals::default()
+        };
+        let mut many = report(totals, 2310, &[("a:1", 41), ("b:1", 39)]);
+        let line = "80 words in 2.31s (35 words/s) over 2 servers: a:1 41, b:1 39; 0 retried";
+        assert_eq!(many.to_string(), line);
+        many.latencies.add(Duration::from_secs(1));
+        assert_eq!(
+            many.detail(),
+            "1 calls, p50 951ms, p99 951ms; 7 words given to two servers"
+        );
+
         let totals = Totals {
             written: 1,
             retried: 3,
             ..Totals::default()
         };
-        let line = line(totals, Duration::from_secs(2), &[("a:1".to_owned(), 1)]);
-        assert_eq!(
-            line,
-            "1 word in 2.00s (0 words/s) over 1 server: a:1 1; 3 retried"
-        );
+        let line = "1 word in 2.00s (0 words/s) over 1 server: a:1 1; 3 retried";
+        assert_eq!(report(totals, 2000, &[("a:1", 1)]).to_string(), line);
     }
 
     #[test]
     fn the_shares_stand_beside_the_bar() {
-        let shares = [("a:1", 30), ("b:1", 10)];
-        let line = progress(38, 12.34, &shares);
+        let line = progress(38, 12.34, &[("a:1", 30), ("b:1", 10)]);
         assert_eq!(line, "38 words, 12 words/s, a:1 75%, b:1 25%");
-        assert_eq!(
-            progress(0, 0.0, &[("a:1", 0)]),
-            "0 words, 0 words/s, a:1 0%"
-        );
-    }
-
-    #[test]
-    fn quantiles_are_right_within_a_tenth() {
-        let mut latencies = Latencies::default();
-        assert_eq!(latencies.quantile(0.5), Duration::ZERO);
-        for ms in 1..=1000 {
-            latencies.add(Duration::from_millis(ms));
-        }
-        for (q, ms) in [(0.01, 10.0), (0.5, 500.0), (0.99, 990.0), (1.0, 1000.0)] {
-            let found = latencies.quantile(q).as_secs_f64() * 1e3;
-            assert!((found / ms - 1.0).abs() < 0.1, "p{q}: {found} ms, not {ms}");
-        }
-        latencies.add(Duration::from_secs(1_000_000));
-        latencies.add(Duration::ZERO);
-        assert!(latencies.quantile(1.0) > Duration::from_secs(2000));
-        let detail = detail(
-            &latencies,
-            Totals {
-                hedged: 7,
-                ..Totals::default()
-            },
-        );
-        assert!(detail.starts_with("1002 calls, p50 "), "{detail}");
-        assert!(detail.ends_with("7 words given to two servers"), "{detail}");
+        let line = progress(0, 0.0, &[("a:1", 0)]);
+        assert_eq!(line, "0 words, 0 words/s, a:1 0%");
     }
 }

@@ -1,5 +1,7 @@
 //! Client and servers in one process, over loopback, and what may go wrong between them.
 
+#[path = "../../common/tests/support/program.rs"]
+mod program;
 mod support {
     pub(crate) mod fake;
     pub(crate) mod paper;
@@ -11,17 +13,17 @@ use std::io;
 use std::time::Duration;
 
 use common::cli::Interrupted;
-use secret_client::pipes::{self, End, Input};
-use secret_client::queue::Totals;
-use secret_client::worker::Worker;
-use secret_client::{reverse_list, reverse_one};
+use program::closed;
+use secret_client::{List, reverse_list, reverse_string};
 use secret_server::Config;
 use support::fake::Fake;
-use support::paper::{Paper, options, run};
-use support::place::{Place, QUICK, closed, numbers};
-use tokio::sync::{mpsc, oneshot};
+use support::paper::{Paper, list, options, run};
+use support::place::{Place, QUICK, numbers};
+use tokio::sync::oneshot;
 
 const MS: Duration = Duration::from_millis(1);
+
+const SLOW: Config = Config { delay: MS, ..QUICK };
 
 #[tokio::test]
 async fn a_long_list_comes_back_whole_and_in_order() {
@@ -48,24 +50,6 @@ async fn odd_lines_keep_their_places() {
 }
 
 #[tokio::test]
-async fn nothing_to_do_is_done_even_if_that_is_known_at_once() {
-    let (sender, mut input) = mpsc::channel(1);
-    let end = End {
-        replaced: 0,
-        stopped: None,
-    };
-    sender.send(Input::End(end)).await.expect("room");
-    let output = pipes::write(Paper::new());
-    // No server, whose news would hide a wait for nothing.
-    let mut drive = Worker::new(options([]));
-    drive
-        .run(&mut input, &output, pending())
-        .await
-        .expect("done");
-    assert_eq!(drive.report(MS).totals, Totals::default());
-}
-
-#[tokio::test]
 async fn a_line_over_the_limit_ends_the_work_by_its_number() {
     let place = Place::with(QUICK).await;
     let list = format!("ab\ncd\n{}\nef\n", "x".repeat(70_000));
@@ -77,7 +61,7 @@ async fn a_line_over_the_limit_ends_the_work_by_its_number() {
 
 /// Runs a list over three servers, and `change` when some of it is written.
 async fn disturbed(change: impl AsyncFnOnce(&mut [Place])) {
-    let (list, expected) = numbers(600);
+    let (words, expected) = numbers(600);
     let config = Config {
         workers: 4,
         delay: 2 * MS,
@@ -88,12 +72,7 @@ async fn disturbed(change: impl AsyncFnOnce(&mut [Place])) {
         places.push(Place::with(config.clone()).await);
     }
     let paper = Paper::new();
-    let work = reverse_list(
-        options(&places),
-        io::Cursor::new(list),
-        paper.clone(),
-        pending(),
-    );
+    let work = reverse_list(options(&places), list(words), paper.clone(), pending());
     let work = tokio::spawn(work);
     paper.has_lines(100).await;
     change(&mut places).await;
@@ -121,41 +100,31 @@ async fn with_all_servers_killed_the_work_goes_on_when_one_returns() {
 
 #[tokio::test]
 async fn without_any_server_it_says_how_much_is_missing_and_why() {
-    let place = Place::with(Config { delay: MS, ..QUICK }).await;
-    let (list, expected) = numbers(100_000);
+    let place = Place::with(SLOW).await;
+    let (words, expected) = numbers(100_000);
     let paper = Paper::new();
     let mut options = options([&place]);
     options.give_up_after = 10 * MS;
-    let work = reverse_list(options, io::Cursor::new(list), paper.clone(), pending());
-    let work = tokio::spawn(work);
+    let work = tokio::spawn(reverse_list(options, list(words), paper.clone(), pending()));
     paper.has_lines(10).await;
     let _closed = place.close().await;
     let (report, result) = work.await.expect("no panic");
     let written = report.totals.written;
-    let missing = 100_000 - written;
-    let error = format!("{:#}", result.expect_err("nobody is left"));
-    let said = format!("{missing} of 100000 words are missing: ");
-    assert!(error.starts_with(&said), "{error}");
-    assert!(
-        expected.starts_with(&paper.text()),
-        "what was done is right"
-    );
+    let error = format!("{:#}", result.expect_err("no server is left"));
+    let missing = format!("{} of 100000 words are missing: ", 100_000 - written);
+    assert!(error.starts_with(&missing), "{error}");
+    assert!(expected.starts_with(&paper.text()), "the rest is right");
     assert_eq!(paper.text().lines().count() as u64, written);
 }
 
 #[tokio::test]
 async fn interrupted_it_leaves_what_was_done() {
-    let place = Place::with(Config { delay: MS, ..QUICK }).await;
-    let (list, expected) = numbers(100_000);
+    let place = Place::with(SLOW).await;
+    let (words, expected) = numbers(100_000);
     let paper = Paper::new();
     let (press, pressed) = oneshot::channel();
     let interrupted = async { pressed.await.expect("a signal") };
-    let work = reverse_list(
-        options([&place]),
-        io::Cursor::new(list),
-        paper.clone(),
-        interrupted,
-    );
+    let work = reverse_list(options([&place]), list(words), paper.clone(), interrupted);
     let work = tokio::spawn(work);
     paper.has_lines(10).await;
     press.send(Interrupted::Int).expect("it is at work");
@@ -166,15 +135,15 @@ async fn interrupted_it_leaves_what_was_done() {
     assert!(expected.starts_with(&paper.text()));
 }
 
-/// A reader that goes away after the first block.
+/// A reader that goes away after the first text.
 struct Hasty(bool);
 
 impl io::Write for Hasty {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        match std::mem::replace(&mut self.0, true) {
-            false => Ok(text.len()),
-            true => Err(io::ErrorKind::BrokenPipe.into()),
+        if std::mem::replace(&mut self.0, true) {
+            return Err(io::ErrorKind::BrokenPipe.into());
         }
+        Ok(text.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -185,16 +154,19 @@ impl io::Write for Hasty {
 #[tokio::test]
 async fn a_reader_that_goes_away_ends_even_endless_work() {
     let place = Place::with(QUICK).await;
-    let endless = io::repeat(b'\n');
+    let endless = List {
+        input: Box::new(io::repeat(b'\n')),
+        ..list("")
+    };
     let (_, result) = reverse_list(options([&place]), endless, Hasty(false), pending()).await;
-    let error = result.expect_err("nobody reads");
+    let error = result.expect_err("no reader");
     let cause = error.downcast_ref::<io::Error>().map(io::Error::kind);
     assert_eq!(cause, Some(io::ErrorKind::BrokenPipe));
 }
 
 #[tokio::test]
-async fn a_busy_server_is_no_failure() {
-    let place = Place::with(Config { delay: MS, ..QUICK }).await;
+async fn a_busy_server_has_not_failed() {
+    let place = Place::with(SLOW).await;
     let (list, expected) = numbers(300);
     let mut options = options([&place]);
     options.fixed.calls = Some(100); // more than its queue takes
@@ -216,7 +188,7 @@ async fn a_server_that_misbehaves_does_not_spoil_the_work_of_another() {
 }
 
 #[tokio::test]
-async fn alone_it_is_found_out() {
+async fn a_server_that_misbehaves_alone_ends_the_work() {
     for (fake, what) in [
         (Fake::Forgets, "another number of words"),
         (Fake::Panics, "fail at every server"),
@@ -224,26 +196,30 @@ async fn alone_it_is_found_out() {
         let place = fake.place().await;
         let (output, _, result) = run(options([&place]), "ab\n").await;
         let error = format!("{:#}", result.expect_err("no answer is right"));
-        assert!(
-            error.starts_with("1 of 1 word is missing: ") && error.contains(what),
-            "{error}"
-        );
+        let missing = error.starts_with("1 of 1 word is missing: ");
+        assert!(missing && error.contains(what), "{error}");
         assert_eq!(output, "");
     }
 }
 
 #[tokio::test]
 async fn one_string_goes_to_the_first_server_that_will_do_it() {
-    let socket = closed(([127, 0, 0, 1], 0).into());
-    let closed = socket.local_addr().expect("bound").to_string();
     let places = [Fake::Sits.place().await, Place::with(QUICK).await];
     let mut options = options(&places);
-    options.servers.insert(0, closed);
-    let answer = reverse_one(&options, "a\nb")
-        .await
-        .expect("the last one does it");
-    assert_eq!(answer, "b\na");
+    options.servers.insert(0, closed());
+    let answer = reverse_string(&options, "a\nb").await;
+    assert_eq!(answer.expect("the last one does it"), "b\na");
     options.servers.truncate(1);
-    let error = reverse_one(&options, "ab").await.expect_err("nobody there");
-    assert!(error.to_string().contains("connection refused"), "{error}");
+    let error = reverse_string(&options, "ab").await;
+    let error = error.expect_err("nothing listens there").to_string();
+    assert!(error.contains("connection refused"), "{error}");
+}
+
+#[tokio::test]
+async fn no_word_of_a_server_reaches_the_terminal_unescaped() {
+    let place = Fake::Shouts.place().await;
+    let error = reverse_string(&options([&place]), "ab").await;
+    let error = format!("{:#}", error.expect_err("no answer"));
+    assert!(error.contains(r"\u{1b}[2J"), "{error}");
+    assert!(!error.contains(char::is_control), "{error:?}");
 }

@@ -29,11 +29,17 @@ pub struct Backoff {
 
 impl Backoff {
     /// Waits of at most `first` in the beginning and at most `most` in the end.
-    pub fn new(first: Duration, most: Duration) -> Self {
+    pub const fn new(first: Duration, most: Duration) -> Self {
+        // Not `min`, because a constant cannot call it yet.
+        let ceiling = if first.as_nanos() < most.as_nanos() {
+            first
+        } else {
+            most
+        };
         Self {
             first,
             most,
-            ceiling: first.min(most),
+            ceiling,
         }
     }
 

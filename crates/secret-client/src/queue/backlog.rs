@@ -1,20 +1,22 @@
-//! Words that nobody works on: read and not yet given out, or taken back. PURE.
+//! Words that no server works on: read and not yet assigned, or taken back. PURE.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::lines::{self, Lines};
 
-/// Bytes of lines read ahead: a few chunks, so that giving out never waits for the disk.
-pub const READ_AHEAD: usize = 1 << 20;
+/// Bytes of lines read ahead. A few chunks, so that assigning never waits for the disk.
+pub(super) const READ_AHEAD: usize = 1 << 20;
 
-/// Some words, on their way to a server.
+/// Consecutive lines of the list that go to a server together.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Chunk {
-    /// the number of its first line
-    pub(super) first: u64,
-    pub(super) text: String,
-    pub(super) words: usize,
-    /// what befell it so far
+pub(crate) struct Chunk {
+    /// The number of its first line, from 0. It identifies the chunk.
+    pub(crate) first: u64,
+    /// The lines, each with its newline.
+    pub(crate) text: String,
+    /// The number of lines.
+    pub(crate) words: usize,
+    /// the failures so far, in the points of the queue
     pub(super) blame: u32,
 }
 
@@ -23,8 +25,9 @@ pub(super) struct Backlog {
     fresh: VecDeque<Lines>,
     fresh_bytes: usize,
     ended: bool,
-    /// lines that were given out at least once: the number of the first fresh line
-    cut: u64,
+    /// the number of the first fresh line: all before it were assigned at least once
+    next: u64,
+    /// lines that were taken back, with their blame, by the number of the first line
     returned: BTreeMap<u64, (Lines, u32)>,
 }
 
@@ -48,7 +51,7 @@ impl Backlog {
         !self.ended && self.fresh_bytes < READ_AHEAD
     }
 
-    /// Whether all words are out, and no more will come.
+    /// Returns whether every word is assigned or answered and no more will come.
     pub(super) fn is_over(&self) -> bool {
         self.ended && self.fresh.is_empty() && self.returned.is_empty()
     }
@@ -58,7 +61,7 @@ impl Backlog {
         self.returned.insert(chunk.first, (lines, chunk.blame));
     }
 
-    /// Cuts off at most so many words of the first that were put back.
+    /// Cuts at most `most` words off the first chunk that was put back.
     pub(super) fn cut_returned(&mut self, most: usize) -> Option<Chunk> {
         let (first, (mut lines, blame)) = self.returned.pop_first()?;
         let (text, words) = lines.cut(most, lines::MAX_LINE);
@@ -73,7 +76,7 @@ impl Backlog {
         })
     }
 
-    /// Cuts off at most so many fresh words.
+    /// Cuts off at most `most` fresh words.
     pub(super) fn cut_fresh(&mut self, most: usize) -> Option<Chunk> {
         let lines = self.fresh.front_mut()?;
         let (text, words) = lines.cut(most, lines::MAX_LINE);
@@ -81,8 +84,8 @@ impl Backlog {
             self.fresh.pop_front();
         }
         self.fresh_bytes -= text.len();
-        let first = self.cut;
-        self.cut += words as u64;
+        let first = self.next;
+        self.next += words as u64;
         Some(Chunk {
             first,
             text,

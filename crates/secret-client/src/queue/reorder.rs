@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
 pub(super) struct ReorderBuffer {
+    /// answers that came too early, with their number of words, by their first line
     waiting: BTreeMap<u64, (String, usize)>,
-    /// lines whose turn has come, in how many chunks, and the number of the line after them
+    /// lines whose turn has come, and in how many chunks they came
     ready: String,
-    chunks: usize,
+    ready_chunks: usize,
+    /// the number of the line after the ready ones
     next: u64,
 }
 
 impl ReorderBuffer {
-    /// Takes the answer to `words` words from line `first` on.
+    /// Takes the answer to the `words` words from line `first` on.
     pub(super) fn put(&mut self, first: u64, text: String, words: usize) {
         self.waiting.insert(first, (text, words));
         while let Some(entry) = self.waiting.first_entry()
@@ -20,7 +22,7 @@ impl ReorderBuffer {
         {
             let (text, words) = entry.remove();
             self.next += words as u64;
-            self.chunks += 1;
+            self.ready_chunks += 1;
             if self.ready.is_empty() {
                 self.ready = text;
             } else {
@@ -33,13 +35,13 @@ impl ReorderBuffer {
         !self.ready.is_empty()
     }
 
-    /// The lines whose turn has come, and in how many chunks they were.
+    /// Takes the lines whose turn has come. Returns them and in how many chunks they came.
     pub(super) fn take(&mut self) -> (String, usize) {
         let ready = std::mem::take(&mut self.ready);
-        (ready, std::mem::take(&mut self.chunks))
+        (ready, std::mem::take(&mut self.ready_chunks))
     }
 
-    /// The number of lines whose turn has come so far.
+    /// Returns the number of lines whose turn has come so far.
     pub(super) fn passed(&self) -> u64 {
         self.next
     }

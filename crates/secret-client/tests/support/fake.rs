@@ -1,44 +1,58 @@
 //! Servers that misbehave.
 
 use std::future::pending;
+use std::io;
 use std::time::Duration;
 
 use common::net::{self, Limits};
-use common::secret::{Offer, Refusal, Reversed, SERVICE, Secret, Tier};
+use common::secret::{Offer, Refusal, Reversed, SERVICE, Secret, SecretRequest, Tier};
+use tarpc::ServerError;
 use tarpc::context::Context;
 use tarpc::server::Serve as _;
 
 use super::place::Place;
 
-/// Behaves in an unexpected way.
+/// How a server misbehaves.
 #[derive(Clone, Copy)]
 pub(crate) enum Fake {
-    /// answers with a word less than asked
+    /// It answers with a word less than asked.
     Forgets,
-    /// panics on every chunk
+    /// It panics on every chunk.
     Panics,
-    /// takes chunks and never answers
+    /// It takes chunks and never answers.
     Sits,
+    /// It answers a string with an error that would clear the screen.
+    Shouts,
 }
 
 impl Fake {
-    /// An address where it is found.
+    /// A place with such a server.
     pub(crate) async fn place(self) -> Place {
         let mut place = Place::empty().await;
         place.host(|listener| {
-            let limits = Limits::default();
-            tokio::spawn(net::serve(
+            let serve = net::serve(
                 listener,
                 SERVICE,
-                limits,
+                Limits::default(),
                 pending::<()>(),
                 move |connection| {
-                    let fake = self.serve();
-                    connection.answer(move |context, request| fake.clone().serve(context, request))
+                    connection.answer(move |context, request| self.answer(context, request))
                 },
-            ))
+            );
+            tokio::spawn(serve)
         });
         place
+    }
+
+    async fn answer(
+        self,
+        context: Context,
+        request: SecretRequest,
+    ) -> Result<common::secret::SecretResponse, ServerError> {
+        if let (Self::Shouts, SecretRequest::Reverse { .. }) = (self, &request) {
+            return Err(ServerError::new(io::ErrorKind::Other, "\u{1b}[2J".into()));
+        }
+        self.serve().serve(context, request).await
     }
 }
 
@@ -58,17 +72,16 @@ impl Secret for Fake {
 
     async fn reverse_words(self, _: Context, _: Tier, text: String) -> Result<Reversed, Refusal> {
         match self {
-            Self::Forgets => Ok(Reversed {
-                text: text
-                    .lines()
-                    .skip(1)
-                    .map(|word| format!("{word}\n"))
-                    .collect(),
-                waited: Duration::ZERO,
-                worked: Duration::ZERO,
-            }),
+            Self::Forgets => {
+                let rest = text.lines().skip(1);
+                Ok(Reversed {
+                    text: rest.map(|word| format!("{word}\n")).collect(),
+                    waited: Duration::ZERO,
+                    worked: Duration::ZERO,
+                })
+            }
             Self::Panics => panic!("as requested"),
-            Self::Sits => pending().await,
+            Self::Sits | Self::Shouts => pending().await,
         }
     }
 

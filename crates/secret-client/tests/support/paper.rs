@@ -4,10 +4,7 @@ use std::future::pending;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use common::secret::Tier;
-use secret_client::pacing::Fixed;
-use secret_client::progress::Progress;
-use secret_client::{Options, Report, reverse_list};
+use secret_client::{Fixed, List, Options, Progress, Report, reverse_list};
 use tokio::sync::watch;
 
 use super::place::Place;
@@ -25,7 +22,7 @@ impl Paper {
         String::from_utf8(self.0.borrow().clone()).expect("text")
     }
 
-    /// Waits until so many lines are written.
+    /// Waits until this number of lines is written.
     pub(crate) async fn has_lines(&self, number: usize) {
         let enough = |text: &Vec<u8>| text.iter().filter(|b| **b == b'\n').count() >= number;
         self.0
@@ -47,22 +44,29 @@ impl Write for Paper {
     }
 }
 
-/// What to ask of the servers at `places`.
+/// How to ask the servers at `places`.
 pub(crate) fn options<'a>(places: impl IntoIterator<Item = &'a Place>) -> Options {
     Options {
         servers: places.into_iter().map(Place::addr).collect(),
-        tier: Tier::Free,
+        premium: false,
+        key: None,
         fixed: Fixed::default(),
         give_up_after: Duration::from_secs(60),
-        progress: Progress::default(),
-        has_end: true,
     }
 }
 
-/// Reverses `list`, uninterrupted.
-pub(crate) async fn run(options: Options, list: &str) -> (String, Report, anyhow::Result<()>) {
+/// A list that has an end.
+pub(crate) fn list(text: impl Into<Vec<u8>>) -> List {
+    List {
+        input: Box::new(io::Cursor::new(text.into())),
+        has_end: true,
+        progress: Progress::default(),
+    }
+}
+
+/// Reverses a list, uninterrupted.
+pub(crate) async fn run(options: Options, text: &str) -> (String, Report, anyhow::Result<()>) {
     let paper = Paper::new();
-    let list = io::Cursor::new(list.to_owned());
-    let (report, result) = reverse_list(options, list, paper.clone(), pending()).await;
+    let (report, result) = reverse_list(options, list(text), paper.clone(), pending()).await;
     (paper.text(), report, result)
 }

@@ -26,7 +26,7 @@ pub(crate) struct Place {
     server: Option<JoinHandle<()>>,
 }
 
-/// Listens for one server after the other.
+/// A listener that outlives its server.
 pub(crate) struct Shared(Arc<TcpListener>);
 
 impl Listener for Shared {
@@ -38,7 +38,7 @@ impl Listener for Shared {
 }
 
 impl Place {
-    /// With nobody there.
+    /// An address without a server.
     pub(crate) async fn empty() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         Self {
@@ -47,7 +47,7 @@ impl Place {
         }
     }
 
-    /// With a secret server.
+    /// An address with a secret server.
     pub(crate) async fn with(config: Config) -> Self {
         let mut place = Self::empty().await;
         place.start(config);
@@ -59,26 +59,30 @@ impl Place {
         self.host(|listener| tokio::spawn(serve(listener, config, pending())));
     }
 
-    /// Starts whatever server.
+    /// Starts the server that `start` makes.
     pub(crate) fn host(&mut self, start: impl FnOnce(Shared) -> JoinHandle<()>) {
         self.server = Some(start(Shared(self.listener.clone())));
     }
 
-    /// As if its process were killed: its connections break.
+    /// Ends the server as if its process were killed, so that its connections break.
     pub(crate) async fn kill(&mut self) {
         if let Some(server) = self.server.take() {
             server.abort();
-            // What it returns is that it was aborted.
+            // Always an error, because it was aborted.
             let _ = server.await;
         }
     }
 
-    /// Kills the server and takes its address away, for as long as the socket is kept.
+    /// Kills the server, and closes its address for as long as the returned socket is kept.
     pub(crate) async fn close(mut self) -> TcpSocket {
         let addr = self.listener.local_addr().expect("bound");
         self.kill().await;
         drop(self);
-        closed(addr)
+        // Bound and not listening, so that connections are refused and the port is not reused.
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_reuseaddr(true).expect("a TCP socket");
+        socket.bind(addr).expect("its own port");
+        socket
     }
 
     pub(crate) fn addr(&self) -> String {
@@ -86,16 +90,7 @@ impl Place {
     }
 }
 
-/// Keeps `addr` from being anybody's: connections are refused for as long as the socket is kept,
-/// since it is bound and does not listen.
-pub(crate) fn closed(addr: SocketAddr) -> TcpSocket {
-    let socket = TcpSocket::new_v4().expect("a socket");
-    socket.set_reuseaddr(true).expect("a TCP socket");
-    socket.bind(addr).expect("a free port");
-    socket
-}
-
-/// The numbers from 1 as a list, and what should come of it.
+/// Returns the numbers from 1 as a list, and that list reversed word by word.
 pub(crate) fn numbers(most: usize) -> (String, String) {
     let list = (1..=most).map(|n| format!("{n}\n")).collect();
     let line = |n: usize| {

@@ -1,10 +1,10 @@
-//! Servers that exist on paper only: a queue driven through simulated time.
+//! Servers that exist on paper only: a dispatcher driven through simulated time.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
-use std::time::Duration;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use super::*;
+use crate::queue::Chunk;
 
 /// A way there and back, in microseconds.
 const WAY: u64 = 200;
@@ -17,7 +17,7 @@ pub(super) struct Model {
     up: bool,
     /// raised with every restart: answers from before it are void
     life: u32,
-    waiting: VecDeque<(u64, Call)>,
+    waiting: VecDeque<(u64, Chunk)>,
     working: Vec<u64>,
 }
 
@@ -47,7 +47,7 @@ enum Event {
 }
 
 pub(super) struct Sim {
-    queue: Queue,
+    dispatcher: Dispatcher,
     servers: Vec<Model>,
     /// what the answer to each running call will be
     answers: BTreeMap<(ServerId, u64), (String, Timing)>,
@@ -62,15 +62,16 @@ pub(super) struct Sim {
 
 impl Sim {
     pub(super) fn new(words: usize, servers: Vec<Model>, seed: u64) -> Self {
-        let mut queue = Queue::new(Fixed::default());
-        for model in &servers {
-            let server = queue.add_server();
-            queue.up(server, model.workers);
+        let mut dispatcher = Dispatcher::new(&[], Fixed::default(), Duration::ZERO);
+        for (id, model) in servers.iter().enumerate() {
+            dispatcher.found(id.to_string());
+            dispatcher.up(id, model.workers);
         }
-        queue.read((0..words).map(|n| format!("{n}\n")).collect());
-        queue.end();
+        let list = (0..words).map(|n| format!("{n}\n"));
+        dispatcher.queue.read(list.collect());
+        dispatcher.queue.end();
         Self {
-            queue,
+            dispatcher,
             servers,
             answers: BTreeMap::new(),
             events: BinaryHeap::new(),
@@ -83,7 +84,7 @@ impl Sim {
         }
     }
 
-    /// From now on a random server is stopped, or started again, every so often.
+    /// From now on stops a random server, or starts it again, at this interval.
     pub(super) fn kill_every(&mut self, seconds: f64) {
         self.disturb = Some((seconds * 1e6) as u64);
         self.at(0, Event::Disturb);
@@ -91,7 +92,7 @@ impl Sim {
 
     pub(super) fn run(&mut self) {
         self.pump();
-        while !self.queue.finished() {
+        while !self.dispatcher.queue.is_finished() {
             let Reverse((now, _, event)) = self.events.pop().expect("it must not get stuck");
             self.now = now;
             match event {
@@ -104,6 +105,12 @@ impl Sim {
             }
             self.pump();
         }
+        let is_idle =
+            |server: &Server| !matches!(server.state, State::Up(_)) || server.room().is_some();
+        assert!(
+            self.dispatcher.servers.iter().all(is_idle),
+            "all is answered"
+        );
     }
 
     pub(super) fn seconds(&self) -> f64 {
@@ -118,7 +125,7 @@ impl Sim {
         (0..self.words).map(|n| format!("<{n}\n")).collect()
     }
 
-    /// xorshift64 (Marsaglia, 2003), as a number from 0 to 1.
+    /// Returns the next number of xorshift64 (Marsaglia, 2003), from 0 to 1.
     fn roll(&mut self) -> f64 {
         self.dice ^= self.dice << 13;
         self.dice ^= self.dice >> 7;
@@ -133,34 +140,32 @@ impl Sim {
 
     fn pump(&mut self) {
         for server in 0..self.servers.len() {
-            while let Some(order) = self.queue.give(server) {
-                self.servers[server].waiting.push_back((self.now, order));
+            while let Some(call) = self.dispatcher.assign(server) {
+                let waiting = &mut self.servers[server].waiting;
+                waiting.push_back((self.now, call.chunk));
                 self.start(server);
             }
         }
-        if let Some(text) = self.queue.take() {
+        if let Some(text) = self.dispatcher.queue.take() {
             self.output += &text;
         }
     }
 
     fn start(&mut self, server: ServerId) {
         while self.servers[server].working.len() < self.servers[server].workers {
-            let Some((since, order)) = self.servers[server].waiting.pop_front() else {
+            let Some((since, chunk)) = self.servers[server].waiting.pop_front() else {
                 return;
             };
-            let work = (0..order.words).map(|_| 2.0 * self.servers[server].word * self.roll());
+            let work = (0..chunk.words).map(|_| 2.0 * self.servers[server].word * self.roll());
             let work = work.sum::<f64>() as u64;
-            let answer = order
-                .text
-                .lines()
-                .map(|word| format!("<{word}\n"))
-                .collect();
+            let words = chunk.text.lines();
+            let answer = words.map(|word| format!("<{word}\n")).collect();
             let timing = Timing {
                 took: Duration::from_micros(self.now - since + work + WAY),
                 waited: Duration::from_micros(self.now - since),
                 worked: Duration::from_micros(work),
             };
-            let (first, life) = (order.first, self.servers[server].life);
+            let (first, life) = (chunk.first, self.servers[server].life);
             self.answers.insert((server, first), (answer, timing));
             self.servers[server].working.push(first);
             self.at(
@@ -182,8 +187,11 @@ impl Sim {
         else {
             return; // cancelled, or from before a restart
         };
-        if let Verdict::Counts(Some(other)) = self.queue.answered(server, first, answer, timing) {
-            self.forget(other, first);
+        self.dispatcher.answered(server, first, answer, timing);
+        while let Some(effect) = self.dispatcher.next_effect() {
+            if let Effect::Cancel(other, first) = effect {
+                self.forget(other, first);
+            }
         }
         self.forget(server, first);
     }
@@ -193,7 +201,7 @@ impl Sim {
         self.servers[server].working.retain(|at| *at != first);
         self.servers[server]
             .waiting
-            .retain(|(_, order)| order.first != first);
+            .retain(|(_, chunk)| chunk.first != first);
         self.start(server);
     }
 
@@ -206,9 +214,9 @@ impl Sim {
         model.working.clear();
         self.answers.retain(|(at, _), _| *at != server);
         if self.servers[server].up {
-            self.queue.up(server, self.servers[server].workers);
+            self.dispatcher.up(server, self.servers[server].workers);
         } else {
-            self.queue.down(server);
+            self.dispatcher.closed(server);
         }
         let next = self.now + self.disturb.unwrap_or(1);
         self.at(next, Event::Disturb);

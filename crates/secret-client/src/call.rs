@@ -1,0 +1,53 @@
+//! One call to a server, about one chunk.
+
+use std::time::{Duration, Instant};
+
+use common::secret::{Refusal, Reversed, Tier};
+use tarpc::client::RpcError;
+use tarpc::context;
+
+use crate::keeper::Client;
+use crate::queue::Assigned;
+use crate::server::ServerId;
+
+/// How long a call may take for each word in it. In a server's full queue 32 calls may be ahead
+/// for the same worker, which at 15 s a word is eight minutes. If the server goes away, its missing
+/// heartbeats say so much earlier.
+const LIMIT_PER_WORD: Duration = Duration::from_secs(10 * 60);
+
+/// How long a call may take, however many words are in it. A server allows no more.
+const LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Returns how long a call about this number of words may take.
+pub(crate) fn call_limit(words: usize) -> Duration {
+    let words = u32::try_from(words).unwrap_or(u32::MAX);
+    LIMIT_PER_WORD.saturating_mul(words).min(LIMIT)
+}
+
+/// What came of a call.
+pub(crate) struct Answer {
+    pub(crate) server: ServerId,
+    /// The first line of the chunk.
+    pub(crate) first: u64,
+    /// From the call to its answer.
+    pub(crate) took: Duration,
+    pub(crate) result: Result<Result<Reversed, Refusal>, RpcError>,
+}
+
+/// Makes a call and returns what came of it.
+pub(crate) async fn call(
+    client: Client,
+    tier: Tier,
+    Assigned { server, chunk }: Assigned,
+) -> Answer {
+    let begun = Instant::now();
+    let mut context = context::current();
+    context.deadline = begun + call_limit(chunk.words);
+    let result = client.reverse_words(context, tier, chunk.text).await;
+    Answer {
+        server,
+        first: chunk.first,
+        took: begun.elapsed(),
+        result,
+    }
+}

@@ -1,0 +1,115 @@
+//! The connections to the servers, the tasks that keep them, and the calls in flight over them.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use common::secret::Tier;
+use futures::future::{AbortHandle, Abortable};
+use tokio::sync::mpsc;
+use tokio::task::{self, JoinSet};
+use tokio::time::sleep;
+
+use crate::call::{Answer, call};
+use crate::keeper::{self, Client, Event, Keeper};
+use crate::queue::Assigned;
+use crate::server::ServerId;
+
+/// Events that wait to be handled. A few are enough, because they are rare.
+const EVENTS: usize = 64;
+
+/// The connections to all servers.
+pub(crate) struct Connections {
+    /// by the server's number
+    servers: Vec<Connection>,
+    events: mpsc::Sender<Event>,
+    /// ends with this value
+    tasks: JoinSet<()>,
+}
+
+struct Connection {
+    keeper: task::AbortHandle,
+    /// none while the server cannot be called
+    client: Option<Client>,
+    /// by the first line of the chunk
+    in_flight: HashMap<u64, AbortHandle>,
+}
+
+impl Connections {
+    /// No connections yet, and where to receive what happens to servers.
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Event>) {
+        let (events, receiver) = mpsc::channel(EVENTS);
+        let connections = Self {
+            servers: Vec::new(),
+            events,
+            tasks: JoinSet::new(),
+        };
+        (connections, receiver)
+    }
+
+    /// Looks `name` up again and again.
+    pub(crate) fn look_up(&mut self, name: String) {
+        let events = self.events.clone();
+        self.tasks.spawn(keeper::look_up(name, events));
+    }
+
+    /// Keeps a connection to the next server, which is at `address`.
+    pub(crate) fn connect(&mut self, server: ServerId, address: String) {
+        let keeper = Keeper::new(server, address, self.events.clone());
+        self.servers.push(Connection {
+            keeper: self.tasks.spawn(keeper.run()),
+            client: None,
+            in_flight: HashMap::new(),
+        });
+    }
+
+    /// Takes over the connection that the keeper of `server` has made.
+    pub(crate) fn up(&mut self, server: ServerId, client: Client) {
+        self.servers[server].client = Some(client);
+    }
+
+    /// Drops the connection to `server` and the calls over it.
+    pub(crate) fn close(&mut self, server: ServerId) {
+        let connection = &mut self.servers[server];
+        connection.client = None;
+        let calls = connection.in_flight.drain();
+        calls.for_each(|(_, call)| call.abort());
+    }
+
+    /// Drops the connection to `server` and the calls over it, and makes no other.
+    pub(crate) fn abandon(&mut self, server: ServerId) {
+        self.close(server);
+        self.servers[server].keeper.abort();
+    }
+
+    /// Reports after `wait` that `server` may have room again.
+    pub(crate) fn resume_after(&mut self, server: ServerId, wait: Duration) {
+        let events = self.events.clone();
+        self.tasks.spawn(async move {
+            sleep(wait).await;
+            // It fails only when the work is over, which ends this task anyway.
+            let _ = events.send(Event::Resume(server)).await;
+        });
+    }
+
+    /// Starts a call, if its server is up. A call that is aborted is dropped at once, which also
+    /// cancels it at its server.
+    pub(crate) fn start(
+        &mut self,
+        tier: &Tier,
+        assigned: Assigned,
+    ) -> Option<Abortable<impl Future<Output = Answer> + use<>>> {
+        let connection = &mut self.servers[assigned.server];
+        let client = connection.client.clone()?;
+        let (handle, registration) = AbortHandle::new_pair();
+        connection.in_flight.insert(assigned.chunk.first, handle);
+        let call = call(client, tier.clone(), assigned);
+        Some(Abortable::new(call, registration))
+    }
+
+    /// Forgets the call to `server` about line `first`. Aborts it if it has not ended.
+    pub(crate) fn end(&mut self, server: ServerId, first: u64) {
+        if let Some(call) = self.servers[server].in_flight.remove(&first) {
+            call.abort();
+        }
+    }
+}
