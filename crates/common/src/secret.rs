@@ -1,24 +1,27 @@
-//! The secret string operation as its callers see it: strings in, strings out, not how.
+//! The contract of the secret string operation: what a caller may send, and what comes back.
+//!
+//! [`net::VERSION`](crate::net::VERSION) must rise with every change in this file, because programs
+//! of different versions would otherwise misread each other's messages.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The program that answers.
+/// The name of the service, and of the program that offers it.
 pub const SERVICE: &str = "secret-server";
 
-/// Longest text in one call, in bytes. Three of them and their envelopes fit a frame, and copying
+/// Longest text in one call, in bytes. Three of them and their envelopes fit in a frame. Copying
 /// one takes a few microseconds, which is little beside a call.
 pub const MAX_TEXT: usize = 64 * 1024;
 
-/// Which of the two services a caller wants.
+/// The speed that a caller wants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Tier {
-    /// For everybody: takes its time.
+    /// For every caller, and slow.
     Free,
     /// Faster. A server may want a key for it.
     Premium {
-        /// What the server's owner gave the caller, if anything.
+        /// The key that the server's owner gave the caller, if there is one.
         key: Option<String>,
     },
 }
@@ -26,14 +29,14 @@ pub enum Tier {
 /// What a server has to offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {
-    /// Calls it works on at once; further ones wait for their turn.
+    /// The number of calls it works on at once. Further calls wait for their turn.
     pub workers: u32,
 }
 
 /// The answer to a chunk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reversed {
-    /// As many words as were asked about, in their order, each followed by a newline.
+    /// The words of the chunk, reversed and in their order, each followed by a newline.
     pub text: String,
     /// How long the call waited for a worker.
     pub waited: Duration,
@@ -41,16 +44,16 @@ pub struct Reversed {
     pub worked: Duration,
 }
 
-/// Why a server would not do it.
+/// Why a server refused a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Refusal {
-    /// Too many calls are waiting already: try again later, or elsewhere.
+    /// Too many calls are waiting already. Try again later, or at another server.
     #[error("it is busy")]
     Busy,
     /// The text has more than [`MAX_TEXT`] bytes.
     #[error("the text is longer than {MAX_TEXT} bytes")]
     TooLong,
-    /// The premium tier of this server wants a key, and none came.
+    /// The premium tier of this server wants a key, and the call had none.
     #[error("its premium tier wants a key")]
     KeyMissing,
     /// The premium tier of this server wants another key.
@@ -60,23 +63,25 @@ pub enum Refusal {
 
 /// The service.
 ///
-/// - Repeating a call is safe: an answer depends on nothing but its text and changes nothing.
-/// - A call takes as long as a word does, and longer when the server has much to do: callers set
-///   their deadlines to minutes. A server that is still there answers [`offer`](Secret::offer) at
-///   once, however long its queue.
+/// - Repeating a call is safe, because an answer depends on nothing but its text and changes
+///   nothing.
+/// - A call takes as long as its words take, and longer while others are ahead in the queue. So
+///   callers set their deadlines to minutes. A server that is still there answers
+///   [`offer`](Secret::offer) at once, however long its queue is.
 /// - A call that is cancelled, or whose deadline passes, is dropped and frees its worker.
 #[tarpc::service]
 pub trait Secret {
-    /// Reverses one text, slowly.
+    /// Returns one text reversed, slowly.
     async fn reverse(text: String) -> Result<String, Refusal>;
 
-    /// Reverses one text, fast.
+    /// Returns one text reversed, fast.
     async fn fast_reverse(text: String, key: Option<String>) -> Result<String, Refusal>;
 
-    /// Reverses each word of a chunk, one after the other. `text` is words that each end with a
-    /// newline; so is the answer.
+    /// Returns the words of a chunk, each of them reversed. In `text`, and in the answer, each word
+    /// ends with a newline.
     async fn reverse_words(tier: Tier, text: String) -> Result<Reversed, Refusal>;
 
-    /// What the server has to offer. Never waits, so it also tells whether the server is there.
+    /// Returns what the server has to offer. This call never waits, so it also shows whether the
+    /// server is there.
     async fn offer() -> Offer;
 }

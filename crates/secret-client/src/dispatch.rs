@@ -21,7 +21,7 @@ use common::secret::Refusal;
 use crate::cause::Cause;
 use crate::latencies::Latencies;
 use crate::pacing::{Fixed, Pacing, Timing};
-use crate::queue::{Assigned, Queue, Verdict};
+use crate::queue::{Assigned, BUSY, Queue, REPORTED, Verdict};
 use crate::report::{Report, plural};
 use crate::server::{Server, ServerId, State};
 
@@ -172,7 +172,7 @@ impl Dispatcher {
             State::New | State::Up(_) => Some(cause.to_string()),
         };
         (server.state, server.out) = (state, 0);
-        self.queue.lost(id);
+        self.queue.take_back_all(id);
         self.effects.push_back(effect);
         self.effects.extend(line.map(Effect::Say));
         self.last = Some(cause);
@@ -198,27 +198,24 @@ impl Dispatcher {
         }
     }
 
-    /// Notes that a server refused the chunk at line `first`. A busy server is paused, and its
-    /// words count as untried. Any other refusal would come again, so the server is given up.
-    /// `dice` is a random number from 0 to 1.
+    /// Notes that a server refused the chunk at line `first`. A busy server is paused. Any other
+    /// refusal would come again, so its server is given up. `dice` is a random number from 0 to 1.
     pub(crate) fn refused(&mut self, id: ServerId, first: u64, refusal: Refusal, dice: f64) {
         if refusal == Refusal::Busy {
-            let had = self.queue.refused(id, first);
-            self.pause(id, had, dice);
-        } else {
-            let name = self.servers[id].name.clone();
-            self.down(id, Cause::Refused(name, refusal));
+            return self.pause(id, first, BUSY, dice);
         }
+        let name = self.servers[id].name.clone();
+        self.down(id, Cause::Refused(name, refusal));
     }
 
-    /// Notes that a server is there, and failed on the chunk at line `first`. It is paused, as if
-    /// it were busy, and another server may try the words. `dice` as above.
+    /// Notes that a server failed on the chunk at line `first`, and is still there. It is paused,
+    /// as if it were busy, so that another server can try the words.
     pub(crate) fn failed(&mut self, id: ServerId, first: u64, dice: f64) {
-        let had = self.queue.failed(id, first);
-        self.pause(id, had, dice);
+        self.pause(id, first, REPORTED, dice);
     }
 
-    fn pause(&mut self, id: ServerId, had: bool, dice: f64) {
+    fn pause(&mut self, id: ServerId, first: u64, blame: u32, dice: f64) {
+        let had = self.queue.take_back(id, first, blame);
         let server = &mut self.servers[id];
         server.out -= usize::from(had);
         let wait = server.pause(dice);

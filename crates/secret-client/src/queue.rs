@@ -47,10 +47,13 @@ const CHUNK_COST: usize = 320;
 const BLAME_LIMIT: u32 = 128;
 
 /// The blame for a failure that a server reports.
-const REPORTED: u32 = BLAME_LIMIT / 8;
+pub(crate) const REPORTED: u32 = BLAME_LIMIT / 8;
 
 /// The blame for the loss of a server.
 const LOST: u32 = 1;
+
+/// The blame when a server had no room: none, because nothing failed.
+pub(crate) const BUSY: u32 = 0;
 
 /// A chunk that `server` is to reverse.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,29 +160,35 @@ impl Queue {
         Verdict::Counts { words, also }
     }
 
-    /// Takes the chunk at `first` back from `server`, which failed on it and says so. Returns
-    /// whether the server still had it.
-    pub(crate) fn failed(&mut self, server: ServerId, first: u64) -> bool {
-        self.blame(server, first, REPORTED)
-    }
-
-    /// Takes the chunk at `first` back from `server`, which had no room for it. Returns whether
-    /// the server still had it.
-    pub(crate) fn refused(&mut self, server: ServerId, first: u64) -> bool {
-        let held = self.take_from(server, first);
-        let had = held.is_some();
-        if let Some(held) = held {
-            self.give_back(server, held);
+    /// Takes the chunk at `first` back from `server`, with this blame. Returns whether the server
+    /// still had it.
+    pub(crate) fn take_back(&mut self, server: ServerId, first: u64, blame: u32) -> bool {
+        let held = self.assigned.get_mut(&first);
+        let Some(held) = held.filter(|held| held.is_by(server)) else {
+            return false;
+        };
+        held.chunk.blame += blame;
+        if held.chunk.blame >= BLAME_LIMIT {
+            self.hopeless = self.hopeless.or(Some(first));
         }
-        had
+        if let Some(other) = held.other(server) {
+            (held.by, held.also) = (other, None);
+        } else if let Some(Held { chunk, .. }) = self.assigned.remove(&first) {
+            self.held -= chunk.text.len() + CHUNK_COST;
+            if blame > BUSY {
+                self.totals.retried += chunk.words as u64;
+            }
+            self.backlog.put_back(chunk);
+        }
+        true
     }
 
     /// Takes back all that `server` had, because it is gone.
-    pub(crate) fn lost(&mut self, server: ServerId) {
+    pub(crate) fn take_back_all(&mut self, server: ServerId) {
         let had = self.assigned.iter().filter(|(_, held)| held.is_by(server));
         let had: Vec<u64> = had.map(|(first, _)| *first).collect();
         for first in had {
-            self.blame(server, first, LOST);
+            self.take_back(server, first, LOST);
         }
     }
 
@@ -216,41 +225,6 @@ impl Queue {
 
     fn is_full(&self) -> bool {
         self.held >= WINDOW
-    }
-
-    fn blame(&mut self, server: ServerId, first: u64, points: u32) -> bool {
-        let Some(mut held) = self.take_from(server, first) else {
-            return false;
-        };
-        let words = held.chunk.words as u64;
-        held.chunk.blame += points;
-        if held.chunk.blame >= BLAME_LIMIT {
-            self.hopeless = self.hopeless.or(Some(first));
-        }
-        if self.give_back(server, held) {
-            self.totals.retried += words;
-        }
-        true
-    }
-
-    fn take_from(&mut self, server: ServerId, first: u64) -> Option<Held> {
-        self.assigned
-            .get(&first)
-            .filter(|held| held.is_by(server))?;
-        self.assigned.remove(&first)
-    }
-
-    /// Puts a chunk back that `server` no longer has. Returns whether it must be assigned again,
-    /// which it need not be while another server has it.
-    fn give_back(&mut self, server: ServerId, mut held: Held) -> bool {
-        if let Some(other) = held.other(server) {
-            (held.by, held.also) = (other, None);
-            self.assigned.insert(held.chunk.first, held);
-            return false;
-        }
-        self.held -= held.chunk.text.len() + CHUNK_COST;
-        self.backlog.put_back(held.chunk);
-        true
     }
 
     /// Assigns a second copy of a chunk that another server still has. Behind a full window it is

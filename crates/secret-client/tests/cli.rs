@@ -18,7 +18,7 @@ use program::{Ended, Lines, Program, assert_flags, closed, signal};
 use secret_server::Config;
 use support::place::{Place, QUICK, numbers};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_secret-client");
 
@@ -187,13 +187,21 @@ async fn ctrl_c_ends_it_though_no_reader_takes_the_answers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_all_servers_gone_it_counts_what_is_missing() {
-    let place = Place::with(SLOW).await;
-    let (program, mut stdout) = at_work("missing", place.addr());
-    let _closed = place.close().await;
+    let mut place = Place::with(SLOW).await;
+    let addr = place.addr();
+    let (program, mut stdout) = at_work("missing", addr.clone());
+    place.kill().await;
+    drop(place);
+    // Bound and not listening, so that connections are refused and the port is not reused.
+    let closed = TcpSocket::new_v4().expect("a socket");
+    closed.set_reuseaddr(true).expect("a TCP socket");
+    closed.bind(addr.parse().expect("IP:PORT")).expect("free");
     stdout.by_ref().for_each(drop);
     let ended = program.end();
     assert_eq!(ended.code, Some(1));
-    let missing = 100_000 - stdout.heard.lines().count();
+    let written = stdout.heard.lines().count();
+    assert_eq!(stdout.heard, numbers(written).1);
+    let missing = 100_000 - written;
     let error = format!("secret-client: {missing} of 100000 words are missing: ");
     assert!(ended.stderr.contains(&error), "{}", ended.stderr);
 }

@@ -12,14 +12,12 @@ use std::future::pending;
 use std::io;
 use std::time::Duration;
 
-use common::cli::Interrupted;
 use program::closed;
 use secret_client::{List, reverse_list, reverse_string};
 use secret_server::Config;
 use support::fake::Fake;
 use support::paper::{Paper, list, options, run};
 use support::place::{Place, QUICK, numbers};
-use tokio::sync::oneshot;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -96,43 +94,6 @@ async fn with_all_servers_killed_the_work_goes_on_when_one_returns() {
         places[2].start(QUICK);
     })
     .await;
-}
-
-#[tokio::test]
-async fn without_any_server_it_says_how_much_is_missing_and_why() {
-    let place = Place::with(SLOW).await;
-    let (words, expected) = numbers(100_000);
-    let paper = Paper::new();
-    let mut options = options([&place]);
-    options.give_up_after = 10 * MS;
-    let work = tokio::spawn(reverse_list(options, list(words), paper.clone(), pending()));
-    paper.has_lines(10).await;
-    let _closed = place.close().await;
-    let (report, result) = work.await.expect("no panic");
-    let written = report.totals.written;
-    let error = format!("{:#}", result.expect_err("no server is left"));
-    let missing = format!("{} of 100000 words are missing: ", 100_000 - written);
-    assert!(error.starts_with(&missing), "{error}");
-    assert!(expected.starts_with(&paper.text()), "the rest is right");
-    assert_eq!(paper.text().lines().count() as u64, written);
-}
-
-#[tokio::test]
-async fn interrupted_it_leaves_what_was_done() {
-    let place = Place::with(SLOW).await;
-    let (words, expected) = numbers(100_000);
-    let paper = Paper::new();
-    let (press, pressed) = oneshot::channel();
-    let interrupted = async { pressed.await.expect("a signal") };
-    let work = reverse_list(options([&place]), list(words), paper.clone(), interrupted);
-    let work = tokio::spawn(work);
-    paper.has_lines(10).await;
-    press.send(Interrupted::Int).expect("it is at work");
-    let (report, result) = work.await.expect("no panic");
-    let error = result.expect_err("interrupted");
-    assert_eq!(error.downcast_ref(), Some(&Interrupted::Int));
-    assert!((10..100_000).contains(&report.totals.written));
-    assert!(expected.starts_with(&paper.text()));
 }
 
 /// A reader that goes away after the first text.

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use common::cli;
+use common::cli::{self, Failure};
+use common::key::Key;
 
 use crate::server::Config;
-use common::key::Key;
 
 /// Offers a secret string operation to whoever calls, slowly or fast
 #[derive(Debug, Parser)]
@@ -55,8 +55,8 @@ pub struct Args {
     pub common: cli::Common,
 }
 
-/// Longest delay: a call's deadline of ten minutes a word must leave time for the queue, in which
-/// 32 calls may be waiting ahead for the same worker.
+/// Longest delay, because a call's deadline of ten minutes a word must leave time for the queue, in
+/// which 32 calls may wait for the same worker.
 const MAX_DELAY: Duration = Duration::from_secs(15);
 
 fn delay(text: &str) -> Result<Duration, String> {
@@ -66,19 +66,21 @@ fn delay(text: &str) -> Result<Duration, String> {
     }
 }
 
-impl Args {
-    /// What the server is to be like.
+impl TryFrom<Args> for Config {
+    type Error = Failure;
+
+    /// Reads the key.
     ///
     /// # Errors
     /// If the key file cannot be read.
-    pub fn config(&self) -> anyhow::Result<Config> {
-        let key = self.premium_key_file.as_deref().map(Key::read);
-        Ok(Config {
-            workers: self.workers.into(),
-            delay: self.delay,
-            fast_delay: self.fast_delay,
+    fn try_from(args: Args) -> Result<Self, Failure> {
+        let key = args.premium_key_file.as_deref().map(Key::read);
+        Ok(Self {
+            workers: args.workers.into(),
+            delay: args.delay,
+            fast_delay: args.fast_delay,
             key: key.transpose()?,
-            seed: self.seed.unwrap_or_else(rand::random),
+            seed: args.seed.unwrap_or_else(rand::random),
         })
     }
 }

@@ -1,14 +1,14 @@
-//! The secret: how a string is reversed. PURE. Only this crate knows it, which is the point of
-//! the exercise: whoever wants the answer has to ask a server.
+//! The secret: how a string is reversed. PURE. Only this crate knows it, so that a program that
+//! wants the answer has to ask a server.
 //!
-//! What people call a character is a *grapheme cluster* (Unicode Standard Annex 29): an `é` written
-//! as `e` and an accent, a flag, a family of emoji are several code points each, and turning those
-//! round would give other characters. So clusters change places and stay whole, and a reversed
-//! text is as many bytes long as the text was.
+//! What people call a character is a *grapheme cluster* (Unicode Standard Annex 29). An `é` written
+//! as `e` and an accent, a flag, a family of emoji are several code points each, and reversing those
+//! would give other characters. So clusters change places and stay whole. A reversed text has as
+//! many bytes as the text.
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Reverses one text, line breaks and all.
+/// Returns one text reversed, line breaks included.
 ///
 /// ```
 /// use secret_server::reverse::reverse;
@@ -22,10 +22,10 @@ pub fn reverse(text: &str) -> String {
     reversed
 }
 
-/// Reverses each word of a chunk: of a text in which `\n` ends every word.
+/// Returns a chunk with each word reversed. A chunk is a text in which `\n` ends every word.
 ///
-/// The words keep their places, empty ones too. No memory is taken for a word: plain ASCII is
-/// turned round where it lies, anything else goes into one new text of the same length.
+/// The words keep their places, empty ones too. No word needs memory of its own: ASCII is reversed
+/// in place, anything else goes into one new text of the same length.
 pub fn reverse_words(chunk: String) -> String {
     if !chunk.is_ascii() {
         return reverse_words_by_cluster(&chunk);
@@ -39,10 +39,10 @@ pub fn reverse_words(chunk: String) -> String {
 
 fn reverse_words_by_cluster(chunk: &str) -> String {
     let mut reversed = String::with_capacity(chunk.len());
-    for piece in chunk.split_inclusive('\n') {
-        let word = piece.strip_suffix('\n').unwrap_or(piece);
+    for line in chunk.split_inclusive('\n') {
+        let word = line.strip_suffix('\n').unwrap_or(line);
         push_reversed(&mut reversed, word);
-        if word.len() < piece.len() {
+        if word.len() < line.len() {
             reversed.push('\n');
         }
     }
@@ -50,7 +50,7 @@ fn reverse_words_by_cluster(chunk: &str) -> String {
 }
 
 fn push_reversed(reversed: &mut String, word: &str) {
-    // In ASCII every byte is a cluster, but for CR LF, which is one of two.
+    // A shorter way, because in ASCII every byte is a cluster, unless it belongs to CR LF.
     if word.is_ascii() && !word.contains('\r') {
         reversed.extend(word.bytes().rev().map(char::from));
     } else {

@@ -1,10 +1,11 @@
-//! Where tarpc meets the secret: who is let in, who waits, how long a word takes.
+//! Where tarpc meets the secret: which calls are admitted, which wait, how long a word takes.
 
-use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use common::cli::Interrupted;
+use common::key::Key;
 use common::net::{self, Limits, Listener};
 use common::secret::{MAX_TEXT, Offer, Refusal, Reversed, SERVICE, Secret, Tier};
 use rand::rngs::StdRng;
@@ -16,16 +17,15 @@ use tokio::time::sleep;
 
 use crate::delay::Delays;
 use crate::reverse::{reverse, reverse_words};
-use common::key::Key;
 
 /// Calls that may wait, for each worker. Enough that several clients with a full window find
-/// room, and few enough that at the lab's 9 s a word nobody waits for more than five minutes.
+/// room, and few enough that at the lab's 9 s a word no call waits for more than five minutes.
 pub const QUEUE_PER_WORKER: usize = 32;
 
-/// Most time that a caller may allow a call: a chunk of many slow words takes long.
+/// The longest deadline that a call may have. Long, because a chunk of many slow words takes long.
 const DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What a server is like.
+/// How a server works.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Calls worked on at once.
@@ -34,63 +34,64 @@ pub struct Config {
     pub delay: Duration,
     /// The same on the premium tier.
     pub fast_delay: Duration,
-    /// What the premium tier wants to hear, if anything.
+    /// The key that the premium tier wants, if it wants one.
     pub key: Option<Key>,
-    /// Where the random delays begin: the same seed draws the same delays in the same order.
+    /// The seed of the random delays. The same seed draws the same delays in the same order.
     pub seed: u64,
 }
 
-/// Serves `listener` until `shutdown`, then answers what is in hand and returns.
-pub async fn serve<L: Listener<Io: Sync>>(
+/// Serves `listener` until `shutdown`, then answers the calls in hand and returns.
+pub async fn run<L: Listener<Io: Sync>>(
     listener: L,
     config: Config,
-    shutdown: impl Future<Output = ()>,
+    shutdown: impl Future<Output = Interrupted>,
 ) {
     let limits = Limits {
         deadline: DEADLINE,
         ..Limits::default()
     };
-    let desk = Arc::new(Desk::new(config));
-    let server = SecretServer(desk.clone()).serve();
+    let shared = Arc::new(Shared::new(config));
+    let server = SecretServer(shared.clone()).serve();
     net::serve(listener, SERVICE, limits, shutdown, move |connection| {
         let server = server.clone();
         connection.answer(move |context, request| server.clone().serve(context, request))
     })
     .await;
-    desk.tell();
+    shared.log_work();
 }
 
 /// What all connections share.
-struct Desk {
+struct Shared {
     config: Config,
-    /// those at work and those who wait
-    admitted: Semaphore,
-    /// those at work; it is fair, so who came first is served first
+    /// room for calls, at work or waiting
+    places: Semaphore,
+    /// room for calls at work; it is fair, so the first to come is the first to be served
     workers: Semaphore,
-    luck: Mutex<(StdRng, Delays)>,
+    dice: Mutex<(StdRng, Delays)>,
     words: AtomicU64,
     worked_us: AtomicU64,
 }
 
-/// What a piece of work came to.
+/// The result of some work, and its times.
 struct Done<T> {
     result: T,
     waited: Duration,
     worked: Duration,
 }
 
-impl Desk {
+impl Shared {
     fn new(config: Config) -> Self {
         Self {
-            admitted: Semaphore::new(config.workers * (1 + QUEUE_PER_WORKER)),
+            places: Semaphore::new(config.workers * (1 + QUEUE_PER_WORKER)),
             workers: Semaphore::new(config.workers),
-            luck: Mutex::new((StdRng::seed_from_u64(config.seed), Delays::default())),
+            dice: Mutex::new((StdRng::seed_from_u64(config.seed), Delays::default())),
             words: AtomicU64::new(0),
             worked_us: AtomicU64::new(0),
             config,
         }
     }
 
+    /// Does `task` on a text of this number of words when its turn has come, after the delay.
     async fn work<T>(
         &self,
         tier: &Tier,
@@ -98,10 +99,10 @@ impl Desk {
         task: impl FnOnce() -> T,
     ) -> Result<Done<T>, Refusal> {
         let most = self.admit(tier)?;
-        let _place = self.admitted.try_acquire().map_err(|_| Refusal::Busy)?;
+        let _place = self.places.try_acquire().map_err(|_| Refusal::Busy)?;
         let arrived = Instant::now();
-        // Without the first try, every so many calls would be made to wait for no reason: tokio's
-        // fairness to other tasks, of which there is no need for work as short as this.
+        // `try_acquire` first, because `acquire` yields now and then even when a permit is free
+        // (tokio's fairness to other tasks), which work as short as this does not need.
         let _worker = match self.workers.try_acquire() {
             Ok(worker) => worker,
             Err(_) => self.workers.acquire().await.map_err(|_| Refusal::Busy)?,
@@ -121,7 +122,7 @@ impl Desk {
         })
     }
 
-    /// The longest time for a word on `tier`, if the caller may use it.
+    /// Returns the longest time for a word on `tier`, if the caller may use it.
     fn admit(&self, tier: &Tier) -> Result<Duration, Refusal> {
         let Tier::Premium { key } = tier else {
             return Ok(self.config.delay);
@@ -135,20 +136,20 @@ impl Desk {
     }
 
     fn draw(&self, most: Duration, words: usize) -> Duration {
-        let mut luck = self.luck.lock().unwrap_or_else(PoisonError::into_inner);
-        let (dice, delays) = &mut *luck;
+        let mut dice = self.dice.lock().unwrap_or_else(PoisonError::into_inner);
+        let (dice, delays) = &mut *dice;
         let draw = |_| most.mul_f64(delays.draw(|| dice.random()));
         (0..words).map(draw).sum()
     }
 
-    fn tell(&self) {
+    fn log_work(&self) {
         let (words, worked) = (self.words.load(Relaxed), self.worked_us.load(Relaxed));
         tracing::info!("worked on {words} words for {:.3}s", worked as f64 / 1e6);
     }
 }
 
 #[derive(Clone)]
-struct SecretServer(Arc<Desk>);
+struct SecretServer(Arc<Shared>);
 
 impl SecretServer {
     async fn one(&self, tier: Tier, text: String) -> Result<String, Refusal> {

@@ -9,8 +9,7 @@ use common::secret::{MAX_TEXT, Refusal, SERVICE, SecretClient, SecretRequest, Se
 use common::secret::{Offer, Tier};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use secret_server::server::QUEUE_PER_WORKER;
-use secret_server::{Config, serve};
+use secret_server::{Config, QUEUE_PER_WORKER, run};
 use tarpc::context;
 use tokio::net::TcpListener;
 
@@ -31,7 +30,7 @@ const SLOW: Duration = Duration::from_secs(1000);
 async fn start(config: Config) -> Client {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let addr: SocketAddr = listener.local_addr().expect("bound");
-    tokio::spawn(serve(listener, config, std::future::pending()));
+    tokio::spawn(run(listener, config, std::future::pending()));
     Redial::new(addr.to_string(), SERVICE).within(SLOW).into()
 }
 
@@ -93,7 +92,7 @@ async fn a_full_queue_says_so_at_once_and_an_offer_never_waits() {
     let offer = client.offer(context::current()).await.expect("an answer");
     assert_eq!(offer, Offer { workers: 1 });
 
-    // Whoever hangs up makes room; when that is heard is up to the network.
+    // Dropped calls make room, but only when the network has told the server.
     drop(calls);
     while premium(&client, None).await != Ok("ba".into()) {}
 }

@@ -1,12 +1,11 @@
 //! The benchmarks of secret strings; `scripts/bench/secret.sh` builds everything and runs this.
 //!
-//! Whole processes are timed, from their start to their end, since that is what a person waits
-//! for. All figures are ratios of medians within one run, and the rounds go forwards and backwards
-//! through what is compared, so that a machine that grows slower favours nobody.
+//! Whole processes are timed, from their start to their end, because that is what a person waits
+//! for. All figures are ratios of medians within one run. The rounds go forwards and backwards
+//! through what is compared, so that a machine that grows slower favours none of it.
 
 use anyhow::bail;
 
-mod chaos;
 mod memory;
 mod process;
 mod schedule;
@@ -23,8 +22,7 @@ fn main() -> anyhow::Result<()> {
             "speed" => speed::measure(&bench)?,
             "schedule" => schedule::measure(&bench)?,
             "memory" => memory::measure(&bench)?,
-            "chaos" => chaos::measure(&bench)?,
-            other => bail!("{other}? expected speed, schedule, memory or chaos"),
+            other => bail!("{other}? expected speed, schedule or memory"),
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The processes that are measured, and how.
+//! The processes that are measured, and how they are timed.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
-/// A server's process, ended with this value.
+/// A server's process. Dropping this value ends it.
 pub(crate) struct Server {
     pub(crate) child: Child,
     stderr: BufReader<ChildStderr>,
@@ -33,7 +33,7 @@ impl Server {
         })
     }
 
-    /// Ends it in order, and returns the seconds that it says it worked.
+    /// Ends it in order, and returns the seconds that it reports as its work.
     pub(crate) fn finish(mut self) -> anyhow::Result<f64> {
         Command::new("kill")
             .arg(self.child.id().to_string())
@@ -50,7 +50,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // Both fail if it has ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -81,12 +81,8 @@ impl Bench {
     }
 
     pub(crate) fn server(&self, flags: &[&str]) -> anyhow::Result<Server> {
-        self.server_at("127.0.0.1:0", flags)
-    }
-
-    pub(crate) fn server_at(&self, addr: &str, flags: &[&str]) -> anyhow::Result<Server> {
         let mut command = self.command("secret-server");
-        Server::start(command.args(["-v", "--listen", addr]).args(flags))
+        Server::start(command.args(["-v", "--listen", "127.0.0.1:0"]).args(flags))
     }
 
     pub(crate) fn client(&self, addr: &str, flags: &[&str]) -> Command {
@@ -98,7 +94,7 @@ impl Bench {
         command
     }
 
-    /// A list of random words of 2 to 13 letters.
+    /// Writes a list of random words of 2 to 13 letters, and returns its path.
     pub(crate) fn list(&self, words: usize) -> anyhow::Result<PathBuf> {
         let path = self.dir.join(format!("{words}-words"));
         let mut dice = 1_u64;
@@ -125,7 +121,7 @@ pub(crate) fn timed(command: &mut Command) -> anyhow::Result<Duration> {
     Ok(took)
 }
 
-/// Peak resident memory of a process in MiB, while it lives, on Linux.
+/// Returns the peak resident memory of a running process in MiB, on Linux.
 pub(crate) fn peak_memory(process: u32) -> Option<f64> {
     let status = fs::read_to_string(Path::new("/proc").join(process.to_string()).join("status"));
     let status = status.ok()?;

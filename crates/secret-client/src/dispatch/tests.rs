@@ -15,8 +15,7 @@ const QUICK: Timing = Timing {
     worked: MS,
 };
 
-/// A dispatcher of one-word chunks. Each verb is something that happens, and returns what is to be
-/// done about it.
+/// A dispatcher of one-word chunks, and what it decides.
 struct Script(Dispatcher);
 
 impl Script {
@@ -43,7 +42,9 @@ impl Script {
         script
     }
 
-    fn todo(&mut self) -> String {
+    /// Lets something happen, and returns what is to be done about it.
+    fn when(&mut self, happens: impl FnOnce(&mut Dispatcher)) -> String {
+        happens(&mut self.0);
         let mut todo = Vec::new();
         while let Some(effect) = self.0.next_effect() {
             todo.push(match effect {
@@ -67,48 +68,16 @@ impl Script {
         &self.0.servers[id].name
     }
 
-    fn up(&mut self, id: ServerId) -> String {
-        self.0.up(id, 1);
-        self.todo()
-    }
-
-    fn down(&mut self, id: ServerId) -> String {
-        self.0.closed(id);
-        self.todo()
-    }
-
-    fn unreached(&mut self, id: ServerId, trouble: Trouble) -> String {
-        self.0.down(id, Cause::Unreached(Box::new(error(trouble))));
-        self.todo()
+    fn begin(&mut self) -> String {
+        self.when(|_| {})
     }
 
     fn answered(&mut self, id: ServerId, first: u64, answer: &str) -> String {
         let answer = answer.split(' ').map(|word| format!("{word}\n")).collect();
-        self.0.answered(id, first, answer, QUICK);
-        self.todo()
+        self.when(|d| d.answered(id, first, answer, QUICK))
     }
 
-    fn refused(&mut self, id: ServerId, first: u64, refusal: Refusal) -> String {
-        self.0.refused(id, first, refusal, 1.0);
-        self.todo()
-    }
-
-    fn failed(&mut self, id: ServerId, first: u64) -> String {
-        self.0.failed(id, first, 1.0);
-        self.todo()
-    }
-
-    fn resume(&mut self, id: ServerId) -> String {
-        self.0.resume(id);
-        self.todo()
-    }
-
-    fn end(&mut self) -> String {
-        self.0.end(0);
-        self.todo()
-    }
-
-    /// When to give up, or why the work has failed, at this time.
+    /// Returns when to give up, or why the work has failed, at this time.
     fn check(&mut self, seconds: u64) -> Result<Option<Duration>, String> {
         let check = self.0.check(|| Duration::from_secs(seconds));
         check.map_err(|cause| cause.to_string())
@@ -117,6 +86,10 @@ impl Script {
     fn take(&mut self) -> Option<String> {
         self.0.queue.take()
     }
+}
+
+fn unreached(trouble: Trouble) -> Cause {
+    Cause::Unreached(Box::new(error(trouble)))
 }
 
 fn error(trouble: Trouble) -> Error {
@@ -132,12 +105,12 @@ fn error(trouble: Trouble) -> Error {
 #[test]
 fn answers_come_out_in_the_order_of_the_list() {
     let mut s = Script::new("ab cd ef", 2);
-    assert_eq!(s.todo(), "a gets ab, b gets cd");
+    assert_eq!(s.begin(), "a gets ab, b gets cd");
     assert_eq!(s.answered(1, 1, "dc"), "b gets ef", "the quicker goes on");
     assert_eq!(s.take(), None, "the first is not there yet");
     assert_eq!(s.answered(0, 0, "ba"), "");
     assert_eq!(s.take().as_deref(), Some("ba\ndc\n"));
-    assert_eq!(s.end(), "a gets ef");
+    assert_eq!(s.when(|d| d.end(0)), "a gets ef");
     assert!(!s.0.queue.is_finished());
     assert_eq!(s.answered(1, 2, "fe"), "cancel 2 at a");
     assert_eq!(s.take().as_deref(), Some("fe\n"));
@@ -148,12 +121,12 @@ fn answers_come_out_in_the_order_of_the_list() {
 #[test]
 fn the_words_of_a_lost_server_go_out_first() {
     let mut s = Script::new("ab cd ef", 2);
-    assert_eq!(s.todo(), "a gets ab, b gets cd");
+    assert_eq!(s.begin(), "a gets ab, b gets cd");
     let lost = r#"close a, say "lost a: the connection was closed; trying again""#;
-    assert_eq!(s.down(0), lost);
-    assert_eq!(s.down(0), "close a", "an outage is told once");
+    assert_eq!(s.when(|d| d.closed(0)), lost);
+    assert_eq!(s.when(|d| d.closed(0)), "close a", "an outage is told once");
     assert_eq!(s.answered(1, 1, "dc"), "b gets ab");
-    assert_eq!(s.up(0), r#"say "a is there", a gets ef"#);
+    assert_eq!(s.when(|d| d.up(0, 1)), r#"say "a is there", a gets ef"#);
     assert_eq!(s.0.queue.totals().retried, 1);
 }
 
@@ -161,10 +134,10 @@ fn the_words_of_a_lost_server_go_out_first() {
 fn a_big_chunk_comes_back_in_the_size_of_the_next_server() {
     let mut s = Script::untried("x y z w", 2);
     s.0.fixed.words = Some(3);
-    assert_eq!(s.up(0), "a gets x y z");
-    s.down(0);
+    assert_eq!(s.when(|d| d.up(0, 1)), "a gets x y z");
+    s.when(|d| d.closed(0));
     s.0.fixed.words = Some(1);
-    assert_eq!(s.up(1), "b gets x");
+    assert_eq!(s.when(|d| d.up(1, 1)), "b gets x");
     assert_eq!(s.answered(1, 0, "x"), "b gets y");
     assert_eq!(s.answered(1, 1, "y"), "b gets z");
     assert_eq!(s.answered(1, 2, "z"), "b gets w");
@@ -176,11 +149,18 @@ fn a_big_chunk_comes_back_in_the_size_of_the_next_server() {
 #[test]
 fn at_the_end_an_idle_server_does_a_word_twice_and_the_first_answer_counts() {
     let mut s = Script::new("ab cd", 3);
-    assert_eq!(s.todo(), "a gets ab, b gets cd", "more input may come");
-    assert_eq!(s.end(), "c gets cd", "the newest has most left to do");
+    assert_eq!(s.begin(), "a gets ab, b gets cd", "more input may come");
+    assert_eq!(
+        s.when(|d| d.end(0)),
+        "c gets cd",
+        "the newest has most left to do"
+    );
     assert_eq!(s.answered(2, 1, "dc"), "cancel 1 at b, b gets ab");
     assert_eq!(s.answered(1, 1, "dc"), "", "too late");
-    assert!(s.down(0).ends_with("c gets ab"), "again two have it");
+    assert!(
+        s.when(|d| d.closed(0)).ends_with("c gets ab"),
+        "again two have it"
+    );
     assert_eq!(s.0.queue.totals().retried, 0, "one always had it");
     assert_eq!(s.answered(1, 0, "ba"), "cancel 0 at c");
     assert_eq!(s.take().as_deref(), Some("ba\ndc\n"));
@@ -191,20 +171,30 @@ fn at_the_end_an_idle_server_does_a_word_twice_and_the_first_answer_counts() {
 #[test]
 fn a_busy_server_is_asked_again_after_a_growing_wait() {
     let mut s = Script::new("ab cd", 1);
-    assert_eq!(s.todo(), "a gets ab");
-    assert_eq!(s.refused(0, 0, Refusal::Busy), "resume a in 5ms");
-    assert_eq!(s.resume(0), "a gets ab");
-    assert_eq!(s.failed(0, 0), "resume a in 10ms", "a failure is the same");
-    assert_eq!(s.resume(0), "a gets ab");
+    assert_eq!(s.begin(), "a gets ab");
+    assert_eq!(
+        s.when(|d| d.refused(0, 0, Refusal::Busy, 1.0)),
+        "resume a in 5ms"
+    );
+    assert_eq!(s.when(|d| d.resume(0)), "a gets ab");
+    assert_eq!(
+        s.when(|d| d.failed(0, 0, 1.0)),
+        "resume a in 10ms",
+        "a failure is the same"
+    );
+    assert_eq!(s.when(|d| d.resume(0)), "a gets ab");
     assert_eq!(s.answered(0, 0, "ba"), "a gets cd");
-    assert_eq!(s.refused(0, 1, Refusal::Busy), "resume a in 5ms");
+    assert_eq!(
+        s.when(|d| d.refused(0, 1, Refusal::Busy, 1.0)),
+        "resume a in 5ms"
+    );
     assert_eq!(s.0.queue.totals().retried, 1, "a busy server did not fail");
 }
 
 #[test]
 fn an_answer_with_another_number_of_lines_is_the_last_of_its_server() {
     let mut s = Script::new("ab cd", 2);
-    assert_eq!(s.todo(), "a gets ab, b gets cd");
+    assert_eq!(s.begin(), "a gets ab, b gets cd");
     let garbled = r#"abandon a, say "a answers with another number of words than asked""#;
     assert_eq!(s.answered(0, 0, "b a"), garbled);
     assert_eq!(s.answered(1, 1, "dc"), "b gets ab");
@@ -214,12 +204,16 @@ fn an_answer_with_another_number_of_lines_is_the_last_of_its_server() {
 fn a_server_that_refuses_for_good_is_abandoned_and_told_of_once() {
     let mut s = Script::untried("ab cd", 1);
     s.0.fixed.calls = Some(2);
-    assert_eq!(s.up(0), "a gets ab, a gets cd");
+    assert_eq!(s.when(|d| d.up(0, 1)), "a gets ab, a gets cd");
     let key = r#"abandon a, say "a: its premium tier wants a key""#;
-    assert_eq!(s.refused(0, 0, Refusal::KeyMissing), key);
-    assert_eq!(s.refused(0, 1, Refusal::KeyMissing), "");
-    assert_eq!(s.down(0), "");
-    assert_eq!(s.up(0), "close a", "it was connected meanwhile");
+    assert_eq!(s.when(|d| d.refused(0, 0, Refusal::KeyMissing, 1.0)), key);
+    assert_eq!(s.when(|d| d.refused(0, 1, Refusal::KeyMissing, 1.0)), "");
+    assert_eq!(s.when(|d| d.closed(0)), "");
+    assert_eq!(
+        s.when(|d| d.up(0, 1)),
+        "close a",
+        "it was connected meanwhile"
+    );
     assert_eq!(s.check(0), Err("a: its premium tier wants a key".into()));
 }
 
@@ -228,8 +222,8 @@ fn a_wrong_address_is_not_tried_again() {
     let mut s = Script::untried("ab", 2);
     let chat = Trouble::Service("chat-server".into());
     let wrong = r#"abandon a, say "a answers, but it is a chat-server""#;
-    assert_eq!(s.unreached(0, chat), wrong);
-    assert_eq!(s.up(1), "b gets ab");
+    assert_eq!(s.when(|d| d.down(0, unreached(chat))), wrong);
+    assert_eq!(s.when(|d| d.up(1, 1)), "b gets ab");
     assert_eq!(s.check(0), Ok(None));
 }
 
@@ -238,14 +232,14 @@ fn it_gives_up_when_no_server_answers_for_long_enough() {
     let mut s = Script::untried("ab", 2);
     assert_eq!(s.check(0), Ok(None), "both are being tried");
     let refused = r#"close a, say "cannot reach a: connection refused; trying again""#;
-    assert_eq!(s.unreached(0, Trouble::Refused), refused);
+    assert_eq!(s.when(|d| d.down(0, unreached(Trouble::Refused))), refused);
     assert_eq!(s.check(1), Ok(None), "the other is still being tried");
-    s.down(1);
+    s.when(|d| d.closed(1));
     assert_eq!(s.check(2), Ok(Some(7000 * MS)));
     assert_eq!(s.check(3), Ok(Some(7000 * MS)), "it stays");
-    s.up(0);
+    s.when(|d| d.up(0, 1));
     assert_eq!(s.check(4), Ok(None));
-    s.down(0);
+    s.when(|d| d.closed(0));
     assert_eq!(s.check(5), Ok(Some(10_000 * MS)));
     let cause = s.0.give_up().to_string();
     assert_eq!(cause, "lost a: the connection was closed");
@@ -255,29 +249,28 @@ fn it_gives_up_when_no_server_answers_for_long_enough() {
 fn a_name_is_looked_up_and_each_of_its_addresses_is_a_server() {
     let targets = ["lab:1".to_owned(), "1.2.3.4:5".to_owned()];
     let mut s = Script(Dispatcher::new(&targets, Fixed::default(), MS));
-    assert_eq!(s.todo(), "look up lab:1, connect 0 to 1.2.3.4:5");
+    assert_eq!(s.begin(), "look up lab:1, connect 0 to 1.2.3.4:5");
     let name = Trouble::Name("unknown".into());
-    s.0.not_found(error(name.clone()));
-    assert_eq!(s.todo(), r#"say "cannot reach a: unknown""#);
-    s.0.not_found(error(name));
-    assert_eq!(s.todo(), "", "once is enough");
-    s.0.found("1.2.3.4:5".into());
-    s.0.found("1.2.3.5:1".into());
-    assert_eq!(s.todo(), "connect 1 to 1.2.3.5:1");
+    let unknown = s.when(|d| d.not_found(error(name.clone())));
+    assert_eq!(unknown, r#"say "cannot reach a: unknown""#);
+    assert_eq!(s.when(|d| d.not_found(error(name))), "", "told once");
+    assert_eq!(s.when(|d| d.found("1.2.3.4:5".into())), "", "known");
+    let found = s.when(|d| d.found("1.2.3.5:1".into()));
+    assert_eq!(found, "connect 1 to 1.2.3.5:1");
 }
 
 #[test]
 fn a_chunk_that_fails_everywhere_ends_the_work() {
     let mut s = Script::new("ab", 1);
-    assert_eq!(s.todo(), "a gets ab");
+    assert_eq!(s.begin(), "a gets ab");
     for _ in 0..7 {
-        s.failed(0, 0);
-        assert_eq!(s.resume(0), "a gets ab");
+        s.when(|d| d.failed(0, 0, 1.0));
+        assert_eq!(s.when(|d| d.resume(0)), "a gets ab");
     }
     assert_eq!(s.check(0), Ok(None));
     for _ in 0..16 {
-        s.down(0);
-        s.up(0);
+        s.when(|d| d.closed(0));
+        s.when(|d| d.up(0, 1));
     }
     let cause = "the words from line 1 on fail at every server";
     assert_eq!(s.check(0), Err(cause.into()), "a lost server counts less");

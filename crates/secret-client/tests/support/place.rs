@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::net::Listener;
-use secret_server::{Config, serve};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use secret_server::{Config, run};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 /// One worker, as fast as it can.
@@ -56,7 +56,7 @@ impl Place {
 
     /// Starts a secret server.
     pub(crate) fn start(&mut self, config: Config) {
-        self.host(|listener| tokio::spawn(serve(listener, config, pending())));
+        self.host(|listener| tokio::spawn(run(listener, config, pending())));
     }
 
     /// Starts the server that `start` makes.
@@ -71,18 +71,6 @@ impl Place {
             // Always an error, because it was aborted.
             let _ = server.await;
         }
-    }
-
-    /// Kills the server, and closes its address for as long as the returned socket is kept.
-    pub(crate) async fn close(mut self) -> TcpSocket {
-        let addr = self.listener.local_addr().expect("bound");
-        self.kill().await;
-        drop(self);
-        // Bound and not listening, so that connections are refused and the port is not reused.
-        let socket = TcpSocket::new_v4().expect("a socket");
-        socket.set_reuseaddr(true).expect("a TCP socket");
-        socket.bind(addr).expect("its own port");
-        socket
     }
 
     pub(crate) fn addr(&self) -> String {
