@@ -1,76 +1,180 @@
 #!/usr/bin/env bash
-# Do the searches have teeth? Breaks the rules of ring.rs and roll_call.rs on purpose, one at a time,
-# and runs the transcripts and the searches on each: some must fail. Run by hand:
+# Do the tests have teeth? Breaks the rules of the pure core on purpose, one at a time, and runs the
+# transcripts and the searches on each mutant: one of them must fail. Run by hand:
 #
-#   crates/buddy/tests/mutants.sh            # a quarter of an hour
-#   crates/buddy/tests/mutants.sh roll_call     # only those with roll_call in the file or the title
+#   crates/buddy/tests/mutants.sh             # a quarter of an hour
+#   crates/buddy/tests/mutants.sh roll_call   # only those with roll_call in the file or the title
 #
-# Works on a copy of the workspace; needs perl. Prints what caught each mutant; exit 1 if one lives.
+# Works on a copy of the workspace; needs perl. Prints what caught each mutant. Exits with 1 if one
+# lives, or at once if one does not apply, because then the code has changed and the list must too.
 set -euo pipefail
 case ${1:-} in -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit ;; esac
 cd "$(dirname "$0")/../../.."
-root=$PWD
 which=${1-}
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 cp -R Cargo.toml Cargo.lock crates "$copy/"
-export CARGO_TARGET_DIR=$root/target/mutants
-alive=0
+export CARGO_TARGET_DIR=$PWD/target/mutants RUST_BACKTRACE=0
+bad=0
 
-# The searches take five seconds each; a mutant that goes round in a circle would take for ever.
+# The tests take seconds; a mutant that goes round in a circle would take for ever.
 seconds=60
 
-tests() { (cd "$copy" && cargo test --quiet -p buddy --test transcript --test explore --test wirings "$@" 2>&1); }
-
-# Applies the perl substitution $3 to src/$1.rs and expects a test to fail: of the small worlds, or
-# of the world $4.
-mutant() {
-  local file=crates/buddy/src/$1.rs out why
-  [[ "$1: $2" == *"$which"* ]] || return 0
-  perl -0pi -e "$3" "$copy/$file"
-  if cmp -s "$root/$file" "$copy/$file"; then
-    echo "does not apply: $2"; alive=1
-  elif ! out=$(tests --no-run); then
-    echo "does not compile: $2"; alive=1
-  elif out=$(ulimit -t "$seconds"; EXPLORE=${4-} tests); then
-    echo "ALIVE: $2"; alive=1
-  else
-    why=$(grep -m 1 -A 1 -E 'panicked at|has overflowed its stack|SIGXCPU|SIGKILL' <<<"$out" | tail -n 1)
-    echo "caught: $2 (${why:0:90})"
-  fi
-  cp "$root/$file" "$copy/$file"
+# Replaces code in a file: change FILE OLD NEW [OLD NEW]... Comments, line breaks and trailing commas
+# do not count, so that only a change of the code itself can make this fail. OLD must be there once.
+change() {
+  perl -0777 -Mopen=:std,:utf8 -e '
+    my $file = shift;
+    open my $in, "<", $file or die "$file: $!\n";
+    my $code = <$in>;
+    $code =~ s{^\s*//.*\n|\s//\s.*}{}mg;
+    $code =~ s{^#\[cfg\(test\)\].*}{}ms;
+    while (my ($old, $new) = splice @ARGV, 0, 2) {
+      my $pattern = join "\\s*", map quotemeta, $old =~ /\w+|[^\w\s]/g;
+      $pattern =~ s/(?=\\s\*\\[\])}])/,?/g;
+      $pattern =~ s/^(?=\w)/\\b/;
+      $pattern =~ s/(?<=\w)$/\\b/;
+      my $places = () = $code =~ /$pattern/g;
+      die "in $places places instead of 1: $old\n" if $places != 1;
+      $code =~ s/$pattern/$new/;
+    }
+    open my $out, ">", $file or die "$file: $!\n";
+    print $out $code;
+  ' "$@"
 }
 
-mutant ring "an equal stamp is heeded" 's/progress\.at <= self\.at/progress.at < self.at/'
-mutant ring "repeats are told by the verse, not the stamp" 's/progress\.at <= self\.at/progress.mark < self.mark/'
-mutant ring "a gone next: the token is passed on in the same take" 's/self\.ask\(o\); \/\/ else the song/self.pass(Token::Go, o); \/\/ else the song/'
-mutant ring "a new take goes straight on, without asking round" 's/self\.pass\(Token::Ask, o\);\n    \}\n\n    fn sung/self.act(Token::Go, o);\n    }\n\n    fn sung/'
-mutant ring "a restarted next is passed the song in the same take" 's/self\.ask\(o\); \/\/ its earlier life/self.pass(Token::Go, o); \/\/ its earlier life/'
-mutant ring "a restarted next: no question, and the watchdog is off" 's/self\.ask\(o\); \/\/ its earlier life.*?\n/\n/; s/Input::Quiet if [^\n]*\n/Input::Quiet if false => self.ask(o),\n/'
-mutant ring "no watchdog" 's/Input::Quiet if [^\n]*\n/Input::Quiet if false => self.ask(o),\n/'
-mutant ring "the watchdog lets one leave once over was said" 's/Input::Quiet if self/Input::Quiet if self.has_said(Mark::Over) => o.push(Output::Leave),\n            Input::Quiet if self/'
-mutant ring "a question is answered while singing" 's/Some\(_\) => self\.held = Some\(token\),\n            None/Some(_) if token == Token::Go => self.held = Some(token),\n            _/'
-mutant ring "no lap home: whoever hears over again leaves" 's/self\.mark = Mark::Home; [^\n]*\n\s*self\.pass\(Token::Go, o\);/o.push(Output::Leave);/'
-mutant ring "the token is believed over the own mark" 's/self\.mark = self\.mark\.max\(progress\.mark\);/self.mark = progress.mark;/'
-mutant ring "a gone next is jumped over by two" 's/self\.next = \(self\.next \+ 1\)/self.next = (self.next + 2)/'
-mutant ring "only who asked ends the lap" 's/if self\.has_asked\(\) =>/if self.has_asked() \&\& self.at.take.by == self.incarnation =>/'
-mutant ring "over heard again is said again" 's/if self\.has_said\(Mark::Over\) => \{/if false => {/'
-mutant ring "the verse after next" 's/Mark::after\(n\)/Mark::after(n.saturating_sub(1))/'
-mutant ring "a pass is repeated, though it was heard" 's/self\.out == Some\(\(to, token, progress\)\)/true/' "3 buddies, 1 bottle, 1 crash, 1 restart, 1 wrong, 2 million"
+run() { (cd "$copy" && cargo test --quiet -p buddy "$@" 2>&1); }
 
-mutant roll_call "every call is sent on" 's/if mine\.id < call\.song\.id =>/if false =>/'
-mutant roll_call "a starter keeps all calls to itself" 's/if mine\.id < call\.song\.id =>/if true =>/'
-mutant roll_call "the greater song wins in one place" 's/if mine\.id < call\.song\.id =>/if mine.id > call.song.id =>/'
-mutant roll_call "a call that may have replaced mine is not answered by mine" 's/return \(RollCallReply::Heard, self\.call\(\)\)/return (RollCallReply::Heard, Step::Nothing)/'
-mutant roll_call "the starter is last on its roll" 's/call\.roll\.rotate_right\(1\);[^\n]*//'
-mutant roll_call "my next is not put on the roll" 's/call\.roll\.push\(self\.next\.clone\(\)\);//'
-mutant roll_call "a longer roll is a repeat" 's/attempt == call\.attempt && place > before/attempt == call.attempt \&\& false/'
-mutant roll_call "a longer roll is sent on" 's/attempt == call\.attempt && place > before/attempt == call.attempt \&\& false/; s/if attempt >= call\.attempt =>/if attempt > call.attempt =>/'
-mutant roll_call "a repeat is a longer roll" 's/place > before/place >= before/'
-mutant roll_call "the loop is named from the starter on" 's/call\.roll\.split_off\(before\)/call.roll/'
-mutant roll_call "whoever is passed again is not told" 's/RollCallReply::Looped, Step::Misses/RollCallReply::Heard, Step::Misses/'
-mutant roll_call "a later attempt is a repeat" 's/if attempt >= call\.attempt =>/if attempt > 0 =>/'
-mutant roll_call "what was heard is forgotten" 's/self\.heard\.insert\([^\n]*//'
-mutant roll_call "attempts are not counted" 's/self\.attempt \+= 1;/self.attempt = 1;/'
-mutant roll_call "a song is remembered by its starter only" 's/\.get\(&call\.song\.id\)/.get(\&0)/'
-exit "$alive"
+# mutant FILE TITLE OLD NEW [OLD NEW]...: changes src/FILE.rs and expects a test to fail: of the
+# small worlds, or of $world.
+mutant() {
+  local file=crates/buddy/src/$1.rs title=$2 out why tests
+  [[ "$1: $2" == *"$which"* ]] || return 0
+  case $1 in
+    ring) tests=(--test transcript --test explore) ;;
+    roll_call) tests=(--test wirings) ;;
+    *) tests=(--test whole) ;;
+  esac
+  if ! change "$copy/$file" "${@:3}"; then
+    echo "does not apply: $title"; bad=1
+  elif [ "$pass" = apply ]; then
+    :
+  elif ! out=$(run "${tests[@]}" --no-run); then
+    echo "does not compile: $title"; bad=1
+  elif out=$(ulimit -t "$seconds"; EXPLORE=${world-} run "${tests[@]}"); then
+    echo "ALIVE: $title"; bad=1
+  else
+    why=$(awk '/^note: run with/ { print before; exit } { before = $0 }
+      /overflowed its stack|signal: / { print; exit }' <<<"$out")
+    echo "caught: $title (${why:0:90})"
+  fi
+  cp "$file" "$copy/$file"
+}
+
+mutants() {
+  mutant ring "an equal stamp is heeded" \
+    'progress.at <= self.at' \
+    'progress.at < self.at'
+  mutant ring "repeats are told by the verse, not the stamp" \
+    'progress.at <= self.at' \
+    'progress.mark < self.mark'
+  mutant ring "a gone next: the token is passed on in the same take" \
+    '% self.size; } if self.singing.is_none() { self.ask(o); }' \
+    '% self.size; } if self.singing.is_none() { self.pass(Token::Go, o); }'
+  mutant ring "a new take goes straight on, without asking round" \
+    'self.enter(Stamp { take, hop: 0 }); self.pass(Token::Ask, o);' \
+    'self.enter(Stamp { take, hop: 0 }); self.act(Token::Go, o);'
+  mutant ring "a restarted next is passed the song in the same take" \
+    'if told_mid_song && self.singing.is_none() { self.ask(o); }' \
+    'if told_mid_song && self.singing.is_none() { self.pass(Token::Go, o); }'
+  mutant ring "a restarted next: no question, and the watchdog is off" \
+    'if told_mid_song && self.singing.is_none() { self.ask(o); }' \
+    '' \
+    'Input::Quiet if self.singing.is_none() && self.out.is_none() => self.ask(o),' \
+    ''
+  mutant ring "no watchdog" \
+    'Input::Quiet if self.singing.is_none() && self.out.is_none() => self.ask(o),' \
+    ''
+  mutant ring "the watchdog lets a buddy leave once over was said" \
+    'Input::Quiet if self.singing' \
+    'Input::Quiet if self.has_said(Mark::Over) => o.push(Output::Leave),
+     Input::Quiet if self.singing'
+  mutant ring "a question is answered while singing" \
+    'Some(_) => self.held = Some(token), None => self.act(token, o),' \
+    'Some(_) if token == Token::Go => self.held = Some(token), _ => self.act(token, o),'
+  mutant ring "no lap home: a buddy that hears over again leaves" \
+    'self.mark = Mark::Home; self.pass(Token::Go, o);' \
+    'o.push(Output::Leave);'
+  mutant ring "the token is believed over the own mark" \
+    'self.mark = self.mark.max(progress.mark);' \
+    'self.mark = progress.mark;'
+  mutant ring "a gone next is jumped over by two" \
+    'self.next = (self.next + 1)' \
+    'self.next = (self.next + 2)'
+  mutant ring "only the buddy that asked first ends the lap" \
+    'if self.has_asked() =>' \
+    'if self.has_asked() && self.at.take.by == self.incarnation =>'
+  mutant ring "over heard again is said again" \
+    'if self.has_said(Mark::Over) =>' \
+    'if false =>'
+  mutant ring "the verse after next" \
+    'Mark::after(n)' \
+    'Mark::after(n.saturating_sub(1))'
+  world="3 buddies, 1 bottle, 1 crash, 1 restart, 1 wrong, 2 million" \
+  mutant ring "a pass is repeated, though it was heard" \
+    'self.out == Some((to, token, progress)),' \
+    'true,'
+
+  mutant roll_call "every call is sent on" \
+    'if mine.id < call.song.id =>' \
+    'if false =>'
+  mutant roll_call "a starter keeps all calls to itself" \
+    'if mine.id < call.song.id =>' \
+    'if true =>'
+  mutant roll_call "the greater song wins in one place" \
+    'if mine.id < call.song.id =>' \
+    'if mine.id > call.song.id =>'
+  mutant roll_call "a call that may have replaced mine is not answered by mine" \
+    '(RollCallReply::Heard, self.call())' \
+    '(RollCallReply::Heard, Step::Nothing)'
+  mutant roll_call "the starter is last on its roll" \
+    'call.roll.rotate_right(1);' \
+    ''
+  mutant roll_call "my next is not put on the roll" \
+    'call.roll.push(self.next.clone());' \
+    ''
+  mutant roll_call "a longer roll is a repeat" \
+    'if attempt == call.attempt && place > before =>' \
+    'if before == 0 =>'
+  mutant roll_call "a longer roll is sent on" \
+    'if attempt == call.attempt && place > before =>' \
+    'if before == 0 =>' \
+    'if attempt >= call.attempt =>' \
+    'if attempt > call.attempt =>'
+  mutant roll_call "a repeat is a longer roll" \
+    'place > before' \
+    'place >= before'
+  mutant roll_call "the loop is named from the starter on" \
+    'call.roll.split_off(before)' \
+    'call.roll'
+  mutant roll_call "the caller of a buddy that loops is not told" \
+    '(RollCallReply::Looped, Step::Misses(' \
+    '(RollCallReply::Heard, Step::Misses('
+  mutant roll_call "a later attempt is a repeat" \
+    'if attempt >= call.attempt =>' \
+    'if attempt > 0 =>'
+  mutant roll_call "what was heard is forgotten" \
+    'self.heard.insert(call.song.id, (call.attempt, place));' \
+    ''
+  mutant roll_call "attempts are not counted" \
+    'self.attempt += 1;' \
+    'self.attempt = 1;'
+  mutant roll_call "a song is remembered by its starter only" \
+    '.get(&call.song.id)' \
+    '.get(&0)'
+}
+
+pass=apply mutants
+[ "$bad" = 0 ] || exit 1
+pass=try mutants
+exit "$bad"

@@ -170,11 +170,11 @@ impl World for RingWorld {
     /// Checks that the song ends from here: in a sample, because it takes a hundred events.
     fn check(&self, fingerprint: u64) -> Result<(), Broken> {
         const ONE_OF: u64 = 16;
-        if !fingerprint.is_multiple_of(ONE_OF) {
-            return Ok(());
+        if fingerprint.is_multiple_of(ONE_OF) {
+            self.finishes(false)?;
+            self.finishes(true)?;
         }
-        self.finishes(false)?;
-        self.finishes(true)
+        Ok(())
     }
 }
 
@@ -277,7 +277,12 @@ impl RingWorld {
         };
         for output in ring.handle(input) {
             match output {
-                Output::Call(to, Request::Ping) => self.ping(me, to)?,
+                // At once, because the passes cover what comes late.
+                Output::Call(to, Request::Ping) if self.seat(to).listens() => {
+                    let reply = self.call(to, Request::Ping)?;
+                    self.input(me, Input::Answered(to, Request::Ping, reply))?;
+                }
+                Output::Call(_, Request::Ping) => {}
                 Output::Call(to, request) => {
                     let sound = self.in_good_standing(me);
                     self.slots.insert((me, to), (request, sound));
@@ -288,15 +293,6 @@ impl RingWorld {
             }
         }
         Ok(())
-    }
-
-    /// Delivers a ping and its answer at once, because the passes cover what comes late.
-    fn ping(&mut self, me: Place, to: Place) -> Result<(), Broken> {
-        if !self.seat(to).listens() {
-            return Ok(());
-        }
-        let reply = self.call(to, Request::Ping)?;
-        self.input(me, Input::Answered(to, Request::Ping, reply))
     }
 
     fn post(&mut self, from: Place, to: Place) {

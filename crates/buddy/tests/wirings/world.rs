@@ -33,8 +33,9 @@ struct Seat {
 
 impl Seat {
     fn new(next: Option<usize>, mine: Option<Song>, calls: u8) -> Rc<Self> {
+        let address = next.map_or_else(|| "nobody".into(), |next| next.to_string());
         Rc::new(Self {
-            roll_call: RollCall::new(address(next), mine),
+            roll_call: RollCall::new(address, mine),
             calls: mine.map_or(0, |_| calls),
             slot: None,
             flight: None,
@@ -97,21 +98,24 @@ impl World for RollCallWorld {
         let nouns = ["budd", "starter", "call", "loss", "restart"];
         let [buddies, starters, calls, losses, restarts] = counts(name, nouns);
         let start = |wiring: Wiring| {
-            let seat = |(me, next): (usize, &Option<usize>)| {
+            let seat = |me: usize| {
                 let song = Song {
                     id: me as Incarnation + 1,
                     bottles: 3,
                     tempo_ms: 0,
                 };
-                Seat::new(*next, Some(song).filter(|_| me < wiring.starters), calls)
+                Seat::new(
+                    wiring.next[me],
+                    (me < wiring.starters).then_some(song),
+                    calls,
+                )
             };
             let mut promise = wiring.promise(restarts > 0);
             if losses + restarts > 0 {
-                // A lost call needs a second one.
-                promise.at_once.clear();
+                promise.at_once.clear(); // because a lost call needs a second one
             }
             let world = Self {
-                seats: wiring.next.iter().enumerate().map(seat).collect(),
+                seats: (0..buddies.into()).map(seat).collect(),
                 promise: Rc::new(promise),
                 losses,
                 restarts,
@@ -119,9 +123,8 @@ impl World for RollCallWorld {
             };
             (format!("{wiring:?}"), world)
         };
-        Wiring::all(buddies.into(), starters.into())
-            .map(start)
-            .collect()
+        let wirings = Wiring::all(buddies.into(), starters.into());
+        wirings.map(start).collect()
     }
 
     fn events(&self) -> Vec<Event> {
@@ -151,7 +154,10 @@ impl World for RollCallWorld {
                 self.seat(me).calls -= 1;
                 self.call(me)?;
             }
-            Event::Dial(me) => self.dial(me),
+            Event::Dial(me) if self.wiring.next[me].is_none() => {
+                self.seat(me).said.insert(Said::Waits);
+            }
+            Event::Dial(me) => self.seat(me).flight = self.seats[me].slot.clone(),
             Event::Deliver(me) => self.deliver(me, true)?,
             Event::Lose(me) => {
                 self.losses -= 1;
@@ -205,15 +211,6 @@ impl RollCallWorld {
     fn call(&mut self, me: usize) -> Result<(), Broken> {
         let step = self.seat(me).roll_call.call();
         self.step(me, step)
-    }
-
-    fn dial(&mut self, me: usize) {
-        let next = self.wiring.next[me];
-        let seat = self.seat(me);
-        match next {
-            Some(_) => seat.flight = seat.slot.clone(),
-            None => _ = seat.said.insert(Said::Waits),
-        }
     }
 
     fn deliver(&mut self, me: usize, is_answered: bool) -> Result<(), Broken> {
@@ -317,10 +314,6 @@ impl RollCallWorld {
         }
         Err("it goes on for ever".into())
     }
-}
-
-fn address(buddy: Option<usize>) -> String {
-    buddy.map_or_else(|| "nobody".into(), |buddy| buddy.to_string())
 }
 
 /// Returns the buddies at these addresses. The address where no buddy is gets a number of its own.

@@ -2,7 +2,7 @@
 //! are made to buddies in good standing, not to one that others go on without.
 
 use buddy::ring::{Input, Request, Ring};
-use common::buddy::{Incarnation, Mark, Place, Take};
+use common::buddy::{Incarnation, Mark, Place};
 
 use super::{Event, FAULTS, Life, Performance, RingWorld};
 use crate::search::{Broken, World};
@@ -62,7 +62,13 @@ impl RingWorld {
         }
         let mut log = Vec::new();
         let ended = world.run(&mut log).and_then(|()| world.is_complete(self));
-        ended.map_err(|why| format!("letters lost: {letters_lost}, then {log:#?}: {why}"))
+        let log = log.iter().map(|event| format!("{event:?}\n"));
+        ended.map_err(|why| {
+            format!(
+                "then, letters lost: {letters_lost}\n{}{why}",
+                String::from_iter(log)
+            )
+        })
     }
 
     /// Lets everything happen in turn until all have left.
@@ -118,7 +124,7 @@ impl RingWorld {
     /// Notes that `me` goes on without `place`, which lives.
     pub(super) fn give_up_on(&mut self, place: Place, me: Place) {
         let giver = self.seat(me).incarnation;
-        let take = self.ring(me).map_or(Take::default(), |ring| ring.at().take);
+        let take = self.ring(me).map(|ring| ring.at().take).unwrap_or_default();
         let since = self.seat_mut(place).given_up.entry(giver).or_default();
         *since = take.max(*since);
         // What is on its way to it was sent earlier, so it does not restore it.
