@@ -1,21 +1,23 @@
-//! The real server killed with `kill -9` at random moments, under senders and readers: every
-//! reader shows every acknowledged message exactly once, and all in the same order.
+//! The real server is killed with `kill -9` at random moments, under senders and readers. Every
+//! reader shows every acknowledged message exactly once, and all of them in the same order.
 //!
-//! `KILLS=20` makes it long; a failure prints the seed, and `SEED=...` repeats its moments.
+//! `KILLS=20` makes the test long. A failure prints the seed, and `SEED=...` repeats its moments.
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use common::chat::{ChatClient, ChatRequest, ChatResponse, Cursor, Kind, Post, SERVICE, Session};
 use common::net::Redial;
+use program::{Program, closed};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tarpc::context;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
+
+#[path = "../../common/tests/support/program.rs"]
+mod program;
 
 const SENDERS: u64 = 8;
 const READERS: u64 = 5;
@@ -28,26 +30,22 @@ fn client(addr: &str) -> Client {
         .into()
 }
 
-fn start(addr: &str, file: &Path) -> Child {
-    let mut server = Command::new(env!("CARGO_BIN_EXE_chat-server"))
-        .args(["--listen", addr, "--rate", "0", "--store"])
-        .arg(format!("sqlite:{}", file.display()))
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("built");
-    let mut ready = String::new();
-    let stderr = server.stderr.take().expect("piped");
-    BufReader::new(stderr).read_line(&mut ready).expect("text");
-    assert!(ready.starts_with("listening on "), "{ready}");
+fn start(addr: &str, file: &Path) -> Program {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chat-server"));
+    let store = format!("sqlite:{}", file.display());
+    let mut server =
+        Program::start(command.args(["--listen", addr, "--rate", "0", "--store", &store]));
+    server.ready();
     server
 }
 
-/// Calls until the server is back.
+/// Calls until the server is back and answers.
 async fn persist<T, F: Future<Output = Option<T>>>(mut call: impl FnMut() -> F) -> T {
     loop {
         match call().await {
             Some(answer) => return answer,
-            None => sleep(Duration::from_millis(5)).await, // between tries, not for an event
+            // Between tries only: no event is expected in this time.
+            None => sleep(Duration::from_millis(5)).await,
         }
     }
 }
@@ -117,9 +115,9 @@ async fn read(addr: String, session: Session, total: usize, seen: mpsc::Sender<(
         };
         for page in pages {
             if cursor.epoch != page.epoch {
-                assert_eq!(cursor.epoch, 0, "the log is the same all the time");
+                assert_eq!(cursor.epoch, 0, "the log stays the same");
                 (cursor.epoch, cursor.after) = (page.epoch, 0);
-                continue; // what this page left out is in the next one
+                continue; // because this page may begin too late; the next one does not
             }
             assert_eq!(page.first, 1);
             for entry in page.entries {
@@ -150,9 +148,8 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_shown_twice() {
     let mut dice = SmallRng::seed_from_u64(seed);
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("log.sqlite");
-    let port = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let addr = port.local_addr().expect("bound").to_string();
-    drop(port);
+    // Outside the ports that the system hands out, because the clients' sockets could take one.
+    let addr = closed();
     let mut server = start(&addr, &file);
 
     let each = 40 * kills;
@@ -170,12 +167,11 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_shown_twice() {
     let sender = |i| tokio::spawn(send(addr.clone(), Session::from(1 + i) << 64, each));
     let senders: Vec<_> = (0..SENDERS).map(sender).collect();
     for _ in 0..kills {
-        // After so many more messages were seen somewhere: in the middle of things, however fast.
+        // Counted in messages instead of time, so that a kill always comes in the middle.
         for _ in 0..dice.random_range(1..=total / kills as usize) {
             shown.recv().await.expect("readers read");
         }
-        server.kill().expect("ours");
-        server.wait().expect("ours");
+        drop(server);
         server = start(&addr, &file);
     }
     for sender in senders {
@@ -185,8 +181,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_shown_twice() {
     for reader in readers {
         transcripts.push(reader.await.expect("no panic"));
     }
-    server.kill().expect("ours");
-    server.wait().expect("ours");
+    drop(server);
 
     for transcript in &transcripts {
         assert!(transcript == &transcripts[0], "the same order for all");
