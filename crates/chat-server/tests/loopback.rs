@@ -1,12 +1,12 @@
-//! The service over loopback: what readers and writers see.
+//! The service over loopback: what senders and readers see.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use chat_server::{Config, Memory, run};
 use common::chat::{
-    Admin, ChatClient, ChatRequest, ChatResponse, Cursor, Entry, Kind, Post, Refusal, SERVICE,
-    Session,
+    Admin, ChatClient, ChatRequest, ChatResponse, Cursor, Entry, Kind, Page, Post, Refusal,
+    SERVICE, Session,
 };
 use common::cli::Interrupted;
 use common::key::Key;
@@ -39,32 +39,23 @@ impl Server {
         Self { addr, stop, done }
     }
 
-    fn client(&self) -> Client {
-        Redial::new(self.addr.to_string(), SERVICE)
-            .within(Duration::from_secs(30))
-            .into()
-    }
-
-    /// Somebody in the lobby: the session of guest `n`.
-    async fn guest(&self, n: u64, nick: &str) -> Guest {
-        let session = session(n);
-        let client = self.client();
-        let here = context::current();
-        client
-            .enter(here, session, nick.into())
-            .await
-            .expect("up")
-            .expect("free");
-        let cursor = client
-            .join(here, session, "lobby".into(), 0)
-            .await
-            .expect("up");
-        Guest {
-            client,
-            session,
-            cursor: cursor.expect("room"),
+    /// Returns a user with session `n` who is in the lobby.
+    async fn user(&self, n: u64, nick: &str) -> User {
+        let redial = Redial::new(self.addr.to_string(), SERVICE);
+        let cursor = Cursor {
+            room: "lobby".into(),
+            after: 0,
+            epoch: 0,
+        };
+        let mut user = User {
+            client: redial.within(Duration::from_secs(30)).into(),
+            session: session(n),
+            cursor,
             id: 0,
-        }
+        };
+        user.enter(n, nick).await.expect("free");
+        user.cursor = user.join("lobby").await.expect("a room");
+        user
     }
 }
 
@@ -72,35 +63,52 @@ fn session(n: u64) -> Session {
     Session::from(n) << 64
 }
 
-struct Guest {
+struct User {
     client: Client,
     session: Session,
     cursor: Cursor,
     id: u64,
 }
 
-impl Guest {
+impl User {
     async fn say(&mut self, body: &str) -> Result<u64, Refusal> {
         self.id += 1;
-        let post = Post {
-            id: self.id,
-            kind: Kind::Said,
-            body: body.into(),
-        };
-        let call = self
-            .client
-            .send(context::current(), self.session, "lobby".into(), vec![post]);
+        self.send("lobby", self.id, body).await
+    }
+
+    async fn send(&self, room: &str, id: u64, body: &str) -> Result<u64, Refusal> {
+        let (kind, body) = (Kind::Said, body.into());
+        let posts = vec![Post { id, kind, body }];
+        let here = context::current();
+        let call = self.client.send(here, self.session, room.into(), posts);
         call.await.expect("up").map(|numbers| numbers[0])
     }
 
-    async fn poll(&self, cursors: Vec<Cursor>, wait_ms: u32) -> Vec<common::chat::Page> {
-        let poll = self
-            .client
-            .poll(context::current(), self.session, cursors, wait_ms);
-        poll.await.expect("up").expect("here")
+    /// Enters as session `n` with the client of this user.
+    async fn enter(&self, n: u64, nick: &str) -> Result<String, Refusal> {
+        let here = context::current();
+        let call = self.client.enter(here, session(n), nick.into());
+        call.await.expect("up")
     }
 
-    /// What is new in the lobby; waits for it.
+    async fn join(&self, room: &str) -> Result<Cursor, Refusal> {
+        let here = context::current();
+        let call = self.client.join(here, self.session, room.into(), 0);
+        call.await.expect("up")
+    }
+
+    async fn admin(&self, token: &str, command: Admin) -> Result<(), Refusal> {
+        let call = self.client.admin(context::current(), token.into(), command);
+        call.await.expect("up")
+    }
+
+    async fn poll(&self, cursors: Vec<Cursor>, wait_ms: u32) -> Vec<Page> {
+        let here = context::current();
+        let call = self.client.poll(here, self.session, cursors, wait_ms);
+        call.await.expect("up").expect("here")
+    }
+
+    /// Waits for entries in the lobby and returns them.
     async fn hear(&mut self) -> Vec<Entry> {
         let pages = self.poll(vec![self.cursor.clone()], 15_000).await;
         let lobby = pages.into_iter().find(|page| page.room == "lobby");
@@ -109,7 +117,7 @@ impl Guest {
         entries
     }
 
-    /// Listens until somebody says `body`; answers all messages until then.
+    /// Listens until a message is `body`. Returns all messages up to it.
     async fn hear_until(&mut self, body: &str) -> Vec<String> {
         let mut said: Vec<String> = Vec::new();
         while said.last().is_none_or(|last| last != body) {
@@ -122,35 +130,34 @@ impl Guest {
 }
 
 #[tokio::test]
-async fn everybody_hears_the_same_in_the_same_order() {
+async fn all_users_hear_the_same_in_the_same_order() {
     let server = Server::start().await;
-    let mut guests = Vec::new();
+    let mut users = Vec::new();
     for (session, nick) in [(1, "ann"), (2, "bob"), (3, "eve")] {
-        guests.push(server.guest(session, nick).await);
+        users.push(server.user(session, nick).await);
     }
     for i in 0..5 {
-        for guest in &mut guests {
-            guest
-                .say(&format!("{i} from {}", guest.session >> 64))
+        for user in &mut users {
+            user.say(&format!("{i} from {}", user.session >> 64))
                 .await
                 .expect("heard");
         }
     }
-    guests[0].say("the end").await.expect("heard");
-    let first = guests[0].hear_until("the end").await;
+    users[0].say("the end").await.expect("heard");
+    let first = users[0].hear_until("the end").await;
     assert_eq!(first.len(), 16);
-    for guest in &mut guests[1..] {
-        assert_eq!(guest.hear_until("the end").await, first);
+    for user in &mut users[1..] {
+        assert_eq!(user.hear_until("the end").await, first);
     }
 }
 
 #[tokio::test]
-async fn a_poll_waits_for_news_and_the_next_poll_ends_it() {
+async fn a_poll_waits_for_an_entry_and_the_next_poll_ends_it() {
     let server = Server::start().await;
-    let mut ann = server.guest(1, "ann").await;
-    let mut bob = server.guest(2, "bob").await;
+    let mut ann = server.user(1, "ann").await;
+    let mut bob = server.user(2, "bob").await;
     while ann.cursor.after < 2 {
-        ann.hear().await; // both came in
+        ann.hear().await; // until the notices of both are read
     }
     let (heard, said) = tokio::join!(ann.hear(), bob.say("hello"));
     assert_eq!(heard.last().map(|entry| entry.number), said.ok());
@@ -167,9 +174,9 @@ async fn a_poll_waits_for_news_and_the_next_poll_ends_it() {
 }
 
 #[tokio::test]
-async fn who_repeats_a_send_is_told_the_same_number() {
+async fn a_repeated_send_returns_the_same_number() {
     let server = Server::start().await;
-    let mut ann = server.guest(1, "ann").await;
+    let mut ann = server.user(1, "ann").await;
     let number = ann.say("once").await;
     ann.id -= 1;
     assert_eq!(ann.say("once").await, number);
@@ -178,152 +185,97 @@ async fn who_repeats_a_send_is_told_the_same_number() {
 #[tokio::test]
 async fn refusals_say_why() {
     let server = Server::start().await;
-    let mut ann = server.guest(1, "ann").await;
-    let here = context::current();
-    let taken = ann
-        .client
-        .enter(here, session(2), "ANN".into())
-        .await
-        .expect("up");
-    assert_eq!(taken, Err(Refusal::NickTaken));
-    assert!(matches!(ann.say(" ").await, Err(Refusal::Unfit(_))));
-    assert!(matches!(
-        ann.say(&"x".repeat(4097)).await,
-        Err(Refusal::Unfit(_))
-    ));
-    let stranger = ann
-        .client
-        .join(here, session(99), "lobby".into(), 0)
-        .await
-        .expect("up");
-    assert_eq!(stranger, Err(Refusal::NoSession));
-    let elsewhere = Post {
-        id: 9,
-        kind: Kind::Said,
-        body: "hi".into(),
-    };
-    let sent = ann
-        .client
-        .send(here, session(1), "kitchen".into(), vec![elsewhere])
-        .await
-        .expect("up");
-    assert_eq!(sent, Err(Refusal::NotJoined));
+    let mut ann = server.user(1, "ann").await;
+    assert_eq!(ann.enter(2, "ANN").await, Err(Refusal::NickTaken));
+    for unfit in [" ", &"x".repeat(4097)] {
+        assert!(matches!(ann.say(unfit).await, Err(Refusal::Unfit(_))));
+    }
+    assert_eq!(ann.send("kitchen", 9, "hi").await, Err(Refusal::NotJoined));
+    ann.session = session(99);
+    assert_eq!(ann.join("lobby").await, Err(Refusal::NoSession));
 }
 
 #[tokio::test]
-async fn a_private_room_finds_the_other_by_itself() {
+async fn a_private_room_is_for_two_and_finds_the_other_one_by_itself() {
     let server = Server::start().await;
-    let ann = server.guest(1, "ann").await;
-    let bob = server.guest(2, "bob").await;
+    let ann = server.user(1, "ann").await;
+    let bob = server.user(2, "bob").await;
     let here = context::current();
-    let cursor = ann
-        .client
-        .private(here, session(1), "bob".into())
-        .await
-        .expect("up")
-        .expect("both here");
-    let post = Post {
-        id: 1,
-        kind: Kind::Said,
-        body: "psst".into(),
-    };
-    ann.client
-        .send(here, session(1), cursor.room.clone(), vec![post])
-        .await
-        .expect("up")
-        .expect("in it");
+    let private = ann.client.private(here, ann.session, "bob".into()).await;
+    let room = private.expect("up").expect("both here").room;
+    ann.send(&room, 1, "psst").await.expect("in it");
     let pages = bob.poll(vec![bob.cursor.clone()], 15_000).await;
-    let page = pages
-        .iter()
-        .find(|page| page.room == cursor.room)
-        .expect("unasked");
-    assert_eq!(page.entries[0].body, "psst");
-    let eve = server.guest(3, "eve").await;
-    let peek = eve
+    let page = pages.iter().find(|page| page.room == room);
+    assert_eq!(page.expect("without a cursor").entries[0].body, "psst");
+    let eve = server.user(3, "eve").await;
+    let history = eve
         .client
-        .history(here, session(3), cursor.room, u64::MAX, 10)
-        .await
-        .expect("up");
-    assert!(matches!(peek, Err(Refusal::Unfit(_))), "{peek:?}");
-    let barge = eve
-        .client
-        .join(here, session(3), page.room.clone(), 0)
-        .await
-        .expect("up");
-    assert!(matches!(barge, Err(Refusal::Unfit(_))), "{barge:?}");
-    let again = bob
-        .client
-        .join(here, session(2), page.room.clone(), 0)
-        .await
-        .expect("up");
-    assert_eq!(again.expect("his own").room, page.room);
+        .history(here, eve.session, room.clone(), u64::MAX, 10);
+    let history = history.await.expect("up");
+    assert!(matches!(history, Err(Refusal::Unfit(_))), "{history:?}");
+    let joined = eve.join(&room).await;
+    assert!(matches!(joined, Err(Refusal::Unfit(_))), "{joined:?}");
+    assert_eq!(bob.join(&room).await.expect("his own").room, room);
 }
 
 #[tokio::test]
 async fn only_the_token_kicks() {
     let server = Server::start().await;
-    let mut ann = server.guest(1, "ann").await;
-    server.guest(2, "bob").await;
-    let here = context::current();
-    let kick = |token: &str| {
-        let (nick, why) = ("bob".into(), "too loud".into());
-        ann.client
-            .admin(here, token.into(), Admin::Kick { nick, why })
-    };
-    assert_eq!(kick("wrong").await.expect("up"), Err(Refusal::WrongToken));
-    assert_eq!(kick("secret").await.expect("up"), Ok(()));
-    assert_eq!(kick("secret").await.expect("up"), Err(Refusal::Nobody));
-    let mut last = None;
-    while last
-        .as_ref()
-        .is_none_or(|entry: &Entry| entry.kind != Kind::Left)
-    {
-        last = ann.hear().await.pop().or(last);
+    let mut ann = server.user(1, "ann").await;
+    server.user(2, "bob").await;
+    let (nick, why) = ("bob".to_owned(), "too loud".to_owned());
+    let kick = Admin::Kick { nick, why };
+    for (token, result) in [
+        ("wrong", Err(Refusal::WrongToken)),
+        ("secret", Ok(())),
+        ("secret", Err(Refusal::Nobody)),
+    ] {
+        assert_eq!(ann.admin(token, kick.clone()).await, result);
     }
-    let told = last.map(|entry| entry.nick + " " + &entry.body);
-    assert_eq!(
-        told.as_deref(),
-        Some("bob was put out by an operator: too loud")
-    );
-    let back = ann.client.enter(here, session(2), "bob".into()).await;
-    assert_eq!(back.expect("up"), Err(Refusal::Kicked("too loud".into())));
-    server.guest(3, "bob").await; // another life
+    let left = loop {
+        let entries = ann.hear().await.into_iter();
+        if let Some(left) = entries.rev().find(|entry| entry.kind == Kind::Left) {
+            break left;
+        }
+    };
+    assert_eq!(left.nick, "bob");
+    assert_eq!(left.body, "was put out by an operator: too loud");
+    let kicked = Refusal::Kicked("too loud".into());
+    assert_eq!(ann.enter(2, "bob").await, Err(kicked));
+    server.user(3, "bob").await; // a new session may have the nick
 }
 
 #[tokio::test]
 async fn a_ban_is_for_the_address_and_can_be_lifted() {
     let server = Server::start().await;
-    let ann = server.guest(1, "ann").await;
-    server.guest(2, "bob").await;
-    let here = context::current();
-    let order = |order| ann.client.admin(here, "secret".into(), order);
+    let ann = server.user(1, "ann").await;
+    server.user(2, "bob").await;
     let (nick, why) = ("bob".to_owned(), String::new());
     let ban = Admin::Ban {
         nick: nick.clone(),
         why,
     };
-    assert_eq!(order(ban).await.expect("up"), Ok(()));
-    let enter = |n| ann.client.enter(here, session(n), "bob".into());
-    assert_eq!(enter(3).await.expect("up"), Err(Refusal::Banned));
-    let renamed = ann.client.enter(here, session(1), "anna".into()).await;
-    assert!(renamed.expect("up").is_ok(), "who is here stays");
-    let unban = || order(Admin::Unban { nick: nick.clone() });
-    assert_eq!(unban().await.expect("up"), Ok(()));
-    assert_eq!(unban().await.expect("up"), Err(Refusal::Nobody));
-    assert!(enter(3).await.expect("up").is_ok());
+    assert_eq!(ann.admin("secret", ban).await, Ok(()));
+    assert_eq!(ann.enter(3, "bob").await, Err(Refusal::Banned));
+    assert!(ann.enter(1, "anna").await.is_ok(), "ann is here and stays");
+    let unban = Admin::Unban { nick: nick.clone() };
+    assert_eq!(ann.admin("secret", unban.clone()).await, Ok(()));
+    assert_eq!(ann.admin("secret", unban).await, Err(Refusal::Nobody));
+    assert!(ann.enter(3, "bob").await.is_ok());
     let why = "x".repeat(257);
-    let long = order(Admin::Kick { nick, why }).await.expect("up");
+    let long = ann.admin("secret", Admin::Kick { nick, why }).await;
     assert!(matches!(long, Err(Refusal::Unfit(_))), "{long:?}");
 }
 
 #[tokio::test]
 async fn shutdown_ends_waiting_polls_at_once() {
     let server = Server::start().await;
-    let mut ann = server.guest(1, "ann").await;
+    let mut ann = server.user(1, "ann").await;
     ann.hear().await;
     let Server { stop, done, .. } = server;
     let waiting = tokio::spawn(async move { ann.hear().await });
     let _ = stop.send(());
     done.await.expect("drained");
-    drop(waiting.await); // an empty answer or a closed connection, but not 15 seconds
+    // An empty answer or a closed connection; only 15 seconds of waiting would be wrong.
+    drop(waiting.await);
 }

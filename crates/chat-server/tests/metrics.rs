@@ -1,4 +1,4 @@
-//! What operators see: the pages over real sockets, and what odd callers get.
+//! What operators see: the pages over real sockets, and what odd requests get.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 type Client = ChatClient<Redial<ChatRequest, ChatResponse>>;
 
-/// A server; the address of its chat, and of its metrics.
+/// Starts a server. Returns the address of its chat and that of its metrics.
 async fn start(log: Log) -> (SocketAddr, SocketAddr) {
     let bind = || TcpListener::bind("127.0.0.1:0");
     let chat = bind().await.expect("a free port");
@@ -33,8 +33,15 @@ async fn start(log: Log) -> (SocketAddr, SocketAddr) {
     addrs
 }
 
-/// Sends `request` as it is, and reads the answer, as far as it comes: a server that has refused
-/// a request need not read all of it.
+/// The same, with a client of its chat instead of the address.
+async fn start_with_client() -> (Client, SocketAddr) {
+    let (chat, metrics) = start(Memory::new(100)).await;
+    let redial = Redial::new(chat.to_string(), SERVICE);
+    (redial.within(Duration::from_secs(30)).into(), metrics)
+}
+
+/// Sends `request` as it is. Returns the answer, as much of it as comes: writing and reading may
+/// fail, because a server that refuses a request need not read all of it.
 async fn answer(addr: SocketAddr, request: &[u8]) -> String {
     let mut io = TcpStream::connect(addr).await.expect("up");
     let _ = io.write_all(request).await;
@@ -44,14 +51,11 @@ async fn answer(addr: SocketAddr, request: &[u8]) -> String {
 }
 
 async fn get(addr: SocketAddr, path: &str) -> String {
-    answer(
-        addr,
-        format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes(),
-    )
-    .await
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+    answer(addr, request.as_bytes()).await
 }
 
-/// The value of a metric, by its name and labels.
+/// Returns the value of a metric, by its name and labels.
 fn value(page: &str, name: &str) -> f64 {
     let line = page
         .lines()
@@ -62,19 +66,14 @@ fn value(page: &str, name: &str) -> f64 {
 
 #[tokio::test]
 async fn the_values_move_with_the_messages() {
-    let (chat, metrics) = start(Memory::new(100)).await;
-    let redial = Redial::new(chat.to_string(), SERVICE);
-    let client: Client = redial.within(Duration::from_secs(30)).into();
+    let (client, metrics) = start_with_client().await;
     let (here, ann) = (context::current(), 1 << 64);
     let before = get(metrics, "/metrics").await;
     assert!(before.starts_with("HTTP/1.1 200 OK\r\n"), "{before}");
     assert!(before.contains("\r\ncontent-type: text/plain; version=0.0.4;"));
     assert_eq!(value(&before, "chat_sessions"), 0.0);
-    client
-        .enter(here, ann, "ann".into())
-        .await
-        .expect("up")
-        .expect("free");
+    let entered = client.enter(here, ann, "ann".into()).await;
+    entered.expect("up").expect("free");
     let cursor = client.join(here, ann, "lobby".into(), 0).await.expect("up");
     let cursor: Cursor = cursor.expect("room");
     let post = |id, body: &str| {
@@ -83,11 +82,8 @@ async fn the_values_move_with_the_messages() {
     };
     assert!(post(1, "hello").await.expect("up").is_ok());
     assert!(post(2, " ").await.expect("up").is_err());
-    let pages = client
-        .poll(here, ann, vec![cursor], 0)
-        .await
-        .expect("up")
-        .expect("here");
+    let pages = client.poll(here, ann, vec![cursor], 0).await;
+    let pages = pages.expect("up").expect("here");
     assert_eq!(pages[0].entries.len(), 2);
     let after = get(metrics, "/metrics").await;
     for (name, expected) in [
@@ -109,15 +105,10 @@ async fn the_values_move_with_the_messages() {
 
 #[tokio::test]
 async fn polls_that_wait_are_counted_and_only_they() {
-    let (chat, metrics) = start(Memory::new(100)).await;
-    let redial = Redial::new(chat.to_string(), SERVICE);
-    let client: Client = redial.within(Duration::from_secs(30)).into();
+    let (client, metrics) = start_with_client().await;
     let (here, ann) = (context::current(), 1 << 64);
-    client
-        .enter(here, ann, "ann".into())
-        .await
-        .expect("up")
-        .expect("free");
+    let entered = client.enter(here, ann, "ann".into()).await;
+    entered.expect("up").expect("free");
     let other = client.clone();
     let poll = tokio::spawn(async move { other.poll(here, ann, vec![], 15_000).await });
     let waiting = async |expected| {
@@ -130,7 +121,7 @@ async fn polls_that_wait_are_counted_and_only_they() {
 }
 
 #[tokio::test]
-async fn odd_requests_are_answered_and_bounded() {
+async fn odd_requests_are_refused_and_bounded() {
     let (_, metrics) = start(Memory::new(100)).await;
     let long = [&b"GET /"[..], &vec![b'x'; 100_000], b" HTTP/1.1\r\n\r\n"].concat();
     let many = [
@@ -172,7 +163,7 @@ async fn odd_requests_are_answered_and_bounded() {
 }
 
 #[tokio::test]
-async fn callers_that_say_nothing_are_cut_off_and_the_next_is_answered() {
+async fn silent_callers_are_cut_off_and_the_next_one_is_answered() {
     let (_, metrics) = start(Memory::new(100)).await;
     let mut silent = Vec::new();
     for _ in 0..20 {
@@ -184,12 +175,12 @@ async fn callers_that_say_nothing_are_cut_off_and_the_next_is_answered() {
     }
     assert!(get(metrics, "/health").await.ends_with("\r\n\r\nok\n"));
     let mut rest = Vec::new();
-    // Cut off without an answer; a reset is as good as an end.
+    // Ignored, because a connection may also be cut off by a reset.
     let _ = silent[0].read_to_end(&mut rest).await;
     assert_eq!(rest, b"");
 }
 
-/// A log whose disk may be full.
+/// A log whose disk is full as long as the flag is set.
 struct Full(Arc<Memory>, AtomicBool);
 
 impl RoomLog for Full {
@@ -227,23 +218,16 @@ impl RoomLog for Full {
 }
 
 #[tokio::test]
-async fn health_says_when_the_log_cannot_be_written_and_when_it_can_again() {
+async fn health_shows_a_full_disk_and_its_end() {
     let log = Arc::new(Full(Memory::new(1), AtomicBool::new(true)));
     let (_, metrics) = start(log.clone()).await;
-    let ill = get(metrics, "/health").await;
-    assert!(
-        ill.starts_with("HTTP/1.1 503 Service Unavailable\r\n"),
-        "{ill}"
-    );
-    assert!(
-        ill.ends_with("the log cannot be written: disk full\n"),
-        "{ill}"
-    );
+    let bad = get(metrics, "/health").await;
+    let status = "HTTP/1.1 503 Service Unavailable\r\n";
+    assert!(bad.starts_with(status), "{bad}");
+    let cause = "the log cannot be written: disk full\n";
+    assert!(bad.ends_with(cause), "{bad}");
     assert_eq!(value(&get(metrics, "/metrics").await, "chat_log_up"), 0.0);
     log.1.store(false, Ordering::Relaxed);
-    assert!(
-        get(metrics, "/health")
-            .await
-            .starts_with("HTTP/1.1 200 OK\r\n")
-    );
+    let good = get(metrics, "/health").await;
+    assert!(good.starts_with("HTTP/1.1 200 OK\r\n"), "{good}");
 }

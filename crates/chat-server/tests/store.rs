@@ -1,4 +1,4 @@
-//! What every store promises, held against each of them.
+//! What every store promises, checked on each of them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,9 +31,9 @@ over_all_stores! {
     the_same_key_is_stored_once
     a_page_is_exactly_what_is_above_the_cursor
     a_page_fits_its_limits
-    eight_at_once_make_no_hole
+    eight_senders_at_once_leave_no_gap
     no_append_is_missed_between_reading_and_waiting
-    reading_back_and_searching_give_the_last_ones
+    reading_back_and_searching_return_the_last_ones
 }
 
 fn file(folder: &Path) -> Log {
@@ -75,20 +75,20 @@ async fn numbers_rise_by_one_in_each_room(log: Log) {
         assert_eq!(append(&log, room, 7, id, "hello").await, number);
     }
     assert_eq!(*log.head("a").borrow(), 3);
-    assert_eq!(*log.head("nobody wrote here").borrow(), 0);
+    assert_eq!(*log.head("an empty room").borrow(), 0);
 }
 
 async fn the_same_key_is_stored_once(log: Log) {
     assert_eq!(append(&log, "a", 1, 1, "first").await, 1);
     assert_eq!(append(&log, "a", 1, 1, "again").await, 1);
-    assert_eq!(append(&log, "a", 2, 1, "somebody else").await, 2);
+    assert_eq!(append(&log, "a", 2, 1, "another sender").await, 2);
     let numbers = log
         .append("a", vec![entry(1, 1, "x"), entry(1, 2, "y")])
         .await;
     assert_eq!(numbers, Ok(vec![1, 3]));
     assert_eq!(
         bodies(&read(&log, "a", 0).await),
-        ["first", "somebody else", "y"]
+        ["first", "another sender", "y"]
     );
 }
 
@@ -98,11 +98,8 @@ async fn a_page_is_exactly_what_is_above_the_cursor(log: Log) {
     }
     for after in 0..=6 {
         let page = read(&log, "a", after).await;
-        let expected: Vec<u64> = (after + 1..=5).collect();
-        assert_eq!(
-            page.entries.iter().map(|e| e.number).collect::<Vec<_>>(),
-            expected
-        );
+        let numbers = page.entries.iter().map(|entry| entry.number);
+        assert!(numbers.eq(after + 1..=5), "{page:?}");
         assert_eq!((page.first, page.head, page.epoch), (1, 5, log.epoch()));
     }
 }
@@ -112,19 +109,13 @@ async fn a_page_fits_its_limits(log: Log) {
         append(&log, "a", 1, id, "0123456789").await; // 13 bytes with the nick
     }
     for (entries, bytes, count) in [(2, 1000, 2), (9, 39, 3), (9, 38, 2), (9, 1, 1)] {
-        let page = log
-            .read("a", 0, Limit { entries, bytes })
-            .await
-            .expect("readable");
-        assert_eq!(
-            page.entries.len(),
-            count,
-            "{entries} entries, {bytes} bytes"
-        );
+        let page = log.read("a", 0, Limit { entries, bytes }).await;
+        let found = page.expect("readable").entries.len();
+        assert_eq!(found, count, "{entries} entries, {bytes} bytes");
     }
 }
 
-async fn eight_at_once_make_no_hole(log: Log) {
+async fn eight_senders_at_once_leave_no_gap(log: Log) {
     let tasks = (1..=8).map(|sender| {
         let log = log.clone();
         tokio::spawn(async move {
@@ -162,7 +153,7 @@ async fn no_append_is_missed_between_reading_and_waiting(log: Log) {
     writing.await.expect("no panic");
 }
 
-async fn reading_back_and_searching_give_the_last_ones(log: Log) {
+async fn reading_back_and_searching_return_the_last_ones(log: Log) {
     for (id, body) in (1..).zip(["Tea?", "100% tea", "coffee", "a_b", "TEA!"]) {
         append(&log, "a", 1, id, body).await;
     }
@@ -183,7 +174,7 @@ async fn reading_back_and_searching_give_the_last_ones(log: Log) {
 }
 
 #[tokio::test]
-async fn a_file_goes_on_where_it_ended() {
+async fn a_reopened_file_continues_where_it_ended() {
     let folder = tempfile::tempdir().expect("a folder");
     let log = file(folder.path());
     let epoch = log.epoch();
@@ -200,13 +191,9 @@ async fn a_file_goes_on_where_it_ended() {
 async fn two_servers_cannot_share_a_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let _log = file(folder.path());
-    let Err(error) = Sqlite::open(&folder.path().join("log.sqlite"), 1000) else {
-        panic!("it is in use")
-    };
-    assert!(
-        format!("{error:#}").contains("another chat-server"),
-        "{error:#}"
-    );
+    let second = Sqlite::open(&folder.path().join("log.sqlite"), 1000);
+    let error = format!("{:#}", second.err().expect("it is in use"));
+    assert!(error.contains("another chat-server"), "{error}");
 }
 
 #[tokio::test]
@@ -220,16 +207,13 @@ async fn trimming_moves_first_and_never_the_numbers() {
         }
         let page = read(&log, "a", 0).await;
         assert!(page.first > 1, "some are gone");
-        assert_eq!(
-            page.entries.first().map(|entry| entry.number),
-            Some(page.first)
-        );
+        assert_eq!(page.entries[0].number, page.first);
         assert_eq!(page.head, 600);
         assert_eq!(append(&log, "a", 1, 601, "x").await, 601);
     }
 }
 
-/// Drops the log and waits until its threads have let go of the file.
+/// Drops the log and waits until its threads have closed the file.
 async fn close(log: Log, folder: &Path) {
     let weak = Arc::downgrade(&log);
     drop(log);
