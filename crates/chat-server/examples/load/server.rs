@@ -1,0 +1,76 @@
+//! A server in a process of its own, and a reader in a process that is stopped.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Context as _;
+use tempfile::TempDir;
+
+use crate::program::{Program, closed, signal};
+
+/// A running server. Dropping it kills it.
+pub(crate) struct Server {
+    program: Program,
+    pub(crate) addr: String,
+    folder: TempDir,
+}
+
+impl Server {
+    pub(crate) fn start(is_durable: bool) -> anyhow::Result<Self> {
+        // Not at a port of the system's choice, because a client's socket could take it in between
+        // when the server is started again.
+        Self::start_at(&closed(), tempfile::tempdir()?, is_durable)
+    }
+
+    /// Kills it with `kill -9`, and starts it again on the same address and file.
+    pub(crate) fn restart(self) -> anyhow::Result<Self> {
+        let Self {
+            program,
+            addr,
+            folder,
+        } = self;
+        drop(program);
+        Self::start_at(&addr, folder, true)
+    }
+
+    fn start_at(addr: &str, folder: TempDir, is_durable: bool) -> anyhow::Result<Self> {
+        let mut path: PathBuf = std::env::current_exe()?;
+        path.pop();
+        path.set_file_name("chat-server");
+        let store = if is_durable {
+            format!("sqlite:{}", folder.path().join("log").display())
+        } else {
+            "memory".into()
+        };
+        let mut command = Command::new(&path);
+        command.args(["--listen", addr, "--rate", "0", "--store", &store]);
+        let mut program = Program::start(&mut command);
+        Ok(Self {
+            addr: program.ready(),
+            program,
+            folder,
+        })
+    }
+
+    /// Returns its resident memory in bytes (Linux).
+    pub(crate) fn memory(&self) -> anyhow::Result<f64> {
+        let path = format!("/proc/{}/status", self.program.child.id());
+        let status = std::fs::read_to_string(path)?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let text = line.context("no VmRSS")?.trim().trim_end_matches(" kB");
+        Ok(text.parse::<f64>()? * 1024.0)
+    }
+}
+
+/// Starts reader `number` and stops it with `kill -STOP` while its poll waits. It is killed when
+/// the returned program is dropped.
+pub(crate) fn stopped_reader(addr: &str, number: u64) -> anyhow::Result<Program> {
+    let mut command = Command::new(std::env::current_exe()?);
+    let mut reader = Program::start(command.args(["reader", addr, &number.to_string()]));
+    reader.says(READING);
+    signal(&reader.child, "STOP");
+    Ok(reader)
+}
+
+/// What a reader prints when it is in the room.
+pub(crate) const READING: &str = "reading";

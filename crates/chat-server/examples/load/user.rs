@@ -1,0 +1,72 @@
+//! A user of the chat: one session in the lobby.
+
+use std::time::Duration;
+
+use common::chat::{
+    ChatClient, ChatRequest, ChatResponse, Cursor, Kind, Page, Post, SERVICE, Session,
+};
+use common::net::Redial;
+use futures::future::try_join_all;
+use tarpc::context;
+
+pub(crate) struct User {
+    client: ChatClient<Redial<ChatRequest, ChatResponse>>,
+    session: Session,
+    cursor: Cursor,
+    /// how many messages it has sent
+    pub(crate) id: u64,
+}
+
+impl User {
+    /// Enters as session `n` and joins the lobby.
+    pub(crate) async fn enter(addr: &str, n: u64) -> anyhow::Result<Self> {
+        let redial = Redial::new(addr, SERVICE).within(Duration::from_secs(30));
+        let mut user = Self {
+            client: redial.into(),
+            session: Session::from(n) << 64,
+            cursor: Cursor {
+                room: "lobby".into(),
+                after: 0,
+                epoch: 0,
+            },
+            id: 0,
+        };
+        user.cursor = user.come_back().await?;
+        Ok(user)
+    }
+
+    /// Enters again, after a restart of the server. Returns a cursor from now on.
+    pub(crate) async fn come_back(&self) -> anyhow::Result<Cursor> {
+        let (here, room) = (context::current(), "lobby".to_owned());
+        let nick = format!("p{}", self.session >> 64);
+        self.client.enter(here, self.session, nick).await??;
+        Ok(self.client.join(here, self.session, room, 0).await??)
+    }
+
+    /// Sends one message for each of `bodies`, in one call.
+    pub(crate) async fn send(&mut self, bodies: Vec<String>) -> anyhow::Result<()> {
+        let posts = bodies.into_iter().map(|body| {
+            self.id += 1;
+            let (id, kind) = (self.id, Kind::Said);
+            Post { id, kind, body }
+        });
+        let (here, room, posts) = (context::current(), "lobby".into(), posts.collect());
+        self.client.send(here, self.session, room, posts).await??;
+        Ok(())
+    }
+
+    /// Waits for entries and returns them.
+    pub(crate) async fn poll(&mut self) -> anyhow::Result<Vec<Page>> {
+        let (here, cursors) = (context::current(), vec![self.cursor.clone()]);
+        let poll = self.client.poll(here, self.session, cursors, 15_000);
+        let pages = poll.await??;
+        let last = pages.last().and_then(|page| page.entries.last());
+        self.cursor.after = last.map_or(self.cursor.after, |entry| entry.number);
+        Ok(pages)
+    }
+}
+
+/// Returns this many users, all in the lobby.
+pub(crate) async fn users(addr: &str, count: u64) -> anyhow::Result<Vec<User>> {
+    try_join_all((1..=count).map(|n| User::enter(addr, n))).await
+}
