@@ -23,11 +23,11 @@ use futures::{FutureExt, StreamExt};
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{sleep, timeout};
 
-use crate::calls::{Calls, Trouble};
+use crate::api::{Calls, Trouble};
 use crate::clean::Clean;
-use crate::names::Names;
+use crate::completion::Names;
+use crate::cursors::{News, View, is_message};
 use crate::outbox::Outbox;
-use crate::view::{News, View, is_message};
 
 mod attach;
 mod sent;

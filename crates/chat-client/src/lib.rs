@@ -2,12 +2,12 @@
 //!
 //! | File | What it holds |
 //! |---|---|
-//! | [`view`] | PURE: what of a room is new, and how it looks |
+//! | [`cursors`] | PURE: what of a room is new, and how it looks |
 //! | [`clean`] | PURE: what other people typed, made harmless |
 //! | [`outbox`], [`command`] | PURE: what is not acknowledged yet; what a typed line means |
-//! | `client`, `calls` | the conversation with the server, and the calls it is made of |
+//! | `client`, `api` | the conversation with the server, and the calls it is made of |
 //! | `pipes`, `terminal` | lines in and out; the line editor |
-//! | `look`, `names` | how messages are printed; what the Tab key knows |
+//! | `format`, `completion` | how messages are printed; what the Tab key knows |
 
 use std::io::{self, IsTerminal};
 use std::pin::pin;
@@ -17,17 +17,17 @@ use common::cli::{self, Interrupted};
 use futures::FutureExt;
 use tokio::sync::mpsc;
 
-pub mod view;
+pub mod cursors;
 
 pub mod clean;
 pub mod command;
 pub mod outbox;
 
+mod api;
 mod args;
-mod calls;
 mod client;
-mod look;
-mod names;
+mod completion;
+mod format;
 mod pipes;
 mod terminal;
 
@@ -35,7 +35,7 @@ pub use args::Args;
 pub use client::{Config, Style};
 
 use client::Talk;
-use names::Names;
+use completion::Names;
 
 /// Talks on this process's terminal, or through its stdin and stdout if either is none, until the
 /// input ends, all is acknowledged and what was said until then is shown; or until `shutdown`. With

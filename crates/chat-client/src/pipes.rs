@@ -11,8 +11,8 @@ use std::thread;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::client::{Show, Style};
-use crate::look::{json, text};
-use crate::view::is_message;
+use crate::cursors::is_message;
+use crate::format::{json, text};
 
 /// Lines read ahead of the conversation, and messages printed behind it.
 const AHEAD: usize = 64;

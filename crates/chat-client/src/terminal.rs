@@ -26,8 +26,8 @@ use tokio::sync::mpsc;
 
 use crate::client::Show;
 use crate::command::{Command, parse};
-use crate::look::text;
-use crate::names::Names;
+use crate::completion::Names;
+use crate::format::text;
 
 /// Messages that wait to be printed, and lines that wait to be understood.
 const AHEAD: usize = 256;

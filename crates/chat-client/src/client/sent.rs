@@ -7,7 +7,7 @@ use futures::FutureExt;
 use tokio::time::sleep;
 
 use super::{Done, Talk};
-use crate::calls::Trouble;
+use crate::api::Trouble;
 use crate::clean::Clean;
 
 impl Talk {

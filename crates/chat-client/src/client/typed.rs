@@ -4,7 +4,7 @@ use common::chat::{Admin, Kind, Refusal, RoomInfo};
 use futures::FutureExt;
 
 use super::{Done, Show, Talk};
-use crate::calls::Trouble;
+use crate::api::Trouble;
 use crate::clean::Clean;
 use crate::command::{Command, HELP, parse};
 

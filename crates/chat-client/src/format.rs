@@ -5,7 +5,7 @@ use common::chat::{Entry, Kind};
 use serde_json::json;
 
 use crate::clean::is_harmful;
-use crate::view::line;
+use crate::cursors::line;
 
 /// `HH:MM nick: text`, in this machine's time.
 pub(crate) fn text(entry: &Entry, room: &str, here: bool) -> String {

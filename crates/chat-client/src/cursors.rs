@@ -102,7 +102,7 @@ impl View {
 /// The line of an entry, after its time. `aside` is the room, if it is not the one being talked in.
 ///
 /// ```
-/// use chat_client::view::line;
+/// use chat_client::cursors::line;
 /// use common::chat::{Entry, Kind};
 /// let entry = Entry {
 ///     number: 1, sender: 1, kind: Kind::Said, nick: "ann".into(), body: "100%\n".into(), at_ms: 0,
