@@ -1,147 +1,118 @@
-//! The calls to the server, each with its time limit and its kind of failure.
+//! The calls to the server, each with its time limit.
 
 use std::time::Duration;
 
-use common::chat::{
-    Admin, ChatClient, ChatRequest, ChatResponse, Cursor, POLL_WAIT, Page, Post, Refusal, RoomInfo,
-    SERVICE, Session,
-};
+use common::chat::{ChatClient, ChatRequest, ChatResponse, POLL_WAIT, Refusal, SERVICE, Session};
 use common::key::Key;
 use common::net::{self, Redial};
 use tarpc::client::RpcError;
 use tarpc::context;
+use tokio::time::timeout;
+
+use crate::command::Question;
+use crate::config::Config;
+use crate::effect::{Call, CallError, Input, Reply};
 
 /// Longest a call may take that the server answers at once: a slow line and a busy disk.
 const CALL: Duration = Duration::from_secs(8);
 
-/// How much longer than its wait a poll may take, before the connection counts as lost.
+/// How much longer than its wait a poll may take before the connection counts as lost.
 const OVERDUE: Duration = Duration::from_secs(5);
+
+/// How long leaving may take: as long as a person waits for a program to end.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Most messages that a search finds: a screenful.
+const FOUND: u32 = 20;
 
 type Client = ChatClient<Redial<ChatRequest, ChatResponse>>;
 
-/// Why a call came to nothing.
-#[derive(Clone, Debug)]
-pub(crate) enum Trouble {
-    /// The server would not.
-    Refused(Refusal),
-    /// The server was not reached, or did not answer; the words say why.
-    Lost(Option<Box<net::Error>>, String),
-}
-
-impl From<RpcError> for Trouble {
-    fn from(error: RpcError) -> Self {
-        Self::Lost(
-            net::explain(&error).cloned().map(Box::new),
-            error.to_string(),
-        )
-    }
-}
-
-/// One session's way to its server.
+/// The server, as one session calls it.
 #[derive(Clone)]
-pub(crate) struct Calls {
+pub(crate) struct Api {
+    config: Config,
     session: Session,
     quick: Client,
     waiting: Client,
 }
 
-type Outcome<T> = Result<T, Trouble>;
-
-fn flat<T>(answer: Result<Result<T, Refusal>, RpcError>) -> Outcome<T> {
-    answer.map_err(Trouble::from)?.map_err(Trouble::Refused)
-}
-
-impl Calls {
-    pub(crate) fn new(server: &str, session: Session) -> Self {
-        let redial = Redial::new(server, SERVICE);
+impl Api {
+    pub(crate) fn new(config: Config, session: Session) -> Self {
+        let redial = Redial::new(&*config.server, SERVICE);
         Self {
+            config,
             session,
             quick: redial.within(CALL).into(),
             waiting: redial.within(POLL_WAIT + OVERDUE).into(),
         }
     }
 
-    pub(crate) async fn enter(&self, nick: String) -> Outcome<String> {
-        flat(
-            self.quick
-                .enter(context::current(), self.session, nick)
-                .await,
-        )
+    /// Makes a call. Returns what came of it.
+    pub(crate) async fn call(self, call: Call) -> Input {
+        let (api, now, me) = (&self.quick, context::current(), self.session);
+        let history = self.config.history;
+        match call {
+            Call::Enter(nick) => Input::Entered(flat(api.enter(now, me, nick).await)),
+            Call::Join(room) => Input::Joined(flat(api.join(now, me, room, history).await)),
+            Call::Poll(cursors) => {
+                let wait = u32::try_from(POLL_WAIT.as_millis()).unwrap_or(u32::MAX);
+                Input::Polled(flat(self.waiting.poll(now, me, cursors, wait).await))
+            }
+            Call::LastPoll(cursors) => {
+                Input::PolledLast(flat(self.waiting.poll(now, me, cursors, 0).await))
+            }
+            Call::Send(room, posts) => {
+                let numbers = flat(api.send(now, me, room.clone(), posts).await);
+                Input::Sent(room, numbers.map(drop))
+            }
+            Call::Ask(room, question) => Input::Replied(self.ask(room, question).await),
+        }
     }
 
-    pub(crate) async fn join(&self, room: String, history: u32) -> Outcome<Cursor> {
-        flat(
-            self.quick
-                .join(context::current(), self.session, room, history)
-                .await,
-        )
+    async fn ask(&self, room: String, question: Question) -> Result<Reply, CallError> {
+        let (api, now, me) = (&self.quick, context::current(), self.session);
+        let history = self.config.history;
+        Ok(match question {
+            Question::Private(nick, text) => {
+                Reply::Private(flat(api.private(now, me, nick).await)?, text)
+            }
+            Question::Join(room) => Reply::Joined(flat(api.join(now, me, room, history).await)?),
+            Question::Leave(room) => {
+                flat(api.leave(now, me, room.clone()).await)?;
+                Reply::Left(room)
+            }
+            Question::Rename(nick) => Reply::Renamed(flat(api.enter(now, me, nick).await)?),
+            Question::Who => {
+                let nicks = flat(api.who(now, me, room.clone()).await)?;
+                Reply::People(room, nicks)
+            }
+            Question::Rooms => Reply::Rooms(flat(api.rooms(now, me).await)?),
+            Question::History(limit) => {
+                Reply::Found(flat(api.history(now, me, room, u64::MAX, limit).await)?)
+            }
+            Question::Search(text) => {
+                Reply::Found(flat(api.search(now, me, room, text, FOUND).await)?)
+            }
+            Question::Admin(order) => {
+                // The token leaves this program only here, so only to a server that let us in.
+                let token = self.config.admin.as_ref().map_or("", Key::reveal);
+                flat(api.admin(now, token.into(), order.clone()).await)?;
+                Reply::Obeyed(order)
+            }
+        })
     }
 
-    pub(crate) async fn leave(&self, room: String) -> Outcome<()> {
-        flat(
-            self.quick
-                .leave(context::current(), self.session, room)
-                .await,
-        )
+    /// Ends the session, if the server answers soon. Otherwise its lease ends it.
+    pub(crate) async fn goodbye(&self) {
+        let goodbye = self.quick.bye(context::current(), self.session);
+        let _ = timeout(GOODBYE, goodbye).await;
     }
+}
 
-    pub(crate) async fn bye(&self) {
-        // The lease would end it anyway.
-        let _ = self.quick.bye(context::current(), self.session).await;
-    }
-
-    pub(crate) async fn send(&self, room: String, posts: Vec<Post>) -> Outcome<Vec<u64>> {
-        flat(
-            self.quick
-                .send(context::current(), self.session, room, posts)
-                .await,
-        )
-    }
-
-    pub(crate) async fn poll(&self, cursors: Vec<Cursor>, wait: Duration) -> Outcome<Vec<Page>> {
-        let wait = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
-        flat(
-            self.waiting
-                .poll(context::current(), self.session, cursors, wait)
-                .await,
-        )
-    }
-
-    pub(crate) async fn history(&self, room: String, limit: u32) -> Outcome<Page> {
-        let call = self
-            .quick
-            .history(context::current(), self.session, room, u64::MAX, limit);
-        flat(call.await)
-    }
-
-    pub(crate) async fn search(&self, room: String, text: String) -> Outcome<Page> {
-        /// A screenful.
-        const FOUND: u32 = 20;
-        flat(
-            self.quick
-                .search(context::current(), self.session, room, text, FOUND)
-                .await,
-        )
-    }
-
-    pub(crate) async fn who(&self, room: String) -> Outcome<Vec<String>> {
-        flat(self.quick.who(context::current(), self.session, room).await)
-    }
-
-    pub(crate) async fn rooms(&self) -> Outcome<Vec<RoomInfo>> {
-        flat(self.quick.rooms(context::current(), self.session).await)
-    }
-
-    pub(crate) async fn admin(&self, token: &Key, order: Admin) -> Outcome<()> {
-        let token = token.reveal().to_owned();
-        flat(self.quick.admin(context::current(), token, order).await)
-    }
-
-    pub(crate) async fn private(&self, nick: String) -> Outcome<Cursor> {
-        flat(
-            self.quick
-                .private(context::current(), self.session, nick)
-                .await,
-        )
-    }
+fn flat<T>(answer: Result<Result<T, Refusal>, RpcError>) -> Result<T, CallError> {
+    let failed = |error: RpcError| match net::explain(&error) {
+        Some(error) => CallError::Unreached(Box::new(error.clone())),
+        None => CallError::Unanswered(error.to_string()),
+    };
+    answer.map_err(failed)?.map_err(CallError::Refused)
 }

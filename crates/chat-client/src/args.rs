@@ -6,8 +6,8 @@ use clap::Parser;
 use common::cli;
 use common::key::Key;
 
-use crate::client::{Config, Style};
-use crate::command::HISTORY;
+use crate::command::SHOWN_ON_JOIN;
+use crate::config::{Config, Style};
 
 /// Talks in a chat room, from a terminal or a pipe
 #[derive(Debug, Parser)]
@@ -75,7 +75,7 @@ impl TryFrom<Args> for Config {
             room: args.room,
             style: if args.json { Style::Json } else { Style::Lines },
             after: args.after,
-            history: if args.no_history { 0 } else { HISTORY },
+            history: if args.no_history { 0 } else { SHOWN_ON_JOIN },
             admin: admin.transpose()?,
         })
     }

@@ -8,7 +8,7 @@ use std::fmt;
 
 /// Text that does nothing but show itself, on one line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Clean(String);
+pub(crate) struct Clean(String);
 
 /// Most combining marks on one character: the most any language uses, and too few to cover the
 /// lines above and below.
@@ -17,13 +17,7 @@ const MAX_MARKS: usize = 4;
 impl Clean {
     /// Makes `text` harmless: controls become the pictures that Unicode has for them, line ends a
     /// return sign, what is invisible or reverses direction a replacement character.
-    ///
-    /// ```
-    /// use chat_client::clean::Clean;
-    /// assert_eq!(Clean::new("100% ünï 👩‍👩‍👧").as_str(), "100% ünï 👩‍👩‍👧");
-    /// assert_eq!(Clean::new("\u{1b}[2J").as_str(), "␛[2J");
-    /// ```
-    pub fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         let mut clean = String::with_capacity(text.len());
         let mut marks = 0;
         for c in text.chars() {
@@ -36,7 +30,7 @@ impl Clean {
     }
 
     /// The text.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -62,7 +56,7 @@ fn shown(c: char) -> Option<char> {
 }
 
 /// C1 controls, which some terminals obey, and marks that reverse the direction of what follows.
-pub fn is_harmful(c: char) -> bool {
+pub(crate) fn is_harmful(c: char) -> bool {
     matches!(c,
         '\u{80}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}'
         | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

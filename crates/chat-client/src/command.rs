@@ -2,37 +2,34 @@
 
 use common::chat::{Admin, Kind};
 
-/// A line that was typed, understood.
+/// What a typed line means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Something to send to the present room.
+pub(crate) enum Command {
+    /// A message for the room in which the person talks.
     Say(Kind, String),
-    /// `/msg NICK TEXT`
-    Whisper(String, String),
-    /// `/join ROOM`
-    Join(String),
-    /// `/leave [ROOM]`
     Leave(Option<String>),
-    /// `/nick NICK`
-    Nick(String),
-    /// `/who`
-    Who,
-    /// `/rooms`
-    Rooms,
-    /// `/history [N]`
-    History(u32),
-    /// `/search TEXT`
-    Search(String),
-    /// `/kick NICK [WHY]`, `/ban NICK [WHY]`, `/unban NICK`
-    Order(Admin),
-    /// `/help`
+    Ask(Question),
     Help,
-    /// `/quit`
     Quit,
 }
 
-/// All commands with what they do, as `/help` shows them.
-pub const HELP: [(&str, &str); 15] = [
+/// What is asked of the server for the person. One is out at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// A private room with a nick, for a text.
+    Private(String, String),
+    Join(String),
+    Leave(String),
+    Rename(String),
+    Who,
+    Rooms,
+    History(u32),
+    Search(String),
+    Admin(Admin),
+}
+
+/// All commands and what they do, as `/help` shows them.
+pub(crate) const HELP: [(&str, &str); 15] = [
     ("/join ROOM", "go to a room; messages go there from then on"),
     ("/leave [ROOM]", "leave a room"),
     ("/msg NICK TEXT", "tell one person only"),
@@ -56,20 +53,14 @@ pub const HELP: [(&str, &str); 15] = [
     ("//text", "sends /text"),
 ];
 
-/// Messages shown by `/history` and on joining, unless said otherwise.
-pub const HISTORY: u32 = 50;
+/// Messages shown on joining and by `/history`, unless the person asks for another number.
+pub(crate) const SHOWN_ON_JOIN: u32 = 50;
 
-/// Understands a line; none if it is empty.
+/// Returns what a line means; `None` if it is empty.
 ///
 /// # Errors
-/// A sentence for the person, if it is no command that we know.
-///
-/// ```
-/// use chat_client::command::{Command, parse};
-/// assert_eq!(parse("/join kitchen"), Some(Ok(Command::Join("kitchen".into()))));
-/// assert_eq!(parse("  "), None);
-/// ```
-pub fn parse(line: &str) -> Option<Result<Command, String>> {
+/// A sentence for the person, if there is no such command.
+pub(crate) fn parse(line: &str) -> Option<Result<Command, String>> {
     let line = line.trim_end_matches(['\r', '\n']);
     if line.trim().is_empty() {
         return None;
@@ -95,21 +86,23 @@ pub fn parse(line: &str) -> Option<Result<Command, String>> {
     };
     let some = |make: &dyn Fn(String) -> Command| (!rest.is_empty()).then(|| make(rest.into()));
     let none = |command: Command| rest.is_empty().then_some(command);
+    let ask = |make: &dyn Fn(String) -> Question| some(&|rest| Command::Ask(make(rest)));
     let command = match word {
         "me" => some(&|text| Command::Say(Kind::Did, text)),
         "msg" => rest
             .split_once(char::is_whitespace)
-            .map(|(nick, text)| Command::Whisper(nick.into(), text.trim().into())),
-        "join" => some(&Command::Join),
+            .map(|(nick, text)| Question::Private(nick.into(), text.trim().into()))
+            .map(Command::Ask),
+        "join" => ask(&Question::Join),
         "leave" => Some(Command::Leave((!rest.is_empty()).then(|| rest.into()))),
-        "nick" => some(&Command::Nick),
-        "who" => none(Command::Who),
-        "rooms" => none(Command::Rooms),
-        "history" if rest.is_empty() => Some(Command::History(HISTORY)),
-        "history" => rest.parse().ok().map(Command::History),
-        "search" => some(&Command::Search),
-        "kick" | "ban" => some(&|whom| Command::Order(put_out(word == "ban", &whom))),
-        "unban" => some(&|nick| Command::Order(Admin::Unban { nick })),
+        "nick" => ask(&Question::Rename),
+        "who" => none(Command::Ask(Question::Who)),
+        "rooms" => none(Command::Ask(Question::Rooms)),
+        "history" if rest.is_empty() => Some(Command::Ask(Question::History(SHOWN_ON_JOIN))),
+        "history" => rest.parse().ok().map(Question::History).map(Command::Ask),
+        "search" => ask(&Question::Search),
+        "kick" | "ban" => ask(&|whom| Question::Admin(kick(word == "ban", &whom))),
+        "unban" => ask(&|nick| Question::Admin(Admin::Unban { nick })),
         "help" => none(Command::Help),
         "quit" => none(Command::Quit),
         _ => None,
@@ -117,12 +110,13 @@ pub fn parse(line: &str) -> Option<Result<Command, String>> {
     Some(command.ok_or_else(unknown))
 }
 
-fn put_out(bans: bool, whom: &str) -> Admin {
+fn kick(bans: bool, whom: &str) -> Admin {
     let (nick, why) = whom.split_once(char::is_whitespace).unwrap_or((whom, ""));
     let (nick, why) = (nick.to_owned(), why.trim().to_owned());
-    match bans {
-        true => Admin::Ban { nick, why },
-        false => Admin::Kick { nick, why },
+    if bans {
+        Admin::Ban { nick, why }
+    } else {
+        Admin::Kick { nick, why }
     }
 }
 
@@ -133,6 +127,11 @@ mod tests {
     #[test]
     fn lines_are_messages_unless_they_begin_with_one_slash() {
         let said = |text: &str| Some(Ok(Command::Say(Kind::Said, text.into())));
+        let asks = |question| Some(Ok(Command::Ask(question)));
+        assert_eq!(
+            parse("/join kitchen"),
+            asks(Question::Join("kitchen".into()))
+        );
         assert_eq!(parse("hello %s\r\n"), said("hello %s"));
         assert_eq!(parse(" /join x"), said(" /join x"));
         assert_eq!(parse("//join x"), said("/join x"));
@@ -142,9 +141,9 @@ mod tests {
         );
         assert_eq!(
             parse("/msg bob  hi you"),
-            Some(Ok(Command::Whisper("bob".into(), "hi you".into())))
+            asks(Question::Private("bob".into(), "hi you".into()))
         );
-        assert_eq!(parse("/history 7"), Some(Ok(Command::History(7))));
+        assert_eq!(parse("/history 7"), asks(Question::History(7)));
         assert_eq!(parse("/leave"), Some(Ok(Command::Leave(None))));
         assert_eq!(parse("\n"), None);
     }
@@ -152,7 +151,7 @@ mod tests {
     #[test]
     fn operators_name_whom_and_may_say_why() {
         let order = |line| match parse(line) {
-            Some(Ok(Command::Order(order))) => order,
+            Some(Ok(Command::Ask(Question::Admin(order)))) => order,
             other => panic!("{line}: {other:?}"),
         };
         let (nick, why) = ("bob".to_owned(), String::new());

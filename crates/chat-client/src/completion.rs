@@ -1,17 +1,19 @@
-//! Names that were seen, for the Tab key.
+//! What the Tab key completes: nicks, commands and rooms.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clean::Clean;
 use crate::command::HELP;
+use crate::effect::Name;
 
-/// Most names that are remembered: a school.
+/// Most nicks, and most rooms, that are remembered: a school.
 const MOST: usize = 2000;
 
-/// The nicks and rooms that were seen. Clones share them.
+/// The nicks and rooms that were seen. Clones share them, because the line editor has a thread of
+/// its own.
 #[derive(Clone, Default)]
-pub(crate) struct Names(Arc<Mutex<Seen>>);
+pub(crate) struct Completion(Arc<Mutex<Seen>>);
 
 #[derive(Default)]
 struct Seen {
@@ -19,21 +21,25 @@ struct Seen {
     rooms: BTreeSet<String>,
 }
 
-impl Names {
+impl Completion {
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn add_nick(&self, nick: &str) {
-        add(&mut self.seen().nicks, nick);
+    /// Remembers a name, made harmless.
+    pub(crate) fn learn(&self, name: Name) {
+        let mut seen = self.seen();
+        let (names, name) = match name {
+            Name::Nick(nick) => (&mut seen.nicks, nick),
+            Name::Room(room) => (&mut seen.rooms, room),
+        };
+        if names.len() < MOST && !names.contains(&name) {
+            names.insert(Clean::new(&name).to_string());
+        }
     }
 
-    pub(crate) fn add_room(&self, room: &str) {
-        add(&mut self.seen().rooms, room);
-    }
-
-    /// What the last word of `typed` may become, and where it begins: a command, a room after
-    /// `/join` and `/leave`, else a nick, with a colon at the beginning of a line.
+    /// Returns what the last word of `typed` may become, and where it begins: a command, a room
+    /// after `/join` and `/leave`, otherwise a nick, with a colon at the beginning of a line.
     pub(crate) fn complete(&self, typed: &str) -> (usize, Vec<String>) {
         let begin = typed
             .rfind(char::is_whitespace)
@@ -50,20 +56,8 @@ impl Names {
             return (begin, seen.rooms.iter().filter(fits).cloned().collect());
         }
         let after = if begin == 0 { ": " } else { " " };
-        (
-            begin,
-            seen.nicks
-                .iter()
-                .filter(fits)
-                .map(|nick| format!("{nick}{after}"))
-                .collect(),
-        )
-    }
-}
-
-fn add(names: &mut BTreeSet<String>, name: &str) {
-    if names.len() < MOST && !names.contains(name) {
-        names.insert(Clean::new(name).to_string());
+        let nicks = seen.nicks.iter().filter(fits);
+        (begin, nicks.map(|nick| format!("{nick}{after}")).collect())
     }
 }
 
@@ -73,11 +67,11 @@ mod tests {
 
     #[test]
     fn tab_knows_nicks_commands_and_rooms() {
-        let names = Names::default();
+        let completion = Completion::default();
         for nick in ["ann", "Anton", "bob"] {
-            names.add_nick(nick);
+            completion.learn(Name::Nick(nick.into()));
         }
-        names.add_room("lobby");
+        completion.learn(Name::Room("lobby".into()));
         let table = [
             ("an", 0, vec!["Anton: ", "ann: "]),
             ("hi b", 3, vec!["bob "]),
@@ -88,7 +82,7 @@ mod tests {
         ];
         for (typed, begin, candidates) in table {
             let candidates = candidates.into_iter().map(str::to_owned).collect();
-            assert_eq!(names.complete(typed), (begin, candidates), "{typed}");
+            assert_eq!(completion.complete(typed), (begin, candidates), "{typed}");
         }
     }
 }

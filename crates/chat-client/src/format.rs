@@ -4,10 +4,10 @@ use chrono::{Local, TimeZone};
 use common::chat::{Entry, Kind};
 use serde_json::json;
 
-use crate::clean::is_harmful;
-use crate::cursors::line;
+use crate::clean::{Clean, is_harmful};
 
-/// `HH:MM nick: text`, in this machine's time.
+/// Returns the entry as `HH:MM nick: text`, in this machine's time. Unless `here`, it names the
+/// room.
 pub(crate) fn text(entry: &Entry, room: &str, here: bool) -> String {
     let at = i64::try_from(entry.at_ms)
         .ok()
@@ -16,25 +16,39 @@ pub(crate) fn text(entry: &Entry, room: &str, here: bool) -> String {
     format!("{time} {}", line(entry, (!here).then_some(room)))
 }
 
-/// The entry as one line of JSON. Nothing is lost, and nothing is harmful on a terminal: what
-/// [`Clean`](crate::clean::Clean) would replace is escaped.
-pub(crate) fn json(entry: &Entry, room: &str) -> String {
-    let kind = if entry.kind == Kind::Did {
-        "did"
-    } else {
-        "said"
+/// Returns the line of an entry after its time. `aside` is the room, unless the person talks in it.
+fn line(entry: &Entry, aside: Option<&str>) -> String {
+    let (nick, body) = (Clean::new(&entry.nick), Clean::new(&entry.body));
+    let words = match entry.kind {
+        Kind::Said => format!("{nick}: {body}"),
+        Kind::Did => format!("* {nick} {body}"),
+        Kind::Joined => format!("{nick} is here"),
+        Kind::Left if body.as_str().is_empty() => format!("{nick} has left"),
+        // The body says how, because it was not by themselves.
+        Kind::Left => format!("{nick} {body}"),
+        Kind::Renamed => format!("{nick} is now called {body}"),
     };
+    match aside {
+        None => words,
+        Some(room) if room.starts_with('@') => format!("(private) {words}"),
+        Some(room) => format!("#{} {words}", Clean::new(room)),
+    }
+}
+
+/// Returns the entry as one line of JSON. All of it is there, and it is harmless on a terminal,
+/// because what [`Clean`] would replace is escaped.
+pub(crate) fn json(entry: &Entry, room: &str) -> String {
+    let did = entry.kind == Kind::Did;
     let object = json!({
-        "room": room, "number": entry.number, "at_ms": entry.at_ms,
-        "nick": entry.nick, "kind": kind, "text": entry.body,
+        "room": room, "number": entry.number, "at_ms": entry.at_ms, "nick": entry.nick,
+        "kind": if did { "did" } else { "said" }, "text": entry.body,
     });
     let mut line = String::new();
     for c in object.to_string().chars() {
-        match c {
-            _ if is_harmful(c) || c == '\u{7f}' => {
-                line.push_str(&format!("\\u{:04x}", u32::from(c)))
-            }
-            _ => line.push(c),
+        if is_harmful(c) || c == '\u{7f}' {
+            line.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            line.push(c);
         }
     }
     line
@@ -65,5 +79,34 @@ mod tests {
             (back["text"].as_str(), back["number"].as_u64()),
             (Some(body), Some(7))
         );
+    }
+
+    #[test]
+    fn every_kind_has_its_line_and_no_nick_escapes() {
+        let mut entry = Entry {
+            number: 1,
+            sender: 1,
+            kind: Kind::Said,
+            nick: "ann".into(),
+            body: "100%\n".into(),
+            at_ms: 0,
+        };
+        assert_eq!(line(&entry, None), "ann: 100%⏎");
+        assert_eq!(line(&entry, Some("kitchen")), "#kitchen ann: 100%⏎");
+        entry.nick = "\u{1b}[31mx".into();
+        for kind in [
+            Kind::Said,
+            Kind::Did,
+            Kind::Joined,
+            Kind::Left,
+            Kind::Renamed,
+        ] {
+            entry.kind = kind;
+            let line = line(&entry, Some("@1+2"));
+            assert!(
+                line.contains("␛[31mx") && line.starts_with("(private) "),
+                "{line}"
+            );
+        }
     }
 }

@@ -2,44 +2,46 @@
 //!
 //! | File | What it holds |
 //! |---|---|
-//! | [`cursors`] | PURE: what of a room is new, and how it looks |
-//! | [`clean`] | PURE: what other people typed, made harmless |
-//! | [`outbox`], [`command`] | PURE: what is not acknowledged yet; what a typed line means |
-//! | `client`, `api` | the conversation with the server, and the calls it is made of |
+//! | `conversation` | PURE: what is called, printed and waited for, and when it ends |
+//! | `connection` | PURE: the way to the server, and back to it after a loss |
+//! | `cursors`, `outbox` | PURE: what of a room is new; what is not acknowledged yet |
+//! | `effect` | PURE: what a conversation is told, and what it wants done |
+//! | `command`, `clean` | PURE: what a typed line means; what other people typed, made harmless |
+//! | `client`, `api`, `end` | the shell that does what a conversation wants; its calls; its last error |
 //! | `pipes`, `terminal` | lines in and out; the line editor |
-//! | `format`, `completion` | how messages are printed; what the Tab key knows |
+//! | `format`, `completion` | how messages are printed; what the Tab key completes |
 
 use std::io::{self, IsTerminal};
 use std::pin::pin;
 
-use common::chat::Session;
 use common::cli::{self, Interrupted};
 use futures::FutureExt;
-use tokio::sync::mpsc;
-
-pub mod cursors;
-
-pub mod clean;
-pub mod command;
-pub mod outbox;
 
 mod api;
 mod args;
+mod clean;
 mod client;
+mod command;
 mod completion;
+mod config;
+mod connection;
+mod conversation;
+mod cursors;
+mod effect;
+mod end;
 mod format;
+mod outbox;
 mod pipes;
 mod terminal;
 
 pub use args::Args;
-pub use client::{Config, Style};
+pub use config::{Config, Style};
 
-use client::Talk;
-use completion::Names;
+use client::talk;
 
-/// Talks on this process's terminal, or through its stdin and stdout if either is none, until the
-/// input ends, all is acknowledged and what was said until then is shown; or until `shutdown`. With
-/// `/dev/null` as its input it listens, as long as somebody reads its output.
+/// Talks on this process's terminal, or through its stdin and stdout if they are not both one.
+/// Ends when the input has ended, all is acknowledged and what was said until then is printed; or
+/// with `shutdown`. With `/dev/null` as its input it listens, as long as its output has a reader.
 ///
 /// # Errors
 /// If the server cannot be reached at first, or does not let us in; if messages were not
@@ -48,49 +50,22 @@ pub async fn run(
     config: Config,
     shutdown: impl Future<Output = Interrupted>,
 ) -> anyhow::Result<()> {
-    let session = rand::random();
-    let people = io::stdin().is_terminal() && io::stdout().is_terminal();
-    let names = Names::default();
-    let terminal = match people && config.style == Style::Lines {
-        true => terminal::open(names.clone()),
-        false => None,
-    };
-    if let Some(terminal) = terminal {
-        let talk = Talk::new(config, session, terminal.show, names);
-        let restore = &terminal.restore;
-        let stop = async {
+    let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    if is_terminal
+        && config.style == Style::Lines
+        && let Some((console, restore)) = terminal::open()
+    {
+        let shutdown = async {
             let signal = shutdown.await;
-            restore.now(); // before goodbye: a second signal ends the program on the spot
-            Err(signal.into())
+            restore.now(); // before goodbye, because a second signal ends the program on the spot
+            signal
         };
-        return talk.run(terminal.lines, stop).await;
+        return talk(config, console, shutdown).await;
     }
-    talk_on_pipes(config, session, shutdown).await
-}
-
-async fn talk_on_pipes(
-    config: Config,
-    session: Session,
-    shutdown: impl Future<Output = Interrupted>,
-) -> anyhow::Result<()> {
     let mut shutdown = pin!(shutdown.fuse());
-    let (nothing, no_lines) = mpsc::channel(1);
-    let (listens, lines) = match pipes::has_nothing_to_say() {
-        true => (true, no_lines),
-        false => (false, pipes::read(io::stdin())),
-    };
-    let stop = async {
-        tokio::select! {
-            signal = &mut shutdown => Err(signal.into()),
-            () = pipes::reader_gone(), if listens => Ok(()),
-        }
-    };
-    let (show, printed) = pipes::print(config.style);
-    let result = Talk::new(config, session, show, Names::default())
-        .run(lines, stop)
-        .await;
-    drop(nothing);
-    // All that was shown is printed before the program ends, unless it is to end at once.
+    let (console, printed) = pipes::open(config.style);
+    let result = talk(config, console, &mut shutdown).await;
+    // All output is printed before the program ends, unless it is to end at once.
     let hurried = matches!(&result, Err(error) if error.is::<Interrupted>());
     cli::let_it_print(printed, hurried, shutdown).await?;
     result

@@ -2,59 +2,57 @@
 //!
 //! A message stays here until the server has answered its number, however often the connection is
 //! lost. It is sent again under the same id, so the server stores it once. One call is out at a
-//! time, since two might swap; what is typed meanwhile goes together in the next one.
+//! time, because two might swap; what is typed meanwhile goes together in the next one.
 
 use std::collections::VecDeque;
 
 use common::chat::{Kind, MAX_PAGE, Post};
 
-/// Messages that wait to be sent. Above it the input is not read: a file piped in waits by itself.
-pub const WAITING: usize = 256;
+/// Most messages that wait. Above it the input is not read: a file piped in waits by itself.
+const WAITING: usize = 256;
 
 /// Most messages in one call: a burst that the server's default limit lets pass at once.
 const BATCH: usize = 20;
 
 /// Messages on their way.
 #[derive(Debug, Default)]
-pub struct Outbox {
+pub(crate) struct Outbox {
     waiting: VecDeque<(String, Post)>,
     last_id: u64,
+    /// how many of the first messages are in the call that is out
     out: usize,
-    /// so many are to be sent one by one
+    /// how many of the first messages go one by one
     careful: usize,
+    /// how many messages the server refused for good
+    refused: usize,
 }
 
 impl Outbox {
     /// Takes a message for `room`.
-    pub fn push(&mut self, room: &str, kind: Kind, body: String) {
+    pub(crate) fn push(&mut self, room: &str, kind: Kind, body: String) {
         self.last_id += 1;
-        self.waiting.push_back((
-            room.into(),
-            Post {
-                id: self.last_id,
-                kind,
-                body,
-            },
-        ));
+        let id = self.last_id;
+        self.waiting
+            .push_back((room.into(), Post { id, kind, body }));
     }
 
-    /// Whether there is room for more.
-    pub fn has_room(&self) -> bool {
+    /// Returns whether there is room for more.
+    pub(crate) fn has_room(&self) -> bool {
         self.waiting.len() < WAITING
     }
 
-    /// How many messages are not acknowledged.
-    pub fn len(&self) -> usize {
+    /// Returns how many messages are neither acknowledged nor refused for good.
+    pub(crate) fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Whether all are acknowledged.
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+    /// Returns how many messages the server does not have, or is not known to have.
+    pub(crate) fn undelivered(&self) -> usize {
+        self.waiting.len() + self.refused
     }
 
-    /// The next call: the oldest messages for one room. None while a call is out.
-    pub fn next_call(&mut self) -> Option<(String, Vec<Post>)> {
+    /// Returns the next call: the oldest messages for one room. `None` while a call is out.
+    pub(crate) fn next_call(&mut self) -> Option<(String, Vec<Post>)> {
         if self.out > 0 {
             return None;
         }
@@ -65,39 +63,36 @@ impl Outbox {
             to == room && (bytes <= MAX_PAGE || bytes == post.body.len())
         };
         let most = if self.careful > 0 { 1 } else { BATCH };
-        let posts: Vec<Post> = self
-            .waiting
-            .iter()
-            .take(most)
-            .take_while(fits)
-            .map(|(_, post)| post.clone())
-            .collect();
+        let batch = self.waiting.iter().take(most).take_while(fits);
+        let posts: Vec<Post> = batch.map(|(_, post)| post.clone()).collect();
         self.out = posts.len();
         Some((room.clone(), posts))
     }
 
     /// The call that was out is stored.
-    pub fn stored(&mut self) {
+    pub(crate) fn stored(&mut self) {
         self.waiting.drain(..self.out);
         self.careful = self.careful.saturating_sub(self.out);
         self.out = 0;
     }
 
     /// The call that was out may not have arrived: it is to be made again.
-    pub fn again(&mut self) {
+    pub(crate) fn again(&mut self) {
         self.out = 0;
     }
 
-    /// The call that was out is refused for good. Answers its message; if there were several, each
-    /// is tried by itself from now on, to find the one that offends.
-    pub fn refused(&mut self) -> Option<Post> {
+    /// The call that was out is refused for good. Returns its message. If there were several, each
+    /// is tried by itself from now on, to find the one that the server does not take.
+    pub(crate) fn refused(&mut self) -> Option<Post> {
         let out = std::mem::take(&mut self.out);
         if out > 1 {
             self.careful = out;
             return None;
         }
         self.careful = self.careful.saturating_sub(1);
-        self.waiting.pop_front().map(|(_, post)| post)
+        let (_, post) = self.waiting.pop_front()?;
+        self.refused += 1;
+        Some(post)
     }
 }
 
@@ -131,7 +126,7 @@ mod tests {
             "the same, and what came since"
         );
         outbox.stored();
-        assert!(outbox.is_empty());
+        assert_eq!(outbox.len(), 0);
         assert_eq!(outbox.next_call(), None);
     }
 
@@ -153,6 +148,6 @@ mod tests {
         outbox.stored();
         assert_eq!(ids(outbox.next_call()), [2]);
         assert_eq!(outbox.refused().map(|post| post.id), Some(2));
-        assert!(outbox.is_empty());
+        assert_eq!(outbox.len(), 0);
     }
 }

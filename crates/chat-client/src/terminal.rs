@@ -1,21 +1,22 @@
 //! Terminal mode: messages appear above the line being typed.
 //!
-//! The line editor blocks and cannot be cancelled, so it has a thread of its own, and so has the
-//! printer, which takes all that waits at once. The terminal's settings are kept aside and put
-//! back at every end of the program: one that ends while the editor waits would leave the
-//! terminal raw.
+//! The line editor blocks and cannot be cancelled, so it has a thread of its own. So has the
+//! printer, which takes all that waits at once. The terminal's settings are kept and put back at
+//! every end of the program, because one that ends while the editor waits would leave the terminal
+//! raw.
 
-#[cfg(unix)]
-use std::fs::File;
-use std::fs::OpenOptions;
-#[cfg(unix)]
+use std::env::var_os;
+use std::fs::{File, OpenOptions, create_dir_all};
+use std::future::pending;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
-use common::chat::Entry;
+use futures::FutureExt;
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
@@ -24,20 +25,21 @@ use rustyline::{
 };
 use tokio::sync::mpsc;
 
-use crate::client::Show;
+use crate::client::Console;
 use crate::command::{Command, parse};
-use crate::completion::Names;
+use crate::completion::Completion;
+use crate::effect::Output;
 use crate::format::text;
 
-/// Messages that wait to be printed, and lines that wait to be understood.
+/// Outputs that wait to be printed, and lines that wait for the conversation.
 const AHEAD: usize = 256;
 
-/// Lines kept of what was typed.
-const HISTORY: usize = 1000;
+/// Typed lines that are kept.
+const TYPED_LINES: usize = 1000;
 
 /// Completes nicks (`ann: ` at the beginning of a line), commands, and rooms.
 #[derive(Helper, Hinter, Highlighter, Validator)]
-struct Tab(Names);
+struct Tab(Completion);
 
 impl Completer for Tab {
     type Candidate = String;
@@ -52,27 +54,21 @@ impl Completer for Tab {
     }
 }
 
-/// What a terminal conversation is made of.
-pub(crate) struct Terminal {
-    pub(crate) lines: mpsc::Receiver<String>,
-    pub(crate) show: mpsc::Sender<Show>,
-    pub(crate) restore: Restore,
-}
-
-/// Opens the terminal; none if it cannot do what an editor needs.
-pub(crate) fn open(names: Names) -> Option<Terminal> {
-    if std::env::var_os("TERM").is_none_or(|term| term == "dumb") {
+/// Opens the terminal. Returns `None` if it cannot do what an editor needs.
+pub(crate) fn open() -> Option<(Console, Restore)> {
+    if var_os("TERM").is_none_or(|term| term == "dumb") {
         return None;
     }
     let reading = Arc::new(AtomicBool::new(false));
     let restore = Restore::new(reading.clone());
     let config = Config::builder()
-        .max_history_size(HISTORY)
+        .max_history_size(TYPED_LINES)
         .ok()?
         .auto_add_history(true)
         .build();
     let mut editor = Editor::<Tab, DefaultHistory>::with_config(config).ok()?;
-    editor.set_helper(Some(Tab(names)));
+    let completion = Completion::default();
+    editor.set_helper(Some(Tab(completion.clone())));
     editor.bind_sequence(KeyEvent::ctrl('L'), Cmd::ClearScreen);
     let history = history_file();
     if let Some(path) = &history {
@@ -80,14 +76,16 @@ pub(crate) fn open(names: Names) -> Option<Terminal> {
     }
     let printer = editor.create_external_printer().ok()?;
     let (typed, lines) = mpsc::channel(AHEAD);
-    let (show, shows) = mpsc::channel(AHEAD);
+    let (outputs, receiver) = mpsc::channel(AHEAD);
     thread::spawn(move || edit(editor, &typed, history, &reading));
-    thread::spawn(move || print(printer, shows));
-    Some(Terminal {
+    thread::spawn(move || print(printer, receiver));
+    let console = Console {
         lines,
-        show,
-        restore,
-    })
+        outputs,
+        completion,
+        reader_gone: pending().boxed(),
+    };
+    Some((console, restore))
 }
 
 fn edit(
@@ -109,7 +107,7 @@ fn edit(
                 }
                 let quits = matches!(parse(&line), Some(Ok(Command::Quit)));
                 if typed.blocking_send(line).is_err() || quits {
-                    return; // without another prompt
+                    return; // because another prompt would be the last thing on the screen
                 }
             }
             // Ctrl-C drops the line; twice on an empty one leaves.
@@ -122,12 +120,12 @@ fn edit(
     }
 }
 
-fn print(mut printer: impl ExternalPrinter, mut shows: mpsc::Receiver<Show>) {
-    let colours = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    while let Some(show) = shows.blocking_recv() {
-        let mut lines = look(&show, colours);
-        while let Ok(show) = shows.try_recv() {
-            lines.push_str(&look(&show, colours));
+fn print(mut printer: impl ExternalPrinter, mut outputs: mpsc::Receiver<Output>) {
+    let colours = var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    while let Some(output) = outputs.blocking_recv() {
+        let mut lines = line(&output, colours);
+        while let Ok(output) = outputs.try_recv() {
+            lines.push_str(&line(&output, colours));
         }
         if printer.print(lines).is_err() {
             return;
@@ -135,80 +133,66 @@ fn print(mut printer: impl ExternalPrinter, mut shows: mpsc::Receiver<Show>) {
     }
 }
 
-fn look(show: &Show, colours: bool) -> String {
-    match show {
-        Show::Status(status) => format!("-- {status}\n"),
-        Show::Entry(entry, room, here) => {
+fn line(output: &Output, colours: bool) -> String {
+    match output {
+        Output::Status(status) => format!("-- {status}\n"),
+        Output::Entry(entry, room, here) => {
             let line = text(entry, room, *here);
-            match colours {
-                true => format!("\x1b[{}m{line}\x1b[0m\n", colour(entry)),
-                false => format!("{line}\n"),
+            if colours {
+                return format!("\x1b[{}m{line}\x1b[0m\n", colour(&entry.nick));
             }
+            line + "\n"
         }
     }
 }
 
-/// One of six colours that can be read on black and on white, the same for a nick each time.
-fn colour(entry: &Entry) -> u8 {
-    let sum = entry
-        .nick
-        .bytes()
-        .fold(0u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
-    31 + sum % 6
+/// Returns one of six colours that can be read on black and on white, always the same for a nick.
+fn colour(nick: &str) -> u8 {
+    let sum = |sum: u8, byte| sum.wrapping_mul(31).wrapping_add(byte);
+    31 + nick.bytes().fold(0, sum) % 6
 }
 
-/// Where typed lines are kept, readable by their author only.
+/// Returns the file of typed lines, which only their author may read.
 fn history_file() -> Option<PathBuf> {
     let var = |name| {
-        std::env::var_os(name)
+        var_os(name)
             .filter(|value| !value.is_empty())
             .map(PathBuf::from)
     };
     let state = var("XDG_STATE_HOME").or_else(|| Some(var("HOME")?.join(".local/state")))?;
     let folder = state.join("chat-client");
-    std::fs::create_dir_all(&folder).ok()?;
+    create_dir_all(&folder).ok()?;
     let path = folder.join("typed");
     let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&path).ok()?;
-    Some(path)
+    let opened = options.create(true).append(true).mode(0o600).open(&path);
+    opened.is_ok().then_some(path)
 }
 
 /// Puts the terminal back as it was, when dropped.
 pub(crate) struct Restore {
     /// whether the editor shows its prompt
     reading: Arc<AtomicBool>,
-    #[cfg(unix)]
-    settings: Option<(File, rustix::termios::Termios)>,
+    settings: Option<(File, Termios)>,
 }
 
-#[cfg(unix)]
 impl Restore {
     fn new(reading: Arc<AtomicBool>) -> Self {
-        let tty = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open("/dev/tty")
-            .ok();
-        let settings = tty.and_then(|tty| {
-            let settings = rustix::termios::tcgetattr(&tty).ok()?;
-            Some((tty, settings))
-        });
+        let mut options = OpenOptions::new();
+        let tty = options.read(true).write(true).open("/dev/tty").ok();
+        let settings = tty.and_then(|tty| tcgetattr(&tty).ok().map(|settings| (tty, settings)));
         Self { reading, settings }
     }
 
-    /// Puts it back. Doing so again does no harm.
+    /// Puts the terminal back. Doing so again does no harm.
     pub(crate) fn now(&self) {
-        if let Some((tty, settings)) = &self.settings {
-            use rustix::termios::{OptionalActions, tcsetattr};
-            let _ = tcsetattr(tty, OptionalActions::Now, settings);
-            if self.reading.swap(false, Relaxed) {
-                // The editor will not do it: no more bracketed pastes, and a line of its own for
-                // what comes next.
-                let _ = (&*tty).write_all(b"\x1b[?2004l\n");
-            }
+        let Some((tty, settings)) = &self.settings else {
+            return;
+        };
+        let _ = tcsetattr(tty, OptionalActions::Now, settings);
+        if self.reading.swap(false, Relaxed) {
+            // Because the editor cannot do it any more: no more bracketed pastes, and a line of
+            // its own for what comes next.
+            let _ = (&*tty).write_all(b"\x1b[?2004l\n");
         }
     }
 }
@@ -217,13 +201,4 @@ impl Drop for Restore {
     fn drop(&mut self) {
         self.now();
     }
-}
-
-#[cfg(not(unix))]
-impl Restore {
-    fn new(reading: Arc<AtomicBool>) -> Self {
-        Self { reading }
-    }
-
-    pub(crate) fn now(&self) {}
 }

@@ -87,7 +87,7 @@ fn pure_files_know_no_network_no_clock_and_no_dice() {
         "buddy/src/ring.rs",
         "buddy/src/roll_call.rs",
         "chat-server/src/people.rs",
-        "chat-client/src/cursors.rs",
+        "chat-client/src/conversation.rs",
         "secret-server/src/reverse.rs",
         "secret-client/src/dispatch.rs",
     ];

@@ -1,0 +1,151 @@
+//! The way to the server, and back to it after a loss. PURE.
+//!
+//! ```text
+//!                at first
+//!   Lost ──┬───────────────────▶ Entering ──▶ Joining each room ──▶ Attached
+//!    ▲     └▶ later: Waiting ──▶    │            │                     │
+//!    └── a call on the way fails ───┴────────────┘                     │
+//!    └── a poll or a send fails, or the session is over ───────────────┘
+//! ```
+//!
+//! The session stays the same, so the server sees one person who never left.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use common::chat::Refusal;
+use common::net::Backoff;
+
+use crate::effect::{Call, CallError, Effect, Effects, Timer, Why};
+
+/// The first wait before the server is tried again: short, so that a restart is not noticed.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+
+/// The longest wait: long, so that a thousand clients do not hinder a server that comes back.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// How a client stands with its server.
+pub(crate) struct Connection {
+    server: String,
+    state: State,
+    told: Told,
+    /// the waits before a call is made again
+    pub(crate) backoff: Backoff,
+}
+
+#[derive(PartialEq, Eq)]
+enum State {
+    Lost,
+    Waiting,
+    Entering,
+    /// these rooms are left to join
+    Joining(VecDeque<String>),
+    Attached,
+}
+
+/// What the person knows about the connection.
+#[derive(PartialEq, Eq)]
+enum Told {
+    NeverAttached,
+    Attached,
+    Lost,
+}
+
+impl Connection {
+    /// A connection that was never there.
+    pub(crate) fn new(server: &str) -> Self {
+        Self {
+            server: server.into(),
+            state: State::Lost,
+            told: Told::NeverAttached,
+            backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT),
+        }
+    }
+
+    /// Returns whether the server knows us and our rooms.
+    pub(crate) fn is_attached(&self) -> bool {
+        self.state == State::Attached
+    }
+
+    /// Returns whether the client was never attached.
+    pub(crate) fn is_new(&self) -> bool {
+        self.told == Told::NeverAttached
+    }
+
+    /// Begins an attempt to attach, if one is needed and none is under way.
+    pub(crate) fn begin(&mut self, nick: &str, dice: f64, out: &mut Effects) {
+        if self.state != State::Lost {
+        } else if self.is_new() {
+            self.enter(nick, out);
+        } else {
+            self.state = State::Waiting;
+            out.push(Effect::Timer(Timer::Attach, self.backoff.wait(dice)));
+        }
+    }
+
+    pub(crate) fn enter(&mut self, nick: &str, out: &mut Effects) {
+        self.state = State::Entering;
+        out.call(Call::Enter(nick.into()));
+    }
+
+    /// Joins `rooms` one by one.
+    pub(crate) fn join(&mut self, rooms: Vec<String>, out: &mut Effects) {
+        self.state = State::Joining(rooms.into());
+        self.join_next(out);
+    }
+
+    /// Joins the next room. After the last one the client is attached.
+    pub(crate) fn join_next(&mut self, out: &mut Effects) {
+        if let State::Joining(rooms) = &mut self.state
+            && let Some(room) = rooms.pop_front()
+        {
+            return out.call(Call::Join(room));
+        }
+        self.state = State::Attached;
+        self.backoff.reset();
+        if std::mem::replace(&mut self.told, Told::Attached) == Told::Lost {
+            out.status("connected again");
+        }
+    }
+
+    /// The attempt has failed. Returns why the conversation ends; `None` if another attempt may
+    /// succeed.
+    pub(crate) fn failed(&mut self, error: CallError, out: &mut Effects) -> Option<Why> {
+        self.state = State::Lost;
+        match error {
+            error if self.is_new() => Some(Why::CannotBegin(error)),
+            CallError::Refused(refusal @ (Refusal::Kicked(_) | Refusal::Banned)) => {
+                Some(Why::Kicked(refusal))
+            }
+            CallError::Refused(refusal) => {
+                // Once, because every attempt may be refused like this.
+                out.status_once(format!("cannot come back: {refusal}"));
+                None
+            }
+            CallError::Unreached(_) | CallError::Unanswered(_) => None,
+        }
+    }
+
+    /// A poll or a send has failed. A loss is told once, because every call that was out reports
+    /// it.
+    pub(crate) fn lost(&mut self, error: CallError, out: &mut Effects) {
+        self.detach();
+        match error {
+            CallError::Refused(Refusal::NoSession) => {}
+            CallError::Refused(refusal) => out.status(format!("the server refuses: {refusal}")),
+            _ if self.told == Told::Lost => {}
+            CallError::Unreached(_) | CallError::Unanswered(_) => {
+                self.told = Told::Lost;
+                let server = &self.server;
+                out.status(format!("connection to {server} lost: trying again"));
+            }
+        }
+    }
+
+    /// The server does not know that we are in our rooms. An attempt that is under way goes on.
+    pub(crate) fn detach(&mut self) {
+        if self.is_attached() {
+            self.state = State::Lost;
+        }
+    }
+}

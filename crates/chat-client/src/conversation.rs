@@ -1,0 +1,390 @@
+//! The conversation with the server: what is called, printed and waited for, and when it ends. PURE.
+//!
+//! ```text
+//!   line ──▶ outbox ──▶ send ──▶ server          enter, join ──▶ ┐
+//!                         ▲  └─ lost: again       after a loss   ├─ then poll and send go on
+//!   print ◀── cursors ◀── poll ◀── server         or NoSession ──┘
+//! ```
+//!
+//! One poll and one send are out at a time, and one question of the person. Every [`Input`] leads
+//! to [`Effect`]s; the shell that carries them out decides nothing.
+
+use std::time::Duration;
+
+use common::chat::{Admin, Cursor, Kind, Page, Refusal, Session};
+
+use crate::command::{Command, HELP, Question, parse};
+use crate::connection::Connection;
+use crate::cursors::{Cursors, News};
+use crate::effect::{
+    Call, CallError, Effect, Effects, Input, Name, Output, Reply, Timer, Why, is_message,
+};
+use crate::outbox::Outbox;
+
+/// How long unacknowledged messages keep a client that is about to end.
+const GIVE_UP: Duration = Duration::from_secs(30);
+
+/// How much of a message is quoted, in characters: enough to know it again.
+const QUOTED: usize = 40;
+
+/// How far the conversation is on its way to the end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The person may say more.
+    Open,
+    /// The input is over: deliver what was said, then print what others have said until then.
+    InputOver,
+    /// The last poll is out. The server ends the one that waits.
+    LastPoll,
+    /// The last poll brought nothing: everything said until then is here.
+    SeenAll,
+    /// The person has typed `/quit`: deliver what was said.
+    Quitting,
+    /// The output has lost its reader: deliver what was said.
+    Unread,
+    Ended,
+}
+
+/// What the person has asked for. No line is read meanwhile, because the next one may depend on
+/// it: what follows `/join` is for that room.
+enum Asking {
+    Nothing,
+    /// to leave this room, as soon as all that was said is acknowledged
+    ToLeave(String),
+    /// something that the server has not answered yet
+    Server,
+}
+
+/// One person's conversation, from the first attempt to attach to the end of the program.
+pub(crate) struct Conversation {
+    nick: String,
+    room: String,
+    /// the message number after which to begin
+    pub(crate) after: Option<u64>,
+    /// whether there is a token for what only operators may do
+    pub(crate) is_operator: bool,
+    connection: Connection,
+    cursors: Cursors,
+    outbox: Outbox,
+    stage: Stage,
+    asking: Asking,
+    /// whether a poll that waits is out
+    polling: bool,
+    /// whether unacknowledged messages do not keep the client any more
+    given_up: bool,
+    out: Effects,
+}
+
+impl Conversation {
+    /// Returns a conversation that begins with [`Input::Started`].
+    pub(crate) fn new(server: &str, nick: &str, room: &str, session: Session) -> Self {
+        Self {
+            nick: nick.into(),
+            room: room.into(),
+            after: None,
+            is_operator: false,
+            connection: Connection::new(server),
+            cursors: Cursors::new(session),
+            outbox: Outbox::default(),
+            stage: Stage::Open,
+            asking: Asking::Nothing,
+            polling: false,
+            given_up: false,
+            out: Effects::default(),
+        }
+    }
+
+    /// Returns whether to read a line: not before the client is attached, nor more than the
+    /// outbox holds, nor while something is unprinted or asked for.
+    pub(crate) fn wants_line(&self) -> bool {
+        let is_idle = self.out.unprinted == 0 && matches!(self.asking, Asking::Nothing);
+        let may_say_more = self.stage == Stage::Open && self.outbox.has_room();
+        !self.connection.is_new() && is_idle && may_say_more
+    }
+
+    /// Returns what is to be done about `input`, in this order. `dice` is a fresh random number
+    /// between 0 and 1.
+    pub(crate) fn handle(&mut self, input: Input, dice: f64) -> Vec<Effect> {
+        let unacknowledged = self.outbox.len();
+        match input {
+            Input::Started => {}
+            Input::Line(line) => match parse(&line) {
+                None => {}
+                Some(Err(why)) => self.out.status(why),
+                Some(Ok(command)) => self.command(command),
+            },
+            Input::NoMoreLines => self.finish(Stage::InputOver),
+            // Not new, because a person who has typed /quit does not wait for the output.
+            Input::ReaderGone if self.stage == Stage::Quitting => {}
+            Input::ReaderGone => {
+                self.out.unprinted = 0;
+                self.finish(Stage::Unread);
+            }
+            Input::Interrupted => self.end(Why::Interrupted),
+            Input::Taken => self.out.unprinted = self.out.unprinted.saturating_sub(1),
+            Input::Elapsed(Timer::Attach) => self.connection.enter(&self.nick, &mut self.out),
+            Input::Elapsed(Timer::Resend) => self.outbox.again(),
+            Input::Elapsed(Timer::GiveUp) => self.given_up = true,
+            Input::Entered(Ok(nick)) => self.entered(nick),
+            Input::Joined(Ok(cursor)) => self.joined(cursor),
+            Input::Entered(Err(error)) | Input::Joined(Err(error)) => {
+                if let Some(why) = self.connection.failed(error, &mut self.out) {
+                    self.end(why);
+                }
+            }
+            Input::Polled(result) => {
+                self.polling = false;
+                self.polled(result);
+            }
+            Input::PolledLast(result) => {
+                if self.stage == Stage::LastPoll {
+                    self.stage = match &result {
+                        Ok(pages) if pages.is_empty() => Stage::SeenAll,
+                        _ => Stage::InputOver,
+                    };
+                }
+                self.polled(result);
+            }
+            Input::Sent(room, result) => self.sent(&room, result, dice),
+            Input::Replied(result) => {
+                self.asking = Asking::Nothing;
+                match result {
+                    Ok(reply) => self.replied(reply),
+                    Err(error) => self.out.status(no(&error)),
+                }
+            }
+        }
+        if self.stage != Stage::Open && self.outbox.len() < unacknowledged {
+            self.finish(self.stage); // anew, because the server makes progress
+        }
+        self.go_on(dice);
+        self.out.take()
+    }
+
+    /// Ends the conversation if nothing is left to do, otherwise starts what can be started.
+    fn go_on(&mut self, dice: f64) {
+        if self.stage == Stage::Ended {
+            return;
+        }
+        let all_sent = self.outbox.len() == 0;
+        if let (true, Asking::ToLeave(room)) = (all_sent, &self.asking) {
+            self.ask(Question::Leave(room.clone()));
+        }
+        let all_printed = self.out.unprinted == 0;
+        let is_done = all_sent && all_printed && matches!(self.asking, Asking::Nothing);
+        let is_last = matches!(self.stage, Stage::SeenAll | Stage::Quitting | Stage::Unread);
+        if (is_done && is_last) || (self.given_up && all_printed) {
+            return self.end(Why::Done);
+        }
+        self.connection.begin(&self.nick, dice, &mut self.out);
+        if !self.connection.is_attached() {
+            return;
+        }
+        if is_done && self.stage == Stage::InputOver {
+            self.stage = Stage::LastPoll;
+            self.out.call(Call::LastPoll(self.cursors.all()));
+        } else if all_printed && !self.polling && self.stage != Stage::LastPoll {
+            self.polling = true;
+            self.out.call(Call::Poll(self.cursors.all()));
+        }
+        if let Some((room, posts)) = self.outbox.next_call() {
+            self.out.call(Call::Send(room, posts));
+        }
+    }
+
+    /// No more lines are read: from now on unacknowledged messages are waited for.
+    fn finish(&mut self, stage: Stage) {
+        self.stage = stage;
+        self.given_up = false;
+        self.out.push(Effect::Timer(Timer::GiveUp, GIVE_UP));
+    }
+
+    fn end(&mut self, why: Why) {
+        self.stage = Stage::Ended;
+        self.out.push(Effect::End {
+            why,
+            goodbye: self.connection.is_attached(),
+            undelivered: self.outbox.undelivered(),
+        });
+    }
+
+    fn entered(&mut self, nick: String) {
+        self.nick = nick;
+        let mut rooms = self.cursors.rooms();
+        if rooms.is_empty() {
+            rooms.push(self.room.clone());
+        }
+        self.connection.join(rooms, &mut self.out);
+    }
+
+    fn joined(&mut self, mut cursor: Cursor) {
+        if self.connection.is_new() {
+            self.room.clone_from(&cursor.room);
+            cursor.after = self.after.unwrap_or(cursor.after);
+        }
+        self.out
+            .push(Effect::Learn(Name::Room(cursor.room.clone())));
+        self.cursors.join(cursor);
+        self.connection.join_next(&mut self.out);
+    }
+
+    fn polled(&mut self, result: Result<Vec<Page>, CallError>) {
+        match result {
+            Err(error) => self.connection.lost(error, &mut self.out),
+            Ok(pages) => {
+                self.connection.backoff.reset();
+                for page in pages {
+                    self.page(page);
+                }
+            }
+        }
+    }
+
+    fn page(&mut self, page: Page) {
+        for news in self.cursors.page(page) {
+            match news {
+                News::Entry(room, entry) => {
+                    self.out.push(Effect::Learn(Name::Nick(entry.nick.clone())));
+                    let here = room == self.room;
+                    if is_message(&entry) || here {
+                        self.out.print(Output::Entry(entry, room, here));
+                    }
+                }
+                News::Gone(room, n) => self
+                    .out
+                    .status(format!("{n} older messages of {room} are gone")),
+                News::Anew(room) => {
+                    self.out
+                        .status(format!("{room} begins anew: the server has another log"));
+                }
+            }
+        }
+    }
+
+    fn sent(&mut self, room: &str, result: Result<(), CallError>, dice: f64) {
+        match result {
+            Ok(()) => self.outbox.stored(),
+            Err(CallError::Refused(Refusal::TooFast(ms))) => {
+                let wait = Duration::from_millis(ms.into());
+                self.out.push(Effect::Timer(Timer::Resend, wait));
+            }
+            Err(CallError::Refused(Refusal::Full | Refusal::Unavailable(_))) => {
+                let wait = self.connection.backoff.wait(dice);
+                self.out.push(Effect::Timer(Timer::Resend, wait));
+            }
+            // A restarted server has let us in and not yet into the room: this came in between.
+            Err(CallError::Refused(Refusal::NotJoined)) if self.cursors.reads(room) => {
+                self.outbox.again();
+                self.connection.detach();
+            }
+            Err(CallError::Refused(refusal @ (Refusal::Unfit(_) | Refusal::NotJoined))) => {
+                if let Some(post) = self.outbox.refused() {
+                    let body: String = post.body.chars().take(QUOTED).collect();
+                    self.out
+                        .status(format!("not delivered: \"{body}\": {refusal}"));
+                }
+            }
+            Err(error) => {
+                self.outbox.again();
+                self.connection.lost(error, &mut self.out);
+            }
+        }
+    }
+
+    fn ask(&mut self, question: Question) {
+        self.asking = Asking::Server;
+        self.out.call(Call::Ask(self.room.clone(), question));
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Say(kind, body) => self.outbox.push(&self.room, kind, body),
+            Command::Leave(named) => {
+                let room = named.unwrap_or_else(|| self.room.clone());
+                self.asking = Asking::ToLeave(room);
+            }
+            Command::Ask(Question::Admin(_)) if !self.is_operator => {
+                self.out
+                    .status("that needs an operator: start with --admin-token-file FILE");
+            }
+            Command::Ask(question) => self.ask(question),
+            Command::Help => {
+                for (usage, what) in HELP {
+                    self.out.status(format!("{usage:16} {what}"));
+                }
+            }
+            Command::Quit => self.finish(Stage::Quitting),
+        }
+    }
+
+    fn replied(&mut self, reply: Reply) {
+        match reply {
+            Reply::Private(cursor, text) => {
+                self.outbox.push(&cursor.room, Kind::Said, text);
+                self.cursors.join(cursor);
+            }
+            Reply::Joined(cursor) => {
+                self.room.clone_from(&cursor.room);
+                self.out
+                    .push(Effect::Learn(Name::Room(cursor.room.clone())));
+                self.out.status(format!("now in {}", cursor.room));
+                self.cursors.join(cursor);
+            }
+            Reply::Left(room) => {
+                let other = self.cursors.leave(&room);
+                self.out.status(match &other {
+                    _ if room != self.room => format!("left {room}"),
+                    Some(other) => format!("left {room}; now in {other}"),
+                    None => format!("left {room}; /join ROOM to talk again"),
+                });
+                if let (true, Some(other)) = (room == self.room, other) {
+                    self.room = other;
+                }
+            }
+            Reply::Renamed(nick) => {
+                self.out.status(format!("you are now called {nick}"));
+                self.nick = nick;
+            }
+            Reply::People(room, nicks) => {
+                self.out.status(format!("in {room}: {}", nicks.join(", ")))
+            }
+            Reply::Rooms(rooms) => {
+                for info in rooms {
+                    self.out
+                        .status(format!("#{} ({} here)", info.room, info.people));
+                }
+            }
+            Reply::Found(page) if page.entries.is_empty() => self.out.status("nothing found"),
+            Reply::Found(page) => {
+                for entry in page.entries {
+                    let output = Output::Entry(entry, page.room.clone(), true);
+                    self.out.print(output);
+                }
+            }
+            Reply::Obeyed(order) => self.out.status(obeyed(&order)),
+        }
+    }
+}
+
+/// Returns the notice of a command that failed.
+fn no(error: &CallError) -> String {
+    match error {
+        CallError::Refused(Refusal::WrongToken) => {
+            "no: the server does not take this admin token, or was started without".into()
+        }
+        CallError::Refused(refusal) => format!("no: {refusal}"),
+        CallError::Unreached(_) | CallError::Unanswered(_) => "no answer: try again".into(),
+    }
+}
+
+/// Returns the notice of an order that was carried out.
+fn obeyed(order: &Admin) -> String {
+    match order {
+        Admin::Kick { nick, .. } => format!("{nick} is out"),
+        Admin::Ban { nick, .. } => format!("{nick} is out, and that address may not come back"),
+        Admin::Unban { nick } => format!("the address of {nick} may come back"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

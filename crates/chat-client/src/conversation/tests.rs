@@ -1,0 +1,264 @@
+//! Conversations in memory, as transcripts: what happens, and indented what comes of it.
+//!
+//! They are in `tests/transcripts`. `start` begins a conversation, and `attached` one that has
+//! joined the lobby. Messages are numbered as they are sent, `lobby:3` is a cursor, and `!` begins
+//! the reason why a call failed. The dice show one half. What is printed is taken at once, until
+//! the `printer blocks`; at `silence` no line is read.
+
+use std::fmt::Write;
+
+use common::chat::{Entry, RoomInfo};
+
+use super::*;
+
+/// Plays a transcript, and compares what comes of its inputs with its indented lines.
+fn play(script: &str) {
+    let mut talk = Talk::new();
+    let mut played = String::new();
+    for line in script.lines().filter(|line| !line.starts_with(' ')) {
+        writeln!(played, "{line}").expect("memory");
+        if line == "start" || line == "attached" {
+            talk = Talk::new();
+        }
+        talk.play(&line.replace("<ESC>", "\u{1b}"));
+        for effect in talk.effects.drain(..) {
+            writeln!(played, "    {effect}").expect("memory");
+        }
+    }
+    assert!(played == script, "played:\n{played}\nexpected:\n{script}");
+}
+
+#[test]
+fn a_conversation_begins() {
+    play(include_str!("../../tests/transcripts/begin.txt"));
+}
+
+#[test]
+fn a_connection_is_lost_and_found() {
+    play(include_str!("../../tests/transcripts/loss.txt"));
+}
+
+#[test]
+fn messages_are_refused() {
+    play(include_str!("../../tests/transcripts/sending.txt"));
+}
+
+#[test]
+fn a_conversation_ends() {
+    play(include_str!("../../tests/transcripts/end.txt"));
+}
+
+#[test]
+fn commands_are_answered() {
+    play(include_str!("../../tests/transcripts/commands.txt"));
+}
+
+struct Talk {
+    conversation: Conversation,
+    effects: Vec<String>,
+    unprinted: usize,
+    blocks: bool,
+}
+
+impl Talk {
+    fn new() -> Self {
+        let mut conversation = Conversation::new("host:1", "ann", "lobby", 1 << 64);
+        conversation.after = Some(5);
+        Self {
+            conversation,
+            effects: Vec::new(),
+            unprinted: 0,
+            blocks: false,
+        }
+    }
+
+    fn play(&mut self, line: &str) {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let input = match (word, rest) {
+            ("", _) | ("#", _) => return,
+            ("attached", _) => {
+                self.play("start");
+                self.play("entered ann");
+                self.effects.clear();
+                return self.play("joined lobby:3");
+            }
+            ("start", _) => Input::Started,
+            ("type", text) => {
+                assert!(self.conversation.wants_line(), "no line is read: {line}");
+                Input::Line(text.into())
+            }
+            ("silence", _) => return assert!(!self.conversation.wants_line(), "it reads"),
+            ("end-of-input", _) => Input::NoMoreLines,
+            ("reader-gone", _) => Input::ReaderGone,
+            ("signal", _) => Input::Interrupted,
+            ("printer", "blocks") => return self.blocks = true,
+            ("printer", _) => return self.prints(),
+            ("elapsed", "attach") => Input::Elapsed(Timer::Attach),
+            ("elapsed", "resend") => Input::Elapsed(Timer::Resend),
+            ("elapsed", _) => Input::Elapsed(Timer::GiveUp),
+            ("entered", nick) => Input::Entered(answer(nick, str::to_owned)),
+            ("joined", room) => Input::Joined(answer(room, cursor)),
+            ("polled", pages) => Input::Polled(answer(pages, read)),
+            ("polled-last", pages) => Input::PolledLast(answer(pages, read)),
+            ("sent", rest) => {
+                let (room, why) = rest.split_once(' ').unwrap_or((rest, ""));
+                Input::Sent(room.into(), answer(why, |_| ()))
+            }
+            ("replied", rest) => Input::Replied(answer(rest, reply)),
+            _ => panic!("what is {line:?}?"),
+        };
+        self.handle(input);
+        if !self.blocks {
+            self.prints();
+        }
+    }
+
+    fn prints(&mut self) {
+        self.blocks = false;
+        while self.unprinted > 0 {
+            self.unprinted -= 1;
+            self.handle(Input::Taken);
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
+        for effect in self.conversation.handle(input, 0.5) {
+            self.unprinted += usize::from(matches!(effect, Effect::Print(_)));
+            self.effects.extend(words(effect));
+        }
+    }
+}
+
+fn answer<T>(text: &str, make: impl FnOnce(&str) -> T) -> Result<T, CallError> {
+    let Some(why) = text.strip_prefix('!') else {
+        return Ok(make(text));
+    };
+    Err(CallError::Refused(match why {
+        "lost" => return Err(CallError::Unanswered(why.into())),
+        "no session" => Refusal::NoSession,
+        "nick taken" => Refusal::NickTaken,
+        "not joined" => Refusal::NotJoined,
+        "too fast" => Refusal::TooFast(700),
+        "full" => Refusal::Full,
+        "kicked" => Refusal::Kicked("too loud".into()),
+        "wrong token" => Refusal::WrongToken,
+        why => Refusal::Unfit(why.into()),
+    }))
+}
+
+/// `lobby:3`
+fn cursor(text: &str) -> Cursor {
+    let (room, after) = text.split_once(':').expect("a cursor");
+    Cursor {
+        room: room.into(),
+        after: after.parse().expect("a number"),
+        epoch: 1,
+    }
+}
+
+/// `lobby:3 bob hello` is message 3, `lobby:3 - epoch 2` begins another log with it.
+fn read(text: &str) -> Vec<Page> {
+    let mut words = text.split(' ');
+    let Some(at) = words.next().filter(|at| !at.is_empty()) else {
+        return Vec::new();
+    };
+    let (nick, body) = (
+        words.next().expect("a nick"),
+        words.collect::<Vec<_>>().join(" "),
+    );
+    let Cursor {
+        room,
+        after: number,
+        ..
+    } = cursor(at);
+    let entry = Entry {
+        number,
+        sender: if nick == "ann" { 1 } else { 2 },
+        kind: if body.is_empty() {
+            Kind::Joined
+        } else {
+            Kind::Said
+        },
+        nick: nick.into(),
+        body,
+        at_ms: 0,
+    };
+    let epoch = if entry.body.starts_with("anew") { 2 } else { 1 };
+    let first = if entry.body.starts_with("late") {
+        number
+    } else {
+        1
+    };
+    vec![Page {
+        room,
+        head: number,
+        first,
+        epoch,
+        entries: vec![entry],
+    }]
+}
+
+fn reply(text: &str) -> Reply {
+    let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+    match word {
+        "private" => Reply::Private(cursor("@1+2:0"), rest.into()),
+        "joined" => Reply::Joined(cursor(rest)),
+        "left" => Reply::Left(rest.into()),
+        "renamed" => Reply::Renamed(rest.into()),
+        "people" => Reply::People("lobby".into(), rest.split(' ').map(str::to_owned).collect()),
+        "rooms" => Reply::Rooms(vec![RoomInfo {
+            room: rest.into(),
+            people: 2,
+            head: 7,
+        }]),
+        "found" => Reply::Found(read(rest).pop().unwrap_or_else(|| Page {
+            room: "lobby".into(),
+            entries: Vec::new(),
+            first: 1,
+            head: 1,
+            epoch: 1,
+        })),
+        _ => panic!("what is {text:?}?"),
+    }
+}
+
+fn words(effect: Effect) -> Option<String> {
+    let cursors = |cursors: Vec<Cursor>| {
+        let words = cursors
+            .into_iter()
+            .map(|at| format!(" {}:{}", at.room, at.after));
+        words.collect::<String>()
+    };
+    Some(match effect {
+        Effect::Call(Call::Enter(nick)) => format!("enter {nick}"),
+        Effect::Call(Call::Join(room)) => format!("join {room}"),
+        Effect::Call(Call::Poll(all)) => format!("poll{}", cursors(all)),
+        Effect::Call(Call::LastPoll(all)) => format!("last poll{}", cursors(all)),
+        Effect::Call(Call::Send(room, posts)) => {
+            let posts = posts
+                .iter()
+                .map(|post| format!(" {} {}", post.id, post.body));
+            format!("send {room}{}", posts.collect::<String>())
+        }
+        Effect::Call(Call::Ask(room, question)) => format!("ask in {room}: {question:?}"),
+        Effect::Print(Output::Status(text)) => format!("-- {text}"),
+        Effect::Print(Output::Entry(entry, room, here)) => {
+            let room = if here {
+                String::new()
+            } else {
+                format!("#{room} ")
+            };
+            format!("{room}{}: {}", entry.nick, entry.body)
+        }
+        Effect::Timer(timer, wait) => format!("timer {timer:?} {wait:?}"),
+        Effect::Learn(_) => return None,
+        Effect::End {
+            why,
+            goodbye,
+            undelivered,
+        } => {
+            let goodbye = if goodbye { ", goodbye" } else { "" };
+            format!("end: {why:?}{goodbye}, {undelivered} undelivered")
+        }
+    })
+}

@@ -1,0 +1,177 @@
+//! What the [conversation](crate::conversation) is told, and what it wants done. PURE.
+//!
+//! Both are plain data, so that a test needs no server, no terminal and no clock.
+
+use std::time::Duration;
+
+use common::chat::{Admin, Cursor, Entry, Kind, Page, Post, Refusal, RoomInfo};
+use common::net::doctor::Error;
+
+use crate::clean::Clean;
+use crate::command::Question;
+
+/// Something that has happened.
+#[derive(Debug)]
+pub(crate) enum Input {
+    Started,
+    /// A line was typed, or came through a pipe.
+    Line(String),
+    NoMoreLines,
+    /// Stdout is closed: what is printed has no reader any more.
+    ReaderGone,
+    Interrupted,
+    /// The printer has taken an output.
+    Taken,
+    Elapsed(Timer),
+    /// Entered, under this nick in its normal form.
+    Entered(Result<String, CallError>),
+    Joined(Result<Cursor, CallError>),
+    Polled(Result<Vec<Page>, CallError>),
+    PolledLast(Result<Vec<Page>, CallError>),
+    /// Stored in this room.
+    Sent(String, Result<(), CallError>),
+    Replied(Result<Reply, CallError>),
+}
+
+/// Something to do. None of it makes the conversation wait.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Make this call. Its answer is an [`Input`].
+    Call(Call),
+    /// Print this after everything before it, then report [`Input::Taken`].
+    Print(Output),
+    /// Report after this time that it is over. A timer that runs already begins anew.
+    Timer(Timer, Duration),
+    /// Remember a name for the Tab key.
+    Learn(Name),
+    /// End the program, with `goodbye` to a server that knows us.
+    End {
+        why: Why,
+        goodbye: bool,
+        /// how many messages the server does not have, or is not known to have
+        undelivered: usize,
+    },
+}
+
+/// Why a conversation ends.
+#[derive(Debug)]
+pub(crate) enum Why {
+    Done,
+    Interrupted,
+    /// The first attempt to attach has failed.
+    CannotBegin(CallError),
+    /// An operator has kicked or banned the person.
+    Kicked(Refusal),
+}
+
+/// What a client waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Timer {
+    /// The next attempt to come back to the server.
+    Attach,
+    /// The next attempt to send.
+    Resend,
+    /// The end of its patience with unacknowledged messages.
+    GiveUp,
+}
+
+/// A call to the server.
+#[derive(Debug)]
+pub(crate) enum Call {
+    Enter(String),
+    Join(String),
+    /// Ask for what is new, and wait for it.
+    Poll(Vec<Cursor>),
+    /// Ask for what is new, without waiting.
+    LastPoll(Vec<Cursor>),
+    Send(String, Vec<Post>),
+    /// Ask this for the person, who talks in this room.
+    Ask(String, Question),
+}
+
+/// What the server did about a [`Question`].
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// Opened a private room for this text.
+    Private(Cursor, String),
+    Joined(Cursor),
+    Left(String),
+    Renamed(String),
+    People(String, Vec<String>),
+    Rooms(Vec<RoomInfo>),
+    Found(Page),
+    Obeyed(Admin),
+}
+
+/// Why a call failed.
+#[derive(Clone, Debug)]
+pub(crate) enum CallError {
+    Refused(Refusal),
+    /// The server was not reached.
+    Unreached(Box<Error>),
+    /// The server did not answer; in words.
+    Unanswered(String),
+}
+
+/// Something to print.
+#[derive(Debug)]
+pub(crate) enum Output {
+    /// An entry of a room; with whether the person talks in it.
+    Entry(Entry, String, bool),
+    /// A word of this program.
+    Status(Clean),
+}
+
+/// A name that the Tab key can complete.
+#[derive(Debug)]
+pub(crate) enum Name {
+    Nick(String),
+    Room(String),
+}
+
+/// The effects of one input, in order.
+#[derive(Default)]
+pub(crate) struct Effects {
+    list: Vec<Effect>,
+    /// how many outputs the printer has not taken
+    pub(crate) unprinted: usize,
+    last_status: String,
+}
+
+impl Effects {
+    pub(crate) fn push(&mut self, effect: Effect) {
+        self.list.push(effect);
+    }
+
+    pub(crate) fn call(&mut self, call: Call) {
+        self.push(Effect::Call(call));
+    }
+
+    pub(crate) fn print(&mut self, output: Output) {
+        self.unprinted += 1;
+        self.push(Effect::Print(output));
+    }
+
+    /// Prints a word of this program. The server's words in `text` are made harmless here.
+    pub(crate) fn status(&mut self, text: impl Into<String>) {
+        self.last_status = text.into();
+        self.print(Output::Status(Clean::new(&self.last_status)));
+    }
+
+    /// The same, unless it was the last status.
+    pub(crate) fn status_once(&mut self, text: String) {
+        if self.last_status != text {
+            self.status(text);
+        }
+    }
+
+    /// Returns the effects since this was called last.
+    pub(crate) fn take(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.list)
+    }
+}
+
+/// Returns whether a person said this entry, as opposed to a notice of the server.
+pub(crate) fn is_message(entry: &Entry) -> bool {
+    matches!(entry.kind, Kind::Said | Kind::Did)
+}
