@@ -7,6 +7,7 @@ use tarpc::client::RpcError;
 use tarpc::context;
 
 use crate::keeper::Client;
+use crate::pacing::Timing;
 use crate::queue::Assigned;
 use crate::server::ServerId;
 
@@ -29,25 +30,34 @@ pub(crate) struct Answer {
     pub(crate) server: ServerId,
     /// The first line of the chunk.
     pub(crate) first: u64,
-    /// From the call to its answer.
-    pub(crate) took: Duration,
-    pub(crate) result: Result<Result<Reversed, Refusal>, RpcError>,
+    pub(crate) result: Result<Result<(String, Timing), Refusal>, RpcError>,
 }
 
 /// Makes a call and returns what came of it.
-pub(crate) async fn call(
-    client: Client,
-    tier: Tier,
-    Assigned { server, chunk }: Assigned,
-) -> Answer {
+pub(crate) async fn call(client: Client, tier: Tier, assigned: Assigned) -> Answer {
+    let Assigned { server, chunk } = assigned;
     let begun = Instant::now();
     let mut context = context::current();
     context.deadline = begun + call_limit(chunk.words);
     let result = client.reverse_words(context, tier, chunk.text).await;
+    let timed = |Reversed {
+                     text,
+                     waited,
+                     worked,
+                 }| {
+        let took = begun.elapsed();
+        (
+            text,
+            Timing {
+                took,
+                waited,
+                worked,
+            },
+        )
+    };
     Answer {
         server,
         first: chunk.first,
-        took: begun.elapsed(),
-        result,
+        result: result.map(|answer| answer.map(timed)),
     }
 }

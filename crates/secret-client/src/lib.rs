@@ -11,13 +11,10 @@
 //!
 //! | File | What it holds |
 //! |---|---|
-//! | `dispatch` | PURE: what is to be done, and by which server; the decisions |
-//! | `queue` | PURE: where each word is; the window; second copies |
-//! | `server`, `pacing`, `cause` | PURE: one server; how much to give it; why it is of no use |
-//! | `lines`, `latencies`, `report` | PURE: bytes into lines; how long calls took; what is printed |
-//! | `list`, `string` | the two kinds of work: a shell that does what `dispatch` says; one string |
-//! | `connections`, `keeper`, `in_flight` | connections and their upkeep; calls |
-//! | `pipes`, `progress`, `failure` | input and output; the bar; errors with advice |
+//! | `dispatch` | PURE: the decisions: what is to be done, by which server |
+//! | `queue`, `server`, `pacing` | PURE: where each word is; one server; how much to give it |
+//! | `lines`, `cause`, `report` | PURE: bytes into lines; what went wrong; what is printed |
+//! | `list`, `string` | the two kinds of work: a shell for `dispatch`, and one string |
 //!
 //! Memory is bounded for a list of any length, by the window of the queue and by short channels
 //! between the threads.

@@ -1,5 +1,5 @@
-//! A list: the shell around the [dispatcher](crate::dispatch). It carries the words and what
-//! happens to it, and does what it says.
+//! A list: the shell around the [dispatcher](crate::dispatch). The shell brings the words and
+//! reports what happens, makes the calls, and carries out the effects. It decides nothing.
 
 use std::future::Future;
 use std::io::Write;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use common::cli::{self, Failure, Interrupted};
-use common::secret::{Reversed, Tier};
+use common::secret::Tier;
 use futures::future::{Aborted, pending};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
@@ -23,7 +23,6 @@ use crate::connections::Connections;
 use crate::dispatch::{Dispatcher, Effect};
 use crate::keeper::Event;
 use crate::lines;
-use crate::pacing::Timing;
 use crate::pipes::{self, Input, Output};
 use crate::progress::{Progress, REDRAW};
 use crate::report::{Report, plural, progress};
@@ -221,21 +220,10 @@ impl Shell {
 
     fn answered(&mut self, answer: Result<Answer, Aborted>) {
         let Ok(answer) = answer else { return };
-        let (server, first, took) = (answer.server, answer.first, answer.took);
+        let (server, first) = (answer.server, answer.first);
         self.connections.end(server, first);
         match answer.result {
-            Ok(Ok(Reversed {
-                text,
-                waited,
-                worked,
-            })) => {
-                let timing = Timing {
-                    took,
-                    waited,
-                    worked,
-                };
-                self.dispatcher.answered(server, first, text, timing);
-            }
+            Ok(Ok((text, timing))) => self.dispatcher.answered(server, first, text, timing),
             Ok(Err(refusal)) => {
                 let dice = rand::random();
                 self.dispatcher.refused(server, first, refusal, dice);
