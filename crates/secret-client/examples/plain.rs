@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! plain serve                          prints `listening on IP:PORT`
-//! plain list WINDOW WORDLIST IP:PORT   answers to stdout, with so many calls in flight
+//! plain list WINDOW WORDLIST IP:PORT   answers to stdout, with WINDOW calls in flight
 //! ```
 //!
-//! Same service, codec and TCP_NODELAY as ours, but none of the rest: the transport flushes each
-//! message, each request gets a task, the client keeps a window of futures in order.
+//! The service, the codec and TCP_NODELAY are the same as ours. The rest is not: the transport
+//! flushes each message, each request gets a task, the client keeps a window of futures in order.
 
 use std::io::{BufWriter, Write};
 
@@ -55,7 +55,7 @@ async fn send_list(window: usize, list: &str, addr: &str) -> anyhow::Result<()> 
     Ok(stdout.flush()?)
 }
 
-/// Reverses by code points, which is less work than what the real server does.
+/// A server that reverses by code points, which is less work than what the real server does.
 #[derive(Clone)]
 struct Plain;
 

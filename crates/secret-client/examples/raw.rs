@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The server reads a line, reverses it, writes it, and flushes when nothing more is there to be
-//! read: how anybody would write it first.
+//! read. This is how most people would write it first.
 
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -95,32 +95,25 @@ impl TryFrom<Args> for Config {
 }
 
 fn open(path: &Path) -> Result<List, Failure> {
-    if path == Path::new("-") {
-        return Ok(list(io::stdin(), None));
-    }
-    let open = || -> io::Result<_> {
+    let open = || -> io::Result<(Box<dyn Read + Send>, Option<u64>)> {
+        if path == Path::new("-") {
+            return Ok((Box::new(io::stdin()), None));
+        }
         let file = File::open(path)?;
         let found = file.metadata()?;
         if found.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        Ok((file, found.is_file().then_some(found.len())))
+        Ok((Box::new(file), found.is_file().then_some(found.len())))
     };
-    match open() {
-        Ok((file, bytes)) => Ok(list(file, bytes)),
-        Err(error) => {
-            let what = format!("cannot read the list {}: {error}", path.display());
-            Err(Failure::new(what)
-                .help("name a file with a word on each line, or - for stdin")
-                .help("or give one string: --string Hello"))
-        }
-    }
-}
-
-fn list(input: impl Read + Send + 'static, bytes: Option<u64>) -> List {
-    List {
-        input: Box::new(input),
+    let (input, bytes) = open().map_err(|error| {
+        Failure::new(format!("cannot read the list {}: {error}", path.display()))
+            .help("name a file with a word on each line, or - for stdin")
+            .help("or give one string: --string Hello")
+    })?;
+    Ok(List {
+        input,
         has_end: bytes.is_some(),
         progress: Progress::on_terminal(bytes),
-    }
+    })
 }

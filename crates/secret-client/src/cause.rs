@@ -6,7 +6,7 @@ use common::net::Error;
 use common::secret::Refusal;
 
 /// Why a server is of no use, or the work must end. The texts are addresses of servers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Cause {
     /// It cannot be reached, or its name cannot be resolved.
     Unreached(Box<Error>),

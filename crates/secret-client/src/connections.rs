@@ -54,7 +54,11 @@ impl Connections {
 
     /// Keeps a connection to the next server, which is at `address`.
     pub(crate) fn connect(&mut self, server: ServerId, address: String) {
-        let keeper = Keeper::new(server, address, self.events.clone());
+        let keeper = Keeper {
+            server,
+            address,
+            events: self.events.clone(),
+        };
         self.servers.push(Connection {
             keeper: self.tasks.spawn(keeper.run()),
             client: None,

@@ -26,7 +26,7 @@ use crate::report::{Report, plural};
 use crate::server::{Server, ServerId, State};
 
 /// What the caller has to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Effect {
     /// Look up the addresses of this name, again and again, and report them.
     LookUp(String),
@@ -243,7 +243,7 @@ impl Dispatcher {
         if !self.servers.is_empty() && self.servers.iter().all(is_retired) {
             return Err(self.give_up());
         }
-        self.give_up_at = self.nobody_answers().then(|| {
+        self.give_up_at = self.none_answers().then(|| {
             self.give_up_at
                 .unwrap_or_else(|| now().saturating_add(self.give_up_after))
         });
@@ -257,7 +257,7 @@ impl Dispatcher {
 
     /// Returns whether every server was tried and none is up. While one is still being tried for
     /// the first time, or looked up, it is too early to say.
-    fn nobody_answers(&self) -> bool {
+    fn none_answers(&self) -> bool {
         let is_open = |server: &Server| matches!(server.state, State::New | State::Up(_));
         let nothing_yet = self.servers.is_empty() && self.last.is_none();
         !nothing_yet && !self.servers.iter().any(is_open)
@@ -271,13 +271,11 @@ impl Dispatcher {
 
     /// Returns how it went, after work of this time.
     pub(crate) fn report(&self, took: Duration) -> Report {
-        let shares = self.shares();
+        let shares = self.shares().map(|(name, words)| (name.to_owned(), words));
         Report {
             totals: self.queue.totals(),
             took,
-            shares: shares
-                .map(|(name, words)| (name.to_owned(), words))
-                .collect(),
+            shares: shares.collect(),
             latencies: self.latencies.clone(),
         }
     }

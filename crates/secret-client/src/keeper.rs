@@ -71,32 +71,21 @@ pub(crate) async fn look_up(name: String, events: mpsc::Sender<Event>) {
     }
 }
 
-/// The task that keeps one server reachable.
+/// Keeps the server at `address` reachable, and reports to `events`.
 pub(crate) struct Keeper {
-    server: ServerId,
-    address: String,
-    events: mpsc::Sender<Event>,
-    retry: Backoff,
+    pub(crate) server: ServerId,
+    pub(crate) address: String,
+    pub(crate) events: mpsc::Sender<Event>,
 }
 
 impl Keeper {
-    /// A keeper for the server at `address`, which reports to `events`.
-    pub(crate) fn new(server: ServerId, address: String, events: mpsc::Sender<Event>) -> Self {
-        let retry = RETRY;
-        Self {
-            server,
-            address,
-            events,
-            retry,
-        }
-    }
-
-    /// Keeps the server reachable until the receiver of the events is dropped.
-    pub(crate) async fn run(mut self) {
+    /// Runs until the receiver of the events is dropped.
+    pub(crate) async fn run(self) {
         let dial = net::tcp(self.address.clone(), SERVICE);
+        let mut retry = RETRY;
         loop {
             let cause = match Channel::open(&dial).await {
-                Ok(channel) => self.stay(&channel).await,
+                Ok(channel) => self.stay(&channel, &mut retry).await,
                 Err(error) => Some(Cause::Unreached(Box::new(error))),
             };
             let Some(cause) = cause else { return };
@@ -104,18 +93,18 @@ impl Keeper {
             if self.events.send(down).await.is_err() {
                 return;
             }
-            sleep(self.retry.wait(rand::random())).await;
+            sleep(retry.wait(rand::random())).await;
         }
     }
 
     /// Reports that the server is up, and returns why it no longer is. `None` means that the
     /// receiver of the events was dropped.
-    async fn stay(&mut self, channel: &Channel) -> Option<Cause> {
+    async fn stay(&self, channel: &Channel, retry: &mut Backoff) -> Option<Cause> {
         let client = Client::from(channel.clone());
         let Ok(Ok(offer)) = timeout(ANSWER_LIMIT, client.offer(context::current())).await else {
             return Some(Cause::Silent(self.address.clone()));
         };
-        self.retry.reset();
+        retry.reset();
         let up = Event::Up(self.server, client, offer.workers as usize);
         self.events.send(up).await.ok()?;
         Some(lost(channel, &self.address).await)

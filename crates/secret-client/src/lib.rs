@@ -4,7 +4,7 @@
 //! ```text
 //!   file or      lines,      which words go where,   one task: a call for each    servers,
 //!   stdin   ──>  cleaned ──> what happens when   ──> chunk, answers back      ──> kept reachable
-//!   [pipes]      [lines]     [dispatch], [queue]     [list], [in_flight]          by [keeper]
+//!   [pipes]      [lines]     [dispatch], [queue]     [list], [connections]        by [keeper]
 //!                                   │
 //!                                   └── in order ──> stdout [pipes], [progress], [report]
 //! ```
@@ -19,7 +19,6 @@
 //! Memory is bounded for a list of any length, by the window of the queue and by short channels
 //! between the threads.
 
-use std::future::Future;
 use std::io::{Write, stderr, stdout};
 
 use common::cli::Interrupted;

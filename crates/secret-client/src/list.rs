@@ -1,7 +1,6 @@
 //! A list: the shell around the [dispatcher](crate::dispatch). The shell brings the words and
 //! reports what happens, makes the calls, and carries out the effects. It decides nothing.
 
-use std::future::Future;
 use std::io::Write;
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -224,11 +223,10 @@ impl Shell {
         self.connections.end(server, first);
         match answer.result {
             Ok(Ok((text, timing))) => self.dispatcher.answered(server, first, text, timing),
-            Ok(Err(refusal)) => {
-                let dice = rand::random();
-                self.dispatcher.refused(server, first, refusal, dice);
-            }
-            // The connection has ended, as its keeper will find as well.
+            Ok(Err(refusal)) => self
+                .dispatcher
+                .refused(server, first, refusal, rand::random()),
+            // Not a failure of the words, because the connection has ended.
             Err(RpcError::Shutdown | RpcError::Channel(_)) => self.dispatcher.closed(server),
             Err(_) => self.dispatcher.failed(server, first, rand::random()),
         }

@@ -8,7 +8,7 @@ mod support {
     pub(crate) mod place;
 }
 
-use std::io::BufRead;
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -142,14 +142,18 @@ async fn an_address_without_a_secret_server_is_one_clear_error() {
     }
 }
 
-/// Starts the program on a long list in a file of this name, and waits until it has printed ten
-/// answers. Returns it and its stdout.
-fn at_work(name: &str, addr: String) -> (Program, Lines) {
+/// Starts the program on a long list in a file of this name.
+fn start(name: &str, addr: &str) -> Program {
     let list = format!("{}/numbers-for-{name}", env!("CARGO_TARGET_TMPDIR"));
     std::fs::write(&list, numbers(100_000).0).expect("writable");
     let mut command = Command::new(PROGRAM);
-    command.args(["--server", &addr, "--patience", "50ms", &list]);
-    let mut program = Program::start(command.stdout(Stdio::piped()));
+    command.args(["--server", addr, "--patience", "50ms", &list]);
+    Program::start(command.stdout(Stdio::piped()))
+}
+
+/// Starts the program likewise, and waits until it has printed ten answers.
+fn at_work(name: &str, addr: &str) -> (Program, Lines) {
+    let mut program = start(name, addr);
     let mut stdout = Lines::of(program.child.stdout.take().expect("piped"));
     assert_eq!(stdout.by_ref().take(10).count(), 10);
     (program, stdout)
@@ -158,7 +162,7 @@ fn at_work(name: &str, addr: String) -> (Program, Lines) {
 #[tokio::test(flavor = "multi_thread")]
 async fn ctrl_c_leaves_what_was_done_in_order() {
     let place = Place::with(SLOW).await;
-    let (program, mut stdout) = at_work("ctrl-c", place.addr());
+    let (program, mut stdout) = at_work("ctrl-c", &place.addr());
     signal(&program.child, "INT");
     stdout.by_ref().for_each(drop);
     let ended = program.end();
@@ -172,12 +176,8 @@ async fn ctrl_c_leaves_what_was_done_in_order() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ctrl_c_ends_it_though_no_reader_takes_the_answers() {
     let addr = Place::with(QUICK).await.addr();
-    let list = format!("{}/numbers-unread", env!("CARGO_TARGET_TMPDIR"));
-    std::fs::write(&list, numbers(100_000).0).expect("writable");
-    let mut command = Command::new(PROGRAM);
-    command.args(["--server", &addr, &list]);
-    let mut program = Program::start(command.stdout(Stdio::piped()));
-    let mut stdout = std::io::BufReader::new(program.child.stdout.take().expect("piped"));
+    let mut program = start("unread", &addr);
+    let mut stdout = BufReader::new(program.child.stdout.take().expect("piped"));
     stdout.read_line(&mut String::new()).expect("an answer");
     // In the time this takes, the program has filled its pipe: 600 KB of answers, 64 fit.
     assert_eq!(run(&["--server", &addr, LIST], "").code, Some(0));
@@ -189,7 +189,7 @@ async fn ctrl_c_ends_it_though_no_reader_takes_the_answers() {
 async fn with_all_servers_gone_it_counts_what_is_missing() {
     let mut place = Place::with(SLOW).await;
     let addr = place.addr();
-    let (program, mut stdout) = at_work("missing", addr.clone());
+    let (program, mut stdout) = at_work("missing", &addr);
     place.kill().await;
     drop(place);
     // Bound and not listening, so that connections are refused and the port is not reused.
@@ -209,7 +209,7 @@ async fn with_all_servers_gone_it_counts_what_is_missing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_goes_away_ends_it_quietly() {
     let place = Place::with(SLOW).await;
-    let (program, stdout) = at_work("reader", place.addr());
+    let (program, stdout) = at_work("reader", &place.addr());
     drop(stdout);
     let ended = program.end();
     assert_eq!(ended.code, Some(0));

@@ -8,6 +8,8 @@ use anyhow::bail;
 
 mod memory;
 mod process;
+#[path = "../../../common/tests/support/program.rs"]
+mod program;
 mod schedule;
 mod speed;
 

@@ -1,4 +1,4 @@
-//! Ten million words: how much memory?
+//! Ten million words: how much memory do they take?
 
 use std::fs;
 use std::process::Stdio;
@@ -10,7 +10,7 @@ const WORDS: usize = 10_000_000;
 
 pub(crate) fn measure(bench: &Bench) -> anyhow::Result<()> {
     let list = bench.list(WORDS)?;
-    let server = bench.server(&["--delay", "0"])?;
+    let server = bench.server(&["--delay", "0"]);
     println!("ten million words, peak memory in MiB:");
     for flags in [&[][..], &["--chunk", "1"]] {
         let mut client = bench.client(&server.addr, flags);
@@ -20,7 +20,7 @@ pub(crate) fn measure(bench: &Bench) -> anyhow::Result<()> {
             peak = peak_memory(child.id()).unwrap_or(peak);
             std::thread::sleep(Duration::from_millis(1));
         }
-        let server = peak_memory(server.child.id()).unwrap_or_default();
+        let server = peak_memory(server.program.child.id()).unwrap_or_default();
         println!("  {flags:?}: client {peak:.1}, server {server:.1}");
     }
     fs::remove_file(list)?;

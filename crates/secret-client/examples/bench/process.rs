@@ -1,58 +1,35 @@
 //! The processes that are measured, and how they are timed.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
+use super::program::{Program, signal};
+
 /// A server's process. Dropping this value ends it.
 pub(crate) struct Server {
-    pub(crate) child: Child,
-    stderr: BufReader<ChildStderr>,
+    pub(crate) program: Program,
     pub(crate) addr: String,
 }
 
 impl Server {
-    pub(crate) fn start(command: &mut Command) -> anyhow::Result<Self> {
-        let mut child = command.stderr(Stdio::piped()).spawn()?;
-        let stderr = child.stderr.take().context("it was piped")?;
-        let mut stderr = BufReader::new(stderr);
-        let mut line = String::new();
-        stderr.read_line(&mut line)?;
-        let addr = line.trim().strip_prefix("listening on ");
-        let addr = addr
-            .with_context(|| format!("not ready: {line}"))?
-            .to_owned();
-        Ok(Self {
-            child,
-            stderr,
-            addr,
-        })
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut program = Program::start(command);
+        let addr = program.ready();
+        Self { program, addr }
     }
 
     /// Ends it in order, and returns the seconds that it reports as its work.
-    pub(crate) fn finish(mut self) -> anyhow::Result<f64> {
-        Command::new("kill")
-            .arg(self.child.id().to_string())
-            .status()?;
-        let mut rest = String::new();
-        self.stderr.read_to_string(&mut rest)?;
-        let said = rest
+    pub(crate) fn finish(self) -> anyhow::Result<f64> {
+        signal(&self.program.child, "TERM");
+        let said = self.program.end().stderr;
+        let (_, seconds) = said
             .rsplit_once(" words for ")
-            .context("no report of its work")?
-            .1;
-        Ok(said.trim().trim_end_matches('s').parse()?)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Both fail if it has ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+            .context("no report of its work")?;
+        Ok(seconds.trim().trim_end_matches('s').parse()?)
     }
 }
 
@@ -80,7 +57,7 @@ impl Bench {
         Command::new(self.bin.join(program))
     }
 
-    pub(crate) fn server(&self, flags: &[&str]) -> anyhow::Result<Server> {
+    pub(crate) fn server(&self, flags: &[&str]) -> Server {
         let mut command = self.command("secret-server");
         Server::start(command.args(["-v", "--listen", "127.0.0.1:0"]).args(flags))
     }

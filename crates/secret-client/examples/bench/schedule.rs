@@ -1,4 +1,4 @@
-//! Slow words over several servers: how near the ideal?
+//! Slow words over several servers: how near the ideal is the time?
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -8,11 +8,11 @@ use anyhow::{Context, ensure};
 
 use super::process::{Bench, Server, timed};
 
-/// Words of the schedules, and the mean of their delays in seconds.
+/// The number of words in a schedule, and the mean of their delays in seconds.
 const SLOW_WORDS: usize = 120;
 const MEAN: f64 = 0.1;
 
-/// The same delays are drawn in every run, others in each of these.
+/// Each seed draws other delays, and the same in every run.
 const SEEDS: [u64; 3] = [1, 2, 3];
 
 pub(crate) fn measure(bench: &Bench) -> anyhow::Result<()> {
@@ -40,7 +40,7 @@ pub(crate) fn measure(bench: &Bench) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn slow_servers(bench: &Bench, slowness: &[f64], seed: u64) -> anyhow::Result<Vec<Server>> {
+fn slow_servers(bench: &Bench, slowness: &[f64], seed: u64) -> Vec<Server> {
     let start = |(n, slow): (usize, &f64)| {
         let delay = format!("{}ms", 2e3 * MEAN * slow);
         let seed = (100 * seed + n as u64).to_string();
@@ -49,11 +49,11 @@ fn slow_servers(bench: &Bench, slowness: &[f64], seed: u64) -> anyhow::Result<Ve
     slowness.iter().enumerate().map(start).collect()
 }
 
-/// Time over the ideal. Equal servers say how long they worked, and the ideal is that shared
-/// evenly. Of unequal ones the ideal is what they can do together in the mean.
+/// Returns the time over the ideal. Equal servers report how long they worked, and the ideal is that
+/// time shared evenly. Of unequal servers the ideal is what they can do together on average.
 fn schedule(bench: &Bench, slowness: &[f64], seed: u64) -> anyhow::Result<f64> {
     let list = bench.list(SLOW_WORDS)?;
-    let servers = slow_servers(bench, slowness, seed)?;
+    let servers = slow_servers(bench, slowness, seed);
     let addrs: Vec<&str> = servers.iter().map(|server| server.addr.as_str()).collect();
     let mut client = bench.client(&addrs.join(","), &[]);
     let took = timed(client.arg(list).stdout(Stdio::null()))?;
@@ -62,17 +62,19 @@ fn schedule(bench: &Bench, slowness: &[f64], seed: u64) -> anyhow::Result<f64> {
     for server in servers {
         worked += server.finish()?;
     }
-    let ideal = match equal {
-        true => worked / slowness.len() as f64,
-        false => SLOW_WORDS as f64 * MEAN / slowness.iter().map(|slow| 1.0 / slow).sum::<f64>(),
+    let ideal = if equal {
+        worked / slowness.len() as f64
+    } else {
+        SLOW_WORDS as f64 * MEAN / slowness.iter().map(|slow| 1.0 / slow).sum::<f64>()
     };
     Ok(took.as_secs_f64() / ideal)
 }
 
-/// Time after the death of one of three servers over the ideal for the answers still missing.
+/// Returns the time after the death of one of three servers, over the ideal for the answers that
+/// are still missing.
 fn killed(bench: &Bench, seed: u64) -> anyhow::Result<f64> {
     let list = bench.list(SLOW_WORDS)?;
-    let mut servers = slow_servers(bench, &[1.0; 3], seed)?;
+    let mut servers = slow_servers(bench, &[1.0; 3], seed);
     let addrs: Vec<&str> = servers.iter().map(|server| server.addr.as_str()).collect();
     let mut client = bench.client(&addrs.join(","), &[]);
     let mut child = client.arg(list).stdout(Stdio::piped()).spawn()?;

@@ -13,9 +13,9 @@ const ROUND_TRIPS: &str = "50000";
 pub(crate) fn measure(bench: &Bench) -> anyhow::Result<()> {
     let list = bench.list(WORDS)?;
     let list = list.to_str().context("a path of text")?;
-    let ours = bench.server(&["--delay", "0"])?;
-    let raw = Server::start(bench.command("examples/raw").arg("serve"))?;
-    let plain = Server::start(bench.command("examples/plain").arg("serve"))?;
+    let ours = bench.server(&["--delay", "0"]);
+    let raw = Server::start(bench.command("examples/raw").arg("serve"));
+    let plain = Server::start(bench.command("examples/plain").arg("serve"));
 
     let plain_with = |window: &str| {
         let mut command = bench.command("examples/plain");
