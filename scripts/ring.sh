@@ -5,7 +5,7 @@
 #
 # Prints the song in the order in which it is sung; what else the buddies say goes to stderr. Kill
 # one in mid-song if you like (its process id is printed): the verdict says what that cost.
-# Exit 0 only if every verse was heard, in order, repeats only beside a death, and every buddy that
+# Exit 0 only if every verse was heard, in order, repeats only after a death, and every buddy that
 # was not killed ended with 0. Ports are whatever is free; only processes started here are ended.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -23,47 +23,55 @@ bin=${CARGO_TARGET_DIR:-target}/debug/buddy
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
-# Runs Buddy $1 with the other arguments; a line of the song tells when it died.
+# Runs Buddy $1 with the other arguments. Unless it ends with 0, a line in the song says so.
 buddy() {
   local n=$1 code=0; shift
-  "$bin" "$@" 2>"$dir/stderr.$n" &
-  # shellcheck disable=SC2064 # this child, not the one of then
-  trap "kill $! 2>/dev/null" TERM
-  echo $! >"$dir/pid.$n"
+  # A shell that becomes the buddy, so that its process id comes before all that the buddy says.
+  # shellcheck disable=SC2016 # the inner shell expands it
+  sh -c 'echo $$ >&2; exec "$0" "$@"' "$bin" "$@" &
+  trap 'kill $! 2>/dev/null' TERM
   wait $! 2>/dev/null || code=$?
   [ "$code" = 0 ] || echo "# Buddy $n ended with $code"
-  [ "$code" = 137 ] || return "$code" # killed with -9: somebody's experiment
+  [ "$code" = 137 ] || return "$code" # a kill -9 is an experiment and not an error
 }
 
-# Starts Buddy $1 and waits until it listens; sets $address.
+# Starts Buddy $1 and waits until it listens. Sets $address.
 start() {
-  local line
+  local pid line
   mkfifo "$dir/stderr.$1"
-  buddy "$@" &
+  buddy "$@" 2>"$dir/stderr.$1" &
   jobs_started="$jobs_started $!"
-  exec 9<"$dir/stderr.$1"
-  read -r line <&9 || return 1
-  case $line in
-    "listening on "*) address=${line#listening on } ;;
-    *) echo "$line" >&2; cat <&9 >&2; return 1 ;;
-  esac
-  [ "$size" -gt 10 ] || echo "Buddy $1 is process $(cat "$dir/pid.$1"), $line" >&2
-  while read -r line; do echo "[Buddy $1] $line" >&2; done <&9 &
-  exec 9<&-
+  {
+    read -r pid; read -r line
+    case $line in
+      "listening on "*) address=${line#listening on } ;;
+      *) echo "$line" >&2; cat >&2; return 1 ;;
+    esac
+    [ "$size" -gt 10 ] || echo "Buddy $1 is process $pid, $line" >&2
+    while read -r line; do echo "[Buddy $1] $line" >&2; done <&0 &
+  } <"$dir/stderr.$1"
 }
 
-# The starter's port must be known before it is started, so it is drawn by lot.
+# Draws the starter's port, because the last buddy must know it before the starter is up. Draws
+# again if something listens there.
+draw_port() {
+  port=$((20000 + RANDOM % 12000))
+  ! (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null || draw_port
+}
+
 sing() {
-  local port=$((20000 + RANDOM % 12000)) n=$size code=0 job
-  jobs_started='' address=127.0.0.1:$port
+  local port n=$size code=0 job
+  jobs_started=''
   trap 'kill $jobs_started 2>/dev/null || true; wait' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
+  draw_port
+  address=127.0.0.1:$port
   while [ "$n" -gt 1 ]; do
-    start "$n" --listen 127.0.0.1:0 --next "$address" "$@"
+    start "$n" --listen 127.0.0.1:0 --next "$address" "$@" || return
     n=$((n - 1))
   done
-  start 1 --listen "127.0.0.1:$port" --next "$address" --bottles "$bottles" "$@"
+  start 1 --listen "127.0.0.1:$port" --next "$address" --bottles "$bottles" "$@" || return
   for job in $jobs_started; do wait "$job" || code=1; done
   return "$code"
 }
