@@ -4,13 +4,13 @@
 #   scripts/build-static.sh [--target TRIPLE] [--out DIR] [--profile PROFILE]
 #
 #   --target    x86_64-unknown-linux-gnu, aarch64-unknown-linux-gnu, ...-musl (this machine's)
-#   --out       where to (dist); it is made anew
+#   --out       the folder (dist), which is made anew
 #   --profile   of cargo (release); dev builds faster
 #
-# dist/ then holds programs, systemd units, install.sh, TARGET and SHA256SUMS: what
-# scripts/deploy.sh sends. Static, because an instance's libc may be older than this machine's;
-# nothing is compiled there. For ...-apple-darwin the programs are as static as macOS allows, and
-# for use by hand.
+# dist/ then holds programs, systemd units, install.sh, TARGET and SHA256SUMS, which
+# scripts/deploy.sh sends. The programs are static because an instance's libc may be older than this
+# machine's, and because nothing is compiled there. For ...-apple-darwin they are as static as macOS
+# allows, and for use by hand.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -49,16 +49,16 @@ fi
 build() {
   local words='' program flags='-C target-feature=+crt-static'
   for program in $programs; do words="$words --package $program"; done
-  # Randomness from the system call itself (Linux 3.17): the crate finds it by dlsym otherwise,
-  # which a static program cannot, and then wants a /dev/urandom.
+  # Randomness from the system call itself (Linux 3.17). Otherwise the crate looks for the call by
+  # dlsym, which a static program cannot, and then needs a /dev/urandom.
   case $target in *-linux-*) flags="$flags --cfg getrandom_backend=\"linux_getrandom\"" ;; esac
-  # Without --target the flags would reach proc macros too, which cannot be static.
+  # With --target, because the flags would otherwise reach proc macros, which cannot be static.
   # shellcheck disable=SC2086 # a list of words
   (cd "$root" && RUSTFLAGS="${RUSTFLAGS:-} $flags" \
     cargo build --profile "$profile" --locked --bins --target "$target" $words)
 }
 
-# Whether a program asks for no loader. (macOS has no static libc.)
+# Succeeds if a program needs no loader. (macOS has no static libc.)
 is_static() { # FILE
   case $target in *-darwin) return ;; esac
   ! LC_ALL=C readelf --program-headers "$1" | grep -q INTERP

@@ -3,10 +3,10 @@
 #
 #   scripts/chat.sh [CLIENTS]     3 clients by default
 #
-# On a terminal with tmux: the server and the clients side by side, to be typed into; Ctrl-B d
-# leaves, and ends them all. Otherwise a scripted conversation: each client says a few things, and
-# the verdict says whether all saw the same lines in the same order (exit 0) or not (exit 1).
-# Messages are kept in memory only. Ports are whatever is free; only what is started here is ended.
+# On a terminal with tmux: the clients side by side, to be typed into; Ctrl-B d leaves, and ends
+# them all. Otherwise a scripted conversation: each client says a few things, and the verdict says
+# whether all saw the same lines in the same order (exit 0) or not (exit 1). Messages are kept in
+# memory only. Free ports are used; only processes started here are ended.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,14 +31,14 @@ start_server() {
   mkfifo "$dir/server"
   "$bin/chat-server" --listen 127.0.0.1:0 --store memory --rate 0 2>"$dir/server" &
   children="$children $!"
-  exec 9<"$dir/server"
-  read -r line <&9 || return 1
-  case $line in
-    "listening on "*) address=${line#listening on } ;;
-    *) echo "$line" >&2; cat <&9 >&2; return 1 ;;
-  esac
-  while read -r line; do echo "[server] $line" >&2; done <&9 &
-  exec 9<&-
+  {
+    read -r line
+    case $line in
+      "listening on "*) address=${line#listening on } ;;
+      *) echo "$line" >&2; cat >&2; return 1 ;;
+    esac
+    while read -r line; do echo "[server] $line" >&2; done <&0 &
+  } <"$dir/server"
 }
 
 # One tmux window, a pane for each client.

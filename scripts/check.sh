@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Everything that must hold before a change lands; CI runs this, and so can a laptop.
+# Everything that must hold before a change lands. CI runs this, and so can a laptop.
 #
 #   scripts/check.sh
 #
-# First the README's own test command, so that the README stays right; then formatting, lints and
+# First the README's own test command, so that the README stays right. Then formatting, lints and
 # documentation with warnings fatal; then the scripts' own tests.
 set -euo pipefail
 case ${1:-} in -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit ;; esac

@@ -3,8 +3,8 @@
 #
 #   scripts/demo.sh
 #
-# Builds, then: a chat in which three readers must see the same; the word list reversed by three
-# servers, twice over, which must give the list again; three buddies who sing 99 bottles. Exit 1 if
+# Builds, then runs: a chat in which three readers must see the same; the word list reversed twice
+# by three servers, which must give the list again; three buddies that sing 99 bottles. Exit 1 if
 # any of them failed, with what it printed. Takes half a minute once built.
 set -euo pipefail
 case ${1:-} in -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit ;; esac

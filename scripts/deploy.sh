@@ -3,19 +3,19 @@
 #
 #   scripts/deploy.sh [OPTIONS] HOST...
 #
-#   --role ROLE        server, client or none: which services to start (server); see install.sh
-#   --user USER        who logs in; must be root or may use sudo (as ssh is configured)
+#   --role ROLE        server, client or none: the services to start (server); see install.sh
+#   --user USER        who logs in: root, or a user of sudo (as ssh is configured)
 #   --ssh-config FILE  for ssh -F
 #   --dist DIR         what scripts/build-static.sh made (dist)
 #   --dry-run          shows the commands
 #
-# One connection a host: the archive goes in, is compared with its checksums, and only then is
-# anything replaced, file by file. Can be repeated at will. Exit 0 if all hosts answer, 1 if not.
+# One connection a host: the archive goes in and is compared with its checksums. Only then are files
+# replaced, one by one. Can be repeated. Exit 0 if all hosts answer, 1 if not.
 set -euo pipefail
 
 dist=$(cd "$(dirname "$0")/.." && pwd)/dist
 role=server user='' ssh_config='' dry_run=''
-readonly SSHD_SECONDS=60 # a fresh instance runs before its sshd does
+readonly SSHD_SECONDS=60 # because a fresh instance runs before its sshd does
 
 say() { printf '%s\n' "$*" >&2; }
 usage() { sed -n '4,11s/^# \{0,1\}//p' "$0"; }
@@ -33,7 +33,7 @@ to() { # HOST COMMAND
     -o BatchMode=yes -o ConnectTimeout=5 -o StrictHostKeyChecking=accept-new "$@"
 }
 
-# Waits while nobody answers; what will not mend itself ends it at once.
+# Waits while there is no answer. An error that waiting cannot mend ends it at once.
 wait_for_sshd() { # HOST
   local words end=$((SECONDS + SSHD_SECONDS))
   until words=$(to "$1" true 2>&1 </dev/null); do
@@ -50,7 +50,7 @@ wait_for_sshd() { # HOST
   done
 }
 
-# What runs over there. The folder goes away whatever happens.
+# Prints the script that runs on the host. The folder is removed also after an error.
 receive() { # ROLE
   cat <<END
 set -e
@@ -62,7 +62,7 @@ sha256sum -c --quiet SHA256SUMS
 END
 }
 
-# COPYFILE_DISABLE: without it macOS packs a second, hidden file with every file.
+# COPYFILE_DISABLE, because macOS otherwise packs a second, hidden file with every file.
 pack() { COPYFILE_DISABLE=1 tar -C "$dist" -czf - .; }
 
 deploy() { # HOST

@@ -1,25 +1,25 @@
 #!/usr/bin/env bash
-# Two EC2 instances for the lab: made, used, and surely stopped again.
+# Two EC2 instances for the lab: made, used, and always stopped again.
 #
 #   scripts/ec2.sh [OPTIONS] COMMAND
 #
-#   doctor              is all in place? tools, credentials, region, key, instance type, permission
-#   up                  makes or restarts the instances `server` and `client`; run it again at will
-#   status              what there is, and whether it runs and costs money (then exit 3)
+#   doctor              checks tools, credentials, region, key, instance type, permission
+#   up                  makes or restarts the instances `server` and `client`; may be run again
+#   status              lists what exists, and whether it runs and costs money (then exit 3)
 #   deploy              sends dist/ to both, starts the services, lets the client call the server
 #   ssh NAME [COMMAND]  a shell, or one command, on `server` or `client`
-#   connect [client]    the chat-client lines for this machine and for the client instance, where
-#                       `connect client` runs it
-#   session             up, deploy, connect; waits for Enter or Ctrl-C; stops both whatever happens
-#   stop                stops both; the disks stay, and cost a little
+#   connect [client]    shows the chat-client lines for this machine and for the client instance;
+#                       `connect client` runs the latter
+#   session             up, deploy, connect; waits for Enter or Ctrl-C; always stops both
+#   stop                stops both; the disks stay and cost a little
 #   down                removes instances, security group and key pair; asks first
 #
-#   --name NAME       tag, security group and key pair are called so (buddy-lab)
+#   --name NAME       name of tag, security group and key pair (buddy-lab)
 #   --type TYPE       instance type, x86-64 (t3.micro)
 #   --region REGION   (as configured for the AWS CLI)
 #   --ports A-B       TCP ports of the programs (8030-8039)
 #   --allow CIDR      who may come in from outside; repeat for several (this machine's address)
-#   --ttl MINUTES     an instance powers itself off so long after each boot (120); set when made
+#   --ttl MINUTES     an instance powers itself off this long after each boot (120); set when made
 #   --key FILE        private ssh key; FILE.pub goes to AWS (~/.ssh/id_ed25519)
 #   --dist DIR        what scripts/build-static.sh made (dist)
 #   --ami ID          another image than Amazon Linux 2023, with --login USER (ec2-user)
@@ -29,11 +29,11 @@
 # Exit: 0 done, 1 failed, 2 usage, 3 `status` found something running, 130 interrupted.
 #
 # All state is in AWS, found by the tags Project=NAME and Role: nothing is remembered here, so every
-# command can be run again at any moment, from any machine. Nothing is ever opened to the world.
+# command can be run again at any moment, from any machine. No port is ever opened to the world.
 set -euo pipefail
 
 readonly CHAT_PORT=8030 SECRET_PORT=8031 # as in the units
-readonly ANSWER_SECONDS=30               # for a server that was started just now
+readonly ANSWER_SECONDS=30               # for a server that was just started
 readonly SETTLE_SECONDS=5                # until AWS lists what was being made
 readonly AMI_PARAMETER=/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64
 
@@ -46,7 +46,7 @@ me=scripts/ec2.sh # how to call this again for the same lab
 # ---- words ----
 
 usage() { sed -n '4,31s/^# \{0,1\}//p' "$0"; }
-# The colon: a terminal that has gone must not keep `session` from stopping.
+# The colon is there because a closed terminal must not keep `session` from stopping.
 say() { printf '%s\n' "$*" >&2 || :; }
 
 die() { # MESSAGE [HELP]...
@@ -85,7 +85,7 @@ stop() {
   local starting running
   look
   starting=$(ids pending)
-  # AWS refuses to stop what is still starting.
+  # Waits first, because AWS refuses to stop an instance that is still starting.
   # shellcheck disable=SC2086 # a list of ids, as below
   [ -z "$starting" ] || await instance-running --instance-ids $starting
   running=$(ids pending running)
@@ -140,7 +140,7 @@ confirm_down() {
 # ---- session ----
 
 session() {
-  # Before there is anything to stop.
+  # Asked before there is anything to stop.
   check_key
   has_dist
   look
@@ -158,7 +158,7 @@ session() {
   read -r _ || :
 }
 
-# Stops in a process of its own, which nothing that went wrong in this one can disturb.
+# Stops in a process of its own, so that an error in this one cannot prevent it.
 leave_session() {
   local code=$? options=''
   trap '' INT TERM HUP
@@ -166,7 +166,7 @@ leave_session() {
   # shellcheck disable=SC2086 # a list of words
   if ! "$here/ec2.sh" $options stop; then code=1; could_not_stop; fi
   if [ -n "$making" ]; then
-    # Interrupted while making them: AWS may list the newest only now.
+    # Interrupted while they were made, so AWS may list the newest only now.
     sleep "$SETTLE_SECONDS"
     # shellcheck disable=SC2086
     if ! "$here/ec2.sh" $options stop >/dev/null; then code=1; could_not_stop; fi
@@ -186,7 +186,7 @@ value() { [ -n "${2:-}" ] || bad_usage "$1 needs a value"; }
 
 is_number() { case $1 in '' | *[!0-9]* | ??????*) return 1 ;; esac; }
 
-# A range of IPv4 addresses, and no half of the internet.
+# Accepts a range of IPv4 addresses, but not half of the internet.
 check_cidr() {
   [[ $1 =~ ^([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})/([0-9]{1,2})$ ]] ||
     bad_usage "not an IPv4 range such as 203.0.113.9/32: $1"
@@ -229,7 +229,7 @@ while [ $# -gt 0 ]; do
       [ -z "$command" ] || break
       command=$1
       shift
-      [ "$command" != ssh ] || break # what follows belongs to ssh
+      [ "$command" != ssh ] || break # the rest is for ssh
       ;;
   esac
 done
@@ -245,7 +245,7 @@ esac
 list=''
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-exec 3>&1 # where a dry run speaks, also from inside $(...)
+exec 3>&1 # where a dry run prints, also from inside $(...)
 
 case $command in
   doctor) doctor ;;

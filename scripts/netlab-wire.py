@@ -21,7 +21,7 @@ ANY_PROTOCOL = 3  # ETH_P_ALL
 OUTGOING = 4  # PACKET_OUTGOING: our own frames, which a packet socket hears as well
 ETHTOOL, SET_TX_CHECKSUM = 0x8946, 0x17  # SIOCETHTOOL, ETHTOOL_STXCSUM
 LONGEST = 65536
-# A second of a busy link; what comes on top is lost, as in a router.
+# A second of a busy link. More than that is lost, as in a router.
 MOST_WAITING = 20_000
 
 

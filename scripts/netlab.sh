@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# A small internet in network namespaces, for what needs several machines: a cloud network with a
-# server and a client, a laptop outside, and the mishaps between them. Linux.
+# A small internet in network namespaces, for tests that need several machines: a cloud network with
+# a server and a client, a laptop outside, and the mishaps between them. Linux.
 #
 #   scripts/netlab.sh run [HOST=ADDRESS]... COMMAND...
-#                                             a lab of its own around COMMAND, gone afterwards; no
-#                                             root needed where user namespaces are allowed
+#                                             runs COMMAND in a lab of its own, gone afterwards;
+#                                             needs no root where user namespaces are allowed
 #   scripts/netlab.sh up [HOST=ADDRESS]...    a lab that stays until `down` (root)
 #   scripts/netlab.sh down
 #
 # In a lab (`netlab.sh run bash` gives a shell in one):
 #   netlab.sh exec HOST COMMAND...            runs COMMAND on HOST
-#   netlab.sh add HOST=ADDRESS...             one more
-#   netlab.sh hosts                           names, addresses, public addresses
+#   netlab.sh add HOST=ADDRESS...             adds a host
+#   netlab.sh hosts                           lists names, addresses, public addresses
 #   netlab.sh cut HOST | heal HOST            pulls its network cable; plugs it in again
 #   netlab.sh cut HOST HOST | heal HOST HOST  these two do not hear each other
-#   netlab.sh loss PERCENT                    so many packets get lost on arrival; 0 ends it
-#   netlab.sh delay MS                        every host sends so much later; 0 ends it
+#   netlab.sh loss PERCENT                    this share of packets gets lost on arrival; 0 ends it
+#   netlab.sh delay MS                        every host sends this much later; 0 ends it
 #   netlab.sh sg HOST deny                    a security group: nothing gets in but answers
 #   netlab.sh sg HOST allow PORTS CIDR        ... and TCP to 8030 or 8030-8039 from there
 #   netlab.sh sg HOST open                    no security group
@@ -23,10 +23,10 @@
 #        server 172.31.0.11 ─┐                    ┌─ laptop 203.0.113.9
 #        client 172.31.0.12 ─┴─ bridge ─ igw ─────┘
 #
-# As on EC2 an instance knows only its private address. The gateway igw maps a public one to it
-# (198.51.100.11 and .12), and does not carry private addresses from outside. Other hosts:
-# `run server=172.31.5.6/54.1.2.3 laptop=203.0.113.9`: with two addresses inside, with one outside.
-# Needs iproute2, nftables and util-linux. Nothing of it touches the machine's own network.
+# As on EC2, an instance knows only its private address. The gateway igw maps a public address to it
+# (198.51.100.11 and .12), and does not carry private addresses from outside. For other hosts,
+# `run server=172.31.5.6/54.1.2.3 laptop=203.0.113.9`: two addresses are inside, one is outside.
+# Needs iproute2, nftables and util-linux. The machine's own network is not touched.
 set -euo pipefail
 
 readonly HOSTS="server=172.31.0.11/198.51.100.11 client=172.31.0.12/198.51.100.12
@@ -54,7 +54,7 @@ on() { # HOST COMMAND...
   nsenter --net="$NETNS/$PREFIX$host" "$@"
 }
 
-# NAME ADDRESS [PUBLIC], as noted at each host's plug in the gateway.
+# Prints lines NAME ADDRESS [PUBLIC], as noted at each host's plug in the gateway.
 hosts() { on igw ip -o link show | sed -n 's/^[0-9]*: \([^@:]*\)[@:].*alias \(.*\)$/\1 \2/p'; }
 is_up() { [ -e "$NETNS/${PREFIX}igw" ]; }
 must_be_up() { is_up || die "no lab is up" "scripts/netlab.sh up, or in: scripts/netlab.sh run bash"; }
@@ -73,7 +73,7 @@ run() {
   unshare $user --net --mount --pid --fork --kill-child --mount-proc "$me" inside "$@"
 }
 
-# The part of `run` behind unshare: an own list of names, so that labs do not meet.
+# The part of `run` behind unshare. It has its own list of names, so that labs do not meet.
 inside() { # [HOST=ADDRESS]... COMMAND...
   local hosts=''
   while case ${1:-} in [a-z]*=*) ;; *) false ;; esac; do
@@ -83,7 +83,7 @@ inside() { # [HOST=ADDRESS]... COMMAND...
   if [ -d "$NETNS" ] || mkdir "$NETNS" 2>/dev/null; then
     mount -t tmpfs none "$NETNS"
   else
-    mount -t tmpfs none /run # an ordinary user may not make the folder, but may cover its parent
+    mount -t tmpfs none /run # an ordinary user cannot make the folder, but can cover its parent
     mkdir "$NETNS"
   fi
   ip link set lo up
@@ -106,8 +106,8 @@ up() { # HOST=ADDRESS[/PUBLIC]...
 make_gateway() {
   ip netns add "${PREFIX}igw"
   on igw sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.send_redirects=0
-  # Else the gateway would also map the addresses of packets between two instances, which only
-  # cross its bridge. (-e: a kernel without br_netfilter has no such setting.)
+  # Otherwise the gateway would also map the addresses of packets between two instances, which
+  # only cross its bridge. (-e: a kernel without br_netfilter has no such setting.)
   on igw sysctl -qwe net.bridge.bridge-nf-call-iptables=0
   on igw ip link set lo up
   make_bridge vpc "$VPC_ROUTER/16" 02:00:00:00:00:01
@@ -124,8 +124,8 @@ table ip igw {
 END
 }
 
-# A hardware address of its own: else a bridge takes one of its plugs', and changes it with them,
-# while the hosts go on sending to the one they know.
+# A bridge gets a hardware address of its own. Otherwise it takes one of its plugs' and changes it
+# with them, while the hosts go on sending to the address they know.
 make_bridge() { # NAME ADDRESS MAC
   on igw ip link add "$1" address "$3" type bridge
   on igw ip addr add "$2" dev "$1"
@@ -165,7 +165,7 @@ down() {
     [ -z "$pids" ] || kill -9 $pids 2>/dev/null || :
     ip netns delete "$(basename "$namespace")"
   done
-  # Made by the first `ip netns add`, and in nobody's way unless somebody else uses it, too.
+  # Made by the first `ip netns add`. Stays if another program uses it.
   [ -n "$(ls -A "$NETNS" 2>/dev/null)" ] || umount "$NETNS" 2>/dev/null || :
 }
 
@@ -193,7 +193,7 @@ heal() { # HOST [HOST]
   fi
 }
 
-# HOST hears nothing from OTHER, by whichever of its addresses.
+# HOST hears nothing from any address of OTHER.
 deafen() { # HOST OTHER
   on "$1" nft -f - <<END
 add table ip cut_$2

@@ -7,7 +7,7 @@
 # ec2.sh and deploy.sh run unchanged, with the real AWS CLI, against moto. Instances are network
 # namespaces with the addresses that moto handed out and the security group that it stored; in each
 # a systemd of its own boots with cloud-init, sshd and the user data of that instance. All of it is
-# gone afterwards. Installs what it needs (PyPI, Debian); where it cannot run it says why.
+# removed afterwards. Installs what it needs (PyPI, Debian); says why if it cannot run.
 #
 # Prints ok or FAILED for each step and at the end `N passed, M failed`; exit 1 if any failed.
 # shellcheck source=tests/lib.sh
@@ -22,7 +22,7 @@ readonly PROGRAMS_NEEDED="sshd:openssh-server nft:nftables systemd-analyze:syste
 
 usage() { sed -n '4,5s/^# \{0,1\}//p' "$0"; }
 
-# Leaves with the reason; not a failure, because nothing was tried.
+# Ends with the reason. That is not a failure, because nothing was tried.
 cannot() { echo "skipped: $*"; echo "0 passed, 0 failed, 1 skipped"; exit 0; }
 
 no_dist() {
@@ -53,18 +53,18 @@ outside() {
   [ -d /run/sshd ] || mkdir /run/sshd
   if [ -z "$dist" ]; then
     dist=$target/rehearsal-dist
-    # Linked as for a release, but neither optimised nor with what debuggers want: that takes a
-    # quarter of the time.
+    # Linked as for a release, but without optimisation and debug information, which takes a quarter
+    # of the time.
     CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_STRIP=true \
       "$scripts/build-static.sh" --profile dev --out "$dist" || exit
   fi
   export REHEARSAL_DIST=$dist REHEARSAL_GROUP=rehearsal-$$
   trap 'remove_groups; clean_up' EXIT
-  # The laptop is a host, and everything below is typed on it.
+  # The laptop is a host, and everything below runs on it.
   "$scripts/netlab.sh" run "laptop=$LAPTOP" "$scripts/netlab.sh" exec laptop "$scripts/rehearse.sh" inside
 }
 
-# systemd leaves the control groups of its services when it is killed.
+# A systemd that is killed leaves the control groups of its services.
 remove_groups() {
   mkdir -p "$work/cgroup"
   mount -t cgroup2 none "$work/cgroup"
@@ -78,11 +78,11 @@ remove_folders() { find "$1" -depth -type d -exec rmdir {} +; }
 ec2() { "$scripts/ec2.sh" --allow "$LAPTOP/32" --key "$work/key" --dist "$REHEARSAL_DIST" "$@"; }
 at() { ec2 ssh "$@"; } # HOST COMMAND...
 
-# The address of server or client: 4 public, 5 private.
+# Prints the address of server or client: 4 public, 5 private.
 address() { ec2 status 2>/dev/null | awk -v role="$1" -v n="$2" '$1 == role { print $n }'; }
 
-# step WORDS FUNCTION: its verdict. What comes after a failed step is tried all the same, unless it
-# is one that all others stand on.
+# step WORDS FUNCTION: runs it and prints the verdict. After a failed step the next ones are tried
+# all the same, unless all of them need it.
 passed=0 failed=0
 step() {
   local start=$SECONDS
@@ -102,7 +102,7 @@ show_consoles() { tail -n 20 "$work"/*/console 2>/dev/null; }
 
 inside() {
   ssh-keygen -q -t ed25519 -N '' -f "$work/key"
-  start_moto || exit # not a step: steps are subshells, and this sets what all of them use
+  start_moto || exit # not a step, because steps are subshells and this sets what all of them use
   step 'the doctor finds all in place' doctor_is_content
   must 'up makes two instances' up
   server=$(address server 5) server_public=$(address server 4)
@@ -140,7 +140,7 @@ boot_instances() {
   within 60 at client systemctl is-active lab-autostop.timer
 }
 
-# The group as AWS has it. A rule whose source is the group means the private addresses in it.
+# Applies the group as AWS has it. A rule whose source is the group means its private addresses.
 apply_security_group() {
   local host from to source
   for host in server client; do
@@ -163,7 +163,7 @@ boot() { # HOST
     --query UserData.Value | base64 -d >"$work/$1/user-data"
   printf 'instance-id: %s\nlocal-hostname: %s\npublic-keys: ["%s"]\n' "$id" "$1" "$(cat "$work/key.pub")" \
     >"$work/$1/meta-data"
-  # What it mounts is for its own eyes: nothing that is cleaned up here may reach into it.
+  # In a mount namespace of its own, so that cleaning up here cannot reach into it.
   unshare --mount "$scripts/tests/boot.sh" "$1" "$work/$1" "$REHEARSAL_GROUP" >"$work/$1/console" 2>&1 &
   echo $! >"$work/$1/pid"
 }
@@ -185,7 +185,7 @@ damaged_is_refused() {
   at server "sha256sum </usr/local/bin/buddy" | grep "$(sha256sum <"$REHEARSAL_DIST/buddy")"
 }
 
-# Somebody else has the port.
+# Another program has the port.
 last_words() {
   at client 'sudo systemctl stop secret-server &&
     sudo systemd-run --quiet --unit=squatter secret-server --listen 8031'
@@ -201,7 +201,7 @@ services_are_confined() {
   ! grep '^root' "$scratch/ps" || fail "a server runs as root"
 }
 
-# Lines of each other are seen; FIFOs keep both clients there until both have.
+# Each sees the other's lines. FIFOs keep both clients there until both have seen them.
 chat() {
   mkfifo "$scratch/in1" "$scratch/in2"
   chat_client laptop "$server_public" <"$scratch/in1" >"$scratch/laptop" &
@@ -223,7 +223,7 @@ chat_survives_a_kill() {
   before=$(at server systemctl show --property=MainPID --value chat-server)
   at server sudo kill -9 "$before"
   within 30 server_is_new "$before"
-  chat_client bob "$server_public" </dev/null >"$scratch/seen" & # he only listens
+  chat_client bob "$server_public" </dev/null >"$scratch/seen" & # only listens
   within 30 grep 'laptop: hello from outside' "$scratch/seen"
   within 30 grep 'ann: hello from inside' "$scratch/seen"
   kill %%
@@ -242,7 +242,7 @@ public_from_inside() {
   has "use the server's public address" "$scratch/said"
 }
 
-# Reversed twice it is the list again.
+# A list that is reversed twice is the same list again.
 word_list() {
   reverse "$project/wordlist" >"$scratch/once"
   exits 1 cmp --silent "$project/wordlist" "$scratch/once"
@@ -279,11 +279,11 @@ buddy_has_ended() { # HOST: and with 0
   has Result=success "$scratch/state"
 }
 
-# Not by waiting two hours: the service that the timer starts.
+# Starts the service that the timer would start after two hours.
 timer_powers_off() {
   at client sudo systemctl start lab-autostop.service || : # the connection may end with it
   within 30 is_off client
-  lab cut client # an empty namespace refuses; an instance that is off is silent
+  lab cut client # because an empty namespace refuses, while an instance that is off is silent
 }
 is_off() { ! kill -0 "$(cat "$work/$1/pid")"; }
 
@@ -292,7 +292,7 @@ stop() {
   at_once_off server
   exits 0 ec2 status
 }
-at_once_off() { # as AWS does it: the machine is told, and then it is off the network
+at_once_off() { # as AWS does it: the machine is told, then it leaves the network
   kill -9 "$(pgrep -P "$(cat "$work/$1/pid")" || cat "$work/$1/pid")"
   lab cut "$1"
 }

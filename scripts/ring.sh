@@ -3,10 +3,10 @@
 #
 #   scripts/ring.sh [SIZE] [BOTTLES] [-- BUDDY FLAGS]     3 buddies and 99 bottles by default
 #
-# Prints the song in the order in which it is sung; what else the buddies say goes to stderr. Kill
-# one in mid-song if you like (its process id is printed): the verdict says what that cost.
+# Prints the song in the order in which it is sung; everything else goes to stderr. Kill a buddy in
+# mid-song if you like (its process id is printed): the verdict says what that cost.
 # Exit 0 only if every verse was heard, in order, repeats only after a death, and every buddy that
-# was not killed ended with 0. Ports are whatever is free; only processes started here are ended.
+# was not killed ended with 0. Free ports are used; only processes started here are ended.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -3,9 +3,9 @@
 #
 #   scripts/secret.sh [SERVERS] [WORDLIST] [-- SERVER FLAGS]     3 servers, ./wordlist, --delay 1s by default
 #
-# The answers go to stdout, in the order of the list; what else is said goes to stderr. Kill a
-# server while it works if you like (its process id is printed): no word is lost.
-# Exit code: the client's. Ports are whatever is free; only processes started here are ended.
+# The answers go to stdout, in the order of the list; everything else goes to stderr. Kill a server
+# while it works if you like (its process id is printed): no word is lost. The exit code is the
+# client's. Free ports are used; only processes started here are ended.
 set -euo pipefail
 here=$PWD
 cd "$(dirname "$0")/.."
@@ -23,7 +23,7 @@ cargo build --quiet --package secret-server --package secret-client
 bin=${CARGO_TARGET_DIR:-target}/debug
 dir=$(mktemp -d)
 servers='' addresses=''
-# No word from a shell whose child was killed, as was suggested above.
+# Quiet, because the shell would otherwise report a child that was killed as suggested above.
 trap 'kill $servers 2>/dev/null || true; wait 2>/dev/null; rm -rf "$dir"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
@@ -34,15 +34,15 @@ start() {
   mkfifo "$dir/stderr.$n"
   "$bin/secret-server" --listen 127.0.0.1:0 "$@" 2>"$dir/stderr.$n" &
   servers="$servers $!"
-  exec 9<"$dir/stderr.$n"
-  read -r line <&9 || return 1
-  case $line in
-    "listening on "*) addresses="$addresses${addresses:+,}${line#listening on }" ;;
-    *) echo "$line" >&2; cat <&9 >&2; return 1 ;;
-  esac
-  [ "$number" -gt 10 ] || echo "Server $n is process $!, $line" >&2
-  while read -r line; do echo "[Server $n] $line" >&2; done <&9 &
-  exec 9<&-
+  {
+    read -r line
+    case $line in
+      "listening on "*) addresses="$addresses${addresses:+,}${line#listening on }" ;;
+      *) echo "$line" >&2; cat >&2; return 1 ;;
+    esac
+    [ "$number" -gt 10 ] || echo "Server $n is process $!, $line" >&2
+    while read -r line; do echo "[Server $n] $line" >&2; done <&0 &
+  } <"$dir/stderr.$n"
 }
 
 n=1

@@ -4,7 +4,7 @@
 #   scripts/bench/chat.sh [deliveries] [durable] [paced] [idle] [restart]     all, if none is named
 #
 # deliveries: a second, to 1, 10, 100 and 1000 readers (memory store), against one frame written to
-#   so many sockets
+#   as many sockets
 # durable: acknowledged sends a second of 1, 8 and 64 senders, each on disk before its answer,
 #   against round trips without a disk, and against what the disk alone commits before and after
 # paced: latency of 20 messages a second to 100 readers; then with one more under kill -STOP

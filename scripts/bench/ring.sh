@@ -5,9 +5,9 @@
 #   scripts/bench/ring.sh [PROGRAM...]     more rings to measure beside: each is called as
 #                                          PROGRAM ADDR NEXT [BOTTLES], and sings a line a verse
 #
-# Then the same on one core (Linux). A ring has one verse on its way, so that on several cores a ring
-# whose processes sleep in between measures above all how long it takes to wake them; on one core it
-# is the work of a hop. A busy machine spoils the figures; nothing here is a test.
+# Then the same on one core (Linux). Only one verse is on its way at a time, so several cores
+# measure above all how long it takes to wake a process that sleeps; one core measures the work of a hop. A
+# busy machine spoils the figures; nothing here is a test.
 set -euo pipefail
 case ${1:-} in -h | --help) sed -n '5,6s/^# *//p' "$0"; exit ;; esac
 programs=()

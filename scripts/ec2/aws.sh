@@ -2,17 +2,17 @@
 # Part of ec2.sh: the one way to AWS, and what there is. Sourced.
 # shellcheck disable=SC2154 # the options are ec2.sh's
 
-# The only line that calls AWS. The variable alone is not enough: old CLIs (2.9 in Debian 12)
-# ignore it and would turn a rehearsal into a bill.
+# The only line that calls AWS. The variable alone is not enough, because old CLIs (2.9 in
+# Debian 12) ignore it and would turn a rehearsal into a bill.
 aws_cli() {
   AWS_PAGER='' aws ${AWS_ENDPOINT_URL:+--endpoint-url "$AWS_ENDPOINT_URL"} \
     ${region:+--region "$region"} --output text "$@"
 }
 
-# Reads.
+# Calls AWS to read.
 ask() { aws_cli "$@" 2>"$tmp/aws.stderr" || aws_failed "$@"; }
 
-# Changes something, or only says so in a dry run.
+# Calls AWS to change something; a dry run only prints the call.
 change() {
   if [ -n "$dry_run" ]; then
     { printf 'would run: aws'; printf ' %q' "$@"; printf '\n'; } >&3
@@ -21,7 +21,7 @@ change() {
   fi
 }
 
-# Waits until AWS says so; ten minutes at most, that is the CLI's own limit.
+# Waits until AWS reports a state, ten minutes at most, which is the CLI's own limit.
 await() { [ -n "$dry_run" ] || ask ec2 wait "$@"; }
 
 aws_failed() {
@@ -52,8 +52,8 @@ aws_failed() {
   die "aws $1 $2: ${cause:-failed}" "$help"
 }
 
-# Sets `list`, a line per instance that is not terminated: ROLE ID STATE PUBLIC PRIVATE, where
-# None stands for no address.
+# Sets `list`: a line ROLE ID STATE PUBLIC PRIVATE for each instance that is not terminated. None
+# stands for no address.
 look() {
   local fields="Tags[?Key=='Role']|[0].Value,InstanceId,State.Name,PublicIpAddress,PrivateIpAddress"
   list=$(ask ec2 describe-instances --filters "Name=tag:Project,Values=$name" \
@@ -61,7 +61,7 @@ look() {
     --query "Reservations[].Instances[].[$fields]")
 }
 
-# The ids of listed instances in one of the states.
+# Prints the ids of listed instances in one of the states.
 ids() {
   local state
   for state in "$@"; do
@@ -69,7 +69,7 @@ ids() {
   done
 }
 
-# Field 2 ID, 3 STATE, 4 PUBLIC or 5 PRIVATE of the first instance in ROLE; empty if there is none.
+# Prints field 2 ID, 3 STATE, 4 PUBLIC or 5 PRIVATE of the first instance in ROLE, if there is one.
 field() { printf '%s\n' "$list" | awk -v role="$1" -v n="$2" '$1 == role { print $n; exit }'; }
 
 group_id() {
@@ -77,7 +77,7 @@ group_id() {
     "Name=tag:Project,Values=$name" --query 'SecurityGroups[].GroupId'
 }
 
-# The name of our key pair at AWS, if it is there.
+# Prints the name of our key pair at AWS, if it is there.
 key_pair() {
   ask ec2 describe-key-pairs --filters "Name=key-name,Values=$name" --query 'KeyPairs[].KeyName'
 }

@@ -6,7 +6,7 @@ doctor() {
   local failed=''
   check "key $key" check_key || failed=yes
   check "dist" has_dist || failed=yes
-  # Whoever cannot call AWS at all is told so once.
+  # Said only once if AWS cannot be called at all.
   if check 'tools' has_tools && check 'credentials' has_credentials; then
     check "instance type $type" has_type || failed=yes
     check 'permission to make instances' may_run || failed=yes
@@ -16,8 +16,8 @@ doctor() {
   [ -z "$failed" ] || die "not ready: see FAILED above"
 }
 
-# Runs a check in a subshell, which may `die`; what it prints goes behind the verdict. Bash ignores
-# `set -e` in there, so a check says `|| exit 1` itself.
+# Runs a check in a subshell, which may `die`, and prints its output behind the verdict. Bash
+# ignores `set -e` in there, so a check must say `|| exit 1` itself.
 check() { # NAME FUNCTION
   local words
   if words=$("$2" 2>&1); then
@@ -82,7 +82,7 @@ has_type() {
 may_run() {
   local image
   image=${ami:-$(ask ssm get-parameter --name "$AMI_PARAMETER" --query Parameter.Value)} || exit 1
-  # With --dry-run AWS only says whether it would: the error DryRunOperation means yes.
+  # With --dry-run AWS only says whether it would succeed: the error DryRunOperation means yes.
   ! aws_cli ec2 run-instances --dry-run --image-id "$image" --instance-type "$type" \
     2>"$tmp/aws.stderr" || return 0
   grep -q DryRunOperation "$tmp/aws.stderr" || aws_failed ec2 run-instances

@@ -5,7 +5,7 @@
 known_hosts() { echo "$HOME/.ssh/known_hosts.$name"; }
 
 # Writes an ssh configuration in which the instances are called `server` and `client`. A host key
-# is remembered under the instance's id, because its address is another one after every start.
+# is remembered under the instance's id, because its address changes at every start.
 write_ssh_config() {
   local role
   look
@@ -49,7 +49,7 @@ deploy() {
   done
   server=$(field server 5)
   say "the client calls the server, $server"
-  # A line, in a room where nobody is: the client leaves when the server has acknowledged it.
+  # Says a line in an empty room. The client leaves when the server has acknowledged the line.
   echo deployed | on client timeout "$ANSWER_SECONDS" chat-client --server "$server:$CHAT_PORT" \
     --room ec2.sh --name ec2.sh >/dev/null ||
     die "client cannot chat with server" "look: $me ssh server journalctl -u chat-server"
@@ -82,7 +82,7 @@ connect() {
   fi
 }
 
-# Whether this machine is one of the instances.
+# Succeeds if this machine is one of the instances.
 inside() {
   local private
   for private in $(printf '%s\n' "$list" | awk '{ print $5 }'); do

@@ -24,7 +24,7 @@ make_key_pair() {
     --tag-specifications "ResourceType=key-pair,Tags=[{Key=Project,Value=$name}]" >/dev/null
 }
 
-# Sets `group`, and `subnet` in a zone that offers the instance type: not every zone does.
+# Sets `group`, and `subnet` in a zone that offers the instance type, because not every zone does.
 make_group() {
   local vpc zones
   vpc=$(ask ec2 describe-vpcs --filters Name=is-default,Values=true --query 'Vpcs[].VpcId')
@@ -47,7 +47,7 @@ make_group() {
   group=${group:-sg-new}
 }
 
-# Lines FROM TO SOURCE: ssh and the programs from outside, the programs from each other.
+# Prints lines FROM TO SOURCE: ssh and the programs from outside, the programs from each other.
 rules_wanted() {
   local cidr
   for cidr in $allow; do
@@ -57,7 +57,7 @@ rules_wanted() {
   echo "${ports%-*} ${ports#*-} $group"
 }
 
-# Lines FROM TO SOURCE RULE-ID.
+# Prints lines FROM TO SOURCE RULE-ID.
 rules_present() {
   [ "$group" != sg-new ] || return 0
   local source='CidrIpv4||ReferencedGroupInfo.GroupId||CidrIpv6'
@@ -66,7 +66,8 @@ rules_present() {
     tr '\t' ' '
 }
 
-# Makes the group exactly what is wanted: an address that this machine no longer has is shut out.
+# Makes the group exactly what is wanted, so that an address which this machine no longer has is
+# shut out.
 make_rules() {
   local wanted present from to source rule
   wanted=$(rules_wanted)
@@ -94,9 +95,9 @@ rule_source() {
   esac
 }
 
-# What an instance is told at its first boot: to power itself off. A timer, because it comes back
-# at every start; `shutdown -h +120` here would count once and never again. No secrets belong here:
-# anyone who may describe the instance can read this.
+# What an instance is told at its first boot: to power itself off. By a timer, because that starts
+# again at every boot, while `shutdown -h +120` would count only once. Never put secrets here,
+# because everybody who may describe the instance can read this.
 user_data() {
   cat <<END
 #cloud-config
@@ -125,7 +126,7 @@ END
 make_instance() { # ROLE
   local credits=''
   local tags="Tags=[{Key=Name,Value=$name-$1},{Key=Project,Value=$name},{Key=Role,Value=$1}]"
-  # Without this T3 instances may run up charges beyond their price.
+  # Otherwise T3 instances may cost more than their price.
   case $type in t[0-9]*) credits=CpuCredits=standard ;; esac
   if [ -z "$ami" ]; then
     ami=$(ask ssm get-parameter --name "$AMI_PARAMETER" --query Parameter.Value)
@@ -139,7 +140,7 @@ make_instance() { # ROLE
     --tag-specifications "ResourceType=instance,$tags" "ResourceType=volume,$tags" >/dev/null
 }
 
-# Brings ROLE from whatever state it is in towards running.
+# Brings ROLE from its present state towards running.
 start_instance() { # ROLE
   local id
   id=$(field "$1" 2)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the programs say when the network does not carry them: the real binaries meet the real error
-# of each cause, in network namespaces, and must name the right cure.
+# What the programs advise when a connection fails: in network namespaces the real binaries meet the
+# real error of each cause, and must name the right cure.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -19,7 +19,7 @@ told() {
   for text in "$@"; do has "$text" "$scratch/said"; done
 }
 
-# told_at_bind ADDRESS TEXT...: a server does not start there, and says so.
+# told_at_bind ADDRESS TEXT...: a server cannot start there, and says each text.
 told_at_bind() {
   local address=$1 text
   shift
@@ -65,7 +65,7 @@ test_no_such_machine() {
   told laptop 203.0.113.77:8031 'no such machine on this network' 'switched on'
 }
 
-# As firewalld does it: the machine is there, and says that it may not be reached.
+# As firewalld does it: the machine exists, and says that it must not be reached.
 test_a_firewall_that_rejects() {
   on server nft -f - <<'END'
 table ip firewall {
@@ -137,7 +137,7 @@ test_a_privileged_port() {
   has 'need privileges' "$scratch/said"
 }
 
-# A word list outlives the cable being pulled, and 20 % of the packets lost.
+# A word list survives a pulled cable, and the loss of 20 % of the packets.
 test_work_goes_on_over_a_bad_network() {
   seq 1 400 | sed 's/$/ bottles/' >"$scratch/list"
   rev "$scratch/list" >"$scratch/reversed"
@@ -154,7 +154,7 @@ test_work_goes_on_over_a_bad_network() {
 [ -n "${IN_LAB:-}" ] || build_programs secret-server secret-client buddy || exit
 enter_lab
 chmod 755 "$work"
-cp "$bin/secret-server" "$work/" # where an ordinary user may run it, too
+cp "$bin/secret-server" "$work/" # where an ordinary user can run it, too
 serve server whole "$bin/secret-server" --listen 8031 --delay 0 --fast-delay 10ms || exit
 serve server loopback "$bin/secret-server" --listen 127.0.0.1:8032 || exit
 run_tests

@@ -8,7 +8,7 @@
 set -euo pipefail
 host=$1 folder=$2 group=$3
 
-# Its processes' own control group: systemd makes its groups below it, not in the host's.
+# A control group of its own, so that systemd makes its groups below it and not in the host's.
 mkdir -p "$folder/cgroup"
 mount -t cgroup2 none "$folder/cgroup"
 mkdir -p "$folder/cgroup/$group/$host"
@@ -20,7 +20,7 @@ mkdir -p "$folder/disk/upper" "$folder/disk/work" "$folder/disk/root"
 root=$folder/disk/root
 mount -t overlay -o "lowerdir=/,upperdir=$folder/disk/upper,workdir=$folder/disk/work" none "$root"
 
-# What a fresh image would not have: this machine's identity, and services that are none of ours.
+# Removes what a fresh image does not have: this machine's identity, and other services.
 rm -rf "$root/var/lib/cloud" "$root/etc/machine-id" "$root"/etc/ssh/ssh_host_* "$root/var/log/journal"
 : >"$root/etc/machine-id"
 rm -f "$root"/etc/systemd/system/*.wants/* "$root"/var/lib/systemd/timers/*
@@ -39,7 +39,7 @@ cp "$folder/user-data" "$folder/meta-data" "$root/var/lib/cloud/seed/nocloud/"
 cat >"$root/etc/cloud/cloud.cfg.d/99-rehearsal.cfg" <<END
 datasource_list: [NoCloud]
 network: {config: disabled}
-# What Amazon Linux does at its first boot, as far as the lab leans on it.
+# Does what Amazon Linux does at its first boot, as far as the lab depends on it.
 cloud_init_modules: [write-files, set_hostname, users-groups, ssh]
 cloud_config_modules: [runcmd]
 cloud_final_modules: [scripts-user]

@@ -31,7 +31,7 @@ test_up_twice_is_idempotent() {
 
 test_up_from_another_address_replaces_the_rules() {
   lab_is_up
-  rm "$work/lab-is-up" # it is changed now
+  rm "$work/lab-is-up" # because it has changed now
   "$scripts/ec2.sh" --key "$work/key" --allow 198.51.100.0/24 --allow 203.0.113.77/32 up
   same '22 22 198.51.100.0/24
 22 22 203.0.113.77/32
@@ -61,7 +61,7 @@ test_status_stop_up_again_and_down() {
   ec2 up
   same 'running running' "$(states)"
   ! instances PublicIpAddress | cmp - "$scratch/first" || fail "moto handed out the same addresses"
-  exits 1 ec2 down # nobody said yes
+  exits 1 ec2 down # because the question was not answered with yes
   same 'running running' "$(states)"
   ec2 --yes down
   same 'terminated terminated' "$(states)"
@@ -140,7 +140,7 @@ test_without_the_AWS_CLI_the_next_step_is_told() {
   has 'aws is not installed' "$scratch/err"
   has 'pip install awscli' "$scratch/err"
   PATH=$scratch/bin exits 1 ec2 doctor >"$scratch/doctor"
-  same 1 "$(grep -c FAILED "$scratch/doctor")" # and not one more for each call that needs it
+  same 1 "$(grep -c FAILED "$scratch/doctor")" # only one, not one for each call that needs it
 }
 
 # Debian 12's AWS CLI ignores AWS_ENDPOINT_URL and would call the real AWS.
@@ -157,11 +157,11 @@ test_an_old_AWS_CLI_also_stays_here() {
 
 test_every_call_goes_through_the_wrapper() {
   cd "$scripts"
-  # A command `aws`, perhaps with assignments before it; in advice the word stands within a text.
+  # Finds a command `aws`, perhaps after assignments. In advice the word is inside a text instead.
   grep -nE '(^|[;&|({]|\$\() *([A-Z_]+=[^ ]* +)*aws ' ec2.sh ec2/*.sh deploy.sh | tee "$scratch/calls"
   same 1 "$(grep -c . "$scratch/calls")"
   has 'ec2/aws.sh' "$scratch/calls"
-  # Whatever changes something goes through `change`; `run-instances --dry-run` only asks.
+  # Every change must go through `change`; `run-instances --dry-run` only asks.
   ! grep -nE ' (ask|aws_cli) .* (import|create|run|start|stop|terminate|delete|authorize|revoke)-' \
     ec2.sh ec2/*.sh | grep -v 'run-instances --dry-run' || fail "a change outside of change()"
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# What every test file uses; sourced, not run.
+# What every test file uses. Sourced, not run.
 #
 # A test file defines functions test_* and ends with `run_tests`. Each runs in a subshell under
-# `set -e`, in a scratch folder $scratch of its own; its output is shown if it fails. `skip WHY`
-# leaves it.
+# `set -e`, in a scratch folder $scratch of its own. Its output is shown if it fails. `skip WHY`
+# ends it.
 set -uo pipefail
 
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -24,8 +24,8 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 
-# Until a stand-in for AWS is started, no AWS is to be reached at all: whatever is called by mistake
-# meets no credentials of the person who runs this, and an address where nobody listens.
+# Until a stand-in for AWS is started, no AWS can be reached: a call by mistake finds no credentials
+# of the person who runs this, and an address where nothing listens.
 export AWS_ENDPOINT_URL=http://127.0.0.1:9 AWS_EC2_METADATA_DISABLED=true
 export AWS_ACCESS_KEY_ID=testing AWS_SECRET_ACCESS_KEY=testing AWS_DEFAULT_REGION=us-east-1
 export AWS_CONFIG_FILE=$work/no-config AWS_SHARED_CREDENTIALS_FILE=$work/no-credentials
@@ -53,7 +53,7 @@ run_tests() {
   done
 }
 
-# run_tests, when what all of them need is not there.
+# Skips all tests, because what all of them need is missing.
 skip_tests() { # WHY
   local test
   # shellcheck disable=SC2034 # read by the functions made here
@@ -62,7 +62,7 @@ skip_tests() { # WHY
   run_tests
 }
 
-# has TEXT FILE: the file has the text, else shows what it has.
+# has TEXT FILE: the file has the text; otherwise shows what it has.
 has() { grep -qF -- "$1" "$2" || { echo "no '$1' in $2:"; cat "$2"; return 1; }; }
 has_not() { ! grep -F -- "$1" "$2" || { echo "'$1' is in $2"; return 1; }; }
 same() { [ "$1" = "$2" ] || { echo "expected: $1"; echo "found:    $2"; return 1; }; }
@@ -73,7 +73,7 @@ exits() { # CODE COMMAND...
   [ "$code" = "$want" ] || fail "exit $code instead of $want: $*"
 }
 
-# within SECONDS COMMAND...: asks again until the command succeeds. The time is a bound for a broken
+# within SECONDS COMMAND...: tries until the command succeeds. The time is a limit for a broken
 # program, not a measure of a working one.
 within() {
   local end=$((SECONDS + $1))
@@ -84,26 +84,26 @@ within() {
   done
 }
 
-# need_tool NAME [PACKAGE]: a tool of PyPI, installed into target/lab-tools once.
+# need_tool NAME [PACKAGE]: installs a tool of PyPI into target/lab-tools, once.
 need_tool() {
   [ ! -x "$tools/bin/$1" ] || return 0
   one_at_a_time
   need_command python3 python3 || return 1
-  # Debian has that part of Python in a package of its own.
+  # Debian has this part of Python in a package of its own.
   python3 -c 'import ensurepip' 2>/dev/null || install python3-venv || return 1
   { [ -x "$tools/bin/pip" ] || python3 -m venv "$tools"; } >"$work/pip" 2>&1 &&
     "$tools/bin/pip" install --quiet "${2:-$1}" >>"$work/pip" 2>&1
   [ -x "$tools/bin/$1" ] || { echo "cannot install ${2:-$1}: $(tail -1 "$work/pip")"; return 1; }
 }
 
-# Test files run side by side, but two must not install the same things at once. Held until the
-# subshell that asked for it ends.
+# A lock, because test files run side by side, and two must not install the same things at once.
+# Held until the subshell that asked for it ends.
 one_at_a_time() {
   mkdir -p "$target"
   ! command -v flock >/dev/null || { exec 8>"$target/lab-tools.lock" && flock 8; }
 }
 
-# need_command NAME PACKAGE: a program of Debian, installed if that is possible.
+# need_command NAME PACKAGE: installs a program of Debian if that is possible.
 need_command() { command -v "$1" >/dev/null || install "$2"; }
 
 install() { # PACKAGE
@@ -127,14 +127,14 @@ start_moto() {
   children="$children $!"
   aws_only_here "http://127.0.0.1:$port"
   within 60 curl -fsS "$AWS_ENDPOINT_URL/moto-api/" || { cat "$work/moto"; return 1; }
-  # The account number of moto, and of nobody else.
+  # This account number is moto's and cannot be another's.
   [ "$(aws_test sts get-caller-identity --query Account)" = 123456789012 ] || fail "this is not moto"
 }
 
 reset_moto() { curl -fsS -X POST "$AWS_ENDPOINT_URL/moto-api/reset" >/dev/null; : >"$AWS_CALLS"; }
 
 # Makes URL the AWS of everything below, with a guard in front of the AWS CLI that refuses every
-# call which does not name it. The guard also writes down all calls in $AWS_CALLS, and lets a test
+# call which does not name it. The guard also writes all calls to $AWS_CALLS, and lets a test
 # interfere: after a call with the word $DISTURB_AT it sends signal $DISTURB_WITH to the process in
 # the file $DISTURB_WHOM.
 aws_only_here() { # URL
@@ -168,9 +168,8 @@ build_programs() {
   (cd "$project" && cargo build --quiet --locked --bins $words)
 }
 
-# Runs this file again with a lab of network namespaces around it, or skips its tests. In the lab
-# it does nothing, and `on HOST COMMAND...` runs a command on a host. Other hosts than the usual
-# ones are in $lab_hosts.
+# Runs this file again inside a lab of network namespaces, or skips its tests. Inside the lab it
+# does nothing, and `on HOST COMMAND...` runs a command on a host. $lab_hosts names other hosts.
 enter_lab() {
   local why
   [ -z "${IN_LAB:-}" ] || return 0
@@ -188,7 +187,7 @@ lab() { "$scripts/netlab.sh" "$@"; }
 on() { lab exec "$@"; }
 
 # serve HOST NAME COMMAND...: starts a server and waits for its ready line, the first on stderr.
-# $served is then its process, $work/NAME what it says.
+# Sets $served to its process id; its stderr is in $work/NAME.
 serve() {
   local host=$1 name=$2
   shift 2

@@ -10,12 +10,12 @@ test_shellcheck_is_content() {
   "$tools/bin/shellcheck" -x -P SCRIPTDIR ./*.sh ec2/*.sh units/*.sh tests/*.sh
 }
 
-# macOS has bash 3.2 and will keep it. Arrays may not be expanded when empty there, so none are used.
+# macOS has bash 3.2 and will keep it. There an empty array cannot be expanded, so none are used.
 test_scripts_keep_to_bash_3_2() {
   cd "$scripts"
   ! grep -nE 'mapfile|readarray|(declare|local) -[Agn]|\$\{[a-z_]+(\^|,|@)|wait -n|\|&|&>>|printf .%\(|coproc|\[@\]' \
     ./*.sh ec2/*.sh tests/*.sh | grep -v 'lint_test.sh' || fail "newer than bash 3.2"
-  # install.sh runs in whatever /bin/sh the instance has.
+  # install.sh must run in the instance's /bin/sh.
   head -1 units/install.sh | grep -qx '#!/bin/sh'
 }
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# What the tests of ec2.sh share; sourced, not run.
+# What the tests of ec2.sh share. Sourced, not run.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 ec2() { "$scripts/ec2.sh" --allow 203.0.113.9/32 --key "$work/key" --dist "$work/dist" "$@" </dev/null; }
 
-# All that the lab made, to compare before and after.
+# Prints all that the lab made, to compare before and after.
 world() {
   aws_test ec2 describe-instances --query \
     'Reservations[].Instances[].[InstanceId,State.Name,PublicIpAddress,PrivateIpAddress,Tags]'
@@ -28,8 +28,8 @@ mutating_calls() {
     return 1
 }
 
-# A lab that is up. The tests that leave it as it was share one: each call of the AWS CLI costs
-# half a second of Python. The others `spoil` it.
+# Makes sure that a lab is up. Tests that leave it unchanged share one, because each call of the AWS
+# CLI costs half a second of Python. The other tests `spoil` it.
 lab_is_up() {
   [ ! -e "$work/lab-is-up" ] || return 0
   reset_moto

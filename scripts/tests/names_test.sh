@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A name that leads to more servers while the work is going on: the real programs, with a hosts file
-# of their own in a mount namespace.
+# A name that leads to more servers while the work goes on: the real programs, with a hosts file of
+# their own in a mount namespace.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The lab itself: that who reaches whom is as on EC2, and that its mishaps happen and end.
+# The lab itself: its hosts reach each other as on EC2, and its mishaps happen and end.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# What a TCP connection attempt comes to, within a second: connected, refused or silence.
+# Prints the result of a TCP connection attempt within a second: connected, refused or silence.
 try() { # FROM ADDRESS PORT
   on "$1" python3 - "$2" "$3" <<'END'
 import socket, sys
@@ -19,7 +19,7 @@ END
 
 readonly SERVER=172.31.0.11 SERVER_PUBLIC=198.51.100.11 CLIENT=172.31.0.12 LAPTOP=203.0.113.9
 
-# A listener on 8030 of the server's.
+# Starts a listener on port 8030 of the server.
 listener() {
   on server python3 -c 'import socket, sys, time
 s = socket.create_server(("0.0.0.0", 8030), backlog=64)
@@ -71,7 +71,7 @@ test_loss_of_everything_and_of_nothing() {
   same connected "$(try laptop "$SERVER_PUBLIC" 8030)"
 }
 
-# Each way at least: a busy machine may add to it, never take away.
+# At least this much each way, because a busy machine only adds to it.
 test_a_delay_is_felt_and_ends() {
   lab delay 150
   on client python3 - "$SERVER" <<'END'
@@ -80,7 +80,7 @@ start = time.monotonic()
 socket.create_connection((sys.argv[1], 8030), timeout=20)
 assert time.monotonic() - start >= 0.3, time.monotonic() - start
 END
-  # More than fits a frame, and back: nothing on the way is left half-made.
+  # More than fits a frame, there and back, because nothing may stay incomplete on the way.
   on server python3 - 2>"$scratch/echo" <<'END' &
 import socket, sys
 listener = socket.create_server(("0.0.0.0", 8036))

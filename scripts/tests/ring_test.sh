@@ -5,7 +5,7 @@
 
 buddy=$target/debug/buddy
 
-# Everybody's verses and notices go to one file, in the order in which they are written.
+# Starts a buddy. All verses and notices go to one file, in the order in which they are written.
 start() { # HOST NEXT [FLAG]...
   local host=$1 next=$2
   shift 2
@@ -14,11 +14,11 @@ start() { # HOST NEXT [FLAG]...
   children="$children $!"
 }
 
-# How many verses Buddy $1 has sung.
+# Prints how many verses Buddy $1 has sung.
 sung() { grep -c "^Buddy $1: " "$scratch/song"; }
 sings_on() { [ "$(sung "$1")" -gt "$2" ]; }
 
-cables() { # cut|heal: all that run between one and two on the one side, three and four on the other
+cables() { # cut|heal: all cables from one and two to three and four
   local here there
   for here in one two; do
     for there in three four; do lab "$1" "$here" "$there"; done
@@ -41,7 +41,7 @@ test_a_ring_that_is_cut_in_two_sings_twice_and_becomes_one_again() {
   for child in $children; do wait "$child" || ended=$?; done
   children=''
   same 0 "$ended"
-  # Every verse was heard; the first time in order; some twice; the ending by one ring, once.
+  # Every verse was heard, the first time in order. Some were heard twice, but the ending only once.
   sed -n 's/^Buddy [0-9]*: \([0-9]*\) bottle.*/\1/p' "$scratch/song" >"$scratch/verses"
   same "$(seq 400 -1 1)" "$(awk '!heard[$1]++' "$scratch/verses")"
   [ "$(wc -l <"$scratch/verses")" -gt 400 ] || fail "no verse was sung on both sides"

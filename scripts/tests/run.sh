@@ -4,7 +4,7 @@
 #   scripts/tests/run.sh [PATTERN]      all *_test.sh beside this, or those whose name has PATTERN
 #
 # Two files at a time. Installs what it needs into target/lab-tools (PyPI) and, as root on Debian,
-# as packages; what cannot be had is said as `skipped: why`. No test calls the real AWS (see
+# as packages; a test without its tool says `skipped: why`. No test calls the real AWS (see
 # aws_only_here in lib.sh), and all traffic stays on loopback or in namespaces that a test made.
 # Ends with `N passed, M failed, K skipped`; exit 1 if any failed.
 set -uo pipefail
@@ -15,7 +15,7 @@ trap 'rm -f "$TALLY"' EXIT
 
 files=$(ls -- *"${1:-}"*_test.sh 2>/dev/null)
 [ -n "$files" ] || { echo "no test is called *${1:-}*" >&2; exit 2; }
-# A file that dies, rather than one of its tests, counts as failed too.
+# A file that ends with an error counts as failed, too.
 # shellcheck disable=SC2016 # the inner shell expands it
 printf '%s\n' "$files" | xargs -P 2 -I FILE bash -c 'bash ./FILE 2>&1 || echo failed >>"$TALLY"'
 

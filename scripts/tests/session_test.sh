@@ -3,7 +3,7 @@
 # shellcheck source=moto.sh
 . "$(dirname "$0")/moto.sh"
 
-# An ssh that does what the instances would, without any; or one that is not let in.
+# Makes an ssh that does what the instances would do, or one that is refused.
 fake_ssh() { # yes|no
   # shellcheck disable=SC2016 # the script expands it
   case $1 in
@@ -13,7 +13,7 @@ fake_ssh() { # yes|no
   chmod +x "$work/bin/ssh"
 }
 
-# Runs a session whose process id the guard before the AWS CLI can read.
+# Runs a session whose process id the guard in front of the AWS CLI can read.
 session() {
   export DISTURB_WHOM=$scratch/pid
   sh -c 'echo $$ >"$DISTURB_WHOM"; exec "$@"' sh "$scripts/ec2.sh" --allow 203.0.113.9/32 \
@@ -59,7 +59,7 @@ test_session_stops_on_SIGINT_while_it_waits_for_AWS() {
   nothing_runs
 }
 
-# The lid is shut: the terminal goes, and with it every place to write to.
+# A closed lid: the terminal goes, and with it every place to write to.
 test_session_stops_when_its_terminal_is_closed() {
   spoil
   fake_ssh yes

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The static programs run where there is nothing but them, and find names there. Built with the dev
-# profile, which takes a quarter of the time; linked as for a release.
+# The static programs run on a system without any other file, and find names there. Built with the
+# dev profile, because that takes a quarter of the time; linked as for a release.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -25,7 +25,7 @@ END
   within 20 grep -q ready "$work/dns"
 }
 
-# A root with one program and one line of configuration; no libc, no shell, no /etc but that.
+# Makes a root with one program and one line of configuration; without libc, shell and other files.
 empty_root() { # PROGRAM
   mkdir -p "$scratch/root/etc"
   cp "$dist/$1" "$scratch/root/"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The units and install.sh, without a running systemd; rehearse.sh has a real one.
+# The units and install.sh, without a running systemd. rehearse.sh uses a real one.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 readonly UNITS="chat-server.service secret-server.service buddy@.service"
 
-# A dist/ of stand-ins, and a root in which it is installed.
+# Makes a dist/ of stand-ins, and installs it in a root.
 install_into() { # ROOT
   local program
   mkdir -p "$scratch/dist" "$1"
@@ -20,8 +20,8 @@ test_units_are_valid() {
   local why unit root=$scratch/root
   why=$(need_command systemd-analyze systemd) || skip "$why"
   install_into "$root"
-  # An empty root lacks what systemd's own units name; only words about ours count. verify exits
-  # with 0 even on unknown keys, so whatever it says is a failure.
+  # An empty root lacks what systemd's own units name; only lines about ours count. verify exits
+  # with 0 even on unknown keys, so any output is a failure.
   for unit in $UNITS; do
     case $unit in *@*) unit=${unit%@*}@8032.service ;; esac
     systemd-analyze verify --man=no --recursive-errors=no --root="$root" "$unit" 2>&1 |
@@ -35,7 +35,7 @@ test_units_are_sandboxed() {
   why=$(need_command systemd-analyze systemd) || skip "$why"
   install_into "$root"
   for unit in $UNITS; do
-    # Exposure in tenths: 96 is what a unit without any of sandbox.conf gets.
+    # Exposure in tenths. A unit without sandbox.conf gets 96.
     systemd-analyze security --offline=true --threshold=20 --root="$root" "$unit" >"$scratch/$unit"
     tail -1 "$scratch/$unit"
   done
@@ -46,7 +46,7 @@ test_install_replaces_files_whole() {
   install_into "$root"
   ln "$root/usr/local/bin/buddy" "$scratch/old"
   install_into "$root"
-  # Renamed over, not written into: the old file, which a process may be running, is as it was.
+  # Renamed over instead of written into, so the old file, which a process may run, is unchanged.
   ! [ "$scratch/old" -ef "$root/usr/local/bin/buddy" ] || fail "written in place"
   ! find "$root" -name '*.new' | grep . || fail "a half installed file is left"
 }
@@ -57,7 +57,7 @@ test_install_refuses_programs_that_do_not_run_here() {
   printf '\177ELF from elsewhere' >"$scratch/dist/buddy"
   DESTDIR=$root exits 1 sh "$scratch/dist/install.sh" server 2>"$scratch/said"
   has 'buddy does not run on this machine' "$scratch/said"
-  has 'echo buddy' "$root/usr/local/bin/buddy" # still the one before
+  has 'echo buddy' "$root/usr/local/bin/buddy" # still the earlier one
   DESTDIR=$root exits 2 sh "$scratch/dist/install.sh" teapot
 }
 

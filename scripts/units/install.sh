@@ -7,9 +7,9 @@
 #   client   a second secret-server on port 8031, to split a word list over two machines
 #   none     the programs and units only
 #
-# Every file is written beside its place and then renamed: a program that runs can be replaced, and
-# there is no moment in which half a file lies there. With DESTDIR=FOLDER all goes below that folder
-# and nothing is started. Exit 1 if a service does not come up; its last words are then shown.
+# Every file is written beside its place and then renamed, so that a running program can be replaced
+# and half a file is never seen. With DESTDIR=FOLDER all goes below that folder and nothing is
+# started. Exit 1 if a service does not start; its last lines are then shown.
 set -eu
 
 programs="chat-server chat-client secret-server secret-client buddy"
@@ -27,13 +27,13 @@ cd "$(dirname "$0")"
 
 put() { # MODE FILE FOLDER
   mkdir -p "$3"
-  # A copy made in its own folder also gets the label that SELinux wants there.
+  # In its own folder, because a copy then also gets the label that SELinux wants there.
   cp "$2" "$3/$2.new"
   chmod "$1" "$3/$2.new"
   mv -f "$3/$2.new" "$3/$2"
 }
 
-# None is replaced unless all can run here.
+# No program is replaced unless all of them can run here.
 check_programs() {
   for program in $programs; do
     chmod 755 "$program"
@@ -54,7 +54,7 @@ install_files() {
   mkdir -p "${DESTDIR:-}/etc/buddy-lab"
 }
 
-# Journal of the process that runs now, not of those before it.
+# Prints the journal of the process that runs now, not of earlier ones.
 journal() { # SERVICE
   journalctl --quiet --no-pager --output=cat \
     "_SYSTEMD_INVOCATION_ID=$(systemctl show --property=InvocationID --value "$1")" 2>/dev/null
