@@ -4,8 +4,8 @@
 //! (NFKC) and made of letters, digits and `-_.`. It is refused when it looks like a nick that is
 //! taken, by the confusables of Unicode Technical Standard 39.
 //!
-//! A private room has a name that nobody can choose: `@`, then the public halves of its two
-//! sessions. So it is found again after the server was restarted.
+//! A private room has a name that no client can choose: `@`, then the public halves of its two
+//! sessions. So its users find it again after a restart of the server.
 
 use common::chat::{Session, sender};
 use unicode_normalization::UnicodeNormalization;

@@ -35,7 +35,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Returns the state of a server that begins now, over `log`. A session may send `rate`
-    /// messages a second; who knows the key `admin` may kick and ban.
+    /// messages a second; the holder of the key `admin` may kick and ban.
     pub(crate) fn new(log: Log, rate: u32, admin: Option<Key>) -> Self {
         Self {
             log,

@@ -127,7 +127,8 @@ impl Writer {
                 }
                 numbers
             });
-            // A caller that has given up sends again, and gets the same numbers.
+            // This fails if the caller has given up. Nothing is lost, because it will send again
+            // and get the same numbers.
             let _ = append.reply.send(numbers);
         }
     }
