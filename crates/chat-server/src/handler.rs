@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::chat::{
-    Admin, Chat, Cursor, Kind, MAX_BODY, MAX_PAGE, MAX_WHY, POLL_WAIT, Page, Post, Refusal, Result,
-    RoomInfo, Session, sender,
+    Admin, Chat, Cursor, Kind, MAX_WHY, POLL_WAIT, Page, Post, Refusal, Result, RoomInfo, Session,
+    sender,
 };
 use futures::FutureExt;
 use futures::future::{pending, select_all};
@@ -14,8 +14,8 @@ use tarpc::context::Context;
 use tokio::time::{Instant, sleep_until};
 
 use crate::log::{Limit, NewEntry};
-use crate::names;
 use crate::shared::Shared;
+use crate::{names, posts};
 
 /// The service on one connection.
 #[derive(Clone)]
@@ -26,20 +26,14 @@ pub(crate) struct Handler {
 
 impl Handler {
     async fn try_send(&self, session: Session, room: &str, posts: Vec<Post>) -> Result<Vec<u64>> {
-        let entries = posts.into_iter().map(|post| fit(session, post));
-        let mut entries: Vec<NewEntry> = entries.collect::<Result<_, _>>()?;
-        let bytes: usize = entries.iter().map(|entry| entry.body.len()).sum();
-        if bytes > MAX_PAGE {
-            return Err(Refusal::Unfit(format!(
-                "one call may send {MAX_PAGE} bytes"
-            )));
-        }
-        let count = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        let posts = posts::check(posts)?;
+        let count = u32::try_from(posts.len()).unwrap_or(u32::MAX);
         let now = self.shared.now();
         let nick = self.shared.people().may_send(session, room, count, now)?;
-        for entry in &mut entries {
-            entry.nick.clone_from(&nick);
-        }
+        let entry = |Post { id, kind, body }| {
+            NewEntry::said(sender(session), Some(id), kind, nick.clone(), body)
+        };
+        let entries = posts.into_iter().map(entry).collect();
         Ok(self.shared.log().append(room, entries).await?)
     }
 }
@@ -217,23 +211,4 @@ impl Chat for Handler {
         self.shared.announce(notices, Kind::Left, &body).await;
         Ok(())
     }
-}
-
-/// Returns the entry that a post makes, without its nick, or why it may not be sent.
-fn fit(session: Session, post: Post) -> Result<NewEntry> {
-    let mut body = post.body;
-    body.retain(|c| c != '\0');
-    if !matches!(post.kind, Kind::Said | Kind::Did) {
-        return Err(Refusal::Unfit("only messages can be sent".into()));
-    }
-    if body.trim().is_empty() {
-        return Err(Refusal::Unfit("the message is empty".into()));
-    }
-    if body.len() > MAX_BODY {
-        return Err(Refusal::Unfit(format!(
-            "a message has at most {MAX_BODY} bytes"
-        )));
-    }
-    let (sender, nick) = (sender(session), String::new());
-    Ok(NewEntry::said(sender, Some(post.id), post.kind, nick, body))
 }

@@ -13,31 +13,33 @@
 //! | File | What it holds |
 //! |---|---|
 //! | `people`, `bans` | PURE: who is here, under which nick, in which rooms; who is kept out |
-//! | `names`, `bucket` | PURE: what people and rooms may be called; how fast a session may send |
+//! | `names`, `posts`, `bucket` | PURE: what names and messages are allowed, and how many |
 //! | [`log`] | the promises of a log, as a trait |
 //! | `memory`, `sqlite`, `tail` | logs in memory and in a file, and what both share |
-//! | `handler`, `shared` | the service over tarpc: its calls, and what all calls share |
+//! | `handler`, `shared`, `polls` | the service over tarpc: its calls, and what they share |
 //! | `metrics` | what operators see, over HTTP |
-//! | `server` | a server from its listeners to its end |
+//! | `server`, `config`, `listeners` | a server from its arguments to its end |
 
 mod bans;
 mod bucket;
 mod names;
 mod people;
+mod posts;
 
 pub mod log;
 mod memory;
 mod sqlite;
 mod tail;
 
-mod args;
-mod config;
 mod handler;
-mod listeners;
 mod metrics;
 mod polls;
-mod server;
 mod shared;
+
+mod args;
+mod config;
+mod listeners;
+mod server;
 
 pub use args::Args;
 pub use config::Config;

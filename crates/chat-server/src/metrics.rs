@@ -71,8 +71,7 @@ impl Counts {
         let is_up = u8::from(log.failure.is_none());
         let (version, epoch, known) = (env!("CARGO_PKG_VERSION"), log.epoch, log.rooms);
         let (commits, entries, trimmed) = (log.commits, log.entries, log.trimmed);
-        // In each line kind, name, value, and after the bar the help text: a table, so that a
-        // person sees all metrics at once.
+        // Kind, name, value | help: as a table, so that a person sees all metrics at once.
         let table = format!(
             "gauge build_info{{version=\"{version}\"}} 1|Which program this is.
              gauge uptime_seconds {uptime}|Since the server began.

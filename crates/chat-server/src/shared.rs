@@ -1,8 +1,7 @@
 //! What all connections share: the people, the log, the polls that wait, the counters.
 //!
-//! The lock on the people is never held over an await. A poll that waits holds nothing but its
-//! cursors: it watches the heads of its rooms. So a reader that has stopped costs the others
-//! nothing.
+//! The lock on the people is never held over an await. A poll that waits only watches the heads of
+//! its rooms. So a reader that has stopped costs the others nothing.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
