@@ -62,7 +62,7 @@ impl Job {
 }
 
 /// The result of one try to send a job.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Outcome {
     /// A roll call was answered.
     Called(RollCallReply),
@@ -75,7 +75,7 @@ pub enum Outcome {
 }
 
 /// The reason why a try failed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Cause {
     /// No connection could be opened.
     Dial(Error),

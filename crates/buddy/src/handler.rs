@@ -6,9 +6,10 @@ use std::time::Duration;
 use common::buddy::{
     Buddy, Incarnation, Place, Progress, Reply, RollCallReply, SERVICE, Song, Tally, Token,
 };
-use common::net::{self, Limits, Listener};
+use common::net::{self, Limits};
 use tarpc::context::Context;
 use tarpc::server::Serve as _;
+use tokio::net::TcpListener;
 
 use crate::node::Node;
 use crate::ring::Request;
@@ -20,7 +21,7 @@ use crate::roll_call::Call;
 const FLUSH_DELAY: Duration = Duration::from_millis(20);
 
 /// Answers the other buddies until the node has ended.
-pub(crate) async fn serve(node: Arc<Node>, listener: impl Listener) {
+pub(crate) async fn serve(node: Arc<Node>, listener: TcpListener) {
     let ended = node.ended.clone().cancelled_owned();
     let limits = Limits {
         flush_delay: FLUSH_DELAY,

@@ -29,9 +29,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use common::buddy::SERVICE;
 use common::cli::Interrupted;
-use common::net::{Dial, Listener, tcp};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
@@ -61,9 +59,6 @@ pub use output::LineWriter;
 
 use node::Node;
 
-/// Opens connections to an address on the roll.
-pub type Dialler = Arc<dyn Fn(&str) -> Dial + Send + Sync>;
-
 /// Notices that wait for a slow terminal. More are dropped, because a ring that loses and finds
 /// buddies faster than a person reads needs no complete record.
 const NOTICES: usize = 64;
@@ -79,9 +74,8 @@ pub async fn run(
     config: Config,
     shutdown: impl Future<Output = Interrupted>,
 ) -> anyhow::Result<()> {
-    let dial: Dialler = Arc::new(|to| tcp(to, SERVICE));
     let output = (LineWriter::stdout(), LineWriter::stderr());
-    run_on(listener, dial, output, config, shutdown).await
+    run_on(listener, output, config, shutdown).await
 }
 
 /// Does what [`run`] does on other writers: the first for verses, the second for notices.
@@ -89,14 +83,13 @@ pub async fn run(
 /// # Errors
 /// As [`run`].
 pub async fn run_on(
-    listener: impl Listener,
-    dial: Dialler,
+    listener: TcpListener,
     (verses, notices): (LineWriter, LineWriter),
     config: Config,
     shutdown: impl Future<Output = Interrupted>,
 ) -> anyhow::Result<()> {
     let (to_tell, mut told) = mpsc::channel(NOTICES);
-    let node = Arc::new(Node::new(config, dial, verses, to_tell));
+    let node = Arc::new(Node::new(config, verses, to_tell));
     let serving = tokio::spawn(handler::serve(node.clone(), listener));
     node.start();
     // A notice that cannot be written is lost, because the song matters more.

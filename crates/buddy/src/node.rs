@@ -20,7 +20,6 @@ use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::Dialler;
 use crate::config::Config;
 use crate::effect::{Effect, End, Job, Retry, Target};
 use crate::output::LineWriter;
@@ -39,7 +38,6 @@ const LATE: Duration = Duration::from_secs(6);
 /// One buddy, shared by its tasks.
 pub(crate) struct Node {
     config: Config,
-    dial: Dialler,
     locked: Mutex<Locked>,
     verses: LineWriter,
     notices: mpsc::Sender<String>,
@@ -66,12 +64,7 @@ struct Locked {
 
 impl Node {
     /// A buddy that is up, and does nothing until its tasks are [started](Self::start).
-    pub(crate) fn new(
-        config: Config,
-        dial: Dialler,
-        verses: LineWriter,
-        notices: mpsc::Sender<String>,
-    ) -> Self {
+    pub(crate) fn new(config: Config, verses: LineWriter, notices: mpsc::Sender<String>) -> Self {
         let locked = Locked {
             state: State::new(config.clone()),
             mailboxes: BTreeMap::new(),
@@ -81,7 +74,6 @@ impl Node {
         };
         Self {
             config,
-            dial,
             locked: Mutex::new(locked),
             verses,
             notices,
@@ -184,8 +176,7 @@ impl Node {
             let (song, address) = locked.state.address(to);
             let node = self.clone();
             let report = move |job: &Job, report: Report| node.reported(to, job, report);
-            let dial = (self.dial)(address);
-            let (mailbox, task) = sender::open(to, song, dial, &self.config, report);
+            let (mailbox, task) = sender::open(to, song, address, &self.config, report);
             let begun = self.begun.clone().cancelled_owned();
             locked.tasks.spawn(async move {
                 tokio::select! {

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::buddy::{BuddyClient, BuddyRequest, BuddyResponse, Incarnation, Reply};
-use common::net::{self, Backoff, CONNECT_LIMIT, Dial, GREETING_LIMIT, Redial, Trouble};
+use common::buddy::{BuddyClient, BuddyRequest, BuddyResponse, Incarnation, Reply, SERVICE};
+use common::net::{self, Backoff, CONNECT_LIMIT, GREETING_LIMIT, Redial, Trouble};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tarpc::client::RpcError;
@@ -67,12 +67,12 @@ pub(crate) enum Report {
     Waited,
 }
 
-/// Returns a mailbox for `to`, and the task that sends what is put there. `report` is told what
+/// Returns a mailbox for `to` at `address`, and the task that sends what is put there. `report` is told what
 /// happens to each job and decides what becomes of it.
 pub(crate) fn open<F: Fn(&Job, Report) -> Retry>(
     to: Target,
     song: Incarnation,
-    dial: Dial,
+    address: &str,
     config: &Config,
     report: F,
 ) -> (Mailbox, impl Future<Output = ()> + use<F>) {
@@ -82,7 +82,7 @@ pub(crate) fn open<F: Fn(&Job, Report) -> Retry>(
         song,
         beat: config.beat(),
         dice: SmallRng::seed_from_u64(config.incarnation),
-        redial: Redial::over(dial),
+        redial: Redial::new(address, SERVICE),
         mailbox: mailbox.clone(),
         report,
     };

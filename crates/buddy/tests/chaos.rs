@@ -7,11 +7,14 @@
 //! CHAOS_TRIALS=50 cargo test -p buddy --test chaos -- --nocapture
 //! ```
 
+#[path = "../../common/tests/support/program.rs"]
+mod program;
 mod support {
     pub(crate) mod process;
     pub(crate) mod verdict;
 }
 
+use std::cell::Cell;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -176,6 +179,18 @@ fn a_short_stop_costs_nothing_but_time() {
     assert_eq!(verdict(ring, 60), []);
 }
 
+/// Waits until nothing was printed for `time`, which is two patiences. Returns the number of lines.
+fn silence(ring: &mut Ring, time: Duration) -> usize {
+    let last = Cell::new((0, Instant::now()));
+    ring.until(|lines| {
+        if last.get().0 < lines.len() {
+            last.set((lines.len(), Instant::now()));
+        }
+        last.get().1.elapsed() >= time
+    });
+    last.get().0
+}
+
 /// A pipe holds 64 KiB: about 700 verses, of which Buddy 2 sings every second one.
 #[test]
 fn one_whose_terminal_is_stuck_is_waited_for_and_not_given_up_on() {
@@ -183,12 +198,7 @@ fn one_whose_terminal_is_stuck_is_waited_for_and_not_given_up_on() {
     ring.piped = Some(2);
     ring.start_all(3000);
     ring.sung(300);
-    // As above: nothing happens, and goes on happening for two patiences.
-    let mut heard = 0;
-    while heard < ring.lines().len() {
-        heard = ring.lines().len();
-        sleep(Duration::from_millis(1200));
-    }
+    let heard = silence(&mut ring, Duration::from_millis(1200));
     assert!(heard < 1400, "the pipe holds it all:\n{}", ring.story());
     let from_pipe = ring.read_pipe();
     let lines = ring.all_home();

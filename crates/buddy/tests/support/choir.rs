@@ -5,10 +5,8 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use buddy::{Config, Dialler, LineWriter, run_on};
-use common::buddy::SERVICE;
+use buddy::{Config, LineWriter, run_on};
 use common::cli::Interrupted;
-use common::net::tcp;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -127,10 +125,9 @@ impl Choir {
         shutdown: impl Future<Output = Interrupted> + Send + 'static,
     ) -> Buddy {
         let listener = self.listeners[n].take().expect("not started yet");
-        let dial: Dialler = Arc::new(|to| tcp(to, SERVICE));
         let song = LineWriter::new(self.song.pen());
         let notices = LineWriter::new(self.notices.pen());
-        tokio::spawn(run_on(listener, dial, (song, notices), config, shutdown))
+        tokio::spawn(run_on(listener, (song, notices), config, shutdown))
     }
 
     /// Starts everybody, number 0 last and with `bottles`.

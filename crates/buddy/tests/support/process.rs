@@ -6,12 +6,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio, id};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+use crate::program::{closed, signal};
 
 /// How often a test looks whether what it waits for has happened.
 const GLANCE: Duration = Duration::from_millis(2);
@@ -21,7 +22,7 @@ const FOR_EVER: Duration = Duration::from_secs(120);
 
 /// Buddies that are wired somehow; numbers count from 1, as in the song.
 pub(crate) struct Ring {
-    ports: Vec<u16>,
+    addresses: Vec<String>,
     next: Vec<usize>,
     flags: Vec<String>,
     lives: Vec<Option<Child>>,
@@ -53,7 +54,7 @@ impl Ring {
             .open(&record)
             .expect("a file of our own");
         Self {
-            ports: (0..most.max(next.len())).map(|_| free_port()).collect(),
+            addresses: (0..most.max(next.len())).map(|_| closed()).collect(),
             next: next.to_vec(),
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
             lives: next.iter().map(|_| None).collect(),
@@ -67,8 +68,8 @@ impl Ring {
         self.next.len()
     }
 
-    pub(crate) fn address(&self, n: usize) -> String {
-        format!("127.0.0.1:{}", self.ports[n - 1])
+    pub(crate) fn address(&self, n: usize) -> &str {
+        &self.addresses[n - 1]
     }
 
     /// Starts Buddy `n` with more flags, such as `--bottles`; it listens when this returns. If
@@ -97,8 +98,8 @@ impl Ring {
             false => ear(),
         };
         Command::new(env!("CARGO_BIN_EXE_buddy"))
-            .args(["--listen", &self.address(n)])
-            .args(["--next", &self.address(self.next[n - 1])])
+            .args(["--listen", self.address(n)])
+            .args(["--next", self.address(self.next[n - 1])])
             .args(&self.flags)
             .args(flags)
             .stdin(Stdio::null())
@@ -161,10 +162,7 @@ impl Ring {
         if !self.is_alive(n) {
             return false;
         }
-        let id = self.lives[n - 1].as_ref().map(Child::id);
-        let id = id.expect("it is alive").to_string();
-        let sent = Command::new("kill").args([format!("-{name}"), id]).status();
-        assert!(sent.expect("kill exists").success());
+        signal(self.lives[n - 1].as_ref().expect("it is alive"), name);
         self.note(&format!("{name} to Buddy {n}"));
         true
     }
@@ -242,24 +240,4 @@ impl Drop for Ring {
 
 pub(crate) fn is_sung(line: &str) -> bool {
     line.starts_with("Buddy ")
-}
-
-/// A port that is free this moment, and that nobody is likely to take before a buddy does: below
-/// those that Linux hands out for outgoing connections (32768 and up), never the same twice in
-/// this process, and from another start in another process.
-fn free_port() -> u16 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    const FIRST: u32 = 10_000;
-    const COUNT: u32 = 22_000;
-    // Neighbouring process ids are far apart: 7919 is prime and no divisor of the count.
-    let start = id().wrapping_mul(7919) % COUNT;
-    loop {
-        let step = NEXT.fetch_add(1, Ordering::Relaxed);
-        assert!(step < COUNT, "no port is free");
-        let port = FIRST + (start + step) % COUNT;
-        let port = u16::try_from(port).expect("below 32000");
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }

@@ -1,0 +1,168 @@
+//! What a person is told: why a ring does not close, and which buddy is lost or back.
+
+use std::time::Duration;
+
+use buddy::Config;
+use buddy::effect::{Cause, Effect, End, Job, Outcome, Target};
+use buddy::state::State;
+use common::buddy::RollCallReply;
+use common::net::{Error, Trouble};
+
+use super::world::MS;
+use super::world::World;
+use super::{SONG, verdict};
+
+#[test]
+fn a_loop_without_the_starter_names_its_buddies() {
+    let mut world = World::wired(&[2, 3, 2], SONG);
+    for (n, bottles) in [(3, None), (2, None), (1, Some(9))] {
+        world.start(n, bottles);
+    }
+    world.says(
+        "the ring misses its starter: 3 -> 2 -> and round again; one --next among these must lead \
+         to the starter",
+    );
+    world.says(
+        "the roll-call came to 2 a second time: the ring misses its starter; --next 2 may be wrong",
+    );
+}
+
+#[test]
+fn a_next_that_is_itself_in_a_larger_ring_says_so() {
+    let mut world = World::wired(&[2, 2], SONG);
+    world.start(2, None);
+    world.start(1, Some(9));
+    world.says("the ring misses its starter: 2 -> and round again");
+}
+
+#[test]
+fn a_next_that_is_itself_is_a_ring_of_one() {
+    let mut world = World::of(1, SONG);
+    assert_eq!(verdict(&mut world), []);
+}
+
+#[test]
+fn the_start_of_a_chain_says_that_nothing_came_back() {
+    let mut world = World::wired(&[2, 3], SONG);
+    world.start(2, None);
+    world.start(1, Some(9));
+    world.says(
+        "the roll-call has not come back yet: some buddy waits for its next and says so, \
+         or the last buddy's --next is not this one",
+    );
+    assert!(world.sung() == 0);
+}
+
+#[test]
+fn a_next_in_a_ring_that_sings_already_says_so() {
+    let mut world = World::wired(&[2, 3, 2], SONG);
+    world.start(3, None);
+    world.start(2, Some(99));
+    world.moment(3);
+    world.start(1, Some(9));
+    world.says("2 is in the middle of a song: waiting to be taken in");
+    assert!(!world.story().contains(": 9 bottles"), "a song of its own");
+}
+
+#[test]
+fn two_starters_sing_one_song_whichever_is_up_first() {
+    for (first, last) in [(1, 2), (2, 1)] {
+        let mut world = World::wired(&[2, 3, 1], SONG);
+        world.start(first, Some(99));
+        world.start(last, Some(99));
+        world.pass(100 * MS);
+        world.start(3, None);
+        assert_eq!(verdict(&mut world), []);
+        let ignored = "--bottles 99 is ignored: 1 has started a song with 99";
+        let ignored = world.lines.iter().filter(|line| *line == ignored);
+        assert_eq!(ignored.count(), 1, "{}", world.story());
+    }
+}
+
+#[test]
+fn a_buddy_that_is_lost_and_one_that_is_back_are_named() {
+    let mut world = World::of(3, SONG);
+    world.moment(3);
+    world.crash(2);
+    world.says("lost Buddy 2 at 2: refused; the song goes on without it");
+    world.restart(2);
+    world.says("back: Buddy 2 at 2");
+    verdict(&mut world);
+    let last = world.lines.last().expect("a summary");
+    assert!(
+        last.starts_with("song over: 100 verses, 3 buddies, "),
+        "{last}"
+    );
+    assert!(!last.contains(" 0 lost"), "{last}");
+}
+
+/// A buddy in Ann's place, whose next is at `bob:1`.
+fn ann(bottles: Option<u64>) -> State {
+    State::new(Config {
+        next: "bob:1".into(),
+        bottles,
+        name: None,
+        tempo: Duration::ZERO,
+        patience: Duration::from_secs(3),
+        wait: None,
+        incarnation: 7,
+    })
+}
+
+/// Tells `state` what came of its roll call after `ms`, and returns what it says about that.
+fn hears(state: &mut State, ms: u32, outcome: Outcome) -> String {
+    state.tried(Target::Next, &Job::Ping, outcome, ms * MS);
+    let mut effects = Vec::new();
+    state.take_effects(&mut effects);
+    let line = |effect| match effect {
+        Effect::Tell(text) => text,
+        other => format!("{other:?}"),
+    };
+    effects.into_iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn failed(trouble: Trouble) -> Cause {
+    Cause::Dial(Error {
+        trouble,
+        service: "buddy",
+        target: "bob:1".into(),
+        addr: Some(([192, 0, 2, 1], 1).into()),
+        own: None,
+    })
+}
+
+#[test]
+fn a_next_that_is_missing_is_named_once_and_not_at_once() {
+    let mut ann = ann(None);
+    let refused = || Outcome::Refused(failed(Trouble::Refused));
+    assert_eq!(hears(&mut ann, 100, refused()), "");
+    assert_eq!(hears(&mut ann, 1599, refused()), "");
+    assert_eq!(
+        hears(&mut ann, 1600, refused()),
+        "waiting for the next buddy: cannot reach bob:1 (192.0.2.1:1): connection refused\n\
+         help: the machine answered, but nothing listens on port 1: start buddy there\n\
+         help: or buddy listens on 127.0.0.1 only: start it with --listen 0.0.0.0:1"
+    );
+    assert_eq!(hears(&mut ann, 1700, refused()), "");
+    let heard = || Outcome::Called(RollCallReply::Heard);
+    assert_eq!(hears(&mut ann, 1800, heard()), "bob:1 answers");
+    assert_eq!(hears(&mut ann, 1900, heard()), "");
+}
+
+#[test]
+fn what_does_not_mend_itself_is_said_at_once_and_what_never_will_is_the_end() {
+    let mut ann = ann(Some(9));
+    let text = hears(&mut ann, 100, Outcome::Silent(failed(Trouble::NoSuchHost)));
+    assert!(
+        text.starts_with(
+            "waiting for the next buddy: cannot reach bob:1 (192.0.2.1:1): no such machine on this network\nhelp: "
+        ),
+        "{text}"
+    );
+    let end = ann.end(200 * MS);
+    assert!(matches!(end, End::NoSong(Some(_))), "{end:?}");
+    let other = failed(Trouble::Service("secret-server".into()));
+    assert_eq!(hears(&mut ann, 300, Outcome::Silent(other)), "Ended");
+    let end = ann.end(400 * MS);
+    assert!(matches!(end, End::Hopeless(_)), "{end:?}");
+}

@@ -1,0 +1,397 @@
+//! Whole buddies in memory: real states; processes, a network and a clock that are simulated.
+//!
+//! Everything is drawn from one seed, so that a run can be repeated to the last event. Letters
+//! arrive in any order, because each takes its own time.
+
+mod sender;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+use std::time::Duration;
+
+use buddy::Config;
+use buddy::effect::{Effect, End, Outcome, Target};
+use buddy::state::State;
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use sender::{Letter, Sender, Try};
+
+pub(crate) const MS: Duration = Duration::from_millis(1);
+const PATIENCE: Duration = Duration::from_secs(1);
+const BEAT: Duration = Duration::from_millis(333);
+const RECALL: Duration = Duration::from_secs(2);
+
+/// Simulated time after which a song that has not ended never will: the longest takes half of it.
+const FOR_EVER: Duration = Duration::from_secs(300);
+
+/// What all buddies of a world are told, and what their network is like.
+#[derive(Clone, Copy)]
+pub(crate) struct Song {
+    pub(crate) seed: u64,
+    /// Writes every event down.
+    pub(crate) is_loud: bool,
+    pub(crate) bottles: u64,
+    pub(crate) tempo: Duration,
+    /// The longest way of a letter.
+    pub(crate) latency: Duration,
+    /// How long an answer waits for others, at the longest.
+    pub(crate) linger: Duration,
+    /// The share of letters that are lost.
+    pub(crate) loss: f64,
+}
+
+/// Buddies and what happens to them. Numbers count from 1, as in the song.
+pub(crate) struct World {
+    pub(crate) song: Song,
+    next: Vec<usize>,
+    buddies: Vec<Option<Buddy>>,
+    /// how many processes each buddy has been
+    lives: Vec<u64>,
+    now: Duration,
+    /// in the order of time; the count keeps events of one moment apart
+    events: BTreeMap<(Duration, u64), Event>,
+    count: u64,
+    cut: BTreeSet<usize>,
+    held: Option<usize>,
+    held_back: Vec<Event>,
+    pub(crate) dice: SmallRng,
+    /// what was sung, printed and done
+    pub(crate) lines: Vec<String>,
+    log: Vec<String>,
+    /// the buddies that have got a roll
+    pub(crate) begun: BTreeSet<usize>,
+}
+
+struct Buddy {
+    state: State,
+    life: u64,
+    senders: BTreeMap<Target, Sender>,
+}
+
+/// A buddy, and the how manieth of its processes.
+type Process = (usize, u64);
+
+#[derive(Debug)]
+enum Event {
+    Beat(Process),
+    Recall(Process, Duration),
+    Sung(Process),
+    Exit(Process),
+    Call(Box<Letter>),
+    Answer(Try, Outcome),
+    Retry(Try),
+    Broken(Process, usize),
+}
+
+impl World {
+    /// Buddies in a ring, all up. Buddy 1 starts the song.
+    pub(crate) fn of(size: usize, song: Song) -> Self {
+        let next: Vec<usize> = (1..=size).map(|n| n % size + 1).collect();
+        let mut world = Self::wired(&next, song);
+        for n in (1..=size).rev() {
+            world.start(n, (n == 1).then_some(song.bottles));
+        }
+        world
+    }
+
+    /// Buddies of which the n-th has `next[n]` after it; none is up.
+    pub(crate) fn wired(next: &[usize], song: Song) -> Self {
+        let places = 1 + next.iter().fold(next.len(), |most, &n| most.max(n));
+        Self {
+            song,
+            next: next.to_vec(),
+            buddies: (0..places).map(|_| None).collect(),
+            lives: vec![0; places],
+            now: Duration::ZERO,
+            events: BTreeMap::new(),
+            count: 0,
+            cut: BTreeSet::new(),
+            held: None,
+            held_back: Vec::new(),
+            dice: SmallRng::seed_from_u64(song.seed),
+            lines: Vec::new(),
+            log: Vec::new(),
+            begun: BTreeSet::new(),
+        }
+    }
+
+    // What is done to buddies.
+
+    pub(crate) fn start(&mut self, n: usize, bottles: Option<u64>) {
+        self.lives[n] += 1;
+        let process = (n, self.lives[n]);
+        let state = State::new(Config {
+            next: self.next[n - 1].to_string(),
+            bottles,
+            name: None,
+            tempo: self.song.tempo,
+            patience: PATIENCE,
+            wait: None,
+            incarnation: (self.song.seed << 24) + n as u64 * 1000 + process.1,
+        });
+        self.buddies[n] = Some(Buddy {
+            state,
+            life: process.1,
+            senders: BTreeMap::new(),
+        });
+        self.beat(process);
+        self.recall(process, RECALL);
+    }
+
+    pub(crate) fn crash(&mut self, n: usize) {
+        self.down(n);
+        self.note(format!("# killed Buddy {n}"));
+    }
+
+    /// Starts Buddy `n` as it was started before.
+    pub(crate) fn restart(&mut self, n: usize) {
+        self.start(n, (n == 1).then_some(self.song.bottles));
+        self.note(format!("# restarted Buddy {n}"));
+    }
+
+    /// Tells Buddy `n` to leave.
+    pub(crate) fn leave(&mut self, n: usize) {
+        self.note(format!("# told Buddy {n} to leave"));
+        if let Some(buddy) = &mut self.buddies[n] {
+            buddy.state.leave();
+            let process = (n, buddy.life);
+            self.later(PATIENCE, Event::Exit(process));
+            self.act(n);
+        }
+    }
+
+    /// Cuts every wire between `some` and the others.
+    pub(crate) fn cut(&mut self, some: &[usize]) {
+        self.cut = some.iter().copied().collect();
+        self.note(format!("# cut off {some:?}"));
+    }
+
+    pub(crate) fn heal(&mut self) {
+        self.cut.clear();
+        self.note("# healed".into());
+    }
+
+    /// Holds back every letter from and to Buddy `n`.
+    pub(crate) fn hold(&mut self, n: usize) {
+        self.held = Some(n);
+        self.note(format!("# holding back Buddy {n}"));
+    }
+
+    /// Lets through what was held back.
+    pub(crate) fn release(&mut self) {
+        self.held = None;
+        for event in mem::take(&mut self.held_back) {
+            let time = self.way();
+            self.later(time, event);
+        }
+        self.note("# released".into());
+    }
+
+    // How time passes.
+
+    /// Lets time pass until `done` says so of the lines so far.
+    pub(crate) fn until(&mut self, done: impl Fn(&[String]) -> bool) {
+        while !done(&self.lines) {
+            let count = self.lines.len();
+            while self.lines.len() == count {
+                self.step();
+            }
+        }
+    }
+
+    /// Waits until a line has `text` in it.
+    pub(crate) fn says(&mut self, text: &str) {
+        self.until(|lines| lines.iter().any(|line| line.contains(text)));
+    }
+
+    /// Waits until Buddy `n` sings after the last thing that was done.
+    pub(crate) fn sings_again(&mut self, n: usize) {
+        let who = format!("Buddy {n}: ");
+        self.until(|lines| {
+            let after = lines.iter().rev().take_while(|line| !line.starts_with('#'));
+            after.into_iter().any(|line| line.starts_with(&who))
+        });
+    }
+
+    /// Lets the song go on to a random verse of the next `verses`, and a random moment of it.
+    pub(crate) fn moment(&mut self, verses: usize) {
+        let count = self.sung() + self.dice.random_range(1..=verses);
+        while self.sung() < count {
+            self.step();
+        }
+        let moment = self.dice.random_range(0..30);
+        self.pass(moment * MS);
+    }
+
+    pub(crate) fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self
+            .events
+            .first_key_value()
+            .is_some_and(|((at, _), _)| *at <= end)
+        {
+            self.step();
+        }
+        self.now = end;
+    }
+
+    /// Waits until all have ended, and returns all lines.
+    pub(crate) fn all_home(&mut self) -> &[String] {
+        while self.buddies.iter().any(Option::is_some) {
+            self.step();
+        }
+        &self.lines
+    }
+
+    pub(crate) fn is_up(&self, n: usize) -> bool {
+        self.buddies[n].is_some()
+    }
+
+    pub(crate) fn sung(&self) -> usize {
+        self.lines.iter().filter(|line| is_sung(line)).count()
+    }
+
+    /// Returns what there is to read: every event of a loud world.
+    pub(crate) fn story(&self) -> String {
+        [&self.log, &self.lines][usize::from(!self.song.is_loud)].join("\n")
+    }
+
+    // How it works.
+
+    fn step(&mut self) {
+        let Some(((now, _), event)) = self.events.pop_first() else {
+            panic!("nothing happens any more:\n{}", self.story());
+        };
+        assert!(now < FOR_EVER, "{}", self.story());
+        self.now = now;
+        if self.song.is_loud {
+            self.log.push(format!("{now:?} {event:?}"));
+        }
+        match event {
+            Event::Call(letter) => self.call(*letter),
+            Event::Answer(of, outcome) => self.answer(of, outcome),
+            Event::Retry(of) => self.retry(of),
+            Event::Broken(process, dead) => self.broken(process, dead),
+            Event::Beat(process) => self.beat(process),
+            Event::Recall(process, wait) => self.recall(process, wait),
+            Event::Exit(process) => self.exit(process),
+            Event::Sung(process) => {
+                if let Some(buddy) = self.buddy(process) {
+                    buddy.state.sung();
+                    self.act(process.0);
+                }
+            }
+        }
+    }
+
+    fn buddy(&mut self, (n, life): Process) -> Option<&mut Buddy> {
+        self.buddies[n].as_mut().filter(|buddy| buddy.life == life)
+    }
+
+    fn note(&mut self, line: String) {
+        if self.song.is_loud {
+            self.log.push(line.clone());
+        }
+        self.lines.push(line);
+    }
+
+    fn later(&mut self, time: Duration, event: Event) {
+        self.count += 1;
+        self.events.insert((self.now + time, self.count), event);
+    }
+
+    /// Draws the time that a letter takes.
+    fn way(&mut self) -> Duration {
+        self.song.latency.mul_f64(self.dice.random_range(0.05..1.0))
+    }
+
+    /// Sends something that takes `time`, if the network lets it through.
+    fn send(&mut self, from: usize, to: usize, time: Duration, event: Event) {
+        let is_lost = self.song.loss > 0.0 && self.dice.random_bool(self.song.loss);
+        if [from, to].into_iter().any(|n| Some(n) == self.held) {
+            self.held_back.push(event);
+        } else if !is_lost && self.cut.contains(&from) == self.cut.contains(&to) {
+            self.later(time, event);
+        }
+    }
+
+    fn beat(&mut self, process: Process) {
+        if let Some(buddy) = self.buddy(process) {
+            buddy.state.beat();
+            self.act(process.0);
+            let time = BEAT.mul_f64(self.dice.random_range(0.9..1.1));
+            self.later(time, Event::Beat(process));
+        }
+    }
+
+    fn recall(&mut self, process: Process, wait: Duration) {
+        if let Some(buddy) = self.buddy(process) {
+            buddy.state.call_the_roll();
+            if wait == 4 * RECALL {
+                buddy.state.roll_call_is_late();
+            }
+            self.act(process.0);
+            self.later(wait, Event::Recall(process, wait * 2));
+        }
+    }
+
+    /// Ends the process of Buddy `n`. Its connections break.
+    fn down(&mut self, n: usize) {
+        self.buddies[n] = None;
+        for other in 1..self.buddies.len() {
+            if let Some(buddy) = &self.buddies[other] {
+                let process = (other, buddy.life);
+                let time = self.way();
+                self.send(n, other, time, Event::Broken(process, n));
+            }
+        }
+    }
+
+    fn exit(&mut self, process: Process) {
+        let now = self.now;
+        let Some(buddy) = self.buddy(process) else {
+            return;
+        };
+        match buddy.state.end(now) {
+            End::Home(Some(summary)) => self.note(summary),
+            End::Home(None) | End::Left => {}
+            end => panic!("{end:?}\n{}", self.story()),
+        }
+        self.down(process.0);
+    }
+
+    /// Carries out the effects of Buddy `n`.
+    fn act(&mut self, n: usize) {
+        let mut effects = Vec::new();
+        let Some(buddy) = &mut self.buddies[n] else {
+            return;
+        };
+        let process = (n, buddy.life);
+        buddy.state.take_effects(&mut effects);
+        for effect in effects {
+            if self.song.is_loud {
+                self.log.push(format!("    {n}: {effect:?}"));
+            }
+            // A process stops at the next turn of its thread, so it may still hear something.
+            let turn = self.dice.random_range(0..500) * MS / 1000;
+            match effect {
+                Effect::Send(to, job) => self.put(n, to, job),
+                Effect::Tell(text) => self.note(text),
+                Effect::Sing(line) => {
+                    self.note(line);
+                    self.later(self.song.tempo.max(turn), Event::Sung(process));
+                }
+                Effect::Begun => {
+                    self.begun.insert(n);
+                    let buddy = self.buddy(process).expect("it begins");
+                    buddy.senders.remove(&Target::Next);
+                }
+                Effect::Ended => self.later(turn, Event::Exit(process)),
+            }
+        }
+    }
+}
+
+pub(crate) fn is_sung(line: &str) -> bool {
+    line.starts_with("Buddy ")
+}
