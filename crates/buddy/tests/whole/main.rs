@@ -9,10 +9,10 @@
 //!
 //! | Mutant | Fail |
 //! |---|---|
-//! | `Singing::is_busy` ignores a pass that was not answered | 822 |
-//! | `Singing::is_busy` ignores the verse that is performed | 520 |
-//! | `State::take_effects` ignores `is_busy` | 1080 |
-//! | `Ring::answered` never clears `out` | 2345 |
+//! | `Singing::is_busy` ignores a pass that was not answered | 749 |
+//! | `Singing::is_busy` ignores the verse that is performed | 521 |
+//! | `State::take_effects` ignores `is_busy` | 1004 |
+//! | `Ring::answered` never clears `out` | 2306 |
 //!
 //! Real crashes are in `chaos.rs`, and every order of events of a small ring is in `explore`.
 
