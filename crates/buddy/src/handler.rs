@@ -28,7 +28,7 @@ pub(crate) async fn serve(node: Arc<Node>, listener: TcpListener) {
         ..Limits::default()
     };
     let handler = Handler(node).serve();
-    let answer = move |connection: net::Connection<_>| {
+    let answer = move |connection: net::Connection| {
         let handler = handler.clone();
         connection.answer(move |context, request| handler.clone().serve(context, request))
     };

@@ -29,9 +29,9 @@ pub mod wire;
 
 pub use backoff::Backoff;
 pub use client::Channel;
-pub use connect::{BoxIo, Dial, dial, greeted, resolve, tcp};
+pub use connect::{dial, resolve};
 pub use doctor::{Error, Trouble};
-pub use listen::{Connection, Listener, accept, bind, serve};
+pub use listen::{Connection, accept, bind, serve};
 pub use redial::{Redial, explain};
 
 /// The version of the protocol of all five programs.

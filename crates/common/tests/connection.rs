@@ -178,8 +178,8 @@ async fn garbage_leaves_the_server_serving() {
 #[tokio::test]
 async fn a_panicking_handler_is_an_error_and_the_connection_lives() {
     let server = Server::start(Limits::default()).await;
-    let dial = net::tcp(server.addr.to_string(), SERVICE);
-    let client = SecretClient::from(net::Channel::open(&dial).await.expect("up"));
+    let channel = net::Channel::open(&server.addr.to_string(), SERVICE).await;
+    let client = SecretClient::from(channel.expect("up"));
     let answer = client.reverse(context::current(), "panic".into()).await;
     assert!(matches!(answer, Err(RpcError::Server(_))), "{answer:?}");
     let answer = client.reverse(context::current(), "on".into()).await;
@@ -320,8 +320,8 @@ async fn a_deadline_is_heeded_and_a_far_one_does_no_harm() {
         ..Limits::default()
     };
     let server = Server::start(limits).await;
-    let dial = net::tcp(server.addr.to_string(), SERVICE);
-    let client = SecretClient::from(net::Channel::open(&dial).await.expect("up"));
+    let channel = net::Channel::open(&server.addr.to_string(), SERVICE).await;
+    let client = SecretClient::from(channel.expect("up"));
     let mut far = context::current();
     far.deadline += Duration::from_secs(100 * 365 * 24 * 3600);
     let late = client.fast_reverse(far, "held".into(), None).await;

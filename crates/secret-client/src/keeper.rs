@@ -81,10 +81,9 @@ pub(crate) struct Keeper {
 impl Keeper {
     /// Runs until the receiver of the events is dropped.
     pub(crate) async fn run(self) {
-        let dial = net::tcp(self.address.clone(), SERVICE);
         let mut retry = RETRY;
         loop {
-            let cause = match Channel::open(&dial).await {
+            let cause = match Channel::open(&self.address, SERVICE).await {
                 Ok(channel) => self.stay(&channel, &mut retry).await,
                 Err(error) => Some(Cause::Unreached(Box::new(error))),
             };

@@ -49,7 +49,7 @@ pub async fn reverse_string(options: &Options, text: &str) -> anyhow::Result<Str
 }
 
 async fn ask(target: &str, tier: &Tier, text: &str) -> anyhow::Result<Result<String, Refusal>> {
-    let channel = net::Channel::open(&net::tcp(target, SERVICE)).await?;
+    let channel = net::Channel::open(target, SERVICE).await?;
     let client = SecretClient::from(channel.clone());
     let (mut context, text) = (context::current(), text.to_owned());
     context.deadline = Instant::now() + call_limit(1);

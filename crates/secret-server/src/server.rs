@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use common::cli::Interrupted;
 use common::key::Key;
-use common::net::{self, Limits, Listener};
+use common::net::{self, Limits};
 use common::secret::{MAX_TEXT, Offer, Refusal, Reversed, SERVICE, Secret, Tier};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tarpc::context::Context;
 use tarpc::server::Serve as _;
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
@@ -41,8 +42,8 @@ pub struct Config {
 }
 
 /// Serves `listener` until `shutdown`, then answers the calls in hand and returns.
-pub async fn run<L: Listener<Io: Sync>>(
-    listener: L,
+pub async fn run(
+    listener: TcpListener,
     config: Config,
     shutdown: impl Future<Output = Interrupted>,
 ) {

@@ -18,11 +18,12 @@ use futures::{Sink, Stream};
 use serde::{Serialize, de::DeserializeOwned};
 use tarpc::client::{RpcError, stub::Stub};
 use tarpc::{ClientMessage, Request, RequestName, Response, ServerError, context, trace};
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::coalesce::Coalesce;
-use super::connect::{BoxIo, Dial};
+use super::connect::dial;
 use super::doctor::Error;
 use super::wire::{Wire, wire};
 
@@ -74,12 +75,12 @@ where
     Req: RequestName + Serialize + Send + 'static,
     Resp: DeserializeOwned + Send + 'static,
 {
-    /// Returns a new connection.
+    /// Returns a new connection to `target`, which is `HOST:PORT`, for calls of `service`.
     ///
     /// # Errors
     /// Why there is no connection.
-    pub async fn open(dial: &Dial) -> Result<Self, Error> {
-        let io = dial().await?;
+    pub async fn open(target: &str, service: &'static str) -> Result<Self, Error> {
+        let io = dial(target, service).await?;
         let (commands, inbox) = mpsc::channel(PENDING_CALLS);
         let calling = Calling {
             transport: Coalesce::new(wire(io), Duration::ZERO),
@@ -149,7 +150,7 @@ impl<Req, Resp> Drop for Guard<'_, Req, Resp> {
 
 /// The task of a [`Channel`]. It ends with the connection, or with the last clone of the channel.
 struct Calling<Req, Resp> {
-    transport: Coalesce<Wire<BoxIo, Response<Resp>, ClientMessage<Req>>>,
+    transport: Coalesce<Wire<TcpStream, Response<Resp>, ClientMessage<Req>>>,
     inbox: mpsc::Receiver<Command<Req, Resp>>,
     callers: HashMap<u64, oneshot::Sender<Result<Resp, RpcError>>>,
 }

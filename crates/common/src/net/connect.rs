@@ -1,37 +1,13 @@
 //! Dialling: from the text that a person typed to a greeted connection.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt;
-use futures::future::BoxFuture;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UdpSocket, lookup_host};
 use tokio::time::timeout;
 
 use super::doctor::{Error, Trouble};
 use super::{CONNECT_LIMIT, greeting};
-
-/// A byte stream of any kind.
-pub trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
-
-/// A connection of any kind, behind a pointer. The extra call for each read or write costs nothing
-/// beside the system call under it.
-pub type BoxIo = Box<dyn Io>;
-
-/// Opens connections to one target.
-pub type Dial = Arc<dyn Fn() -> BoxFuture<'static, Result<BoxIo, Error>> + Send + Sync>;
-
-/// Returns what dials `target` by TCP, for a `service`.
-pub fn tcp(target: impl Into<Arc<str>>, service: &'static str) -> Dial {
-    let target = target.into();
-    Arc::new(move || {
-        let target = target.clone();
-        async move { Ok(Box::new(dial(&target, service).await?) as BoxIo) }.boxed()
-    })
-}
 
 /// Returns all addresses of `target`, which is `HOST:PORT`; at least one.
 ///
@@ -101,20 +77,12 @@ async fn connect(
     service: &'static str,
     limit: Duration,
 ) -> Result<TcpStream, Trouble> {
-    let io = match timeout(limit, TcpStream::connect(addr)).await {
+    let mut io = match timeout(limit, TcpStream::connect(addr)).await {
         Ok(connected) => connected.map_err(|error| Trouble::connecting(&error))?,
         Err(_) => return Err(Trouble::NoAnswer),
     };
     // This fails only on a connection that is gone already, and the greeting will say so.
     let _ = io.set_nodelay(true);
-    greeted(io, service).await
-}
-
-/// Returns `io` after greeting it as a caller of `service`.
-///
-/// # Errors
-/// What the [greeting](greeting::exchange) found.
-pub async fn greeted<T: Io>(mut io: T, service: &'static str) -> Result<T, Trouble> {
     greeting::exchange(&mut io, service).await?;
     Ok(io)
 }

@@ -3,7 +3,6 @@
 //! A server stops in this order: it accepts no new connection, reads no new request, and answers
 //! the requests in hand.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +10,6 @@ use std::time::Duration;
 use serde::{Serialize, de::DeserializeOwned};
 use tarpc::context::Context;
 use tarpc::{RequestName, ServerError};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -25,27 +23,6 @@ use super::{Limits, greeting};
 /// Pause after a failed accept. Without it the loop would take a whole core, because an accept that
 /// failed (out of descriptors, say) would fail again at once. A waiting caller does not notice it.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// A source of connections: TCP, or a simulated network in tests.
-pub trait Listener: Send + 'static {
-    /// The byte stream of a connection.
-    type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
-
-    /// Returns the next connection and the address of its caller.
-    fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Io, SocketAddr)>> + Send;
-}
-
-impl Listener for TcpListener {
-    type Io = TcpStream;
-
-    async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (io, peer) = Self::accept(self).await?;
-        // A small answer must not wait for the acknowledgement of an earlier one. This fails only
-        // on a connection that is gone already, and the first read will say so.
-        let _ = io.set_nodelay(true);
-        Ok((io, peer))
-    }
-}
 
 /// Returns a listener on `addr` for `service`.
 ///
@@ -63,14 +40,13 @@ pub async fn bind(addr: SocketAddr, service: &'static str) -> Result<TcpListener
 
 /// Accepts connections until `shutdown`, and runs `each` of them on a task of its own, at most
 /// `most` at once. Returns the tasks that still run.
-pub async fn accept<L, F>(
-    mut listener: L,
+pub async fn accept<F>(
+    listener: TcpListener,
     most: usize,
     shutdown: impl Future,
-    each: impl Fn(L::Io, SocketAddr) -> F,
+    each: impl Fn(TcpStream, SocketAddr) -> F,
 ) -> JoinSet<()>
 where
-    L: Listener,
     F: Future<Output = ()> + Send + 'static,
 {
     let slots = Arc::new(Semaphore::new(most));
@@ -82,13 +58,15 @@ where
             (listener.accept().await, slot)
         };
         let (accepted, slot) = tokio::select! {
-            biased; // so that in a simulation the order of events is the seed's
             _ = &mut shutdown => return tasks,
             Some(_) = tasks.join_next() => continue,
             next = next => next,
         };
         match accepted {
             Ok((io, peer)) => {
+                // A small answer must not wait for the acknowledgement of an earlier one. This fails
+                // only on a connection that is gone already, and the first read will say so.
+                let _ = io.set_nodelay(true);
                 let task = each(io, peer);
                 tasks.spawn(async move {
                     let _slot = slot;
@@ -104,15 +82,15 @@ where
 }
 
 /// A connection after its greeting, ready to be served.
-pub struct Connection<IO> {
+pub struct Connection {
     /// The address of the caller, as accepted.
     pub peer: SocketAddr,
-    io: IO,
+    io: TcpStream,
     limits: Limits,
     stop: CancellationToken,
 }
 
-impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
+impl Connection {
     /// Answers the requests that come in, until the connection ends.
     ///
     /// `handler` is the service's `serve`. It must be written as a closure, `|context, request|
@@ -133,19 +111,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
 
 /// Serves `listener` as `service` until `shutdown`, then drains. `answer` serves one connection,
 /// most simply by [`Connection::answer`].
-pub async fn serve<L, F>(
-    listener: L,
+pub async fn serve<F>(
+    listener: TcpListener,
     service: &'static str,
     limits: Limits,
     shutdown: impl Future,
-    answer: impl Fn(Connection<L::Io>) -> F + Send + Sync + 'static,
+    answer: impl Fn(Connection) -> F + Send + Sync + 'static,
 ) where
-    L: Listener,
     F: Future<Output = ()> + Send,
 {
     let answer = Arc::new(answer);
     let stop = CancellationToken::new();
-    let each = |mut io: L::Io, peer| {
+    let each = |mut io, peer| {
         let (answer, stop) = (answer.clone(), stop.clone());
         async move {
             if let Err(trouble) = greeting::exchange(&mut io, service).await {

@@ -15,7 +15,6 @@ use tarpc::context::Context;
 use tokio::time::timeout;
 
 use super::client::Channel;
-use super::connect::{Dial, tcp};
 use super::doctor::Error;
 
 /// How much later the server's deadline is than our own limit. The caller must always give up
@@ -33,7 +32,8 @@ pub struct Redial<Req, Resp> {
 }
 
 struct Shared<Req, Resp> {
-    dial: Dial,
+    target: Arc<str>,
+    service: &'static str,
     channel: Mutex<Option<Channel<Req, Resp>>>,
     dialling: tokio::sync::Mutex<()>,
 }
@@ -47,13 +47,9 @@ impl<Req, Resp> Clone for Redial<Req, Resp> {
 impl<Req, Resp> Redial<Req, Resp> {
     /// A connection to `target`, not yet dialled, with a limit of ten seconds for a call.
     pub fn new(target: impl Into<Arc<str>>, service: &'static str) -> Self {
-        Self::over(tcp(target, service))
-    }
-
-    /// The same over connections of another kind.
-    pub fn over(dial: Dial) -> Self {
         let shared = Arc::new(Shared {
-            dial,
+            target: target.into(),
+            service,
             channel: Mutex::new(None),
             dialling: tokio::sync::Mutex::new(()),
         });
@@ -116,7 +112,7 @@ where
             return Ok(channel);
         }
         *self.slot() = None; // because the dial may fail, and then there is no connection
-        let channel = Channel::open(&self.dial).await?;
+        let channel = Channel::open(&self.target, self.service).await?;
         *self.slot() = Some(channel.clone());
         Ok(channel)
     }

@@ -1,14 +1,10 @@
 //! Servers for the tests: each test has its own.
 
 use std::future::pending;
-use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use common::net::Listener;
 use secret_server::{Config, run};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 /// One worker, as fast as it can.
@@ -22,19 +18,8 @@ pub(crate) const QUICK: Config = Config {
 
 /// An address that outlives the servers behind it.
 pub(crate) struct Place {
-    listener: Arc<TcpListener>,
+    listener: std::net::TcpListener,
     server: Option<JoinHandle<()>>,
-}
-
-/// A listener that outlives its server.
-pub(crate) struct Shared(Arc<TcpListener>);
-
-impl Listener for Shared {
-    type Io = TcpStream;
-
-    async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
-        self.0.accept().await
-    }
 }
 
 impl Place {
@@ -42,7 +27,7 @@ impl Place {
     pub(crate) async fn empty() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         Self {
-            listener: Arc::new(listener),
+            listener: listener.into_std().expect("a listener"),
             server: None,
         }
     }
@@ -59,9 +44,11 @@ impl Place {
         self.host(|listener| tokio::spawn(run(listener, config, pending())));
     }
 
-    /// Starts the server that `start` makes.
-    pub(crate) fn host(&mut self, start: impl FnOnce(Shared) -> JoinHandle<()>) {
-        self.server = Some(start(Shared(self.listener.clone())));
+    /// Starts the server that `start` makes, on a copy of the listener.
+    pub(crate) fn host(&mut self, start: impl FnOnce(TcpListener) -> JoinHandle<()>) {
+        let copy = self.listener.try_clone().expect("a descriptor");
+        let listener = TcpListener::from_std(copy).expect("a runtime");
+        self.server = Some(start(listener));
     }
 
     /// Ends the server as if its process were killed, so that its connections break.
