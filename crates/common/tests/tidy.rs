@@ -189,26 +189,27 @@ fn five_programs_have_the_same_files() {
         ] {
             assert!(dir.join(file).exists(), "{program} has no {file}");
         }
-        let main = read(&dir.join("src/main.rs")).lines().count();
-        assert!(
-            main <= 40,
-            "{program}: main.rs is arguments, call, exit code; it has {main} lines"
-        );
+        let main = read(&dir.join("src/main.rs"));
+        let lines = main.lines().count();
+        assert!(lines <= 40, "{program}: main.rs has {lines} lines");
+        let says = format!("//! `{program}`: arguments, call, exit code.\n");
+        assert!(main.starts_with(&says), "{program}: main.rs is only that");
     }
 }
 
 #[test]
-fn the_readme_names_only_files_that_exist() {
-    let readme = read(&root().join("README.md"));
+fn the_documents_name_only_files_that_exist() {
+    let documents =
+        read(&root().join("README.md")) + &read(&root().join(".github/CONTRIBUTING.md"));
     let separators = |c: char| c.is_whitespace() || "`()[]|,;:*\"'<>".contains(c);
-    let paths = readme
+    let paths = documents
         .split(separators)
         .map(|word| word.trim_end_matches(['.', '/', '#']));
     let ours = paths.filter(|word| word.starts_with("crates/") || word.starts_with("scripts/"));
     let mut count = 0;
     for path in ours {
         count += 1;
-        assert!(root().join(path).exists(), "the README names {path}");
+        assert!(root().join(path).exists(), "a document names {path}");
     }
     assert!(count > 20, "the README maps the workspace");
 }
