@@ -110,9 +110,9 @@ impl Api {
 }
 
 fn flat<T>(answer: Result<Result<T, Refusal>, RpcError>) -> Result<T, CallError> {
-    let failed = |error: RpcError| match net::explain(&error) {
-        Some(error) => CallError::Unreached(Box::new(error.clone())),
-        None => CallError::Unanswered(error.to_string()),
+    let lost = |error: RpcError| {
+        let advice = net::explain(&error).cloned().map(Box::new);
+        CallError::Lost(error.to_string(), advice)
     };
-    answer.map_err(failed)?.map_err(CallError::Refused)
+    answer.map_err(lost)?.map_err(CallError::Refused)
 }

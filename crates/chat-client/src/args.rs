@@ -66,12 +66,10 @@ impl TryFrom<Args> for Config {
     fn try_from(args: Args) -> Result<Self, cli::Failure> {
         let admin = args.admin_token_file.as_deref().map(Key::read);
         let login = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+        let nick = args.name.or_else(|| login().ok());
         Ok(Self {
             server: args.server,
-            nick: args
-                .name
-                .or_else(|| login().ok())
-                .unwrap_or_else(|| "guest".into()),
+            nick: nick.unwrap_or_else(|| "guest".into()),
             room: args.room,
             style: if args.json { Style::Json } else { Style::Lines },
             after: args.after,

@@ -2,7 +2,7 @@
 //!
 //! A message may carry escape sequences that move the cursor, rename the window or type for its
 //! reader; invisible characters that reverse what is read; newlines that forge another's line.
-//! [`Clean`] is the only thing the client prints, and only this file makes one.
+//! The client prints such text only as [`Clean`], and only this file makes one.
 
 use std::fmt;
 
@@ -15,21 +15,22 @@ pub(crate) struct Clean(String);
 const MAX_MARKS: usize = 4;
 
 impl Clean {
-    /// Makes `text` harmless: controls become the pictures that Unicode has for them, line ends a
-    /// return sign, what is invisible or reverses direction a replacement character.
+    /// Returns `text` made harmless. Controls become the pictures that Unicode has for them, line
+    /// ends a return sign, and what reverses the direction a replacement character.
     pub(crate) fn new(text: &str) -> Self {
         let mut clean = String::with_capacity(text.len());
         let mut marks = 0;
-        for c in text.chars() {
+        // Marks are counted on what is shown, because one that follows a character that is not
+        // shown is drawn on the character before it.
+        for c in text.chars().filter_map(shown) {
             marks = if is_mark(c) { marks + 1 } else { 0 };
             if marks <= MAX_MARKS {
-                clean.extend(shown(c));
+                clean.push(c);
             }
         }
         Self(clean)
     }
 
-    /// The text.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -41,7 +42,7 @@ impl fmt::Display for Clean {
     }
 }
 
-/// What is shown for a character, if anything.
+/// Returns what is shown instead of a character, if anything.
 fn shown(c: char) -> Option<char> {
     match c {
         '\n' | '\u{2028}' | '\u{2029}' | '\u{85}' => Some('⏎'),
@@ -49,20 +50,21 @@ fn shown(c: char) -> Option<char> {
         '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)),
         '\u{7f}' => Some('␡'),
         _ if is_harmful(c) => Some('\u{fffd}'),
-        // byte order mark, interlinear annotation, tags: drawn by nobody, read by some
+        // Byte order mark, interlinear annotation, tags: never drawn, but read by some programs.
         '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0001}' | '\u{e0020}'..='\u{e007f}' => None,
         _ => Some(c),
     }
 }
 
-/// C1 controls, which some terminals obey, and marks that reverse the direction of what follows.
+/// Returns whether a character is a C1 control, which some terminals obey, or a mark that reverses
+/// the direction of what follows.
 pub(crate) fn is_harmful(c: char) -> bool {
     matches!(c,
         '\u{80}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}'
         | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Characters that are drawn on the one before them.
+/// Returns whether a character is drawn on the one before it.
 fn is_mark(c: char) -> bool {
     matches!(c,
         '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{591}'..='\u{5bd}'
@@ -104,8 +106,10 @@ mod tests {
         for (text, clean) in table {
             assert_eq!(Clean::new(text).as_str(), clean, "{text:?}");
         }
-        let tower = format!("z{}", "\u{300}".repeat(500));
-        assert_eq!(Clean::new(&tower).as_str().chars().count(), 1 + MAX_MARKS);
+        for mark in ["\u{300}", "\u{feff}\u{300}"] {
+            let tower = format!("z{}", mark.repeat(500));
+            assert_eq!(Clean::new(&tower).as_str().chars().count(), 1 + MAX_MARKS);
+        }
         let every = (0..0x3000).filter_map(char::from_u32).collect::<String>();
         assert!(
             !Clean::new(&every)

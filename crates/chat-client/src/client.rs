@@ -56,11 +56,7 @@ pub(crate) async fn talk(
                     timers.insert(timer, Instant::now() + wait);
                 }
                 Effect::Learn(name) => console.completion.learn(name),
-                Effect::End {
-                    why,
-                    goodbye,
-                    undelivered,
-                } => {
+                Effect::End(why, goodbye, undelivered) => {
                     if goodbye {
                         api.goodbye().await;
                     }

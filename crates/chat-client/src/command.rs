@@ -71,15 +71,12 @@ pub(crate) fn parse(line: &str) -> Option<Result<Command, String>> {
     if command.starts_with('/') {
         return Some(Ok(Command::Say(Kind::Said, command.into())));
     }
-    let (word, rest) = command
-        .split_once(char::is_whitespace)
-        .unwrap_or((command, ""));
+    let words = command.split_once(char::is_whitespace);
+    let (word, rest) = words.unwrap_or((command, ""));
     let rest = rest.trim();
     let unknown = || {
-        let known = HELP
-            .iter()
-            .find(|(usage, _)| usage.split(' ').next() == Some(&line[..=word.len()]));
-        match known {
+        let is_it = |(usage, _): &&(&str, _)| usage.split(' ').next() == Some(&line[..=word.len()]);
+        match HELP.iter().find(is_it) {
             Some((usage, what)) => format!("usage: {usage}  {what}"),
             None => format!("there is no command /{word}: /help lists them; //{word} sends it"),
         }

@@ -1,7 +1,7 @@
 //! What the Tab key completes: nicks, commands and rooms.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clean::Clean;
 use crate::command::HELP;
@@ -22,13 +22,9 @@ struct Seen {
 }
 
 impl Completion {
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Remembers a name, made harmless.
     pub(crate) fn learn(&self, name: Name) {
-        let mut seen = self.seen();
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (names, name) = match name {
             Name::Nick(nick) => (&mut seen.nicks, nick),
             Name::Room(room) => (&mut seen.rooms, room),
@@ -41,9 +37,8 @@ impl Completion {
     /// Returns what the last word of `typed` may become, and where it begins: a command, a room
     /// after `/join` and `/leave`, otherwise a nick, with a colon at the beginning of a line.
     pub(crate) fn complete(&self, typed: &str) -> (usize, Vec<String>) {
-        let begin = typed
-            .rfind(char::is_whitespace)
-            .map_or(0, |space| space + 1);
+        let space = typed.rfind(char::is_whitespace);
+        let begin = space.map_or(0, |space| space + 1);
         let word = typed[begin..].to_lowercase();
         if begin == 0 && word.starts_with('/') {
             let commands = HELP.iter().filter_map(|(usage, _)| usage.split(' ').next());
@@ -51,7 +46,7 @@ impl Completion {
             return (0, fits.map(|command| format!("{command} ")).collect());
         }
         let fits = |name: &&String| !word.is_empty() && name.to_lowercase().starts_with(&word);
-        let seen = self.seen();
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if typed.starts_with("/join ") || typed.starts_with("/leave ") {
             return (begin, seen.rooms.iter().filter(fits).cloned().collect());
         }

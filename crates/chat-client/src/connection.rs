@@ -1,11 +1,9 @@
 //! The way to the server, and back to it after a loss. PURE.
 //!
 //! ```text
-//!                at first
-//!   Lost ──┬───────────────────▶ Entering ──▶ Joining each room ──▶ Attached
-//!    ▲     └▶ later: Waiting ──▶    │            │                     │
-//!    └── a call on the way fails ───┴────────────┘                     │
-//!    └── a poll or a send fails, or the session is over ───────────────┘
+//!   Lost ──(at first)──────────▶ Entering ──▶ Joining each room ──▶ Attached
+//!    ▲ └───(later)───▶ Waiting ──▶  │              │                   │
+//!    └───────── a call fails ───────┴──────────────┴───────────────────┘
 //! ```
 //!
 //! The session stays the same, so the server sees one person who never left.
@@ -52,7 +50,6 @@ enum Told {
 }
 
 impl Connection {
-    /// A connection that was never there.
     pub(crate) fn new(server: &str) -> Self {
         Self {
             server: server.into(),
@@ -74,10 +71,9 @@ impl Connection {
 
     /// Begins an attempt to attach, if one is needed and none is under way.
     pub(crate) fn begin(&mut self, nick: &str, dice: f64, out: &mut Effects) {
-        if self.state != State::Lost {
-        } else if self.is_new() {
+        if self.state == State::Lost && self.is_new() {
             self.enter(nick, out);
-        } else {
+        } else if self.state == State::Lost {
             self.state = State::Waiting;
             out.push(Effect::Timer(Timer::Attach, self.backoff.wait(dice)));
         }
@@ -88,7 +84,6 @@ impl Connection {
         out.call(Call::Enter(nick.into()));
     }
 
-    /// Joins `rooms` one by one.
     pub(crate) fn join(&mut self, rooms: Vec<String>, out: &mut Effects) {
         self.state = State::Joining(rooms.into());
         self.join_next(out);
@@ -122,7 +117,7 @@ impl Connection {
                 out.status_once(format!("cannot come back: {refusal}"));
                 None
             }
-            CallError::Unreached(_) | CallError::Unanswered(_) => None,
+            CallError::Lost(..) => None,
         }
     }
 
@@ -133,8 +128,8 @@ impl Connection {
         match error {
             CallError::Refused(Refusal::NoSession) => {}
             CallError::Refused(refusal) => out.status(format!("the server refuses: {refusal}")),
-            _ if self.told == Told::Lost => {}
-            CallError::Unreached(_) | CallError::Unanswered(_) => {
+            CallError::Lost(..) if self.told == Told::Lost => {}
+            CallError::Lost(..) => {
                 self.told = Told::Lost;
                 let server = &self.server;
                 out.status(format!("connection to {server} lost: trying again"));

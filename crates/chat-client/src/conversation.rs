@@ -1,4 +1,4 @@
-//! The conversation with the server: what is called, printed and waited for, and when it ends. PURE.
+//! The conversation with the server: what is called, printed and waited for, until the end. PURE.
 //!
 //! ```text
 //!   line ──▶ outbox ──▶ send ──▶ server          enter, join ──▶ ┐
@@ -30,14 +30,11 @@ const QUOTED: usize = 40;
 /// How far the conversation is on its way to the end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// The person may say more.
     Open,
     /// The input is over: deliver what was said, then print what others have said until then.
     InputOver,
     /// The last poll is out. The server ends the one that waits.
     LastPoll,
-    /// The last poll brought nothing: everything said until then is here.
-    SeenAll,
     /// The person has typed `/quit`: deliver what was said.
     Quitting,
     /// The output has lost its reader: deliver what was said.
@@ -70,8 +67,8 @@ pub(crate) struct Conversation {
     asking: Asking,
     /// whether a poll that waits is out
     polling: bool,
-    /// whether unacknowledged messages do not keep the client any more
-    given_up: bool,
+    /// whether only the printer is waited for
+    is_over: bool,
     out: Effects,
 }
 
@@ -89,7 +86,7 @@ impl Conversation {
             stage: Stage::Open,
             asking: Asking::Nothing,
             polling: false,
-            given_up: false,
+            is_over: false,
             out: Effects::default(),
         }
     }
@@ -124,7 +121,7 @@ impl Conversation {
             Input::Taken => self.out.unprinted = self.out.unprinted.saturating_sub(1),
             Input::Elapsed(Timer::Attach) => self.connection.enter(&self.nick, &mut self.out),
             Input::Elapsed(Timer::Resend) => self.outbox.again(),
-            Input::Elapsed(Timer::GiveUp) => self.given_up = true,
+            Input::Elapsed(Timer::GiveUp) => self.is_over = true,
             Input::Entered(Ok(nick)) => self.entered(nick),
             Input::Joined(Ok(cursor)) => self.joined(cursor),
             Input::Entered(Err(error)) | Input::Joined(Err(error)) => {
@@ -136,13 +133,9 @@ impl Conversation {
                 self.polling = false;
                 self.polled(result);
             }
+            Input::PolledLast(Ok(pages)) if pages.is_empty() => self.is_over = true,
             Input::PolledLast(result) => {
-                if self.stage == Stage::LastPoll {
-                    self.stage = match &result {
-                        Ok(pages) if pages.is_empty() => Stage::SeenAll,
-                        _ => Stage::InputOver,
-                    };
-                }
+                self.stage = Stage::InputOver;
                 self.polled(result);
             }
             Input::Sent(room, result) => self.sent(&room, result, dice),
@@ -172,8 +165,8 @@ impl Conversation {
         }
         let all_printed = self.out.unprinted == 0;
         let is_done = all_sent && all_printed && matches!(self.asking, Asking::Nothing);
-        let is_last = matches!(self.stage, Stage::SeenAll | Stage::Quitting | Stage::Unread);
-        if (is_done && is_last) || (self.given_up && all_printed) {
+        let is_last = matches!(self.stage, Stage::Quitting | Stage::Unread);
+        if (is_done && is_last) || (self.is_over && all_printed) {
             return self.end(Why::Done);
         }
         self.connection.begin(&self.nick, dice, &mut self.out);
@@ -195,22 +188,19 @@ impl Conversation {
     /// No more lines are read: from now on unacknowledged messages are waited for.
     fn finish(&mut self, stage: Stage) {
         self.stage = stage;
-        self.given_up = false;
+        self.is_over = false;
         self.out.push(Effect::Timer(Timer::GiveUp, GIVE_UP));
     }
 
     fn end(&mut self, why: Why) {
         self.stage = Stage::Ended;
-        self.out.push(Effect::End {
-            why,
-            goodbye: self.connection.is_attached(),
-            undelivered: self.outbox.undelivered(),
-        });
+        let (goodbye, undelivered) = (self.connection.is_attached(), self.outbox.undelivered());
+        self.out.push(Effect::End(why, goodbye, undelivered));
     }
 
     fn entered(&mut self, nick: String) {
         self.nick = nick;
-        let mut rooms = self.cursors.rooms();
+        let mut rooms: Vec<_> = self.cursors.all().into_iter().map(|at| at.room).collect();
         if rooms.is_empty() {
             rooms.push(self.room.clone());
         }
@@ -222,57 +212,49 @@ impl Conversation {
             self.room.clone_from(&cursor.room);
             cursor.after = self.after.unwrap_or(cursor.after);
         }
-        self.out
-            .push(Effect::Learn(Name::Room(cursor.room.clone())));
+        let room = Name::Room(cursor.room.clone());
+        self.out.push(Effect::Learn(room));
         self.cursors.join(cursor);
         self.connection.join_next(&mut self.out);
     }
 
     fn polled(&mut self, result: Result<Vec<Page>, CallError>) {
-        match result {
-            Err(error) => self.connection.lost(error, &mut self.out),
-            Ok(pages) => {
-                self.connection.backoff.reset();
-                for page in pages {
-                    self.page(page);
-                }
-            }
-        }
-    }
-
-    fn page(&mut self, page: Page) {
-        for news in self.cursors.page(page) {
+        let out = &mut self.out;
+        let pages = match result {
+            Ok(pages) => pages,
+            Err(error) => return self.connection.lost(error, out),
+        };
+        self.connection.backoff.reset();
+        for news in pages.into_iter().flat_map(|page| self.cursors.page(page)) {
             match news {
                 News::Entry(room, entry) => {
-                    self.out.push(Effect::Learn(Name::Nick(entry.nick.clone())));
+                    out.push(Effect::Learn(Name::Nick(entry.nick.clone())));
                     let here = room == self.room;
                     if is_message(&entry) || here {
-                        self.out.print(Output::Entry(entry, room, here));
+                        out.print(Output::Entry(entry, room, here));
                     }
                 }
-                News::Gone(room, n) => self
-                    .out
-                    .status(format!("{n} older messages of {room} are gone")),
+                News::Gone(room, n) => out.status(format!("{n} older messages of {room} are gone")),
                 News::Anew(room) => {
-                    self.out
-                        .status(format!("{room} begins anew: the server has another log"));
+                    out.status(format!("{room} begins anew: the server has another log"));
                 }
             }
         }
     }
 
     fn sent(&mut self, room: &str, result: Result<(), CallError>, dice: f64) {
+        let out = &mut self.out;
         match result {
             Ok(()) => self.outbox.stored(),
             Err(CallError::Refused(Refusal::TooFast(ms))) => {
                 let wait = Duration::from_millis(ms.into());
-                self.out.push(Effect::Timer(Timer::Resend, wait));
+                out.push(Effect::Timer(Timer::Resend, wait));
             }
             Err(CallError::Refused(Refusal::Full | Refusal::Unavailable(_))) => {
                 let wait = self.connection.backoff.wait(dice);
-                self.out.push(Effect::Timer(Timer::Resend, wait));
+                out.push(Effect::Timer(Timer::Resend, wait));
             }
-            // A restarted server has let us in and not yet into the room: this came in between.
+            // Because this came after a restarted server had let us in, but not yet into the room.
             Err(CallError::Refused(Refusal::NotJoined)) if self.cursors.reads(room) => {
                 self.outbox.again();
                 self.connection.detach();
@@ -280,13 +262,12 @@ impl Conversation {
             Err(CallError::Refused(refusal @ (Refusal::Unfit(_) | Refusal::NotJoined))) => {
                 if let Some(post) = self.outbox.refused() {
                     let body: String = post.body.chars().take(QUOTED).collect();
-                    self.out
-                        .status(format!("not delivered: \"{body}\": {refusal}"));
+                    out.status(format!("not delivered: \"{body}\": {refusal}"));
                 }
             }
             Err(error) => {
                 self.outbox.again();
-                self.connection.lost(error, &mut self.out);
+                self.connection.lost(error, out);
             }
         }
     }
@@ -304,8 +285,8 @@ impl Conversation {
                 self.asking = Asking::ToLeave(room);
             }
             Command::Ask(Question::Admin(_)) if !self.is_operator => {
-                self.out
-                    .status("that needs an operator: start with --admin-token-file FILE");
+                let out = &mut self.out;
+                out.status("that needs an operator: start with --admin-token-file FILE");
             }
             Command::Ask(question) => self.ask(question),
             Command::Help => {
@@ -318,6 +299,7 @@ impl Conversation {
     }
 
     fn replied(&mut self, reply: Reply) {
+        let out = &mut self.out;
         match reply {
             Reply::Private(cursor, text) => {
                 self.outbox.push(&cursor.room, Kind::Said, text);
@@ -325,43 +307,35 @@ impl Conversation {
             }
             Reply::Joined(cursor) => {
                 self.room.clone_from(&cursor.room);
-                self.out
-                    .push(Effect::Learn(Name::Room(cursor.room.clone())));
-                self.out.status(format!("now in {}", cursor.room));
+                out.push(Effect::Learn(Name::Room(cursor.room.clone())));
+                out.status(format!("now in {}", cursor.room));
                 self.cursors.join(cursor);
             }
-            Reply::Left(room) => {
-                let other = self.cursors.leave(&room);
-                self.out.status(match &other {
-                    _ if room != self.room => format!("left {room}"),
-                    Some(other) => format!("left {room}; now in {other}"),
-                    None => format!("left {room}; /join ROOM to talk again"),
-                });
-                if let (true, Some(other)) = (room == self.room, other) {
+            Reply::Left(room) => match self.cursors.leave(&room) {
+                _ if room != self.room => out.status(format!("left {room}")),
+                None => out.status(format!("left {room}; /join ROOM to talk again")),
+                Some(other) => {
+                    out.status(format!("left {room}; now in {other}"));
                     self.room = other;
                 }
-            }
+            },
             Reply::Renamed(nick) => {
-                self.out.status(format!("you are now called {nick}"));
+                out.status(format!("you are now called {nick}"));
                 self.nick = nick;
             }
-            Reply::People(room, nicks) => {
-                self.out.status(format!("in {room}: {}", nicks.join(", ")))
-            }
+            Reply::People(room, nicks) => out.status(format!("in {room}: {}", nicks.join(", "))),
             Reply::Rooms(rooms) => {
                 for info in rooms {
-                    self.out
-                        .status(format!("#{} ({} here)", info.room, info.people));
+                    out.status(format!("#{} ({} here)", info.room, info.people));
                 }
             }
-            Reply::Found(page) if page.entries.is_empty() => self.out.status("nothing found"),
+            Reply::Found(page) if page.entries.is_empty() => out.status("nothing found"),
             Reply::Found(page) => {
                 for entry in page.entries {
-                    let output = Output::Entry(entry, page.room.clone(), true);
-                    self.out.print(output);
+                    out.print(Output::Entry(entry, page.room.clone(), true));
                 }
             }
-            Reply::Obeyed(order) => self.out.status(obeyed(&order)),
+            Reply::Obeyed(order) => out.status(obeyed(&order)),
         }
     }
 }
@@ -373,7 +347,7 @@ fn no(error: &CallError) -> String {
             "no: the server does not take this admin token, or was started without".into()
         }
         CallError::Refused(refusal) => format!("no: {refusal}"),
-        CallError::Unreached(_) | CallError::Unanswered(_) => "no answer: try again".into(),
+        CallError::Lost(..) => "no answer: try again".into(),
     }
 }
 

@@ -10,7 +10,6 @@ use common::chat::{Cursor, Entry, Page, Sender, Session, sender};
 /// What a page brings, with its room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum News {
-    /// An entry.
     Entry(String, Entry),
     /// This many older entries are gone for ever.
     Gone(String, u64),
@@ -19,7 +18,6 @@ pub(crate) enum News {
 }
 
 /// How far this reader has read in each room.
-#[derive(Debug)]
 pub(crate) struct Cursors {
     cursors: BTreeMap<String, Cursor>,
     me: Sender,
@@ -53,11 +51,6 @@ impl Cursors {
         self.cursors.values().cloned().collect()
     }
 
-    /// Returns the rooms that are read.
-    pub(crate) fn rooms(&self) -> Vec<String> {
-        self.cursors.keys().cloned().collect()
-    }
-
     /// Returns whether a room is read.
     pub(crate) fn reads(&self, room: &str) -> bool {
         self.cursors.contains_key(room)
@@ -72,10 +65,8 @@ impl Cursors {
         if !self.reads(&room) && !room.starts_with('@') {
             return Vec::new();
         }
-        let begin = page
-            .entries
-            .first()
-            .map_or(page.head, |entry| entry.number - 1);
+        let oldest = page.entries.first();
+        let begin = oldest.map_or(page.head, |entry| entry.number - 1);
         let cursor = self.cursors.entry(room.clone());
         let cursor = cursor.or_insert_with(|| Cursor {
             room: room.clone(),

@@ -11,7 +11,6 @@ use crate::clean::Clean;
 use crate::command::Question;
 
 /// Something that has happened.
-#[derive(Debug)]
 pub(crate) enum Input {
     Started,
     /// A line was typed, or came through a pipe.
@@ -34,7 +33,6 @@ pub(crate) enum Input {
 }
 
 /// Something to do. None of it makes the conversation wait.
-#[derive(Debug)]
 pub(crate) enum Effect {
     /// Make this call. Its answer is an [`Input`].
     Call(Call),
@@ -44,13 +42,9 @@ pub(crate) enum Effect {
     Timer(Timer, Duration),
     /// Remember a name for the Tab key.
     Learn(Name),
-    /// End the program, with `goodbye` to a server that knows us.
-    End {
-        why: Why,
-        goodbye: bool,
-        /// how many messages the server does not have, or is not known to have
-        undelivered: usize,
-    },
+    /// End the program: why, with or without goodbye to the server, and how many messages are not
+    /// known to be delivered.
+    End(Why, bool, usize),
 }
 
 /// Why a conversation ends.
@@ -76,7 +70,6 @@ pub(crate) enum Timer {
 }
 
 /// A call to the server.
-#[derive(Debug)]
 pub(crate) enum Call {
     Enter(String),
     Join(String),
@@ -90,7 +83,6 @@ pub(crate) enum Call {
 }
 
 /// What the server did about a [`Question`].
-#[derive(Debug)]
 pub(crate) enum Reply {
     /// Opened a private room for this text.
     Private(Cursor, String),
@@ -104,17 +96,14 @@ pub(crate) enum Reply {
 }
 
 /// Why a call failed.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum CallError {
     Refused(Refusal),
-    /// The server was not reached.
-    Unreached(Box<Error>),
-    /// The server did not answer; in words.
-    Unanswered(String),
+    /// The server was not reached, or did not answer; in words, and with advice if there is some.
+    Lost(String, Option<Box<Error>>),
 }
 
 /// Something to print.
-#[derive(Debug)]
 pub(crate) enum Output {
     /// An entry of a room; with whether the person talks in it.
     Entry(Entry, String, bool),
@@ -123,7 +112,6 @@ pub(crate) enum Output {
 }
 
 /// A name that the Tab key can complete.
-#[derive(Debug)]
 pub(crate) enum Name {
     Nick(String),
     Room(String),

@@ -41,8 +41,8 @@ pub(crate) fn result(
 fn cannot_begin(config: &Config, error: CallError) -> Failure {
     let Config { server, nick, .. } = config;
     let refusal = match error {
-        CallError::Unreached(error) => return (*error).into(),
-        CallError::Unanswered(why) => {
+        CallError::Lost(_, Some(error)) => return (*error).into(),
+        CallError::Lost(why, None) => {
             return Failure::new(format!("cannot talk to {server}: {why}"));
         }
         CallError::Refused(refusal) => refusal,

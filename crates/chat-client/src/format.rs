@@ -9,9 +9,8 @@ use crate::clean::{Clean, is_harmful};
 /// Returns the entry as `HH:MM nick: text`, in this machine's time. Unless `here`, it names the
 /// room.
 pub(crate) fn text(entry: &Entry, room: &str, here: bool) -> String {
-    let at = i64::try_from(entry.at_ms)
-        .ok()
-        .and_then(|ms| Local.timestamp_millis_opt(ms).single());
+    let at = i64::try_from(entry.at_ms).ok();
+    let at = at.and_then(|ms| Local.timestamp_millis_opt(ms).single());
     let time = at.map_or_else(|| "--:--".into(), |at| at.format("%H:%M").to_string());
     format!("{time} {}", line(entry, (!here).then_some(room)))
 }

@@ -7,7 +7,7 @@
 //! | `cursors`, `outbox` | PURE: what of a room is new; what is not acknowledged yet |
 //! | `effect` | PURE: what a conversation is told, and what it wants done |
 //! | `command`, `clean` | PURE: what a typed line means; what other people typed, made harmless |
-//! | `client`, `api`, `end` | the shell that does what a conversation wants; its calls; its last error |
+//! | `client`, `api`, `end` | the shell that does what a conversation wants; its calls; its error |
 //! | `pipes`, `terminal` | lines in and out; the line editor |
 //! | `format`, `completion` | how messages are printed; what the Tab key completes |
 
@@ -37,8 +37,6 @@ mod terminal;
 pub use args::Args;
 pub use config::{Config, Style};
 
-use client::talk;
-
 /// Talks on this process's terminal, or through its stdin and stdout if they are not both one.
 /// Ends when the input has ended, all is acknowledged and what was said until then is printed; or
 /// with `shutdown`. With `/dev/null` as its input it listens, as long as its output has a reader.
@@ -50,9 +48,9 @@ pub async fn run(
     config: Config,
     shutdown: impl Future<Output = Interrupted>,
 ) -> anyhow::Result<()> {
-    let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-    if is_terminal
-        && config.style == Style::Lines
+    if config.style == Style::Lines
+        && io::stdin().is_terminal()
+        && io::stdout().is_terminal()
         && let Some((console, restore)) = terminal::open()
     {
         let shutdown = async {
@@ -60,11 +58,11 @@ pub async fn run(
             restore.now(); // before goodbye, because a second signal ends the program on the spot
             signal
         };
-        return talk(config, console, shutdown).await;
+        return client::talk(config, console, shutdown).await;
     }
     let mut shutdown = pin!(shutdown.fuse());
     let (console, printed) = pipes::open(config.style);
-    let result = talk(config, console, &mut shutdown).await;
+    let result = client::talk(config, console, &mut shutdown).await;
     // All output is printed before the program ends, unless it is to end at once.
     let hurried = matches!(&result, Err(error) if error.is::<Interrupted>());
     cli::let_it_print(printed, hurried, shutdown).await?;

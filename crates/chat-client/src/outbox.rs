@@ -32,11 +32,10 @@ impl Outbox {
     pub(crate) fn push(&mut self, room: &str, kind: Kind, body: String) {
         self.last_id += 1;
         let id = self.last_id;
-        self.waiting
-            .push_back((room.into(), Post { id, kind, body }));
+        let post = Post { id, kind, body };
+        self.waiting.push_back((room.into(), post));
     }
 
-    /// Returns whether there is room for more.
     pub(crate) fn has_room(&self) -> bool {
         self.waiting.len() < WAITING
     }

@@ -13,7 +13,8 @@ use std::thread;
 use futures::FutureExt;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::client::Console;
 use crate::completion::Completion;
@@ -28,18 +29,21 @@ const AHEAD: usize = 64;
 /// off is refused with the rest.
 const MAX_LINE: u64 = 64 * 1024;
 
-/// Opens stdin and stdout. Returns them, and what ends when all is printed.
-pub(crate) fn open(style: Style) -> (Console, oneshot::Receiver<()>) {
-    let (outputs, printed) = print(style);
-    let (lines, reader_gone) = if has_nothing_to_say() {
-        let (no_lines, lines) = mpsc::channel(1);
-        let reader_gone = async move {
-            let _open = no_lines; // because the input of a listener never ends
-            reader_gone().await
-        };
-        (lines, reader_gone.boxed())
+/// Opens stdin and stdout. Returns them, and what ends when all is printed: when all senders of
+/// outputs are gone, or stdout is closed.
+pub(crate) fn open(style: Style) -> (Console, JoinHandle<()>) {
+    let (outputs, mut receiver) = mpsc::channel(AHEAD);
+    let printed = spawn_blocking(move || {
+        while let Some(output) = receiver.blocking_recv()
+            && print(&output, style).is_ok()
+        {}
+    });
+    let (sender, lines) = mpsc::channel(AHEAD);
+    let reader_gone = if has_nothing_to_say() {
+        reader_gone(sender).boxed()
     } else {
-        (read(io::stdin()), pending().boxed())
+        thread::spawn(move || read(io::stdin(), &sender));
+        pending().boxed()
     };
     let console = Console {
         lines,
@@ -50,18 +54,12 @@ pub(crate) fn open(style: Style) -> (Console, oneshot::Receiver<()>) {
     (console, printed)
 }
 
-/// Reads lines until the end.
-fn read(input: impl Read + Send + 'static) -> mpsc::Receiver<String> {
-    let (lines, receiver) = mpsc::channel(AHEAD);
-    thread::spawn(move || {
-        let mut input = BufReader::new(input);
-        while let Ok(Some(line)) = line(&mut input) {
-            if lines.blocking_send(line).is_err() {
-                break;
-            }
-        }
-    });
-    receiver
+/// Reads lines until the end, or until they are not wanted any more.
+fn read(input: impl Read, lines: &mpsc::Sender<String>) {
+    let mut input = BufReader::new(input);
+    while let Ok(Some(line)) = line(&mut input)
+        && lines.blocking_send(line).is_ok()
+    {}
 }
 
 fn line(input: &mut impl BufRead) -> io::Result<Option<String>> {
@@ -88,54 +86,36 @@ fn has_nothing_to_say() -> bool {
 }
 
 /// Ends when stdout has no reader any more (`| grep -m 1` has found it). Without it, a write would
-/// report that only at the next message.
-async fn reader_gone() {
-    let (sender, gone) = oneshot::channel();
-    thread::spawn(move || {
+/// report that only at the next message. Keeps `_lines` open, because a listener's never end.
+async fn reader_gone(_lines: mpsc::Sender<String>) {
+    let gone = spawn_blocking(|| {
         let out = io::stdout();
         // No event is asked for, so that it waits only for those that are always reported: an
         // error, or a hang-up.
         let mut out = [PollFd::new(&out, PollFlags::empty())];
         while poll(&mut out, None) == Err(Errno::INTR) {}
-        let _ = sender.send(out[0].revents().intersects(PollFlags::ERR | PollFlags::HUP));
+        out[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
     });
-    if gone.await != Ok(true) {
+    if !gone.await.is_ok_and(|gone| gone) {
         pending().await
     }
 }
 
-/// Prints messages on stdout and everything else on stderr, each as it comes, until stdout is
-/// closed or all senders are gone. The receiver reports when all is printed.
-fn print(style: Style) -> (mpsc::Sender<Output>, oneshot::Receiver<()>) {
-    let (outputs, mut receiver) = mpsc::channel(AHEAD);
-    let (done, printed) = oneshot::channel();
-    thread::spawn(move || {
-        while let Some(output) = receiver.blocking_recv() {
-            if write(&output, style).is_err() {
-                break;
-            }
-        }
-        let _ = done.send(());
-    });
-    (outputs, printed)
-}
-
+/// Prints messages on stdout and everything else on stderr.
+///
 /// # Errors
-/// If stdout is closed. A closed stderr is not an error, because it is no one's input.
-fn write(output: &Output, style: Style) -> io::Result<()> {
-    let aside = match output {
-        Output::Entry(entry, room, here) if is_message(entry) => {
-            let line = match style {
-                Style::Json => json(entry, room),
-                Style::Lines => text(entry, room, *here),
-            };
-            let mut out = io::stdout().lock();
-            return writeln!(out, "{line}").and_then(|()| out.flush());
-        }
-        Output::Entry(entry, room, here) => text(entry, room, *here),
-        Output::Status(status) => status.to_string(),
+/// If stdout is closed. A closed stderr is not an error, because no program reads it.
+fn print(output: &Output, style: Style) -> io::Result<()> {
+    let line = match (output, style) {
+        (Output::Status(status), _) => status.to_string(),
+        (Output::Entry(entry, room, _), Style::Json) if is_message(entry) => json(entry, room),
+        (Output::Entry(entry, room, here), _) => text(entry, room, *here),
     };
-    let _ = writeln!(io::stderr(), "-- {aside}");
+    if matches!(output, Output::Entry(entry, ..) if is_message(entry)) {
+        let mut out = io::stdout().lock();
+        return writeln!(out, "{line}").and_then(|()| out.flush());
+    }
+    let _ = writeln!(io::stderr(), "-- {line}");
     Ok(())
 }
 

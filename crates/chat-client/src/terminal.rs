@@ -61,23 +61,16 @@ pub(crate) fn open() -> Option<(Console, Restore)> {
     }
     let reading = Arc::new(AtomicBool::new(false));
     let restore = Restore::new(reading.clone());
-    let config = Config::builder()
-        .max_history_size(TYPED_LINES)
-        .ok()?
-        .auto_add_history(true)
-        .build();
+    let config = Config::builder().max_history_size(TYPED_LINES).ok()?;
+    let config = config.auto_add_history(true).build();
     let mut editor = Editor::<Tab, DefaultHistory>::with_config(config).ok()?;
     let completion = Completion::default();
     editor.set_helper(Some(Tab(completion.clone())));
     editor.bind_sequence(KeyEvent::ctrl('L'), Cmd::ClearScreen);
-    let history = history_file();
-    if let Some(path) = &history {
-        let _ = editor.load_history(path); // none yet, at first
-    }
     let printer = editor.create_external_printer().ok()?;
     let (typed, lines) = mpsc::channel(AHEAD);
     let (outputs, receiver) = mpsc::channel(AHEAD);
-    thread::spawn(move || edit(editor, &typed, history, &reading));
+    thread::spawn(move || edit(editor, &typed, &reading));
     thread::spawn(move || print(printer, receiver));
     let console = Console {
         lines,
@@ -91,9 +84,12 @@ pub(crate) fn open() -> Option<(Console, Restore)> {
 fn edit(
     mut editor: Editor<Tab, DefaultHistory>,
     typed: &mpsc::Sender<String>,
-    history: Option<PathBuf>,
     reading: &AtomicBool,
 ) {
+    let history = history_file();
+    if let Some(path) = &history {
+        let _ = editor.load_history(path); // fails at first, because there is none yet
+    }
     let mut leaving = false;
     loop {
         reading.store(true, Relaxed);
@@ -110,12 +106,9 @@ fn edit(
                     return; // because another prompt would be the last thing on the screen
                 }
             }
-            // Ctrl-C drops the line; twice on an empty one leaves.
+            // Only the second one in a row leaves, because the first one drops the line.
             Err(ReadlineError::Interrupted) if !leaving => leaving = true,
-            Err(_) => {
-                let _ = typed.blocking_send("/quit".into());
-                return;
-            }
+            Err(_) => return drop(typed.blocking_send("/quit".into())),
         }
     }
 }

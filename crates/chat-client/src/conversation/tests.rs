@@ -25,7 +25,11 @@ fn play(script: &str) {
             writeln!(played, "    {effect}").expect("memory");
         }
     }
-    assert!(played == script, "played:\n{played}\nexpected:\n{script}");
+    let mut both = played.lines().zip(script.lines()).enumerate();
+    if let Some((line, (played, expected))) = both.find(|(_, (a, b))| a != b) {
+        panic!("line {}: {played:?} was played, not {expected:?}", line + 1);
+    }
+    assert_eq!(played.len(), script.len());
 }
 
 #[test]
@@ -134,7 +138,7 @@ fn answer<T>(text: &str, make: impl FnOnce(&str) -> T) -> Result<T, CallError> {
         return Ok(make(text));
     };
     Err(CallError::Refused(match why {
-        "lost" => return Err(CallError::Unanswered(why.into())),
+        "lost" => return Err(CallError::Lost(why.into(), None)),
         "no session" => Refusal::NoSession,
         "nick taken" => Refusal::NickTaken,
         "not joined" => Refusal::NotJoined,
@@ -156,7 +160,8 @@ fn cursor(text: &str) -> Cursor {
     }
 }
 
-/// `lobby:3 bob hello` is message 3, `lobby:3 - epoch 2` begins another log with it.
+/// `lobby:3 bob hello` is bob's message 3. Without a text it says that bob is here. The text
+/// `anew` begins another log, and before `late` the older messages are gone.
 fn read(text: &str) -> Vec<Page> {
     let mut words = text.split(' ');
     let Some(at) = words.next().filter(|at| !at.is_empty()) else {
@@ -249,14 +254,12 @@ fn words(effect: Effect) -> Option<String> {
                 format!("#{room} ")
             };
             format!("{room}{}: {}", entry.nick, entry.body)
+                .trim_end()
+                .into()
         }
         Effect::Timer(timer, wait) => format!("timer {timer:?} {wait:?}"),
         Effect::Learn(_) => return None,
-        Effect::End {
-            why,
-            goodbye,
-            undelivered,
-        } => {
+        Effect::End(why, goodbye, undelivered) => {
             let goodbye = if goodbye { ", goodbye" } else { "" };
             format!("end: {why:?}{goodbye}, {undelivered} undelivered")
         }
