@@ -1,5 +1,8 @@
 //! The connection stack, end to end over loopback: wrong peers, hostile peers, lost peers, drain.
 
+#[path = "support/program.rs"]
+mod program;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -10,6 +13,7 @@ use common::secret::{
     Offer, Refusal, Reversed, SERVICE, Secret, SecretClient, SecretRequest, SecretResponse, Tier,
 };
 use futures::{FutureExt, SinkExt};
+use program::closed;
 use tarpc::client::RpcError;
 use tarpc::context::{self, Context};
 use tarpc::server::Serve as _;
@@ -19,7 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
-/// Echoes; panics on request; or holds its answer until told.
+/// Echoes, panics on request, or holds its answer until the test releases it.
 #[derive(Clone, Default)]
 struct Echo {
     held: Arc<Notify>,
@@ -123,16 +127,9 @@ async fn each_wrong_peer_has_its_own_error() {
         format!("{target} answers, but it is a secret-server")
     );
 
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("port")
-        .local_addr()
-        .expect("bound");
-    let error = net::dial(&closed.to_string(), SERVICE)
-        .await
-        .expect_err("closed port");
+    let error = net::dial(&closed(), SERVICE).await.expect_err("closed");
     assert_eq!(error.trouble, Trouble::Refused);
-    assert_eq!(error.own, Some(closed.ip()));
+    assert_eq!(error.own, Some(server.addr.ip()));
 
     let http = TcpListener::bind("127.0.0.1:0").await.expect("port");
     let addr = http.local_addr().expect("bound").to_string();
@@ -169,7 +166,7 @@ async fn garbage_leaves_the_server_serving() {
         let _ = io.read_to_end(&mut Vec::new()).await;
         assert!(echoes(&server).await);
     }
-    // Connecting and closing, as port scans and health checks do, is not worth a word.
+    // Port scans and health checks only connect and close, so this must not be an error.
     drop(TcpStream::connect(server.addr).await.expect("accepted"));
     assert!(echoes(&server).await);
     server.shut_down().await;
@@ -189,8 +186,9 @@ async fn a_panicking_handler_is_an_error_and_the_connection_lives() {
 
 #[tokio::test]
 async fn a_client_finds_its_server_again() {
-    let server = Server::start(Limits::default()).await;
-    let (addr, client) = (server.addr.to_string(), server.client());
+    let addr = closed();
+    let server = Server::start_at(&addr, Limits::default()).await;
+    let client = server.client();
     client
         .reverse(context::current(), "first".into())
         .await
@@ -198,7 +196,7 @@ async fn a_client_finds_its_server_again() {
         .expect("echo");
     server.shut_down().await;
 
-    // A connection that broke may cost one call; a dial that is refused says so.
+    // The broken connection may cost one call, and only the dial after it is refused.
     let refused = loop {
         let error = client
             .reverse(context::current(), "down".into())
@@ -224,7 +222,7 @@ async fn a_timed_out_call_costs_its_connection_and_no_more() {
     let server = Server::start(Limits::default()).await;
     let redial = Redial::new(server.addr.to_string(), SERVICE);
     let hasty = SecretClient::from(redial.within(Duration::from_millis(50)));
-    // Until a call gets there in time to be late.
+    // Again, because a call may be late before it has reached the server.
     while server.echo.held.notified().now_or_never().is_none() {
         let late = hasty.fast_reverse(context::current(), "held".into(), None);
         let error = late.await.expect_err("late");
@@ -260,7 +258,7 @@ async fn shutdown_answers_what_is_in_hand() {
     server.done.await.expect("drained");
     assert!(
         TcpStream::connect(server.addr).await.is_err(),
-        "nobody listens any more"
+        "nothing listens any more"
     );
 }
 
@@ -343,8 +341,8 @@ async fn a_peer_that_does_not_read_is_not_read_from_and_then_cut_off() {
         .await
         .expect("greeted back");
     let mut flood = wire::wire::<_, Response<SecretResponse>, ClientMessage<SecretRequest>>(io);
-    // Answers as large as the requests fill both directions. The server stops reading, so sending
-    // ends with the connection, which the idle limit cuts.
+    // Answers as large as the requests fill both directions, so the server stops reading. Sending
+    // ends only when the idle limit cuts the connection.
     for id in 0.. {
         let message = SecretRequest::Reverse {
             text: "x".repeat(100 * 1024),
