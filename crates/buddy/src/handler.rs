@@ -6,7 +6,7 @@ use std::time::Duration;
 use common::buddy::{
     Buddy, Incarnation, Place, Progress, Reply, RollCallReply, SERVICE, Song, Tally, Token,
 };
-use common::net::{self, Limits};
+use common::net::{self, Gate, Limits};
 use tarpc::context::Context;
 use tarpc::server::Serve as _;
 use tokio::net::TcpListener;
@@ -32,7 +32,7 @@ pub(crate) async fn serve(node: Arc<Node>, listener: TcpListener) {
         let handler = handler.clone();
         connection.answer(move |context, request| handler.clone().serve(context, request))
     };
-    net::serve(listener, SERVICE, limits, ended, answer).await;
+    net::serve(listener, SERVICE, Gate::new(limits), ended, answer).await;
 }
 
 /// Hands each call to the node in one synchronous step. A call that is cancelled may lose its

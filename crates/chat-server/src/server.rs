@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use common::chat::{Chat as _, SERVICE};
 use common::cli::Interrupted;
-use common::net;
+use common::net::{self, Gate};
 use futures::future::pending;
 use tarpc::server::Serve as _;
 
@@ -28,14 +28,20 @@ pub async fn run(
         shared.polls().end_all();
     };
     let (for_clients, for_operators) = (shared.clone(), shared.clone());
-    let clients = net::serve(chat, SERVICE, config.limits, shutdown, move |connection| {
-        let handler = Handler {
-            shared: for_clients.clone(),
-            peer: connection.peer,
-        };
-        let handler = handler.serve();
-        connection.answer(move |context, request| handler.clone().serve(context, request))
-    });
+    let clients = net::serve(
+        chat,
+        SERVICE,
+        Gate::new(config.limits),
+        shutdown,
+        move |connection| {
+            let handler = Handler {
+                shared: for_clients.clone(),
+                peer: connection.peer,
+            };
+            let handler = handler.serve();
+            connection.answer(move |context, request| handler.clone().serve(context, request))
+        },
+    );
     let operators = async {
         match metrics {
             Some(listener) => metrics::serve(listener, move || for_operators.report()).await,

@@ -7,6 +7,7 @@
 //! | [`net`] | the one place where sockets are opened, listened on, retried and framed |
 //! | [`cli`] | flags, logging, signals, errors with advice, exit codes |
 //! | [`key`] | a key that callers must know |
+//! | [`log_limit`] | one line an address and minute in the log |
 //!
 //! The rule of dependencies: this crate knows none of the programs, and no program knows another.
 //! What a program *decides* is in that program's pure files and never here. `tests/tidy.rs` checks
@@ -18,4 +19,5 @@ pub mod secret;
 
 pub mod cli;
 pub mod key;
+pub mod log_limit;
 pub mod net;

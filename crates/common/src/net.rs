@@ -21,8 +21,10 @@ mod client;
 mod coalesce;
 mod connect;
 pub mod doctor;
+mod gate;
 pub mod greeting;
 mod listen;
+mod quota;
 mod redial;
 mod server;
 pub mod wire;
@@ -31,7 +33,9 @@ pub use backoff::Backoff;
 pub use client::Channel;
 pub use connect::{dial, resolve};
 pub use doctor::{Error, Trouble};
+pub use gate::{Gate, Share, SharedQuota};
 pub use listen::{Connection, accept, bind, serve};
+pub use quota::{Exceeded, Network, Quota};
 pub use redial::{Redial, explain};
 
 /// The version of the protocol of all five programs.
@@ -39,7 +43,7 @@ pub use redial::{Redial, explain};
 /// Raise it with every change to a service trait or to a wire type, because postcard has no field
 /// names: peers of different versions would misread each other, and the greeting refuses them
 /// instead.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// Largest frame in bytes, read or written. A chat reply or a chunk of words fits with room to
 /// spare, and 2048 hostile connections that send full frames cost at most half a gigabyte.
@@ -52,19 +56,41 @@ pub const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How long the other side may take over its greeting: it needs one round trip and no work.
 pub const GREETING_LIMIT: Duration = Duration::from_secs(3);
 
+/// The most bytes that decoding makes of one byte of a frame, because the types in memory are wider
+/// than on the wire. `tests/hostile.rs` checks it for every request.
+pub const MAX_GROWTH: usize = 8;
+
 /// What a server allows its peers.
+///
+/// The sum of what strangers can make a server hold, with the defaults: 2048 connections of 16 KiB of
+/// requests and two buffers of 16 KiB are 96 MiB, their tasks and sockets about 50 MiB, and
+/// [`bytes`](Self::bytes) is 192 MiB. That is 338 MiB, of the 640 MiB that the unit files allow.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Most connections at once; further ones wait in the listen backlog. 2048 idle connections
-    /// cost about 50 MB, and stay below the file limit that the unit files set.
+    /// Most connections at once. One more is told so in the greeting, and closed. 2048 stay below the
+    /// file limit that the unit files set.
     pub connections: usize,
-    /// Most calls at once on one connection; the excess is answered with an error. This bounds what
-    /// one peer can make a server hold: 1024 waiting calls of a few words are about 1.2 MB, and of
-    /// whole frames 256 MiB.
+    /// Most connections of one address (/32, or /64 in IPv6), loopback exempt: a person with a few
+    /// programs. A class behind one router needs more.
+    pub per_address: usize,
+    /// Most bytes of requests in hand and of buffers, in total, beyond a small free amount of each
+    /// connection. One address may have a quarter of it. A call above it is answered with an error,
+    /// a connection whose frame is above it is closed.
+    pub bytes: usize,
+    /// Whether loopback has no share of its own. Only tests say no, because they have no other
+    /// addresses.
+    pub frees_loopback: bool,
+    /// Most calls at once on one connection; the excess is answered with an error.
     pub calls: usize,
-    /// How long a connection may be without a whole frame before it is closed. Well above the wait
-    /// of a long poll.
+    /// How long a connection without calls may be without a whole frame before it is closed.
     pub idle: Duration,
+    /// How long a connection may be so while it waits for answers. Our clients say something every
+    /// second then, or every 15 in the chat. Shorter than `idle`, because calls hold places that
+    /// others wait for.
+    pub silence: Duration,
+    /// How long the peer may take to read what is written at once: at most a frame, so that a line
+    /// of 70 kbit/s is fast enough.
+    pub flush: Duration,
     /// The furthest deadline that a caller may set.
     pub deadline: Duration,
     /// How long an answer waits for others to be written with it. Zero, unless no caller waits for
@@ -74,12 +100,24 @@ pub struct Limits {
     pub grace: Duration,
 }
 
+impl Limits {
+    /// The shortest of the times after which a peer counts as lost.
+    fn shortest(&self) -> Duration {
+        self.idle.min(self.silence).min(self.flush)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 2048,
+            per_address: 16,
+            bytes: 192 * 1024 * 1024,
+            frees_loopback: true,
             calls: 1024,
             idle: Duration::from_secs(120),
+            silence: Duration::from_secs(30),
+            flush: Duration::from_secs(30),
             deadline: Duration::from_secs(120),
             flush_delay: Duration::ZERO,
             grace: Duration::from_secs(5),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use common::cli::Interrupted;
 use common::key::Key;
-use common::net::{self, Limits};
+use common::net::{self, Gate, Limits};
 use common::secret::{MAX_TEXT, Offer, Refusal, Reversed, SERVICE, Secret, Tier};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -51,9 +51,10 @@ pub async fn run(
         deadline: DEADLINE,
         ..Limits::default()
     };
+    let gate = Gate::new(limits);
     let shared = Arc::new(Shared::new(config));
     let server = SecretServer(shared.clone()).serve();
-    net::serve(listener, SERVICE, limits, shutdown, move |connection| {
+    net::serve(listener, SERVICE, gate, shutdown, move |connection| {
         let server = server.clone();
         connection.answer(move |context, request| server.clone().serve(context, request))
     })

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::{pending, ready};
 use std::time::Duration;
 
-use common::net;
+use common::net::{self, Quota, SharedQuota};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
@@ -15,8 +15,11 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
-/// Most connections at once: a few scrapers and a person. Further ones wait in the backlog.
+/// Most connections at once: a few scrapers and a person. Further ones are hung up on.
 const CONNECTIONS: usize = 16;
+
+/// Most connections of one address, so that slow callers from one do not keep the others out.
+const SHARE: usize = 4;
 
 /// Longest head of a request in bytes. Prometheus and browsers send less than a thousand.
 const MAX_HEAD: usize = 8 * 1024;
@@ -90,7 +93,9 @@ pub(crate) async fn serve(
             }
         }
     };
-    net::accept(listener, CONNECTIONS, pending::<()>(), exchange).await;
+    let places = SharedQuota::new(Quota::new(CONNECTIONS, SHARE, true));
+    let hang_up = |io| async move { drop(io) };
+    net::accept(listener, places, pending::<()>(), exchange, hang_up).await;
 }
 
 fn answer<B>(

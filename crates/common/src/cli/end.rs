@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::Builder;
 
 use super::signals::Interrupted;
@@ -80,6 +81,7 @@ pub fn run(
     program: &str,
     work: impl Future<Output = anyhow::Result<()>>,
 ) -> ExitCode {
+    raise_file_limit();
     let result = match threads.enable_all().build() {
         Ok(runtime) => {
             let result = runtime.block_on(work);
@@ -94,6 +96,20 @@ pub fn run(
     let (text, code) = verdict(program, &error);
     let _ = io::stderr().write_all(text.as_bytes());
     code.into()
+}
+
+/// Most open files that a program asks for: 2048 connections and the store need far fewer.
+const FILES: u64 = 16 * 1024;
+
+/// Raises the limit of open files as far as the system allows, because shells start programs with
+/// 1024 and a server has places for 2048 connections. Without success the old limit stays.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = limit.maximum.map_or(FILES, |most| most.min(FILES));
+    if limit.current.is_some_and(|current| current < raised) {
+        let current = Some(raised);
+        let _ = setrlimit(Resource::Nofile, Rlimit { current, ..limit });
+    }
 }
 
 /// Returns what is printed about `error`, and the exit code.

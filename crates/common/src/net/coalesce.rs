@@ -22,6 +22,8 @@ pub(super) struct Coalesce<T> {
     inner: T,
     wait: Wait,
     dirty: bool,
+    /// how many flushes were finished
+    flushes: u64,
     /// the wait before the flush, while it lasts
     pause: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     paused: bool,
@@ -47,14 +49,19 @@ impl<T> Coalesce<T> {
             inner,
             wait,
             dirty: false,
+            flushes: 0,
             pause: None,
             paused: false,
         }
     }
 
-    /// Returns whether messages were sent that are not flushed.
-    pub(super) fn is_dirty(&self) -> bool {
-        self.dirty
+    /// Returns the number of the flush that is not finished, if messages wait for one.
+    pub(super) fn unfinished_flush(&self) -> Option<u64> {
+        self.dirty.then_some(self.flushes)
+    }
+
+    pub(super) fn inner(&self) -> &T {
+        &self.inner
     }
 
     fn pause(&self) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
@@ -101,6 +108,7 @@ impl<M, T: Sink<M> + Unpin> Sink<M> for Coalesce<T> {
         }
         let flushed = ready!(Pin::new(&mut self.inner).poll_flush(cx));
         (self.dirty, self.paused) = (false, false);
+        self.flushes += 1;
         Poll::Ready(flushed)
     }
 

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpStream, UdpSocket, lookup_host};
 use tokio::time::timeout;
 
@@ -81,10 +82,28 @@ async fn connect(
         Ok(connected) => connected.map_err(|error| Trouble::connecting(&error))?,
         Err(_) => return Err(Trouble::NoAnswer),
     };
-    // This fails only on a connection that is gone already, and the greeting will say so.
-    let _ = io.set_nodelay(true);
+    prepare(&io);
     greeting::exchange(&mut io, service).await?;
     Ok(io)
+}
+
+/// How long a connection may be silent before the system asks the other machine whether it is there,
+/// how long it waits for each answer, and how often it asks: a machine that is switched off is
+/// noticed within half a minute.
+const PROBE_AFTER: Duration = Duration::from_secs(15);
+const PROBE_EVERY: Duration = Duration::from_secs(5);
+const PROBES: u32 = 3;
+
+/// Sets what each of our connections has. A failure is not reported, because it only happens on a
+/// connection that is gone already, and the greeting will say so.
+pub(super) fn prepare(io: &TcpStream) {
+    // A small message must not wait for the acknowledgement of an earlier one.
+    let _ = io.set_nodelay(true);
+    let probes = TcpKeepalive::new()
+        .with_time(PROBE_AFTER)
+        .with_interval(PROBE_EVERY)
+        .with_retries(PROBES);
+    let _ = SockRef::from(io).set_tcp_keepalive(&probes);
 }
 
 /// Returns the address of this machine that packets to `target` would carry. Nothing is sent,

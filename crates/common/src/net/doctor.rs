@@ -31,6 +31,8 @@ pub enum Trouble {
     Silent,
     /// Connected, and closed without a greeting.
     HungUp,
+    /// The right service, without a place for one more caller, or for one more from this address.
+    Full,
     /// Another of our services; its name.
     Service(String),
     /// Our service in another protocol version.
@@ -100,6 +102,7 @@ impl fmt::Display for Trouble {
             Self::Forbidden => "this machine's own rules forbid it",
             Self::Silent => "connected, but it says nothing",
             Self::HungUp => "connected, but it hangs up",
+            Self::Full => "it is full",
             Self::PortTaken => "another process has this port",
             Self::NotMine => "this machine does not own that address",
             Self::Privileged => "ports below 1024 need privileges",
@@ -120,7 +123,7 @@ impl fmt::Display for Error {
             Trouble::PortTaken | Trouble::NotMine | Trouble::Privileged => {
                 write!(f, "cannot listen on {target}: {trouble}")
             }
-            Trouble::Service(_) => write!(f, "{target} answers, but {trouble}"),
+            Trouble::Service(_) | Trouble::Full => write!(f, "{target} answers, but {trouble}"),
             Trouble::Stranger(_) => {
                 write!(f, "{target} answers, but it is not a {service}: {trouble}")
             }
@@ -194,6 +197,12 @@ impl Error {
             Trouble::HungUp => &[format!(
                 "is that port a {service}'s? one that is shutting down hangs up too"
             )],
+            Trouble::Full => &[
+                "it has as many connections as it allows, in total or from your address: \
+                 try again later"
+                    .into(),
+                format!("behind one address with many others? start {service} with --per-address"),
+            ],
             Trouble::Service(name) => &[format!(
                 "two ports swapped? give the address of a {service}, not of a {}",
                 name.escape_debug()
@@ -390,6 +399,7 @@ mod tests {
             (Forbidden, "forbid", "ip route get"),
             (Silent, "says nothing", "frozen"),
             (HungUp, "hangs up", "shutting down"),
+            (Full, "it is full", "--per-address"),
             (
                 Service("secret-server".into()),
                 "lab.example.org:8030 answers, but it is a secret-server",

@@ -15,10 +15,16 @@ pub const LEN: usize = 40;
 
 const PROTOCOL: &str = "distributed-lab";
 
+/// The word of a server that has no place for the caller.
+const FULL: &str = "full";
+
 /// Returns the greeting of `service`, as it goes over the wire.
 pub fn line(service: &str) -> [u8; LEN] {
+    line_of(&format!("{PROTOCOL} {VERSION} {service}"))
+}
+
+fn line_of(words: &str) -> [u8; LEN] {
     let mut line = [b' '; LEN];
-    let words = format!("{PROTOCOL} {VERSION} {service}");
     let words = &words.as_bytes()[..words.len().min(LEN - 1)];
     line[..words.len()].copy_from_slice(words);
     line[LEN - 1] = b'\n';
@@ -28,7 +34,7 @@ pub fn line(service: &str) -> [u8; LEN] {
 /// Checks what the other side said: it must be `service` in our version.
 ///
 /// # Errors
-/// [`Trouble::Service`], [`Trouble::Version`] or [`Trouble::Stranger`].
+/// [`Trouble::Service`], [`Trouble::Version`], [`Trouble::Stranger`] or [`Trouble::Full`].
 pub fn check(heard: &[u8], service: &str) -> Result<(), Trouble> {
     let stranger = || Trouble::Stranger(String::from_utf8_lossy(heard).trim().to_owned());
     let text = std::str::from_utf8(heard).map_err(|_| stranger())?;
@@ -43,7 +49,28 @@ pub fn check(heard: &[u8], service: &str) -> Result<(), Trouble> {
     if version != VERSION.to_string() {
         return Err(Trouble::Version(version.to_owned()));
     }
-    Ok(())
+    match words.next() {
+        Some(FULL) => Err(Trouble::Full),
+        _ => Ok(()),
+    }
+}
+
+/// Tells a caller of `service` that there is no place for it, and hangs up.
+///
+/// It reads the caller's greeting first, for at most [`GREETING_LIMIT`], because a connection that
+/// is closed with bytes unread loses what was written to it.
+pub async fn refuse<IO>(io: &mut IO, service: &str)
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    let words = line_of(&format!("{PROTOCOL} {VERSION} {service} {FULL}"));
+    let talk = async {
+        io.write_all(&words).await?;
+        io.shutdown().await?;
+        io.read_exact(&mut [0; LEN]).await
+    };
+    // A caller that is gone, or says nothing, needs no answer.
+    let _ = timeout(GREETING_LIMIT, talk).await;
 }
 
 /// Exchanges greetings over `io`: both sides say `service`.
@@ -88,8 +115,12 @@ mod tests {
 
     #[test]
     fn every_mismatch_has_its_own_name() {
-        let table: [(&[u8], Result<(), Trouble>); 7] = [
+        let table: [(&[u8], Result<(), Trouble>); 8] = [
             (&line("chat-server"), Ok(())),
+            (
+                &line_of(&format!("{PROTOCOL} {VERSION} chat-server full")),
+                Err(Trouble::Full),
+            ),
             (
                 &line("secret-server"),
                 Err(Trouble::Service("secret-server".into())),
@@ -132,6 +163,14 @@ mod tests {
         a.read_exact(&mut next).await.expect("what comes behind");
         assert_eq!(&next, b"frame");
         server.await.expect("no panic").expect("greeted");
+    }
+
+    #[tokio::test]
+    async fn a_caller_without_a_place_hears_so() {
+        let (mut a, mut b) = tokio::io::duplex(LEN);
+        let server = async { refuse(&mut b, "secret-server").await };
+        let (heard, ()) = tokio::join!(exchange(&mut a, "secret-server"), server);
+        assert_eq!(heard, Err(Trouble::Full));
     }
 
     #[tokio::test(start_paused = true)]

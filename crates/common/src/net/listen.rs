@@ -11,18 +11,23 @@ use serde::{Serialize, de::DeserializeOwned};
 use tarpc::context::Context;
 use tarpc::{RequestName, ServerError};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::connect::prepare;
 use super::doctor::{Error, Trouble};
+use super::gate::{Gate, Share, SharedQuota};
+use super::greeting;
 use super::server::Answering;
-use super::{Limits, greeting};
 
 /// Pause after a failed accept. Without it the loop would take a whole core, because an accept that
 /// failed (out of descriptors, say) would fail again at once. A waiting caller does not notice it.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Most callers that are told at once that there is no place for them. Further ones are hung up on,
+/// because telling takes a descriptor and up to three seconds.
+const REFUSALS: usize = 64;
 
 /// Returns a listener on `addr` for `service`.
 ///
@@ -38,41 +43,46 @@ pub async fn bind(addr: SocketAddr, service: &'static str) -> Result<TcpListener
     })
 }
 
-/// Accepts connections until `shutdown`, and runs `each` of them on a task of its own, at most
-/// `most` at once. Returns the tasks that still run.
-pub async fn accept<F>(
+/// Accepts connections until `shutdown`, and runs `each` of them on a task of its own. A connection
+/// for which `places` has none is handed to `refuse`. Returns the tasks that still run.
+pub async fn accept<F, R>(
     listener: TcpListener,
-    most: usize,
+    places: SharedQuota,
     shutdown: impl Future,
     each: impl Fn(TcpStream, SocketAddr) -> F,
+    refuse: impl Fn(TcpStream) -> R,
 ) -> JoinSet<()>
 where
     F: Future<Output = ()> + Send + 'static,
+    R: Future<Output = ()> + Send + 'static,
 {
-    let slots = Arc::new(Semaphore::new(most));
     let mut tasks = JoinSet::new();
+    let mut refusals = JoinSet::new();
     tokio::pin!(shutdown);
     loop {
-        let next = async {
-            let slot = slots.clone().acquire_owned().await;
-            (listener.accept().await, slot)
-        };
-        let (accepted, slot) = tokio::select! {
+        let accepted = tokio::select! {
             _ = &mut shutdown => return tasks,
             Some(_) = tasks.join_next() => continue,
-            next = next => next,
+            Some(_) = refusals.join_next() => continue,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((io, peer)) => {
-                // A small answer must not wait for the acknowledgement of an earlier one. This fails
-                // only on a connection that is gone already, and the first read will say so.
-                let _ = io.set_nodelay(true);
-                let task = each(io, peer);
-                tasks.spawn(async move {
-                    let _slot = slot;
-                    task.await;
-                });
-            }
+            Ok((io, peer)) => match places.take(peer.ip()) {
+                Ok(place) => {
+                    prepare(&io);
+                    let task = each(io, peer);
+                    tasks.spawn(async move {
+                        let _place = place;
+                        task.await;
+                    });
+                }
+                Err(exceeded) => {
+                    tracing::debug!("no place for {peer}: {exceeded:?}");
+                    if refusals.len() < REFUSALS {
+                        refusals.spawn(refuse(io));
+                    }
+                }
+            },
             Err(error) => {
                 tracing::warn!("cannot accept a connection: {error}");
                 sleep(ACCEPT_PAUSE).await;
@@ -86,7 +96,7 @@ pub struct Connection {
     /// The address of the caller, as accepted.
     pub peer: SocketAddr,
     io: TcpStream,
-    limits: Limits,
+    gate: Gate,
     stop: CancellationToken,
 }
 
@@ -103,18 +113,20 @@ impl Connection {
         F: Future<Output = Result<Resp, ServerError>> + Send + 'static,
     {
         let stop = self.stop.cancelled_owned();
-        if let Err(error) = Answering::new(self.io, handler, self.limits, stop).await {
+        let share = Share::new(self.gate.bytes, self.peer.ip());
+        let answering = Answering::new(self.io, handler, self.gate.limits, share, stop);
+        if let Err(error) = answering.await {
             tracing::info!("the connection from {} broke: {error}", self.peer);
         }
     }
 }
 
-/// Serves `listener` as `service` until `shutdown`, then drains. `answer` serves one connection,
-/// most simply by [`Connection::answer`].
+/// Serves `listener` as `service` until `shutdown`, then drains. `gate` says what each peer may take.
+/// `answer` serves one connection, most simply by [`Connection::answer`].
 pub async fn serve<F>(
     listener: TcpListener,
     service: &'static str,
-    limits: Limits,
+    gate: Gate,
     shutdown: impl Future,
     answer: impl Fn(Connection) -> F + Send + Sync + 'static,
 ) where
@@ -122,8 +134,9 @@ pub async fn serve<F>(
 {
     let answer = Arc::new(answer);
     let stop = CancellationToken::new();
+    let refuse = |mut io| async move { greeting::refuse(&mut io, service).await };
     let each = |mut io, peer| {
-        let (answer, stop) = (answer.clone(), stop.clone());
+        let (answer, gate, stop) = (answer.clone(), gate.clone(), stop.clone());
         async move {
             if let Err(trouble) = greeting::exchange(&mut io, service).await {
                 tracing::debug!("{peer} is no caller of ours: {trouble}");
@@ -132,16 +145,16 @@ pub async fn serve<F>(
             let connection = Connection {
                 peer,
                 io,
-                limits,
+                gate,
                 stop,
             };
             answer(connection).await;
         }
     };
-    let mut connections = accept(listener, limits.connections, shutdown, each).await;
+    let mut connections = accept(listener, gate.places.clone(), shutdown, each, refuse).await;
     stop.cancel();
     let drained = async { while connections.join_next().await.is_some() {} };
-    if timeout(limits.grace, drained).await.is_err() {
+    if timeout(gate.limits.grace, drained).await.is_err() {
         tracing::warn!("{} connections were cut off at shutdown", connections.len());
         connections.shutdown().await;
     }

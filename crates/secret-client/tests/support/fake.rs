@@ -4,7 +4,7 @@ use std::future::pending;
 use std::io;
 use std::time::Duration;
 
-use common::net::{self, Limits};
+use common::net::{self, Gate, Limits};
 use common::secret::{Offer, Refusal, Reversed, SERVICE, Secret, SecretRequest, Tier};
 use tarpc::ServerError;
 use tarpc::context::Context;
@@ -33,7 +33,7 @@ impl Fake {
             let serve = net::serve(
                 listener,
                 SERVICE,
-                Limits::default(),
+                Gate::new(Limits::default()),
                 pending::<()>(),
                 move |connection| {
                     connection.answer(move |context, request| self.answer(context, request))

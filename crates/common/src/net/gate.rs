@@ -1,0 +1,121 @@
+//! The gate of a server: what is taken of its limits, by whom, and how often more was refused.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Limits;
+use super::quota::{Exceeded, Quota};
+
+/// The bytes that every connection may make the server hold without asking: a few small calls.
+/// 2048 connections have 32 MiB of them.
+pub(super) const FREE: usize = 16 * 1024;
+
+/// The limits of one server and what is taken of them. Clones share it, so that the operators' page
+/// can show what the connections take.
+#[derive(Clone)]
+pub struct Gate {
+    pub(super) limits: Limits,
+    pub(super) places: SharedQuota,
+    pub(super) bytes: SharedQuota,
+}
+
+impl Gate {
+    /// A gate with these limits, of which nothing is taken.
+    pub fn new(limits: Limits) -> Self {
+        let quota =
+            |total, share| SharedQuota::new(Quota::new(total, share, limits.frees_loopback));
+        Self {
+            limits,
+            places: quota(limits.connections, limits.per_address),
+            bytes: quota(limits.bytes, limits.bytes / 4),
+        }
+    }
+
+    /// The places for connections.
+    pub fn places(&self) -> &SharedQuota {
+        &self.places
+    }
+
+    /// The bytes of requests and buffers.
+    pub fn bytes(&self) -> &SharedQuota {
+        &self.bytes
+    }
+}
+
+/// A [`Quota`] that the tasks of a server share.
+#[derive(Clone)]
+pub struct SharedQuota(Arc<(Mutex<Quota>, AtomicU64)>);
+
+impl SharedQuota {
+    /// `quota`, to be shared.
+    pub fn new(quota: Quota) -> Self {
+        Self(Arc::new((Mutex::new(quota), AtomicU64::new(0))))
+    }
+
+    /// Takes one unit for `ip` until the answer is dropped.
+    ///
+    /// # Errors
+    /// [`Exceeded`] says which limit is reached.
+    pub fn take(&self, ip: IpAddr) -> Result<Share, Exceeded> {
+        let mut share = Share::new(self.clone(), ip);
+        share.set(1)?;
+        Ok(share)
+    }
+
+    /// Returns how much is taken at the moment.
+    pub fn taken(&self) -> usize {
+        self.lock().taken()
+    }
+
+    /// Returns how often something was refused so far.
+    pub fn refused(&self) -> u64 {
+        self.0.1.load(Relaxed)
+    }
+
+    /// The lock is held for a few instructions and never over a panic, so it cannot be poisoned.
+    fn lock(&self) -> MutexGuard<'_, Quota> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What one holder has taken of a quota. Dropping it gives all back.
+pub struct Share {
+    quota: SharedQuota,
+    ip: IpAddr,
+    amount: usize,
+}
+
+impl Share {
+    pub(super) fn new(quota: SharedQuota, ip: IpAddr) -> Self {
+        Self {
+            quota,
+            ip,
+            amount: 0,
+        }
+    }
+
+    /// Changes the amount that is taken to `amount`.
+    ///
+    /// # Errors
+    /// [`Exceeded`] if that is more than the quota has; then nothing changes.
+    pub(super) fn set(&mut self, amount: usize) -> Result<(), Exceeded> {
+        if amount > self.amount {
+            let taken = self.quota.lock().take(self.ip, amount - self.amount);
+            if taken.is_err() {
+                self.quota.0.1.fetch_add(1, Relaxed);
+            }
+            taken?;
+        } else if amount < self.amount {
+            self.quota.lock().give_back(self.ip, self.amount - amount);
+        }
+        self.amount = amount;
+        Ok(())
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let _ = self.set(0);
+    }
+}
