@@ -5,7 +5,7 @@ use buddy::ring::{Input, Request, Ring};
 use common::buddy::{Incarnation, Mark, Place};
 
 use super::{Event, FAULTS, Life, Performance, RingWorld};
-use crate::search::{Broken, World};
+use crate::search::{Broken, World, lines};
 
 impl RingWorld {
     pub(super) fn sing(&mut self, me: Place, verse: u64) -> Result<(), Broken> {
@@ -62,13 +62,7 @@ impl RingWorld {
         }
         let mut log = Vec::new();
         let ended = world.run(&mut log).and_then(|()| world.is_complete(self));
-        let log = log.iter().map(|event| format!("{event:?}\n"));
-        ended.map_err(|why| {
-            format!(
-                "then, letters lost: {letters_lost}\n{}{why}",
-                String::from_iter(log)
-            )
-        })
+        ended.map_err(|why| format!("letters lost: {letters_lost}\n{}{why}", lines(log)))
     }
 
     /// Lets everything happen in turn until all have left.
