@@ -21,7 +21,7 @@ use common::secret::Refusal;
 use crate::cause::Cause;
 use crate::latencies::Latencies;
 use crate::pacing::{Fixed, Pacing, Timing};
-use crate::queue::{Assigned, BUSY, Queue, REPORTED, Verdict};
+use crate::queue::{Assigned, BLAME_FAILED, BLAME_NONE, Queue, Verdict};
 use crate::report::{Report, plural};
 use crate::server::{Server, ServerId, State};
 
@@ -202,7 +202,7 @@ impl Dispatcher {
     /// refusal would come again, so its server is given up. `dice` is a random number from 0 to 1.
     pub(crate) fn refused(&mut self, id: ServerId, first: u64, refusal: Refusal, dice: f64) {
         if refusal == Refusal::Busy {
-            return self.pause(id, first, BUSY, dice);
+            return self.pause(id, first, BLAME_NONE, dice);
         }
         let name = self.servers[id].name.clone();
         self.down(id, Cause::Refused(name, refusal));
@@ -211,7 +211,7 @@ impl Dispatcher {
     /// Notes that a server failed on the chunk at line `first`, and is still there. It is paused,
     /// as if it were busy, so that another server can try the words.
     pub(crate) fn failed(&mut self, id: ServerId, first: u64, dice: f64) {
-        self.pause(id, first, REPORTED, dice);
+        self.pause(id, first, BLAME_FAILED, dice);
     }
 
     fn pause(&mut self, id: ServerId, first: u64, blame: u32, dice: f64) {

@@ -10,7 +10,7 @@ use crate::pacing::{Pacing, Timing};
 pub(crate) type ServerId = usize;
 
 /// Waits before a server that was busy is called again.
-const BUSY: Backoff = Backoff::new(Duration::from_millis(5), Duration::from_secs(1));
+const BUSY_WAIT: Backoff = Backoff::new(Duration::from_millis(5), Duration::from_secs(1));
 
 /// The record of one server.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Server {
             is_paused: false,
             words: 0,
             out: 0,
-            busy: BUSY,
+            busy: BUSY_WAIT,
         }
     }
 
