@@ -26,7 +26,8 @@ pub(crate) struct Server {
     pub(crate) words: u64,
     /// The number of calls that it has not answered yet.
     pub(crate) out: usize,
-    busy: Backoff,
+    /// How long it is paused when it is busy. Begins again with every answer.
+    pub(crate) busy: Backoff,
 }
 
 /// Whether a server can be called.
@@ -72,13 +73,8 @@ impl Server {
         }
     }
 
-    /// Notes that it answered, so that it is not busy.
-    pub(crate) fn answered(&mut self) {
-        self.busy.reset();
-    }
-
     /// Notes that it was the first to answer a call with this number of words.
-    pub(crate) fn answered_first(&mut self, words: usize, timing: Timing) {
+    pub(crate) fn answered(&mut self, words: usize, timing: Timing) {
         self.words += words as u64;
         self.out -= 1;
         if let State::Up(pacing) = &mut self.state {
