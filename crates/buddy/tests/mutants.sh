@@ -22,8 +22,8 @@ found=0
 # The tests take seconds; a mutant that goes round in a circle would take for ever.
 seconds=60
 
-# Replaces code in a file: change FILE OLD NEW [OLD NEW]... Comments, line breaks and trailing commas
-# do not count, so that only a change of the code itself can make this fail. OLD must be there once.
+# Replaces code in a file: change FILE OLD NEW [OLD NEW]... OLD must be there once. Comments, line
+# breaks and trailing commas do not count, so that only a change of the code can make this fail.
 change() {
   perl -0777 -Mopen=:std,:utf8 -e '
     my $file = shift;
@@ -91,16 +91,19 @@ mutants() {
     'if told_mid_song && self.singing.is_none() { self.pass(Token::Go, o); }'
   mutant ring "a restarted next: no question, and the watchdog is off" \
     'if told_mid_song && self.singing.is_none() { self.ask(o); }' '' \
-    'Input::Quiet if self.singing.is_none() && self.out.is_none() => self.ask(o),' ''
+    'Input::Quiet if self.singing.is_none() && self.out.is_none() =>' \
+    'Input::Quiet if false =>'
   mutant ring "no watchdog" \
-    'Input::Quiet if self.singing.is_none() && self.out.is_none() => self.ask(o),' ''
+    'Input::Quiet if self.singing.is_none() && self.out.is_none() =>' \
+    'Input::Quiet if false =>'
   mutant ring "the watchdog lets a buddy leave once over was said" \
     'Input::Quiet if self.singing' \
     'Input::Quiet if self.has_said(Mark::Over) => o.push(Output::Leave),
      Input::Quiet if self.singing'
   mutant ring "a question is answered while singing" \
-    'Some(_) => self.held = Some(token), None => self.act(token, o),' \
-    'Some(_) if token == Token::Go => self.held = Some(token), _ => self.act(token, o),'
+    'Some(_) => self.held = Some(token)' \
+    'Some(_) if token == Token::Go => self.held = Some(token)' \
+    'None => self.act(token, o)' '_ => self.act(token, o)'
   mutant ring "no lap home: a buddy that hears over again leaves" \
     'self.mark = Mark::Home; self.pass(Token::Go, o);' 'o.push(Output::Leave);'
   mutant ring "the token is believed over the own mark" \
@@ -115,7 +118,7 @@ mutants() {
     'Mark::after(n)' 'Mark::after(n.saturating_sub(1))'
   world="3 buddies, 1 bottle, 1 crash, 1 restart, 1 wrong, 2 million" \
   mutant ring "a pass is repeated, though it was heard" \
-    'self.out == Some((to, token, progress)),' 'true,'
+    'self.out == Some((to, token, progress))' 'true'
 
   mutant roll_call "every call is sent on" \
     'if mine.id < call.song.id =>' 'if false =>'

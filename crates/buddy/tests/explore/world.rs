@@ -80,8 +80,8 @@ impl World for RingWorld {
     /// Buddies ping each other for ever.
     const COMES_TO_REST: bool = false;
 
-    /// Reads `"3 buddies, 6 bottles, 1 crash, 1 wrong"`. All buddies are enlisted, or with `"1 lap"`
-    /// only the starter, which has just closed the roll.
+    /// Reads `"3 buddies, 6 bottles, 1 crash, 1 wrong"`. All buddies are enlisted. With `"1 lap"`
+    /// only the starter is, which has just closed the roll.
     fn starts(name: &str) -> Vec<(String, Self)> {
         let nouns = [
             "budd", "bottle", "lap", "crash", "restart", "wrong", "quiet", "repeat",

@@ -121,7 +121,7 @@ impl<'a, W: World> Search<'a, W> {
 
     /// Searches all that may come of the state `here`, to which `path` leads.
     fn deepen(&mut self, here: u64, world: &W, path: &mut Vec<u64>) -> Result<(), Broken> {
-        /// Finds states that grow without an end, because those that do not take some hundred events.
+        /// Finds states that grow without an end, because all others take some hundred events.
         const DEEPEST: usize = 500;
         path.push(here);
         for (index, there, then) in self.look(here, world)? {
