@@ -1,27 +1,27 @@
-//! When a buddy is given up on, and when the song is. PURE: counts tries and heartbeats, never
+//! When a buddy counts as gone, and when the song does. PURE: counts tries and heartbeats, never
 //! seconds, so that a process that was stopped for a while does not wake up and give up on all.
 
-/// Refusals in a row that mean "gone". The machine is there and the port closed: dead, or being
-/// restarted this moment; with the link's backoff four tries take about 0.2 s.
+/// Refusals in a row that prove that a buddy is gone. Its port may be closed only because it is
+/// being restarted; with the sender's backoff four tries take about 0.2 s.
 const REFUSALS: u32 = 4;
 
-/// Silences in a row that mean "gone": `--patience` is split into this many tries.
+/// Silences in a row that prove that a buddy is gone. `--patience` is split into this many tries.
 pub const SILENCES: u32 = 3;
 
-/// One hop, at a slow place: what a lap without verses takes is this times the size of the ring.
+/// One hop, at a slow place. A lap without verses takes this times the size of the ring.
 const WIRE_MS: u64 = 5;
 
-/// How soon refusals are believed.
+/// How many refusals prove that a buddy is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Threshold {
-    /// The first one: this is a good-bye, or the buddy before this one was just found gone and
-    /// this may be a crowd.
+    /// One, because this is a good-bye, or because the buddy before was just found gone and more of
+    /// them may be.
     AtOnce,
-    /// After `REFUSALS`.
+    /// `REFUSALS`.
     Soon,
-    /// As late as silences, and then some. A next that is asked "are you there?" after the song
-    /// may well have gone home, and the word to follow it is on its way round: whoever asks round
-    /// too soon stops that word, and in a large ring everybody would go home in small groups.
+    /// As many as silences, and those of one lap. After the song the next may have gone home, and
+    /// the token that says so may still be on its way. A buddy that asks round too soon stops that
+    /// token, and in a large ring the buddies would go home in small groups.
     Late {
         /// Buddies in the ring.
         size: u32,
@@ -30,7 +30,7 @@ pub enum Threshold {
     },
 }
 
-/// How often a buddy has been tried in vain.
+/// How often one buddy has been tried in vain since it last answered.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Suspicion {
     refusals: u32,
@@ -38,12 +38,12 @@ pub struct Suspicion {
 }
 
 impl Suspicion {
-    /// It answered.
+    /// Forgets everything, because the buddy answered.
     pub fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// The port is closed or the connection broke. Returns whether it is gone.
+    /// Counts a closed port or a broken connection. Returns whether the buddy is gone.
     pub fn refused(&mut self, threshold: Threshold) -> bool {
         self.refusals += 1;
         match threshold {
@@ -56,52 +56,54 @@ impl Suspicion {
         }
     }
 
-    /// It did not answer in time, or something else answers there. Returns whether it is gone.
-    /// Never hasty: on a lossy network one wrong verdict would breed the next.
+    /// Counts a try without an answer, or with one from another buddy. Returns whether the buddy is
+    /// gone. No threshold makes that sooner, because on a network that loses messages one wrong
+    /// verdict would lead to the next.
     pub fn silent(&mut self) -> bool {
         self.silences += 1;
         self.silences >= SILENCES
     }
 }
 
-/// Counts heartbeats without a word of the song.
+/// Counts heartbeats without a token.
 #[derive(Clone, Copy, Debug)]
 pub struct Watchdog {
-    patience: u32,
-    heard: u32,
+    limit: u32,
+    quiet: u32,
 }
 
 impl Watchdog {
-    /// For a ring of `size` whose verses take `verse_ms` each, seen from place `me`, with
-    /// `beat_ms` between heartbeats: eight beats, which is longer than any single repair takes,
-    /// and twice the time in which the song comes round. Each place waits a beat longer than the one
-    /// before it, in groups of eight, so that not everybody asks at once.
+    /// A watchdog at place `me` of a ring of `size`, with `verse_ms` for a verse and `beat_ms`
+    /// between heartbeats.
+    ///
+    /// Its limit is eight beats, which is longer than any single repair takes, and twice the time
+    /// of a lap. Each place waits a beat longer than the one before it, in groups of eight, so that
+    /// not all ask at once.
     pub fn new(size: u32, me: u32, verse_ms: u64, beat_ms: u64) -> Self {
         const REPAIR: u64 = 8;
         let lap = u64::from(size).saturating_mul(verse_ms.saturating_add(WIRE_MS));
         let laps = lap.saturating_mul(2) / beat_ms.max(1);
-        let patience = REPAIR
-            .saturating_add(laps)
-            .saturating_add(u64::from(me % 8));
+        let stagger = u64::from(me % 8);
+        let limit = REPAIR.saturating_add(laps).saturating_add(stagger);
         Self {
-            patience: u32::try_from(patience).unwrap_or(u32::MAX),
-            heard: 0,
+            limit: u32::try_from(limit).unwrap_or(u32::MAX),
+            quiet: 0,
         }
     }
 
-    /// A word of the song was heard.
+    /// Begins to count anew, because a token was heard.
     pub fn clear(&mut self) {
-        self.heard = 0;
+        self.quiet = 0;
     }
 
-    /// A heartbeat. Returns whether it has been quiet for too long, and then begins to count anew.
+    /// Counts a heartbeat. Returns whether it has been quiet for too long, and then counts anew.
     pub fn beat(&mut self) -> bool {
-        self.heard += 1;
-        let quiet = self.heard >= self.patience;
-        if quiet {
-            self.heard = 0;
+        self.quiet += 1;
+        let is_over = self.quiet >= self.limit;
+        if is_over {
+            self.quiet = 0;
         }
-        quiet
+        is_over
     }
 }
 

@@ -5,7 +5,6 @@
 //! the heartbeat.
 
 use std::collections::BTreeMap;
-use std::future::pending;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
@@ -21,9 +20,9 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::effect::{Effect, End, Job, Retry, Target};
+use crate::effect::{Effect, End, Job, Target};
 use crate::output::LineWriter;
-use crate::sender::{self, Mailbox, Report};
+use crate::sender::{self, Mailbox};
 use crate::spin::Spin;
 use crate::state::State;
 
@@ -43,8 +42,6 @@ pub(crate) struct Node {
     notices: mpsc::Sender<String>,
     spin: Spin,
     started: Instant,
-    /// the song has begun here
-    begun: CancellationToken,
     /// told to leave: waits for no tempo any more
     leaving: CancellationToken,
     /// over, for whatever reason: every task ends
@@ -55,6 +52,9 @@ pub(crate) struct Node {
 struct Locked {
     state: State,
     mailboxes: BTreeMap<Target, Mailbox>,
+    /// end when the song begins
+    waiting: JoinSet<()>,
+    /// end when this buddy does
     tasks: JoinSet<()>,
     /// why a verse could not be printed
     unwritten: Option<io::Error>,
@@ -68,6 +68,7 @@ impl Node {
         let locked = Locked {
             state: State::new(config.clone()),
             mailboxes: BTreeMap::new(),
+            waiting: JoinSet::new(),
             tasks: JoinSet::new(),
             unwritten: None,
             effects: Vec::new(),
@@ -79,7 +80,6 @@ impl Node {
             notices,
             spin: Spin::default(),
             started: Instant::now(),
-            begun: CancellationToken::new(),
             leaving: CancellationToken::new(),
             ended: CancellationToken::new(),
         }
@@ -90,7 +90,7 @@ impl Node {
         let node = self.clone();
         self.spawn(async move { node.spin.keep().await });
         self.spawn(self.clone().heartbeat());
-        self.spawn(self.clone().wait());
+        self.lock().waiting.spawn(self.clone().wait());
     }
 
     /// Returns the time since this buddy started.
@@ -121,6 +121,7 @@ impl Node {
             () = leave => self.ended.cancel(),
         }
         let locked = &mut *self.lock();
+        locked.waiting.abort_all();
         locked.tasks.abort_all();
         if let Some(error) = locked.unwritten.take() {
             return Err(error.into());
@@ -162,7 +163,7 @@ impl Node {
                 Effect::Sing(line) => verse = Some(line),
                 // Dropped if the terminal does not keep up.
                 Effect::Tell(text) => drop(self.notices.try_send(text)),
-                Effect::Begun => self.begun.cancel(),
+                Effect::Begun => locked.waiting.abort_all(),
                 Effect::Ended => self.ended.cancel(),
             }
         }
@@ -175,29 +176,18 @@ impl Node {
         locked.mailboxes.entry(to).or_insert_with(|| {
             let (song, address) = locked.state.address(to);
             let node = self.clone();
-            let report = move |job: &Job, report: Report| node.reported(to, job, report);
+            let report = move |job: &Job, report| {
+                let now = node.now();
+                node.event(|state| state.reported(to, job, report, now))
+            };
             let (mailbox, task) = sender::open(to, song, address, &self.config, report);
-            let begun = self.begun.clone().cancelled_owned();
-            locked.tasks.spawn(async move {
-                tokio::select! {
-                    biased;
-                    () = begun, if to == Target::Next => {}
-                    () = task => {}
-                }
-            });
+            if to == Target::Next {
+                locked.waiting.spawn(task);
+            } else {
+                locked.tasks.spawn(task);
+            }
             mailbox
         })
-    }
-
-    fn reported(self: &Arc<Self>, to: Target, job: &Job, report: Report) -> Retry {
-        match report {
-            Report::Tried(outcome) => {
-                let now = self.now();
-                self.event(|state| state.tried(to, job, outcome, now))
-            }
-            Report::Waited if self.lock().state.is_wanted(to, job) => Retry::Soon,
-            Report::Waited => Retry::No,
-        }
     }
 
     /// Never poisoned, because it is never held over an await and no code under it panics.
@@ -234,24 +224,14 @@ impl Node {
         let late = async {
             sleep(LATE).await;
             self.event(State::roll_call_is_late);
-            pending::<()>().await;
         };
         let limit = async {
-            match self.config.wait {
-                Some(limit) => {
-                    sleep(limit).await;
-                    self.event(State::wait_is_over);
-                }
-                None => pending().await,
+            if let Some(limit) = self.config.wait {
+                sleep(limit).await;
+                self.ended.cancel();
             }
         };
-        tokio::select! {
-            biased;
-            () = self.begun.cancelled() => {}
-            () = limit => {}
-            () = recall => {}
-            () = late => {}
-        }
+        tokio::join!(limit, recall, late);
     }
 
     /// Sings one verse and passes it on; then the next one, if no other buddy is left to sing it.

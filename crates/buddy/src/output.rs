@@ -61,7 +61,6 @@ impl LineWriter {
 
 /// Whether a line can be written at once. That holds for any pipe that polls as writable, because
 /// POSIX promises room for 512 bytes there, and Linux for 4096.
-#[cfg(unix)]
 fn has_room(to: impl std::os::fd::AsFd) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let now = Timespec {
@@ -70,9 +69,4 @@ fn has_room(to: impl std::os::fd::AsFd) -> bool {
     };
     let ready = poll(&mut [PollFd::new(&to, PollFlags::OUT)], Some(&now));
     ready.is_ok_and(|count| count > 0)
-}
-
-#[cfg(not(unix))]
-fn has_room<T>(_: T) -> bool {
-    false
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use common::buddy::{Incarnation, Mark, Place, Progress, Reply, Song, Tally};
 
-use crate::config::Config;
-use crate::effect::{Cause, Effect, Job, Outcome, Retry, Target};
+use crate::config::{Config, millis};
+use crate::effect::{Cause, Effect, End, Job, Report, Retry, Target};
 use crate::failure_detector::{Suspicion, Threshold, Watchdog};
 use crate::ledger::Ledger;
 use crate::ring::{Input, Output, Request, Ring};
@@ -33,8 +33,9 @@ pub(crate) struct Singing {
     hasty: bool,
     /// the shell prints a verse this moment
     performing: bool,
-    leaving: bool,
     home: bool,
+    /// told to leave: begins no verse any more
+    pub(crate) leaving: bool,
 }
 
 impl Singing {
@@ -56,15 +57,15 @@ impl Singing {
             incarnation: config.incarnation,
             ring: Ring::new(size, song.id, me, config.incarnation, progress),
             suspicions: BTreeMap::new(),
-            watchdog: Watchdog::new(size, me, song.tempo_ms, config.beat_ms()),
+            watchdog: Watchdog::new(size, me, song.tempo_ms, millis(config.beat())),
             ledger: Ledger::default(),
             beats: 0,
-            beat_ms: config.beat_ms(),
+            beat_ms: millis(config.beat()),
             began: now,
             hasty: false,
             performing: false,
-            leaving: false,
             home: false,
+            leaving: false,
             roll: roll.into(),
         }
     }
@@ -74,30 +75,15 @@ impl Singing {
         song == self.song.id && to == self.ring.me()
     }
 
-    /// Whether the song is over here, because all know that it is.
-    pub(crate) fn is_home(&self) -> bool {
-        self.home
-    }
-
     /// Whether others would have to repeat something, if this buddy left now.
     pub(crate) fn is_busy(&self) -> bool {
         self.performing || self.ring.is_unheard()
-    }
-
-    /// Begins no verse from now on.
-    pub(crate) fn leave(&mut self) {
-        self.leaving = true;
     }
 
     /// Returns the song's identity and the address of `place`.
     pub(crate) fn address(&self, place: Place) -> (Incarnation, &str) {
         let address = self.roll.get(place as usize);
         (self.song.id, address.map_or("?", String::as_str))
-    }
-
-    /// Begins its part, once the roll is there.
-    pub(crate) fn enlisted(&mut self, out: &mut Vec<Effect>) {
-        self.event(Input::Enlisted, out);
     }
 
     /// Hears a call of another buddy. `tally` is what came with a pass.
@@ -128,12 +114,12 @@ impl Singing {
         self.event(Input::Sung, out);
     }
 
-    /// Learns what came of a try, and decides whether the buddy at `place` is gone.
-    pub(crate) fn tried(
+    /// Learns what became of `job`, and decides whether the buddy at `place` is gone.
+    pub(crate) fn reported(
         &mut self,
         place: Place,
         job: &Job,
-        outcome: Outcome,
+        report: Report,
         out: &mut Vec<Effect>,
     ) -> Retry {
         let Some(request) = job.request() else {
@@ -141,19 +127,20 @@ impl Singing {
         };
         let threshold = self.threshold(job);
         let suspicion = self.suspicions.entry(place).or_default();
-        let (cause, is_gone, retry) = match outcome {
-            Outcome::Called(_) => return Retry::No,
-            Outcome::Answered(reply) => {
+        let (cause, is_gone, retry) = match report {
+            Report::Waited if self.ring.still_says(place, request) => return Retry::Soon,
+            Report::Waited | Report::Called(_) => return Retry::No,
+            Report::Answered(reply) => {
                 suspicion.clear();
                 self.event(Input::Answered(place, request, reply), out);
                 return Retry::No;
             }
-            Outcome::Refused(cause) => {
+            Report::Refused(cause) => {
                 let is_late = matches!(threshold, Threshold::Late { .. });
                 let retry = if is_late { Retry::AtBeat } else { Retry::Soon };
                 (cause, suspicion.refused(threshold), retry)
             }
-            Outcome::Silent(cause) => (cause, suspicion.silent(), Retry::AtBeat),
+            Report::Silent(cause) => (cause, suspicion.silent(), Retry::AtBeat),
         };
         if !is_gone {
             return retry;
@@ -161,12 +148,6 @@ impl Singing {
         suspicion.clear();
         self.gone(place, &cause, out);
         Retry::No
-    }
-
-    /// Whether `job` is still to be repeated.
-    pub(crate) fn is_wanted(&self, place: Place, job: &Job) -> bool {
-        let request = job.request();
-        request.is_some_and(|request| self.ring.still_says(place, request))
     }
 
     /// Returns how many refusals prove that the receiver of `job` is gone.
@@ -204,7 +185,7 @@ impl Singing {
     }
 
     /// Hands one input to the ring, and takes notice of what changed by it.
-    fn event(&mut self, input: Input, out: &mut Vec<Effect>) {
+    pub(crate) fn event(&mut self, input: Input, out: &mut Vec<Effect>) {
         let (at, next) = (self.ring.at(), self.ring.next());
         let todo = self.ring.handle(input);
         if self.ring.at() != at {
@@ -233,7 +214,7 @@ impl Singing {
                 let job = self.job(request);
                 out.push(Effect::Send(Target::Place(place), job));
             }
-            // A verse that is not begun is left to the others, because they will find this buddy gone.
+            // Left to the others, because they sing it as soon as they find this buddy gone.
             Output::Sing(_) if self.leaving => {}
             Output::Sing(left) => {
                 self.performing = true;
@@ -257,14 +238,18 @@ impl Singing {
         }
     }
 
-    /// Returns the last line of the song, if this buddy has started it and it is over.
-    pub(crate) fn summary(&self, now: Duration) -> Option<String> {
+    /// Returns how this buddy ended.
+    pub(crate) fn end(&self, now: Duration) -> End {
+        if !self.home {
+            return End::Left;
+        }
         let time = now.saturating_sub(self.began);
         let take = self.ring.at().take;
-        let is_mine = self.home && self.incarnation == self.song.id;
-        is_mine.then(|| {
+        let is_starter = self.incarnation == self.song.id;
+        let summary = is_starter.then(|| {
             self.ledger
                 .summary(take, self.song.bottles, self.roll.len(), time)
-        })
+        });
+        End::Home(summary)
     }
 }

@@ -16,8 +16,8 @@ use std::time::Duration;
 use common::buddy::{Incarnation, Mark, Place, Progress, Reply, RollCallReply, Song, Stamp, Tally};
 
 use crate::config::Config;
-use crate::effect::{Effect, End, Job, Outcome, Retry, Target};
-use crate::ring::Request;
+use crate::effect::{Effect, End, Job, Report, Retry, Target};
+use crate::ring::{Input, Request};
 use crate::roll_call::{Call, MAX_BUDDIES};
 use crate::singing::Singing;
 use crate::waiting::Waiting;
@@ -109,23 +109,15 @@ impl State {
         }
     }
 
-    /// Learns what came of a try to send `job`, and returns what is to be done with it.
-    pub fn tried(&mut self, to: Target, job: &Job, outcome: Outcome, now: Duration) -> Retry {
+    /// Learns what became of `job`, and returns what is to be done with it.
+    pub fn reported(&mut self, to: Target, job: &Job, report: Report, now: Duration) -> Retry {
         let out = &mut self.effects;
         match (&mut self.phase, to) {
-            (Phase::Waiting(waiting), Target::Next) => waiting.tried(outcome, now, out),
+            (Phase::Waiting(waiting), Target::Next) => waiting.reported(report, now, out),
             (Phase::Singing(singing), Target::Place(place)) => {
-                singing.tried(place, job, outcome, out)
+                singing.reported(place, job, report, out)
             }
             _ => Retry::No,
-        }
-    }
-
-    /// Whether a job that failed is still worth another try.
-    pub fn is_wanted(&self, to: Target, job: &Job) -> bool {
-        match (&self.phase, to) {
-            (Phase::Singing(singing), Target::Place(place)) => singing.is_wanted(place, job),
-            _ => true,
         }
     }
 
@@ -140,13 +132,6 @@ impl State {
     pub fn roll_call_is_late(&mut self) {
         if let Phase::Waiting(waiting) = &mut self.phase {
             waiting.late(&mut self.effects);
-        }
-    }
-
-    /// Ends a buddy that has waited long enough and is in no song.
-    pub fn wait_is_over(&mut self) {
-        if let Phase::Waiting(_) = &self.phase {
-            self.effects.push(Effect::Ended);
         }
     }
 
@@ -168,16 +153,16 @@ impl State {
     pub fn leave(&mut self) {
         self.leaving = true;
         if let Phase::Singing(singing) = &mut self.phase {
-            singing.leave();
+            singing.leaving = true;
         }
     }
 
     /// Returns how this buddy ended.
     pub fn end(&mut self, now: Duration) -> End {
         match &mut self.phase {
-            Phase::Singing(singing) if singing.is_home() => End::Home(singing.summary(now)),
-            Phase::Waiting(waiting) if !self.leaving => waiting.end(),
-            _ => End::Left,
+            Phase::Singing(singing) => singing.end(now),
+            Phase::Waiting(_) if self.leaving => End::Left,
+            Phase::Waiting(waiting) => waiting.end(),
         }
     }
 
@@ -199,7 +184,7 @@ impl State {
     ) {
         self.effects.push(Effect::Begun);
         let mut singing = Box::new(Singing::new(&self.config, song, roll, me, progress, now));
-        singing.enlisted(&mut self.effects);
+        singing.event(Input::Enlisted, &mut self.effects);
         self.phase = Phase::Singing(singing);
     }
 }

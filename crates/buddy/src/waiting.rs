@@ -8,8 +8,8 @@ use std::time::Duration;
 use common::buddy::{RollCallReply, Song};
 use common::net::doctor::{Error, Trouble};
 
-use crate::config::Config;
-use crate::effect::{Cause, Effect, End, Job, Outcome, Retry, Target};
+use crate::config::{Config, millis};
+use crate::effect::{Cause, Effect, End, Job, Report, Retry, Target};
 use crate::roll_call::{Call, RollCall, Step};
 
 /// Most addresses shown of a loop without its starter, because a roll may have thousands.
@@ -41,7 +41,7 @@ impl Waiting {
         let mine = config.bottles.map(|bottles| Song {
             id: config.incarnation,
             bottles,
-            tempo_ms: config.tempo_ms(),
+            tempo_ms: millis(config.tempo),
         });
         Self {
             roll_call: RollCall::new(&config.next, mine),
@@ -101,21 +101,22 @@ impl Waiting {
         }
     }
 
-    /// Learns what came of a try to send the roll call.
-    pub(crate) fn tried(
+    /// Learns what became of the roll call.
+    pub(crate) fn reported(
         &mut self,
-        outcome: Outcome,
+        report: Report,
         now: Duration,
         out: &mut Vec<Effect>,
     ) -> Retry {
-        let (cause, retry) = match outcome {
-            Outcome::Called(reply) => {
+        let (cause, retry) = match report {
+            Report::Called(reply) => {
                 self.answered(reply, now, out);
                 return Retry::No;
             }
-            Outcome::Answered(_) => return Retry::No,
-            Outcome::Refused(cause) => (cause, Retry::Soon),
-            Outcome::Silent(cause) => (cause, Retry::AtBeat),
+            Report::Answered(_) => return Retry::No,
+            Report::Waited => return Retry::Soon,
+            Report::Refused(cause) => (cause, Retry::Soon),
+            Report::Silent(cause) => (cause, Retry::AtBeat),
         };
         if let Cause::Dial(error) = cause {
             self.missing(error, now, out);

@@ -84,8 +84,8 @@ mutants() {
     '% self.size; } if self.singing.is_none() { self.ask(o); }' \
     '% self.size; } if self.singing.is_none() { self.pass(Token::Go, o); }'
   mutant ring "a new take goes straight on, without asking round" \
-    'self.enter(Stamp { take, hop: 0 }); self.pass(Token::Ask, o);' \
-    'self.enter(Stamp { take, hop: 0 }); self.act(Token::Go, o);'
+    '.saturating_add(1))); self.pass(Token::Ask, o);' \
+    '.saturating_add(1))); self.act(Token::Go, o);'
   mutant ring "a restarted next is passed the song in the same take" \
     'if told_mid_song && self.singing.is_none() { self.ask(o); }' \
     'if told_mid_song && self.singing.is_none() { self.pass(Token::Go, o); }'

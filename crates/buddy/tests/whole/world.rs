@@ -10,7 +10,7 @@ use std::mem;
 use std::time::Duration;
 
 use buddy::Config;
-use buddy::effect::{Effect, End, Outcome, Target};
+use buddy::effect::{Effect, End, Report, Target};
 use buddy::state::State;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -78,7 +78,7 @@ enum Event {
     Sung(Process),
     Exit(Process),
     Call(Box<Letter>),
-    Answer(Try, Outcome),
+    Answer(Try, Report),
     Retry(Try),
     Broken(Process, usize),
 }
@@ -269,7 +269,7 @@ impl World {
         }
         match event {
             Event::Call(letter) => self.call(*letter),
-            Event::Answer(of, outcome) => self.answer(of, outcome),
+            Event::Answer(of, report) => self.answer(of, report),
             Event::Retry(of) => self.retry(of),
             Event::Broken(process, dead) => self.broken(process, dead),
             Event::Beat(process) => self.beat(process),
