@@ -1,6 +1,6 @@
 //! The whole interface between deciding and doing, as plain data. PURE.
 //!
-//! A [`State`](crate::state::State) is told what has happened and returns [effects](Effect). The
+//! A [`State`](crate::state::State) is told what has happened, and returns [effects](Effect). The
 //! shell executes them, and [reports](Report) what becomes of each call.
 
 use std::sync::Arc;
@@ -21,9 +21,9 @@ pub enum Effect {
     Sing(String),
     /// Print this notice.
     Tell(String),
-    /// Stop what only a buddy without a roll needs: the song begins here.
+    /// Stop what only a buddy without a roll needs, because the song begins here.
     Begun,
-    /// Stop everything: this buddy has ended.
+    /// Stop everything, because this buddy has ended.
     Ended,
 }
 

@@ -19,15 +19,10 @@ pub enum Threshold {
     AtOnce,
     /// `REFUSALS`.
     Soon,
-    /// As many as silences, and those of one lap. After the song the next may have gone home, and
-    /// the token that says so may still be on its way. A buddy that asks round too soon stops that
-    /// token, and in a large ring the buddies would go home in small groups.
-    Late {
-        /// Buddies in the ring.
-        size: u32,
-        /// Milliseconds between tries.
-        beat_ms: u64,
-    },
+    /// As many as silences, and one for each heartbeat of a lap. After the song the next may have
+    /// gone home while the token that says so is still on its way. A buddy that asks round too soon
+    /// stops that token, so that a large ring would go home in small groups.
+    Late(u64),
 }
 
 /// How often one buddy has been tried in vain since it last answered.
@@ -49,10 +44,7 @@ impl Suspicion {
         match threshold {
             Threshold::AtOnce => true,
             Threshold::Soon => self.refusals >= REFUSALS,
-            Threshold::Late { size, beat_ms } => {
-                let lap = u64::from(size) * WIRE_MS / beat_ms.max(1);
-                u64::from(self.refusals) >= u64::from(SILENCES) + lap
-            }
+            Threshold::Late(lap) => u64::from(self.refusals) >= u64::from(SILENCES) + lap,
         }
     }
 
@@ -63,6 +55,12 @@ impl Suspicion {
         self.silences += 1;
         self.silences >= SILENCES
     }
+}
+
+/// Returns how many heartbeats a token needs for `size` hops, with a verse before each.
+pub(crate) fn beats_of_lap(size: u32, verse_ms: u64, beat_ms: u64) -> u64 {
+    let hop = verse_ms.saturating_add(WIRE_MS);
+    u64::from(size).saturating_mul(hop) / beat_ms.max(1)
 }
 
 /// Counts heartbeats without a token.
@@ -76,13 +74,11 @@ impl Watchdog {
     /// A watchdog at place `me` of a ring of `size`, with `verse_ms` for a verse and `beat_ms`
     /// between heartbeats.
     ///
-    /// Its limit is eight beats, which is longer than any single repair takes, and twice the time
-    /// of a lap. Each place waits a beat longer than the one before it, in groups of eight, so that
-    /// not all ask at once.
+    /// Its limit is eight beats, which is longer than a repair takes, and the time of two laps.
+    /// Each place of eight waits a beat longer than the one before it, so that not all ask at once.
     pub fn new(size: u32, me: u32, verse_ms: u64, beat_ms: u64) -> Self {
         const REPAIR: u64 = 8;
-        let lap = u64::from(size).saturating_mul(verse_ms.saturating_add(WIRE_MS));
-        let laps = lap.saturating_mul(2) / beat_ms.max(1);
+        let laps = beats_of_lap(size.saturating_mul(2), verse_ms, beat_ms);
         let stagger = u64::from(me % 8);
         let limit = REPAIR.saturating_add(laps).saturating_add(stagger);
         Self {
@@ -98,12 +94,8 @@ impl Watchdog {
 
     /// Counts a heartbeat. Returns whether it has been quiet for too long, and then counts anew.
     pub fn beat(&mut self) -> bool {
-        self.quiet += 1;
-        let is_over = self.quiet >= self.limit;
-        if is_over {
-            self.quiet = 0;
-        }
-        is_over
+        self.quiet = (self.quiet + 1) % self.limit;
+        self.quiet == 0
     }
 }
 
@@ -132,7 +124,8 @@ mod tests {
     fn after_the_song_a_refusal_is_believed_when_home_has_had_time_to_come_round() {
         let tries = |size, beat_ms| {
             let mut suspicion = Suspicion::default();
-            (1..).find(|_| suspicion.refused(Threshold::Late { size, beat_ms }))
+            let lap = beats_of_lap(size, 0, beat_ms);
+            (1..).find(|_| suspicion.refused(Threshold::Late(lap)))
         };
         assert_eq!(tries(3, 1000), Some(3), "as silences");
         assert_eq!(tries(1000, 1000), Some(8), "and the 5 s of a lap");

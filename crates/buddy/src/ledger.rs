@@ -46,16 +46,18 @@ impl Ledger {
 
     /// Returns the last line of a song that ended in `take`.
     pub fn summary(&self, take: Take, bottles: u64, buddies: usize, time: Duration) -> String {
-        let Tally {
-            sung,
-            lost,
-            resumed,
-        } = self.total(take);
+        let Tally { sung, lost, .. } = self.total(take);
         let verses = u128::from(bottles) + 1;
-        let twice = match (u128::from(sung).saturating_sub(verses), u128::from(resumed)) {
+        let twice = match (
+            u128::from(sung).saturating_sub(verses),
+            self.total(take).resumed,
+        ) {
             (0, 0) => "no verse twice".to_owned(),
             (n, 0) => format!("{} twice", count(n, "verse", "verses")),
-            (n, m) => format!("{} twice at most", count(n + m, "verse", "verses")),
+            (n, m) => format!(
+                "{} twice at most",
+                count(n + u128::from(m), "verse", "verses")
+            ),
         };
         // Said only if a buddy was lost, because its tally was lost with it.
         let as_known = if lost > 0 {

@@ -33,13 +33,11 @@ use common::cli::Interrupted;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-pub mod ring;
-
-pub mod roll_call;
-
 pub mod effect;
 pub mod failure_detector;
 pub mod ledger;
+pub mod ring;
+pub mod roll_call;
 pub mod song;
 pub mod state;
 
@@ -56,8 +54,6 @@ mod waiting;
 pub use args::Args;
 pub use config::Config;
 pub use output::LineWriter;
-
-use node::Node;
 
 /// Notices that wait for a slow terminal. More are dropped, because a ring that loses and finds
 /// buddies faster than a person reads needs no complete record.
@@ -78,10 +74,7 @@ pub async fn run(
     run_on(listener, output, config, shutdown).await
 }
 
-/// Does what [`run`] does on other writers: the first for verses, the second for notices.
-///
-/// # Errors
-/// As [`run`].
+/// Does what [`run`] does, errors included, on other writers: first for verses, then for notices.
 pub async fn run_on(
     listener: TcpListener,
     (verses, notices): (LineWriter, LineWriter),
@@ -89,7 +82,7 @@ pub async fn run_on(
     shutdown: impl Future<Output = Interrupted>,
 ) -> anyhow::Result<()> {
     let (to_tell, mut told) = mpsc::channel(NOTICES);
-    let node = Arc::new(Node::new(config, verses, to_tell));
+    let node = Arc::new(node::Node::new(config, verses, to_tell));
     let serving = tokio::spawn(handler::serve(node.clone(), listener));
     node.start();
     // A notice that cannot be written is lost, because the song matters more.

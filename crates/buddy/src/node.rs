@@ -31,9 +31,6 @@ use crate::state::State;
 const FIRST_RECALL: Duration = Duration::from_secs(2);
 const LONGEST_RECALL: Duration = Duration::from_secs(60);
 
-/// How long the first roll call may take before the starter says that it has not come back.
-const LATE: Duration = Duration::from_secs(6);
-
 /// One buddy, shared by its tasks.
 pub(crate) struct Node {
     config: Config,
@@ -51,6 +48,8 @@ pub(crate) struct Node {
 /// Everything that changes.
 struct Locked {
     state: State,
+    /// when the song began here
+    begun: Instant,
     mailboxes: BTreeMap<Target, Mailbox>,
     /// end when the song begins
     waiting: JoinSet<()>,
@@ -63,10 +62,11 @@ struct Locked {
 }
 
 impl Node {
-    /// A buddy that is up, and does nothing until its tasks are [started](Self::start).
+    /// A buddy that does nothing until its tasks are [started](Self::start).
     pub(crate) fn new(config: Config, verses: LineWriter, notices: mpsc::Sender<String>) -> Self {
         let locked = Locked {
             state: State::new(config.clone()),
+            begun: Instant::now(),
             mailboxes: BTreeMap::new(),
             waiting: JoinSet::new(),
             tasks: JoinSet::new(),
@@ -91,11 +91,6 @@ impl Node {
         self.spawn(async move { node.spin.keep().await });
         self.spawn(self.clone().heartbeat());
         self.lock().waiting.spawn(self.clone().wait());
-    }
-
-    /// Returns the time since this buddy started.
-    pub(crate) fn now(&self) -> Duration {
-        self.started.elapsed()
     }
 
     /// Runs until this buddy has ended, by itself or because of `shutdown`. Returns the last line
@@ -126,7 +121,7 @@ impl Node {
         if let Some(error) = locked.unwritten.take() {
             return Err(error.into());
         }
-        match locked.state.end(self.now()) {
+        match locked.state.end(locked.begun.elapsed()) {
             End::Home(summary) => Ok(summary),
             End::Left => signal.map_or(Ok(None), |signal| Err(signal.into())),
             End::Hopeless(error) => Err(Failure::from(error).into()),
@@ -163,7 +158,10 @@ impl Node {
                 Effect::Sing(line) => verse = Some(line),
                 // Dropped if the terminal does not keep up.
                 Effect::Tell(text) => drop(self.notices.try_send(text)),
-                Effect::Begun => locked.waiting.abort_all(),
+                Effect::Begun => {
+                    locked.waiting.abort_all();
+                    locked.begun = Instant::now();
+                }
                 Effect::Ended => self.ended.cancel(),
             }
         }
@@ -177,7 +175,7 @@ impl Node {
             let (song, address) = locked.state.address(to);
             let node = self.clone();
             let report = move |job: &Job, report| {
-                let now = node.now();
+                let now = node.started.elapsed();
                 node.event(|state| state.reported(to, job, report, now))
             };
             let (mailbox, task) = sender::open(to, song, address, &self.config, report);
@@ -221,43 +219,37 @@ impl Node {
                 wait = (wait * 2).min(LONGEST_RECALL);
             }
         };
-        let late = async {
-            sleep(LATE).await;
-            self.event(State::roll_call_is_late);
-        };
         let limit = async {
             if let Some(limit) = self.config.wait {
                 sleep(limit).await;
                 self.ended.cancel();
             }
         };
-        tokio::join!(limit, recall, late);
+        tokio::join!(limit, recall);
     }
 
     /// Sings one verse and passes it on; then the next one, if no other buddy is left to sing it.
     async fn sing(self: Arc<Self>, mut verse: String) {
-        while let Some(next) = self.verse(verse).await {
+        loop {
+            if let Err(error) = self.verses.line(verse).await {
+                self.lock().unwritten.get_or_insert(error);
+                return self.ended.cancel();
+            }
+            if self.config.tempo.is_zero() {
+                self.spin.begin();
+            } else {
+                tokio::select! {
+                    biased;
+                    () = self.leaving.cancelled() => {}
+                    () = sleep(self.config.tempo) => {}
+                }
+            }
+            let (_, Some(next)) = self.step(State::sung) else {
+                return;
+            };
             verse = next;
             yield_now().await;
         }
-    }
-
-    async fn verse(self: &Arc<Self>, verse: String) -> Option<String> {
-        if let Err(error) = self.verses.line(verse).await {
-            self.lock().unwritten.get_or_insert(error);
-            self.ended.cancel();
-            return None;
-        }
-        if self.config.tempo.is_zero() {
-            self.spin.begin();
-        } else {
-            tokio::select! {
-                biased;
-                () = self.leaving.cancelled() => {}
-                () = sleep(self.config.tempo) => {}
-            }
-        }
-        self.step(State::sung).1
     }
 }
 

@@ -145,18 +145,17 @@ impl Ring {
         let mut todo = Vec::new();
         let o = &mut todo;
         match input {
-            Input::Enlisted => self.enlisted(o),
+            Input::Enlisted if !self.begun() => self.enlisted(o),
             Input::Called(Request::Pass(token, progress)) => self.hear(token, progress, o),
             // The starter's own comes back only after it has been to all, so all have the roll.
             Input::Called(Request::Enlist(_)) if self.is_starter() && !self.begun() => {
                 self.begin(o)
             }
-            Input::Called(Request::Enlist(_) | Request::Ping) => {}
             Input::Sung => self.sung(o),
             Input::Answered(by, request, reply) => self.answered(by, request, reply, o),
             Input::Gone(place) => self.gone(place, o),
             Input::Quiet if self.singing.is_none() && self.out.is_none() => self.ask(o),
-            Input::Quiet => {}
+            Input::Enlisted | Input::Called(_) | Input::Quiet => {}
             Input::Beat(count) => self.beat(count, o),
         }
         todo
@@ -175,11 +174,6 @@ impl Ring {
     /// Returns the place to which it passes the song.
     pub fn next(&self) -> Place {
         self.next
-    }
-
-    /// Returns the number of buddies on the roll.
-    pub fn size(&self) -> Place {
-        self.size
     }
 
     /// Returns its own place.
@@ -222,9 +216,6 @@ impl Ring {
     }
 
     fn enlisted(&mut self, o: &mut Vec<Output>) {
-        if self.begun() {
-            return;
-        }
         if self.me == 0 && !self.is_starter() {
             self.ask(o); // because the starter fell before it began, and this is its next life
         } else if self.next == self.me {

@@ -16,7 +16,6 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::config::Config;
 use crate::effect::{Cause, Job, Report, Retry, Target};
-use crate::roll_call::Call;
 
 /// The first wait after a refusal. Four tries take about 0.2 s, so a port that is opened this
 /// moment is still found.
@@ -26,8 +25,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(20);
 /// not mind a second.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// How long a roll call may take to be answered. A connect and a greeting that fail within their
-/// own limits say why they failed, so this must not end them before.
+/// How long a roll call may take. A connect or a greeting that fails must have the time to say why.
 const DIAGNOSIS: Duration = CONNECT_LIMIT.saturating_add(GREETING_LIMIT);
 
 /// Where the next job of a sender is put.
@@ -58,8 +56,8 @@ impl Mailbox {
     }
 }
 
-/// Returns a mailbox for `to` at `address`, and the task that sends what is put there. `report` is told what
-/// happens to each job and decides what becomes of it.
+/// Returns a mailbox for `to` at `address`, and the task that sends what is put there. `report`
+/// hears what happens to each job, and decides what becomes of it.
 pub(crate) fn open<F: Fn(&Job, Report) -> Retry>(
     to: Target,
     song: Incarnation,
@@ -156,14 +154,10 @@ impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
             Target::Next => 0,
         };
         let reply = match job.clone() {
-            Job::RollCall(Call {
-                song,
-                attempt,
-                roll,
-            }) => match client.roll_call(context, song, attempt, roll).await {
-                Ok(reply) => return Report::Called(reply),
-                Err(error) => Err(error),
-            },
+            Job::RollCall(call) => {
+                let called = client.roll_call(context, call.song, call.attempt, call.roll);
+                return called.await.map_or_else(failed, Report::Called);
+            }
             Job::Pass(token, progress, tally) => {
                 client
                     .pass(context, self.song, to, token, progress, tally)
@@ -179,15 +173,15 @@ impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
         match reply {
             Ok(Reply::Wrong) => Report::Silent(Cause::Wrong),
             Ok(reply) => Report::Answered(reply),
-            Err(error) => failed(&error),
+            Err(error) => failed(error),
         }
     }
 }
 
 /// Tells a refusal from silence. A closed port or a broken connection is a refusal, because the
 /// machine answers and the buddy does not.
-fn failed(error: &RpcError) -> Report {
-    let dial = net::explain(error).cloned();
+fn failed(error: RpcError) -> Report {
+    let dial = net::explain(&error).cloned();
     let is_refusal = match &dial {
         Some(error) => matches!(error.trouble, Trouble::Refused | Trouble::HungUp),
         None => matches!(error, RpcError::Shutdown | RpcError::Channel(_)),

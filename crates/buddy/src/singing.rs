@@ -11,7 +11,7 @@ use common::buddy::{Incarnation, Mark, Place, Progress, Reply, Song, Tally};
 
 use crate::config::{Config, millis};
 use crate::effect::{Cause, Effect, End, Job, Report, Retry, Target};
-use crate::failure_detector::{Suspicion, Threshold, Watchdog};
+use crate::failure_detector::{Suspicion, Threshold, Watchdog, beats_of_lap};
 use crate::ledger::Ledger;
 use crate::ring::{Input, Output, Request, Ring};
 use crate::song::verse;
@@ -27,8 +27,8 @@ pub(crate) struct Singing {
     watchdog: Watchdog,
     ledger: Ledger,
     beats: u32,
-    beat_ms: u64,
-    began: Duration,
+    /// the heartbeats of one lap without verses
+    lap: u64,
     /// the last buddy tried was gone, so the one after it may be too
     hasty: bool,
     /// the shell prints a verse this moment
@@ -46,7 +46,6 @@ impl Singing {
         roll: Vec<String>,
         me: Place,
         progress: Progress,
-        now: Duration,
     ) -> Self {
         // It always fits, because MAX_BUDDIES bounds the roll.
         let size = Place::try_from(roll.len()).unwrap_or(Place::MAX);
@@ -60,19 +59,13 @@ impl Singing {
             watchdog: Watchdog::new(size, me, song.tempo_ms, millis(config.beat())),
             ledger: Ledger::default(),
             beats: 0,
-            beat_ms: millis(config.beat()),
-            began: now,
+            lap: beats_of_lap(size, 0, millis(config.beat())),
             hasty: false,
             performing: false,
             home: false,
             leaving: false,
             roll: roll.into(),
         }
-    }
-
-    /// Whether a call for place `to` of `song` is meant for this buddy.
-    pub(crate) fn is_meant(&self, song: Incarnation, to: Place) -> bool {
-        song == self.song.id && to == self.ring.me()
     }
 
     /// Whether others would have to repeat something, if this buddy left now.
@@ -86,8 +79,17 @@ impl Singing {
         (self.song.id, address.map_or("?", String::as_str))
     }
 
-    /// Hears a call of another buddy. `tally` is what came with a pass.
-    pub(crate) fn hear(&mut self, request: Request, tally: Tally, out: &mut Vec<Effect>) -> Reply {
+    /// Hears a request for number `to` of `song`. `tally` is what came with a pass.
+    pub(crate) fn hear(
+        &mut self,
+        (song, to): (Incarnation, Place),
+        request: Request,
+        tally: Tally,
+        out: &mut Vec<Effect>,
+    ) -> Reply {
+        if song != self.song.id || to != self.ring.me() {
+            return Reply::Wrong;
+        }
         if let Request::Pass(_, progress) = request
             && progress.at > self.ring.at()
         {
@@ -136,7 +138,7 @@ impl Singing {
                 return Retry::No;
             }
             Report::Refused(cause) => {
-                let is_late = matches!(threshold, Threshold::Late { .. });
+                let is_late = matches!(threshold, Threshold::Late(_));
                 let retry = if is_late { Retry::AtBeat } else { Retry::Soon };
                 (cause, suspicion.refused(threshold), retry)
             }
@@ -154,10 +156,7 @@ impl Singing {
     fn threshold(&self, job: &Job) -> Threshold {
         match job {
             Job::Pass(_, progress, _) if progress.mark == Mark::Home => Threshold::AtOnce,
-            Job::Ping if self.ring.mark() >= Mark::Over => Threshold::Late {
-                size: self.ring.size(),
-                beat_ms: self.beat_ms,
-            },
+            Job::Ping if self.ring.mark() >= Mark::Over => Threshold::Late(self.lap),
             _ if self.hasty => Threshold::AtOnce,
             _ => Threshold::Soon,
         }
@@ -239,11 +238,10 @@ impl Singing {
     }
 
     /// Returns how this buddy ended.
-    pub(crate) fn end(&self, now: Duration) -> End {
+    pub(crate) fn end(&self, time: Duration) -> End {
         if !self.home {
             return End::Left;
         }
-        let time = now.saturating_sub(self.began);
         let take = self.ring.at().take;
         let is_starter = self.incarnation == self.song.id;
         let summary = is_starter.then(|| {

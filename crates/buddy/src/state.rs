@@ -62,7 +62,7 @@ impl State {
     }
 
     /// Hears a roll call.
-    pub fn roll_call(&mut self, call: Call, now: Duration) -> RollCallReply {
+    pub fn roll_call(&mut self, call: Call) -> RollCallReply {
         let Phase::Waiting(waiting) = &mut self.phase else {
             return RollCallReply::Busy;
         };
@@ -72,7 +72,7 @@ impl State {
                 at: Stamp::default(),
                 mark: Mark::Left(song.bottles),
             };
-            self.begin(song, roll, 0, progress, now);
+            self.begin(song, roll, 0, progress);
         }
         reply
     }
@@ -84,7 +84,6 @@ impl State {
         roll: Vec<String>,
         to: Place,
         progress: Progress,
-        now: Duration,
     ) -> Reply {
         let fits = (1..=MAX_BUDDIES).contains(&roll.len()) && (to as usize) < roll.len();
         match &self.phase {
@@ -94,7 +93,7 @@ impl State {
             }
             Phase::Waiting(waiting) => {
                 waiting.give_in(song, &roll, &mut self.effects);
-                self.begin(song, roll, to, progress, now);
+                self.begin(song, roll, to, progress);
                 Reply::Here(progress.mark)
             }
         }
@@ -104,8 +103,8 @@ impl State {
     pub fn hear(&mut self, song: Incarnation, to: Place, request: Request, tally: Tally) -> Reply {
         match &mut self.phase {
             Phase::Waiting(_) => Reply::Stranger,
-            Phase::Singing(singing) if self.draining || !singing.is_meant(song, to) => Reply::Wrong,
-            Phase::Singing(singing) => singing.hear(request, tally, &mut self.effects),
+            Phase::Singing(_) if self.draining => Reply::Wrong,
+            Phase::Singing(singing) => singing.hear((song, to), request, tally, &mut self.effects),
         }
     }
 
@@ -125,13 +124,6 @@ impl State {
     pub fn call_the_roll(&mut self) {
         if let Phase::Waiting(waiting) = &mut self.phase {
             waiting.call(&mut self.effects);
-        }
-    }
-
-    /// Learns that the roll call should have come back by now.
-    pub fn roll_call_is_late(&mut self) {
-        if let Phase::Waiting(waiting) = &mut self.phase {
-            waiting.late(&mut self.effects);
         }
     }
 
@@ -157,10 +149,10 @@ impl State {
         }
     }
 
-    /// Returns how this buddy ended.
-    pub fn end(&mut self, now: Duration) -> End {
+    /// Returns how this buddy ended. `time` is how long its song took.
+    pub fn end(&mut self, time: Duration) -> End {
         match &mut self.phase {
-            Phase::Singing(singing) => singing.end(now),
+            Phase::Singing(singing) => singing.end(time),
             Phase::Waiting(_) if self.leaving => End::Left,
             Phase::Waiting(waiting) => waiting.end(),
         }
@@ -174,16 +166,9 @@ impl State {
         }
     }
 
-    fn begin(
-        &mut self,
-        song: Song,
-        roll: Vec<String>,
-        me: Place,
-        progress: Progress,
-        now: Duration,
-    ) {
+    fn begin(&mut self, song: Song, roll: Vec<String>, me: Place, progress: Progress) {
         self.effects.push(Effect::Begun);
-        let mut singing = Box::new(Singing::new(&self.config, song, roll, me, progress, now));
+        let mut singing = Box::new(Singing::new(&self.config, song, roll, me, progress));
         singing.event(Input::Enlisted, &mut self.effects);
         self.phase = Phase::Singing(singing);
     }

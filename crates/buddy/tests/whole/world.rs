@@ -327,9 +327,6 @@ impl World {
     fn recall(&mut self, process: Process, wait: Duration) {
         if let Some(buddy) = self.buddy(process) {
             buddy.state.call_the_roll();
-            if wait == 4 * RECALL {
-                buddy.state.roll_call_is_late();
-            }
             self.act(process.0);
             self.later(wait, Event::Recall(process, wait * 2));
         }

@@ -121,14 +121,11 @@ impl World {
             Target::Place(place) => place,
             Target::Next => 0,
         };
-        let now = self.now;
         let report = if let Some(buddy) = &mut self.buddies[whom] {
             let state = &mut buddy.state;
             let reply = match letter.job {
-                Job::RollCall(call) => Err(state.roll_call(call, now)),
-                Job::Enlist(song, roll, at) => {
-                    Ok(state.enlist(song, roll.to_vec(), place, at, now))
-                }
+                Job::RollCall(call) => Err(state.roll_call(call)),
+                Job::Enlist(song, roll, at) => Ok(state.enlist(song, roll.to_vec(), place, at)),
                 Job::Pass(token, at, tally) => {
                     Ok(state.hear(song, place, Request::Pass(token, at), tally))
                 }
