@@ -1,9 +1,9 @@
 //! One buddy from its first call to its last. PURE: it returns [effects](Effect), and is told the
 //! time.
 //!
-//! A buddy is in one of two phases: it [waits](crate::waiting) for the roll, or it is in the
-//! [song](crate::singing). This file decides what is the same in both: who is answered, how a buddy
-//! leaves early, and what is said at the end.
+//! A buddy is in one of two phases: it waits for the roll (`waiting.rs`), or it is in the song
+//! (`singing.rs`). This file decides what is the same in both: which calls are answered, how a
+//! buddy leaves early, and how it ends.
 //!
 //! # Leaving early
 //! A buddy that is told to leave begins no verse any more. It finishes the verse that it sings,

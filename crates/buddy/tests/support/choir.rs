@@ -1,4 +1,4 @@
-//! Buddies in one process, over loopback, and a paper on which everything they say is written.
+//! Buddies in one process, over loopback, and a paper on which all that they print is written.
 
 use std::future::pending;
 use std::io::{self, Write};
@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use buddy::{Config, LineWriter, run_on};
-use common::cli::Interrupted;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// One copy for all: lines in the order in which they were said.
+/// Lines in the order in which they were printed. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Paper(Arc<watch::Sender<Vec<String>>>);
 
@@ -31,7 +30,7 @@ impl Paper {
         said.await.expect("the sender is in `self`");
     }
 
-    /// A pen that writes whole lines on it.
+    /// Returns a writer that puts whole lines on it.
     pub(crate) fn pen(&self) -> Box<dyn Write + Send> {
         Box::new(Scribe {
             paper: self.clone(),
@@ -63,7 +62,7 @@ impl Write for Scribe {
     }
 }
 
-/// Listeners bound and wired in a ring; nobody is up yet.
+/// Buddies wired in a ring. Their listeners are bound, but none is up yet.
 pub(crate) struct Choir {
     listeners: Vec<Option<TcpListener>>,
     addresses: Vec<String>,
@@ -94,12 +93,12 @@ impl Choir {
         &self.addresses[n]
     }
 
-    /// The ear of number `n`, which is not up yet.
+    /// Returns the listener of number `n`, which is not up yet.
     pub(crate) fn listener(&self, n: usize) -> &TcpListener {
         self.listeners[n].as_ref().expect("not started yet")
     }
 
-    /// What number `n` is told, in a ring; 0 starts the song if there are `bottles`.
+    /// Returns the settings of number `n`, which starts the song if there are `bottles`.
     pub(crate) fn config(&self, n: usize, bottles: Option<u64>) -> Config {
         Config {
             next: self.addresses[(n + 1) % self.addresses.len()].clone(),
@@ -114,35 +113,25 @@ impl Choir {
 
     /// Starts number `n`.
     pub(crate) fn start(&mut self, n: usize, config: Config) -> Buddy {
-        self.start_until(n, config, pending())
-    }
-
-    /// Starts number `n`, to be told to leave.
-    pub(crate) fn start_until(
-        &mut self,
-        n: usize,
-        config: Config,
-        shutdown: impl Future<Output = Interrupted> + Send + 'static,
-    ) -> Buddy {
         let listener = self.listeners[n].take().expect("not started yet");
         let song = LineWriter::new(self.song.pen());
         let notices = LineWriter::new(self.notices.pen());
-        tokio::spawn(run_on(listener, (song, notices), config, shutdown))
+        tokio::spawn(run_on(listener, (song, notices), config, pending()))
     }
 
-    /// Starts everybody, number 0 last and with `bottles`.
+    /// Starts all, number 0 last and with `bottles`.
     pub(crate) fn start_all(&mut self, bottles: u64) -> Vec<Buddy> {
         let size = self.addresses.len();
         (1..=size)
-            .map(|n| match n == size {
-                true => self.start(0, self.config(0, Some(bottles))),
-                false => self.start(n, self.config(n, None)),
+            .map(|n| {
+                let bottles = (n == size).then_some(bottles);
+                self.start(n % size, self.config(n % size, bottles))
             })
             .collect()
     }
 }
 
-/// Waits until they have all left, as they should.
+/// Waits until all have gone home.
 pub(crate) async fn all_home(buddies: Vec<Buddy>) {
     for buddy in buddies {
         let result = buddy.await.expect("no panic");
@@ -150,7 +139,7 @@ pub(crate) async fn all_home(buddies: Vec<Buddy>) {
     }
 }
 
-/// The lines of a song without faults.
+/// Returns the lines of a song without faults.
 pub(crate) fn song(size: u64, bottles: u64) -> Vec<String> {
     let line = |hop: u64| {
         let verse = buddy::song::verse(bottles - hop, bottles);

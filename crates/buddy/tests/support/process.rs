@@ -1,8 +1,8 @@
 //! Rings of real processes: started, killed, stopped, restarted, and heard to the end.
 //!
-//! All write to one file, opened for appending, so its lines are in the order in which they were
-//! written, whoever wrote them; what is done to the processes is noted among them. A line that
-//! begins with `Buddy` is sung, one with `#` is ours, the others are notices.
+//! All write to one file, which is opened for appending, so that its lines are in the order in which
+//! they were written. What is done to the processes is noted among them. A line that begins with
+//! `Buddy` is sung, one that begins with `#` is ours, and the others are notices.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -14,13 +14,13 @@ use std::time::{Duration, Instant};
 
 use crate::program::{closed, signal};
 
-/// How often a test looks whether what it waits for has happened.
+/// How long a test waits before it looks again.
 const GLANCE: Duration = Duration::from_millis(2);
 
-/// After this long a test that waits has failed: far above what the slowest machine needs.
+/// The longest wait: far above what the slowest machine needs.
 const FOR_EVER: Duration = Duration::from_secs(120);
 
-/// Buddies that are wired somehow; numbers count from 1, as in the song.
+/// Buddies that are wired somehow. Numbers count from 1, as in the song.
 pub(crate) struct Ring {
     addresses: Vec<String>,
     next: Vec<usize>,
@@ -33,13 +33,13 @@ pub(crate) struct Ring {
 }
 
 impl Ring {
-    /// `size` buddies in a ring, with `flags` for each; nobody is up yet.
+    /// `size` buddies in a ring, with `flags` for each. None is up yet.
     pub(crate) fn of(size: usize, flags: &[&str]) -> Self {
         let next: Vec<usize> = (1..=size).map(|n| n % size + 1).collect();
         Self::wired(&next, flags)
     }
 
-    /// Buddies of which the n-th has `next[n]` after it; more than there are is nobody.
+    /// Buddies of which the n-th has `next[n]` after it.
     pub(crate) fn wired(next: &[usize], flags: &[&str]) -> Self {
         static RECORDS: AtomicU32 = AtomicU32::new(0);
         let most = next.iter().copied().max().unwrap_or_default();
@@ -72,30 +72,22 @@ impl Ring {
         &self.addresses[n - 1]
     }
 
-    /// Starts Buddy `n` with more flags, such as `--bottles`; it listens when this returns. If
-    /// somebody has its port this moment, as an outgoing connection may, tries until it is free.
+    /// Starts Buddy `n` with more flags, such as `--bottles`, and waits until it listens.
     pub(crate) fn start(&mut self, n: usize, flags: &[&str]) {
         let ready = format!("listening on {}", self.address(n));
         let count = |lines: &[String]| lines.iter().filter(|line| **line == ready).count();
         let before = count(&self.lines());
-        let began = Instant::now();
-        loop {
-            self.lives[n - 1] = Some(self.spawn(n, flags));
-            while count(&self.lines()) == before && self.is_alive(n) {
-                sleep(GLANCE);
-            }
-            if count(&self.lines()) > before {
-                return;
-            }
-            assert!(began.elapsed() < FOR_EVER, "{}", self.story());
-        }
+        self.lives[n - 1] = Some(self.spawn(n, flags));
+        let is_up = self.until(|lines| count(lines) > before);
+        assert!(is_up, "{}", self.story());
     }
 
     fn spawn(&self, n: usize, flags: &[&str]) -> Child {
         let ear = || Stdio::from(self.pen.try_clone().expect("a descriptor"));
-        let stdout = match self.piped == Some(n) {
-            true => Stdio::piped(),
-            false => ear(),
+        let stdout = if self.piped == Some(n) {
+            Stdio::piped()
+        } else {
+            ear()
         };
         Command::new(env!("CARGO_BIN_EXE_buddy"))
             .args(["--listen", self.address(n)])
@@ -114,7 +106,7 @@ impl Ring {
         life.is_some_and(|life| matches!(life.try_wait(), Ok(None)))
     }
 
-    /// Starts everybody, Buddy 1 last, who starts the song.
+    /// Starts all, Buddy 1 last, which starts the song.
     pub(crate) fn start_all(&mut self, bottles: u64) {
         for n in (2..=self.size()).rev() {
             self.start(n, &[]);
@@ -122,7 +114,7 @@ impl Ring {
         self.start(1, &["--bottles", &bottles.to_string()]);
     }
 
-    /// What happened so far, line by line.
+    /// Returns what happened so far.
     pub(crate) fn lines(&self) -> Vec<String> {
         let text = fs::read(&self.record).expect("our own file");
         let text = String::from_utf8_lossy(&text);
@@ -130,15 +122,15 @@ impl Ring {
         whole.lines().map(str::to_owned).collect()
     }
 
-    /// Waits until `done` says so of what happened so far; returns false if everybody ended before.
+    /// Waits until `done` says so of the lines so far. Returns false if all ended before.
     pub(crate) fn until(&mut self, done: impl Fn(&[String]) -> bool) -> bool {
         let began = Instant::now();
         loop {
-            let somebody_is_up = (1..=self.size()).any(|n| self.is_alive(n));
+            let is_one_up = (1..=self.size()).any(|n| self.is_alive(n));
             if done(&self.lines()) {
                 return true;
             }
-            if !somebody_is_up {
+            if !is_one_up {
                 return false;
             }
             assert!(began.elapsed() < FOR_EVER, "{}", self.story());
@@ -149,15 +141,15 @@ impl Ring {
     /// Waits until a line has `text` in it.
     pub(crate) fn says(&mut self, text: &str) {
         let said = self.until(|lines| lines.iter().any(|line| line.contains(text)));
-        assert!(said, "nobody says {text}:\n{}", self.story());
+        assert!(said, "no buddy says {text}:\n{}", self.story());
     }
 
-    /// Waits until `count` lines were sung, or everybody has left.
+    /// Waits until `count` lines were sung, or all have left.
     pub(crate) fn sung(&mut self, count: usize) {
         self.until(|lines| lines.iter().filter(|line| is_sung(line)).count() >= count);
     }
 
-    /// Sends Buddy `n` a signal by name, and notes it; returns whether it was there to hear it.
+    /// Sends Buddy `n` a signal by name, and notes it. Returns whether it was alive.
     pub(crate) fn signal(&mut self, n: usize, name: &str) -> bool {
         if !self.is_alive(n) {
             return false;
@@ -167,7 +159,7 @@ impl Ring {
         true
     }
 
-    /// Kills Buddy `n` with -9 and notes it, once it is dead; returns whether it was alive.
+    /// Kills Buddy `n` with -9, and notes it once it is dead. Returns whether it was alive.
     pub(crate) fn kill(&mut self, n: usize) -> bool {
         if !self.is_alive(n) {
             return false;
@@ -198,7 +190,7 @@ impl Ring {
         }
     }
 
-    /// Waits until everybody who was not killed has left; all as they should. What happened.
+    /// Waits until all that were not killed have gone home. Returns what happened.
     pub(crate) fn all_home(&mut self) -> Vec<String> {
         for n in 1..=self.size() {
             if self.lives[n - 1].is_some() {
@@ -213,7 +205,7 @@ impl Ring {
         self.lines()
     }
 
-    /// Reads at last what the one with the pipe has to say, until it ends.
+    /// Reads what the one with the pipe prints, until it ends.
     pub(crate) fn read_pipe(&mut self) -> String {
         let n = self.piped.expect("somebody has a pipe");
         let life = self.lives[n - 1].as_mut().expect("it was started");
@@ -221,7 +213,7 @@ impl Ring {
         std::io::read_to_string(stdout).expect("text")
     }
 
-    /// What happened, to be shown when something went wrong.
+    /// Returns what happened, to be shown when something went wrong.
     pub(crate) fn story(&self) -> String {
         self.lines().join("\n")
     }
@@ -230,7 +222,7 @@ impl Ring {
 impl Drop for Ring {
     fn drop(&mut self) {
         for life in self.lives.iter_mut().flatten() {
-            // Fails if it has ended by itself.
+            // Fails if it has ended by itself, which it may.
             let _ = life.kill();
             let _ = life.wait();
         }
