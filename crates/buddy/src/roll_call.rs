@@ -199,52 +199,6 @@ mod tests {
     }
 
     #[test]
-    fn any_attempt_closes_the_roll_and_repeats_change_nothing() {
-        let mut starter = RollCall::new("b", Some(song(1)));
-        let Step::Send(first) = starter.call() else {
-            panic!("a call")
-        };
-        let Step::Send(second) = starter.call() else {
-            panic!("a call")
-        };
-        let back = |call: &Call| Call {
-            roll: vec!["b".into(), "a".into()],
-            ..call.clone()
-        };
-        for call in [&first, &second] {
-            let closed = Step::Closed(vec!["a".into(), "b".into()]);
-            assert_eq!(starter.hear(back(call)), (RollCallReply::Heard, closed));
-        }
-
-        let mut other = RollCall::new("a", None);
-        assert!(matches!(other.hear(second.clone()).1, Step::Send(_)));
-        assert_eq!(other.hear(second), (RollCallReply::Heard, Step::Nothing));
-        assert_eq!(
-            other.hear(first),
-            (RollCallReply::Heard, Step::Nothing),
-            "an old one"
-        );
-    }
-
-    #[test]
-    fn a_rival_s_call_that_may_have_replaced_its_own_makes_a_starter_call_again() {
-        let mut starter = RollCall::new("b", Some(song(1)));
-        let Step::Send(mut mine) = starter.call() else {
-            panic!("a call")
-        };
-        let rivals = Call {
-            song: song(2),
-            attempt: 7,
-            roll: vec!["c".into(), "a".into()],
-        };
-        mine.attempt += 1;
-        assert_eq!(
-            starter.hear(rivals),
-            (RollCallReply::Heard, Step::Send(mine))
-        );
-    }
-
-    #[test]
     fn memory_is_bounded_and_so_is_the_roll() {
         let mut buddy = RollCall::new("a", None);
         for id in 1..=1000 {

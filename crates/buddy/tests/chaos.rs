@@ -128,21 +128,6 @@ fn one_is_stopped_for_longer_than_the_patience_and_wakes_up() {
     }
 }
 
-#[test]
-fn a_short_stop_costs_nothing_but_time() {
-    let mut dice = dice("short", 0);
-    let mut ring = Ring::of(3, &["--tempo", "5ms", "--patience", "30s"]);
-    ring.start_all(60);
-    for sleeper in 1..=3 {
-        moment(&mut ring, &mut dice, 10);
-        assert!(ring.signal(sleeper, "STOP"));
-        // A random time, because there is nothing to wait for: nothing happens.
-        sleep(TEMPO.mul_f64(dice.random_range(0.0..20.0)));
-        assert!(ring.signal(sleeper, "CONT"));
-    }
-    assert_eq!(verdict(ring, 60), []);
-}
-
 /// Waits until nothing was printed for `time`. Returns the number of lines so far.
 fn silence(ring: &mut Ring, time: Duration) -> usize {
     let last = Cell::new((0, Instant::now()));

@@ -49,35 +49,25 @@ async fn the_order_in_which_they_are_started_does_not_matter() {
     }
 }
 
-/// A song that takes long enough to be disturbed.
-fn slow(choir: &Choir, n: usize) -> buddy::Config {
-    let mut config = choir.config(n, (n == 0).then_some(30));
-    config.tempo = Duration::from_millis(5);
-    config
-}
-
 #[tokio::test]
 async fn garbage_at_a_buddy_leaves_it_singing() {
     let mut choir = Choir::of(3).await;
-    let buddies: Vec<_> = [1, 2, 0]
-        .map(|n| {
-            let config = slow(&choir, n);
-            choir.start(n, config)
-        })
-        .into();
-    choir.song.says(": 28 bottles").await;
+    let mut connections = Vec::new();
     for greeting in [&[][..], &greeting::line("buddy")] {
         for n in 0..3 {
-            let mut io = TcpStream::connect(choir.address(n))
-                .await
-                .expect("it is up");
-            // Fails once the buddy has closed the connection, as it must.
-            let _ = io.write_all(greeting).await;
-            let _ = io.write_all(&garbage()).await;
+            let to = choir.address(n);
+            let mut io = TcpStream::connect(to).await.expect("it listens");
+            io.write_all(greeting).await.expect("nobody reads yet");
+            // The rest is written while they sing, and fails once the buddy has read enough of it.
+            let rest = async move { io.write_all(&garbage()).await };
+            connections.push(tokio::spawn(rest));
         }
     }
-    all_home(buddies).await;
+    all_home(choir.start_all(30)).await;
     assert_eq!(choir.song.lines(), song(3, 30));
+    for connection in connections {
+        let _ = connection.await.expect("no panic");
+    }
 }
 
 /// 64 KiB that look random: the high bytes of Knuth's linear congruential generator.

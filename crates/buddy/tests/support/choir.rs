@@ -2,59 +2,32 @@
 
 use std::future::pending;
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use buddy::{Config, LineWriter, run_on};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Lines in the order in which they were printed. Clones share them.
-#[derive(Clone)]
-pub(crate) struct Paper(Arc<watch::Sender<Vec<String>>>);
+/// What was printed, in order. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Paper(Arc<Mutex<Vec<u8>>>);
 
 impl Paper {
-    pub(crate) fn blank() -> Self {
-        Self(Arc::new(watch::Sender::new(Vec::new())))
-    }
-
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.0.borrow().clone()
+        let bytes = self.0.lock().expect("no test panics here");
+        let text = String::from_utf8_lossy(&bytes);
+        text.lines().map(str::to_owned).collect()
     }
 
-    /// Waits for a line with `text` in it.
-    pub(crate) async fn says(&self, text: &str) {
-        let mut lines = self.0.subscribe();
-        let said = lines.wait_for(|lines| lines.iter().any(|line| line.contains(text)));
-        said.await.expect("the sender is in `self`");
-    }
-
-    /// Returns a writer that puts whole lines on it.
-    pub(crate) fn pen(&self) -> Box<dyn Write + Send> {
-        Box::new(Scribe {
-            paper: self.clone(),
-            line: Vec::new(),
-        })
+    fn writer(&self) -> LineWriter {
+        LineWriter::new(self.clone())
     }
 }
 
-struct Scribe {
-    paper: Paper,
-    line: Vec<u8>,
-}
-
-impl Write for Scribe {
+impl Write for Paper {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let line = &mut self.line;
-        line.extend_from_slice(bytes);
-        while let Some(end) = line.iter().position(|byte| *byte == b'\n') {
-            let rest = line.split_off(end + 1);
-            let whole = String::from_utf8_lossy(&line[..end]).into_owned();
-            self.paper.0.send_modify(|lines| lines.push(whole));
-            *line = rest;
-        }
-        Ok(bytes.len())
+        self.0.lock().expect("no test panics here").write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -77,8 +50,8 @@ impl Choir {
         let mut choir = Self {
             listeners: Vec::new(),
             addresses: Vec::new(),
-            song: Paper::blank(),
-            notices: Paper::blank(),
+            song: Paper::default(),
+            notices: Paper::default(),
         };
         for _ in 0..size {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -114,9 +87,8 @@ impl Choir {
     /// Starts number `n`.
     pub(crate) fn start(&mut self, n: usize, config: Config) -> Buddy {
         let listener = self.listeners[n].take().expect("not started yet");
-        let song = LineWriter::new(self.song.pen());
-        let notices = LineWriter::new(self.notices.pen());
-        tokio::spawn(run_on(listener, (song, notices), config, pending()))
+        let output = (self.song.writer(), self.notices.writer());
+        tokio::spawn(run_on(listener, output, config, pending()))
     }
 
     /// Starts all, number 0 last and with `bottles`.
