@@ -98,7 +98,7 @@ mod tests {
     use common::buddy::Stamp;
 
     #[test]
-    fn everybody_is_counted_once_and_the_sum_goes_home() {
+    fn each_buddy_is_counted_once_and_the_sum_goes_home() {
         let progress = |number, hop, mark| Progress {
             at: Stamp {
                 take: Take { number, by: 1 },
@@ -115,7 +115,7 @@ mod tests {
                 ..Ledger::default()
             })
             .collect();
-        // two laps of Over in take 1, the second broken off; then a whole one in take 2
+        // The first take must not count, because its second lap is broken off.
         for (number, hops) in [(1, 4), (2, 3)] {
             for hop in 0..hops {
                 let sent = ring[hop % 3].send(progress(number, hop as u64, Mark::Over));

@@ -156,7 +156,7 @@ impl Node {
             match effect {
                 Effect::Send(to, job) => self.mailbox(locked, to).put(job),
                 Effect::Sing(line) => verse = Some(line),
-                // Dropped if the terminal does not keep up.
+                // Dropped if the terminal does not keep up, because nothing may wait here.
                 Effect::Tell(text) => drop(self.notices.try_send(text)),
                 Effect::Begun => {
                     locked.waiting.abort_all();

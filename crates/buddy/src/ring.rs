@@ -89,8 +89,8 @@ pub use event::{Input, Output, Request};
 /// use buddy::ring::{Input, Output, Ring};
 /// use common::buddy::{Mark, Progress, Stamp};
 ///
-/// let news = Progress { at: Stamp::default(), mark: Mark::Left(1) };
-/// let mut alone = Ring::new(1, 7, 0, 7, news); // a ring of one, one bottle
+/// let start = Progress { at: Stamp::default(), mark: Mark::Left(1) };
+/// let mut alone = Ring::new(1, 7, 0, 7, start); // a ring of one, one bottle
 /// assert_eq!(alone.handle(Input::Enlisted), [Output::Sing(1)]);
 /// assert_eq!(alone.handle(Input::Sung), [Output::Sing(0)]);
 /// assert_eq!(alone.handle(Input::Sung), [Output::Leave]);

@@ -165,7 +165,7 @@ mod tests {
                 }
                 (_, Step::Closed(roll)) => {
                     log.push(format!("{}: {}", name(to), roll.concat()));
-                    return log; // no more roll-calls: it sings
+                    return log; // because it sings from here on
                 }
                 _ => {}
             }

@@ -20,14 +20,13 @@ const GLANCE: Duration = Duration::from_millis(2);
 /// The longest wait: far above what the slowest machine needs.
 const FOR_EVER: Duration = Duration::from_secs(120);
 
-/// Buddies that are wired somehow. Numbers count from 1, as in the song.
+/// Buddies in a ring. Numbers count from 1, as in the song.
 pub(crate) struct Ring {
     addresses: Vec<String>,
-    next: Vec<usize>,
     flags: Vec<String>,
     lives: Vec<Option<Child>>,
-    record: PathBuf,
-    pen: File,
+    path: PathBuf,
+    file: File,
     /// writes its verses to a pipe instead
     pub(crate) piped: Option<usize>,
 }
@@ -35,37 +34,23 @@ pub(crate) struct Ring {
 impl Ring {
     /// `size` buddies in a ring, with `flags` for each. None is up yet.
     pub(crate) fn of(size: usize, flags: &[&str]) -> Self {
-        let next: Vec<usize> = (1..=size).map(|n| n % size + 1).collect();
-        Self::wired(&next, flags)
-    }
-
-    /// Buddies of which the n-th has `next[n]` after it.
-    pub(crate) fn wired(next: &[usize], flags: &[&str]) -> Self {
-        static RECORDS: AtomicU32 = AtomicU32::new(0);
-        let most = next.iter().copied().max().unwrap_or_default();
-        let record = std::env::temp_dir().join(format!(
-            "buddies-{}-{}",
-            id(),
-            RECORDS.fetch_add(1, Ordering::Relaxed)
-        ));
-        let pen = OpenOptions::new()
-            .create_new(true)
-            .append(true)
-            .open(&record)
-            .expect("a file of our own");
+        static FILES: AtomicU32 = AtomicU32::new(0);
+        let count = FILES.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("buddies-{}-{count}", id()));
+        let mut options = OpenOptions::new();
+        let file = options.create_new(true).append(true).open(&path);
         Self {
-            addresses: (0..most.max(next.len())).map(|_| closed()).collect(),
-            next: next.to_vec(),
+            addresses: (0..size).map(|_| closed()).collect(),
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
-            lives: next.iter().map(|_| None).collect(),
-            record,
-            pen,
+            lives: (0..size).map(|_| None).collect(),
+            path,
+            file: file.expect("a file of our own"),
             piped: None,
         }
     }
 
     pub(crate) fn size(&self) -> usize {
-        self.next.len()
+        self.addresses.len()
     }
 
     pub(crate) fn address(&self, n: usize) -> &str {
@@ -83,20 +68,20 @@ impl Ring {
     }
 
     fn spawn(&self, n: usize, flags: &[&str]) -> Child {
-        let ear = || Stdio::from(self.pen.try_clone().expect("a descriptor"));
+        let output = || Stdio::from(self.file.try_clone().expect("a descriptor"));
         let stdout = if self.piped == Some(n) {
             Stdio::piped()
         } else {
-            ear()
+            output()
         };
         Command::new(env!("CARGO_BIN_EXE_buddy"))
             .args(["--listen", self.address(n)])
-            .args(["--next", self.address(self.next[n - 1])])
+            .args(["--next", self.address(n % self.size() + 1)])
             .args(&self.flags)
             .args(flags)
             .stdin(Stdio::null())
             .stdout(stdout)
-            .stderr(ear())
+            .stderr(output())
             .spawn()
             .expect("it starts")
     }
@@ -116,7 +101,7 @@ impl Ring {
 
     /// Returns what happened so far.
     pub(crate) fn lines(&self) -> Vec<String> {
-        let text = fs::read(&self.record).expect("our own file");
+        let text = fs::read(&self.path).expect("our own file");
         let text = String::from_utf8_lossy(&text);
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
         whole.lines().map(str::to_owned).collect()
@@ -174,7 +159,7 @@ impl Ring {
 
     fn note(&mut self, text: &str) {
         let line = format!("# {text}\n");
-        self.pen.write_all(line.as_bytes()).expect("writable");
+        self.file.write_all(line.as_bytes()).expect("writable");
     }
 
     /// Waits until Buddy `n` ends.
@@ -226,7 +211,7 @@ impl Drop for Ring {
             let _ = life.kill();
             let _ = life.wait();
         }
-        let _ = fs::remove_file(&self.record);
+        let _ = fs::remove_file(&self.path);
     }
 }
 
