@@ -6,14 +6,14 @@
 const REFUSALS: u32 = 4;
 
 /// Silences in a row that prove that a buddy is gone. `--patience` is split into this many tries.
-pub const SILENCES: u32 = 3;
+pub(crate) const SILENCES: u32 = 3;
 
 /// One hop, at a slow place. A lap without verses takes this times the size of the ring.
 const WIRE_MS: u64 = 5;
 
 /// How many refusals prove that a buddy is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Threshold {
+pub(crate) enum Threshold {
     /// One, because this is a good-bye, or because the buddy before was just found gone and more of
     /// them may be.
     AtOnce,
@@ -27,19 +27,19 @@ pub enum Threshold {
 
 /// How often one buddy has been tried in vain since it last answered.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Suspicion {
+pub(crate) struct Suspicion {
     refusals: u32,
     silences: u32,
 }
 
 impl Suspicion {
     /// Forgets everything, because the buddy answered.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 
     /// Counts a closed port or a broken connection. Returns whether the buddy is gone.
-    pub fn refused(&mut self, threshold: Threshold) -> bool {
+    pub(crate) fn refused(&mut self, threshold: Threshold) -> bool {
         self.refusals += 1;
         match threshold {
             Threshold::AtOnce => true,
@@ -51,7 +51,7 @@ impl Suspicion {
     /// Counts a try without an answer, or with one from another buddy. Returns whether the buddy is
     /// gone. No threshold makes that sooner, because on a network that loses messages one wrong
     /// verdict would lead to the next.
-    pub fn silent(&mut self) -> bool {
+    pub(crate) fn silent(&mut self) -> bool {
         self.silences += 1;
         self.silences >= SILENCES
     }
@@ -65,7 +65,7 @@ pub(crate) fn beats_of_lap(size: u32, verse_ms: u64, beat_ms: u64) -> u64 {
 
 /// Counts heartbeats without a token.
 #[derive(Clone, Copy, Debug)]
-pub struct Watchdog {
+pub(crate) struct Watchdog {
     limit: u32,
     quiet: u32,
 }
@@ -76,7 +76,7 @@ impl Watchdog {
     ///
     /// Its limit is eight beats, which is longer than a repair takes, and the time of two laps.
     /// Each place of eight waits a beat longer than the one before it, so that not all ask at once.
-    pub fn new(size: u32, me: u32, verse_ms: u64, beat_ms: u64) -> Self {
+    pub(crate) fn new(size: u32, me: u32, verse_ms: u64, beat_ms: u64) -> Self {
         const REPAIR: u64 = 8;
         let laps = beats_of_lap(size.saturating_mul(2), verse_ms, beat_ms);
         let stagger = u64::from(me % 8);
@@ -88,12 +88,12 @@ impl Watchdog {
     }
 
     /// Begins to count anew, because a token was heard.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.quiet = 0;
     }
 
     /// Counts a heartbeat. Returns whether it has been quiet for too long, and then counts anew.
-    pub fn beat(&mut self) -> bool {
+    pub(crate) fn beat(&mut self) -> bool {
         self.quiet = (self.quiet + 1) % self.limit;
         self.quiet == 0
     }

@@ -10,9 +10,9 @@ use common::buddy::{Mark, Progress, Take, Tally};
 /// complete, and it goes round once more with `Home`. A new take begins a new sum, because the lap
 /// of the old take may have been broken off anywhere.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     /// What this buddy has done.
-    pub mine: Tally,
+    pub(crate) mine: Tally,
     sum: Tally,
     take: Take,
     added: bool,
@@ -20,13 +20,13 @@ pub struct Ledger {
 
 impl Ledger {
     /// Takes over the `sum` that came with a heeded pass.
-    pub fn heard(&mut self, progress: Progress, sum: Tally) {
+    pub(crate) fn heard(&mut self, progress: Progress, sum: Tally) {
         self.enter(progress.at.take);
         self.sum = sum;
     }
 
     /// Returns the tally to send along with `progress`.
-    pub fn send(&mut self, progress: Progress) -> Tally {
+    pub(crate) fn send(&mut self, progress: Progress) -> Tally {
         self.enter(progress.at.take);
         if progress.mark == Mark::Over && !self.added {
             self.added = true;
@@ -45,7 +45,13 @@ impl Ledger {
     }
 
     /// Returns the last line of a song that ended in `take`.
-    pub fn summary(&self, take: Take, bottles: u64, buddies: usize, time: Duration) -> String {
+    pub(crate) fn summary(
+        &self,
+        take: Take,
+        bottles: u64,
+        buddies: usize,
+        time: Duration,
+    ) -> String {
         let Tally { sung, lost, .. } = self.total(take);
         let verses = u128::from(bottles) + 1;
         let twice = match (

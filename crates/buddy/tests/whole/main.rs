@@ -9,10 +9,11 @@
 //!
 //! | Mutant | Fail |
 //! |---|---|
-//! | `Singing::is_busy` ignores a pass that was not answered | 749 |
-//! | `Singing::is_busy` ignores the verse that is performed | 521 |
-//! | `State::take_effects` ignores `is_busy` | 1004 |
-//! | `Ring::answered` never clears `out` | 2306 |
+//! | `Singing::is_busy` ignores a pass that was not answered | 774 |
+//! | `Singing::is_busy` ignores the verse that is performed | 530 |
+//! | `State::take_effects` ignores `is_busy` | 1044 |
+//! | `Ring::answered` never clears `out` | 2513 |
+//! | `Singing::sung` never clears `performing` | 2513 |
 //!
 //! Real crashes are in `chaos.rs`, and every order of events of a small ring is in `explore`.
 

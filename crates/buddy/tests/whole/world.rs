@@ -77,10 +77,10 @@ enum Event {
     Recall(Process, Duration),
     Sung(Process),
     Exit(Process),
+    PatienceOver(Process),
     Call(Box<Letter>),
     Answer(Try, Report),
     Retry(Try),
-    Broken(Process, usize),
 }
 
 impl World {
@@ -139,7 +139,7 @@ impl World {
     }
 
     pub(crate) fn crash(&mut self, n: usize) {
-        self.down(n);
+        self.buddies[n] = None;
         self.note(format!("# killed Buddy {n}"));
     }
 
@@ -149,13 +149,13 @@ impl World {
         self.note(format!("# restarted Buddy {n}"));
     }
 
-    /// Tells Buddy `n` to leave.
+    /// Tells Buddy `n` to leave, which it must do within the patience.
     pub(crate) fn leave(&mut self, n: usize) {
         self.note(format!("# told Buddy {n} to leave"));
         if let Some(buddy) = &mut self.buddies[n] {
             buddy.state.leave();
             let process = (n, buddy.life);
-            self.later(PATIENCE, Event::Exit(process));
+            self.later(PATIENCE, Event::PatienceOver(process));
             self.act(n);
         }
     }
@@ -271,10 +271,12 @@ impl World {
             Event::Call(letter) => self.call(*letter),
             Event::Answer(of, report) => self.answer(of, report),
             Event::Retry(of) => self.retry(of),
-            Event::Broken(process, dead) => self.broken(process, dead),
             Event::Beat(process) => self.beat(process),
             Event::Recall(process, wait) => self.recall(process, wait),
             Event::Exit(process) => self.exit(process),
+            Event::PatienceOver(process) => {
+                assert!(self.buddy(process).is_none(), "it stays: {}", self.story());
+            }
             Event::Sung(process) => {
                 if let Some(buddy) = self.buddy(process) {
                     buddy.state.sung();
@@ -332,18 +334,6 @@ impl World {
         }
     }
 
-    /// Ends the process of Buddy `n`. Its connections break.
-    fn down(&mut self, n: usize) {
-        self.buddies[n] = None;
-        for other in 1..self.buddies.len() {
-            if let Some(buddy) = &self.buddies[other] {
-                let process = (other, buddy.life);
-                let time = self.way();
-                self.send(n, other, time, Event::Broken(process, n));
-            }
-        }
-    }
-
     fn exit(&mut self, process: Process) {
         let now = self.now;
         let Some(buddy) = self.buddy(process) else {
@@ -354,7 +344,7 @@ impl World {
             End::Home(None) | End::Left => {}
             end => panic!("{end:?}\n{}", self.story()),
         }
-        self.down(process.0);
+        self.buddies[process.0] = None;
     }
 
     /// Carries out the effects of Buddy `n`.

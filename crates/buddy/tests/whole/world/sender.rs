@@ -193,18 +193,6 @@ impl World {
         self.try_now(of.process.0, of.to);
     }
 
-    /// Notices that the connection to a dead process broke.
-    pub(super) fn broken(&mut self, process: Process, dead: usize) {
-        let Some(buddy) = self.buddy(process) else {
-            return;
-        };
-        let address = dead.to_string();
-        let calls = |to: &&Target| buddy.state.address(**to).1 == address;
-        if let Some(&to) = buddy.senders.keys().find(calls) {
-            self.put(process.0, to, Job::Ping);
-        }
-    }
-
     fn sender(&mut self, of: Try) -> Option<&mut Sender> {
         let sender = self.buddy(of.process)?.senders.get_mut(&of.to)?;
         (sender.number == of.number).then_some(sender)
