@@ -45,13 +45,7 @@ impl Ledger {
     }
 
     /// Returns the last line of a song that ended in `take`.
-    pub(crate) fn summary(
-        &self,
-        take: Take,
-        bottles: u64,
-        buddies: usize,
-        time: Duration,
-    ) -> String {
+    pub(crate) fn summary(&self, take: Take, bottles: u64, size: usize, time: Duration) -> String {
         let Tally { sung, lost, .. } = self.total(take);
         let verses = u128::from(bottles) + 1;
         let twice = match (
@@ -74,7 +68,7 @@ impl Ledger {
         format!(
             "song over: {}, {}, {:.1}s, {lost} lost, {twice}{as_known}",
             count(verses, "verse", "verses"),
-            count(buddies as u128, "buddy", "buddies"),
+            count(size as u128, "buddy", "buddies"),
             time.as_secs_f64(),
         )
     }

@@ -141,63 +141,6 @@ mod tests {
         }
     }
 
-    /// Lets the calls run through buddies wired as `next` says, and writes down what happens.
-    fn run(next: &[usize], starters: &[(usize, Incarnation)]) -> Vec<String> {
-        let name = |i: usize| ["a", "b", "c", "d"][i].to_owned();
-        let mut buddies: Vec<RollCall> = (0..next.len())
-            .map(|i| {
-                let mine = starters.iter().find(|(who, _)| *who == i);
-                RollCall::new(name(next[i]), mine.map(|&(_, id)| song(id)))
-            })
-            .collect();
-        let mut log = Vec::new();
-        let mut wire = std::collections::VecDeque::new();
-        for &(who, _) in starters {
-            wire.push_back((who, buddies[who].call()));
-        }
-        while let Some((from, step)) = wire.pop_front() {
-            let Step::Send(call) = step else { continue };
-            let to = next[from];
-            let (answer, step) = buddies[to].hear(call.clone());
-            match (&answer, &step) {
-                (_, Step::Misses(ring)) => {
-                    log.push(format!("{} loops: {}", name(to), ring.concat()))
-                }
-                (_, Step::Closed(roll)) => {
-                    log.push(format!("{}: {}", name(to), roll.concat()));
-                    return log; // because it sings from here on
-                }
-                _ => {}
-            }
-            wire.push_back((to, step));
-        }
-        log
-    }
-
-    #[test]
-    fn each_wiring_has_its_verdict() {
-        type Row = (
-            &'static [usize],
-            &'static [(usize, Incarnation)],
-            &'static [&'static str],
-        );
-        let table: [Row; 7] = [
-            (&[0], &[(0, 1)], &["a: a"]),
-            (&[1, 2, 0], &[(2, 1)], &["c: cab"]),
-            (&[1, 0], &[(0, 1)], &["a: ab"]),
-            // rho: a, b, c, b, ...
-            (&[1, 2, 1], &[(0, 1)], &["b loops: cb"]),
-            // b is its own next
-            (&[1, 1], &[(0, 1)], &["b loops: b"]),
-            // two starters: the smaller id comes back, the other's is swallowed
-            (&[1, 2, 0], &[(0, 5), (1, 4)], &["b: bca"]),
-            (&[1, 2, 0], &[(0, 4), (1, 5)], &["a: abc"]),
-        ];
-        for (next, starters, verdict) in table {
-            assert_eq!(run(next, starters), verdict, "{next:?} {starters:?}");
-        }
-    }
-
     #[test]
     fn memory_is_bounded_and_so_is_the_roll() {
         let mut buddy = RollCall::new("a", None);

@@ -192,7 +192,7 @@ impl Ring {
 
     /// Reads what the one with the pipe prints, until it ends.
     pub(crate) fn read_pipe(&mut self) -> String {
-        let n = self.piped.expect("somebody has a pipe");
+        let n = self.piped.expect("one has a pipe");
         let life = self.lives[n - 1].as_mut().expect("it was started");
         let stdout = life.stdout.take().expect("piped");
         std::io::read_to_string(stdout).expect("text")

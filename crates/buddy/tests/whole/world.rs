@@ -6,7 +6,6 @@
 mod sender;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::mem;
 use std::time::Duration;
 
 use buddy::Config;
@@ -38,6 +37,8 @@ pub(crate) struct Song {
     pub(crate) linger: Duration,
     /// The share of letters that are lost.
     pub(crate) loss: f64,
+    /// The share of letters that arrive after their sender has given up.
+    pub(crate) late: f64,
 }
 
 /// Buddies and what happens to them. Numbers count from 1, as in the song.
@@ -52,8 +53,6 @@ pub(crate) struct World {
     events: BTreeMap<(Duration, u64), Event>,
     count: u64,
     cut: BTreeSet<usize>,
-    held: Option<usize>,
-    held_back: Vec<Event>,
     pub(crate) dice: SmallRng,
     /// what was sung, printed and done
     pub(crate) lines: Vec<String>,
@@ -106,8 +105,6 @@ impl World {
             events: BTreeMap::new(),
             count: 0,
             cut: BTreeSet::new(),
-            held: None,
-            held_back: Vec::new(),
             dice: SmallRng::seed_from_u64(song.seed),
             lines: Vec::new(),
             log: Vec::new(),
@@ -169,22 +166,6 @@ impl World {
     pub(crate) fn heal(&mut self) {
         self.cut.clear();
         self.note("# healed".into());
-    }
-
-    /// Holds back every letter from and to Buddy `n`.
-    pub(crate) fn hold(&mut self, n: usize) {
-        self.held = Some(n);
-        self.note(format!("# holding back Buddy {n}"));
-    }
-
-    /// Lets through what was held back.
-    pub(crate) fn release(&mut self) {
-        self.held = None;
-        for event in mem::take(&mut self.held_back) {
-            let time = self.way();
-            self.later(time, event);
-        }
-        self.note("# released".into());
     }
 
     // How time passes.
@@ -310,9 +291,9 @@ impl World {
     /// Sends something that takes `time`, if the network lets it through.
     fn send(&mut self, from: usize, to: usize, time: Duration, event: Event) {
         let is_lost = self.song.loss > 0.0 && self.dice.random_bool(self.song.loss);
-        if [from, to].into_iter().any(|n| Some(n) == self.held) {
-            self.held_back.push(event);
-        } else if !is_lost && self.cut.contains(&from) == self.cut.contains(&to) {
+        let is_late = self.song.late > 0.0 && self.dice.random_bool(self.song.late);
+        if !is_lost && self.cut.contains(&from) == self.cut.contains(&to) {
+            let time = if is_late { time + 2 * PATIENCE } else { time };
             self.later(time, event);
         }
     }
