@@ -212,7 +212,7 @@ impl Shell {
     fn answered(&mut self, answer: Result<Answer, Aborted>) {
         let Ok(answer) = answer else { return };
         let (server, first) = (answer.server, answer.first);
-        self.connections.end(server, first);
+        self.connections.ended(server, first);
         match answer.result {
             Ok(Ok((text, timing))) => self.dispatcher.answered(server, first, text, timing),
             Ok(Err(refusal)) => self
@@ -232,7 +232,7 @@ impl Shell {
                 Effect::Connect(server, address) => self.connections.connect(server, address),
                 Effect::Close(server) => self.connections.close(server),
                 Effect::Abandon(server) => self.connections.abandon(server),
-                Effect::Cancel(server, first) => self.connections.end(server, first),
+                Effect::Cancel(server, first) => self.connections.cancel(server, first),
                 Effect::ResumeAfter(server, wait) => self.connections.resume_after(server, wait),
                 Effect::Say(line) => self.progress.say(&format!("secret-client: {line}")),
             }
