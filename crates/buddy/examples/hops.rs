@@ -1,8 +1,9 @@
-//! Hops a second of rings of real processes, beside other rings in the same run. What
-//! `scripts/bench/ring.sh` starts.
+//! Measures the hops a second of rings of real processes, several programs in one run.
+//! `scripts/bench/ring.sh` starts it.
 //!
-//! A contestant is a program that sings a line a verse. Its starter's lines come here through a
-//! pipe, everybody else's go nowhere; what counts is the time between the first and the last.
+//! A contestant is a program that sings one line for each verse. The lines of its starter come here
+//! through a pipe, and those of the others go nowhere. What counts is the time between the first
+//! line and the last.
 
 use std::io::{self, BufRead, BufReader};
 use std::net::TcpListener;
@@ -13,14 +14,15 @@ use std::time::Instant;
 /// Rings, and how many verses they sing: about a second's work each.
 const RINGS: [(usize, u64); 3] = [(3, 30_000), (10, 20_000), (100, 10_000)];
 
-/// Each round takes the contestants in the other order than the round before.
+/// Measurements of each contestant. Every other round takes them in the opposite order, because a
+/// machine may get slower.
 const ROUNDS: usize = 4;
 
-/// Somebody who can sing in a ring.
+/// A program that can sing in a ring.
 struct Contestant {
     name: String,
     program: PathBuf,
-    /// Called `PROGRAM ADDR NEXT [BOTTLES]`; else as `buddy` is.
+    /// Started as `PROGRAM ADDR NEXT [BOTTLES]`; otherwise as `buddy` is.
     is_plain: bool,
 }
 
@@ -54,7 +56,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Prints the median of each contestant, and buddy's share of it, round by round.
+/// Prints the median of each contestant, and how many times that buddy makes, round by round.
 fn compare(contestants: &[Contestant], size: usize, bottles: u64) -> io::Result<()> {
     let mut rates = vec![Vec::new(); contestants.len()];
     for round in 0..ROUNDS {
@@ -94,9 +96,9 @@ fn median(values: &[f64]) -> f64 {
     (values[middle] + values[(values.len() - 1) / 2]) / 2.0
 }
 
-/// Hops a second of one song.
+/// Returns the hops a second of one song.
 fn measure(contestant: &Contestant, size: usize, bottles: u64) -> io::Result<f64> {
-    // All ports are held until all are known, so that no two are the same.
+    // Each port is held until all are known, so that no two are the same.
     let held: io::Result<Vec<_>> = (0..size)
         .map(|_| TcpListener::bind("127.0.0.1:0"))
         .collect();
@@ -126,7 +128,7 @@ fn measure(contestant: &Contestant, size: usize, bottles: u64) -> io::Result<f64
     Ok((verses * size) as f64 / seconds)
 }
 
-/// How many verses came after the first one, in how many seconds.
+/// Returns how many verses came after the first one, and in how many seconds.
 fn listen(starter: &mut Child) -> io::Result<(usize, f64)> {
     let stdout = starter.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
     let mut lines = BufReader::new(stdout).split(b'\n');
@@ -147,13 +149,12 @@ impl Contestant {
     fn command(&self, addr: &str, next: &str, bottles: Option<u64>) -> Command {
         let mut command = Command::new(&self.program);
         let bottles = bottles.map(|bottles| bottles.to_string());
-        match self.is_plain {
-            true => command.args([addr, next]).args(bottles),
-            false => {
-                command.args(["--tempo", "0", "--listen", addr, "--next", next]);
-                command.args(bottles.map(|bottles| format!("--bottles={bottles}")))
-            }
-        };
+        if self.is_plain {
+            command.args([addr, next]).args(bottles);
+        } else {
+            command.args(["--tempo", "0", "--listen", addr, "--next", next]);
+            command.args(bottles.map(|bottles| format!("--bottles={bottles}")));
+        }
         command.stdin(Stdio::null()).stderr(Stdio::null());
         command
     }

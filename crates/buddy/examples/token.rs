@@ -1,5 +1,6 @@
-//! The floor under any ring: one thread, one TCP connection in, one out, eight bytes a verse. No
-//! roll-call, no repair, no framing; it sings the same lines. A baseline for `examples/hops.rs`.
+//! The least that any ring must do: one thread, one TCP connection in, one out, eight bytes a verse.
+//! It sings the same lines, but has no roll call, no repair and no framing. A baseline for
+//! `examples/hops.rs`.
 //!
 //! ```text
 //! token ADDR NEXT [BOTTLES]      with BOTTLES it starts the song
@@ -10,7 +11,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::sleep;
 use std::time::Duration;
 
-/// What goes round once the song is over.
+/// The token that goes round once the song is over.
 const OVER: u64 = u64::MAX;
 
 fn main() -> io::Result<()> {
@@ -40,11 +41,11 @@ fn main() -> io::Result<()> {
     let mut token = [0; 8];
     loop {
         if from.read_exact(&mut token).is_err() {
-            return Ok(()); // the buddy before this one has ended
+            return Ok(()); // because the buddy before this one has ended
         }
         let left = u64::from_be_bytes(token);
         if left == OVER {
-            // The one that sang the ending hears this too; there is nobody to tell any more.
+            // It may fail, because the one that sang the ending hears this too and has then ended.
             let _ = to.write_all(&token);
             return Ok(());
         }

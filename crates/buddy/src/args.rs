@@ -23,13 +23,8 @@ pub struct Args {
     pub next: String,
 
     /// Where this buddy listens: PORT, or IP:PORT
-    #[arg(
-        long,
-        value_name = "ADDR",
-        visible_aliases = ["this", "port"],
-        default_value = "0.0.0.0:8030",
-        value_parser = cli::listen_addr
-    )]
+    #[arg(long, value_name = "ADDR", visible_aliases = ["this", "port"],
+          default_value = "0.0.0.0:8030", value_parser = cli::listen_addr)]
     pub listen: SocketAddr,
 
     /// Starts the song with this many bottles: for the last buddy started only

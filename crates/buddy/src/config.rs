@@ -30,12 +30,9 @@ impl Config {
     pub fn beat(&self) -> Duration {
         self.patience / SILENCES
     }
+}
 
-    pub(crate) fn beat_ms(&self) -> u64 {
-        u64::try_from(self.beat().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    pub(crate) fn tempo_ms(&self) -> u64 {
-        u64::try_from(self.tempo.as_millis()).unwrap_or(u64::MAX)
-    }
+/// Returns whole milliseconds, as they travel on the wire.
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,7 +1,7 @@
 //! The whole interface between deciding and doing, as plain data. PURE.
 //!
-//! A [`State`](crate::state::State) is told what has happened and returns [effects](Effect). The
-//! shell executes them, and reports the [outcome](Outcome) of every call that it tried.
+//! A [`State`](crate::state::State) is told what has happened, and returns [effects](Effect). The
+//! shell executes them, and [reports](Report) what becomes of each call.
 
 use std::sync::Arc;
 
@@ -14,16 +14,16 @@ use crate::roll_call::Call;
 /// Something for the shell to do. None of it may wait under the lock.
 #[derive(Debug)]
 pub enum Effect {
-    /// Send this job until [`State::tried`](crate::state::State::tried) wants no retry. It replaces
-    /// an older job for the same target. A ping replaces nothing.
+    /// Send this job until no retry is wanted. It replaces an older one to the same target, except
+    /// that a ping replaces nothing.
     Send(Target, Job),
     /// Print this verse, wait for the tempo, then report it as sung.
     Sing(String),
     /// Print this notice.
     Tell(String),
-    /// Stop what only a buddy without a roll needs: the song begins here.
+    /// Stop what only a buddy without a roll needs, because the song begins here.
     Begun,
-    /// Stop everything: this buddy has ended.
+    /// Stop everything, because this buddy has ended.
     Ended,
 }
 
@@ -61,9 +61,9 @@ impl Job {
     }
 }
 
-/// The result of one try to send a job.
+/// What a sender reports about its job.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub enum Report {
     /// A roll call was answered.
     Called(RollCallReply),
     /// Any other job was answered.
@@ -72,6 +72,8 @@ pub enum Outcome {
     Refused(Cause),
     /// No answer came in time, or not from the buddy that was meant.
     Silent(Cause),
+    /// The wait before the next try is over.
+    Waited,
 }
 
 /// The reason why a try failed.
@@ -85,7 +87,7 @@ pub enum Cause {
     Wrong,
 }
 
-/// What is to be done with a job after a try.
+/// What a sender is to do with a job after a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
     /// Forget it.

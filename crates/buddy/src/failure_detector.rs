@@ -1,107 +1,101 @@
-//! When a buddy is given up on, and when the song is. PURE: counts tries and heartbeats, never
+//! When a buddy counts as gone, and when the song does. PURE: counts tries and heartbeats, never
 //! seconds, so that a process that was stopped for a while does not wake up and give up on all.
 
-/// Refusals in a row that mean "gone". The machine is there and the port closed: dead, or being
-/// restarted this moment; with the link's backoff four tries take about 0.2 s.
+/// Refusals in a row that prove that a buddy is gone. Its port may be closed only because it is
+/// being restarted; with the sender's backoff four tries take about 0.2 s.
 const REFUSALS: u32 = 4;
 
-/// Silences in a row that mean "gone": `--patience` is split into this many tries.
-pub const SILENCES: u32 = 3;
+/// Silences in a row that prove that a buddy is gone. `--patience` is split into this many tries.
+pub(crate) const SILENCES: u32 = 3;
 
-/// One hop, at a slow place: what a lap without verses takes is this times the size of the ring.
+/// One hop, at a slow place. A lap without verses takes this times the size of the ring.
 const WIRE_MS: u64 = 5;
 
-/// How soon refusals are believed.
+/// How many refusals prove that a buddy is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Threshold {
-    /// The first one: this is a good-bye, or the buddy before this one was just found gone and
-    /// this may be a crowd.
+pub(crate) enum Threshold {
+    /// One, because this is a good-bye, or because the buddy before was just found gone and more of
+    /// them may be.
     AtOnce,
-    /// After `REFUSALS`.
+    /// `REFUSALS`.
     Soon,
-    /// As late as silences, and then some. A next that is asked "are you there?" after the song
-    /// may well have gone home, and the word to follow it is on its way round: whoever asks round
-    /// too soon stops that word, and in a large ring everybody would go home in small groups.
-    Late {
-        /// Buddies in the ring.
-        size: u32,
-        /// Milliseconds between tries.
-        beat_ms: u64,
-    },
+    /// As many as silences, and one for each heartbeat of a lap. After the song the next may have
+    /// gone home while the token that says so is still on its way. A buddy that asks round too soon
+    /// stops that token, so that a large ring would go home in small groups.
+    Late(u64),
 }
 
-/// How often a buddy has been tried in vain.
+/// How often one buddy has been tried in vain since it last answered.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Suspicion {
+pub(crate) struct Suspicion {
     refusals: u32,
     silences: u32,
 }
 
 impl Suspicion {
-    /// It answered.
-    pub fn clear(&mut self) {
+    /// Forgets everything, because the buddy answered.
+    pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// The port is closed or the connection broke. Returns whether it is gone.
-    pub fn refused(&mut self, threshold: Threshold) -> bool {
+    /// Counts a closed port or a broken connection. Returns whether the buddy is gone.
+    pub(crate) fn refused(&mut self, threshold: Threshold) -> bool {
         self.refusals += 1;
         match threshold {
             Threshold::AtOnce => true,
             Threshold::Soon => self.refusals >= REFUSALS,
-            Threshold::Late { size, beat_ms } => {
-                let lap = u64::from(size) * WIRE_MS / beat_ms.max(1);
-                u64::from(self.refusals) >= u64::from(SILENCES) + lap
-            }
+            Threshold::Late(lap) => u64::from(self.refusals) >= u64::from(SILENCES) + lap,
         }
     }
 
-    /// It did not answer in time, or something else answers there. Returns whether it is gone.
-    /// Never hasty: on a lossy network one wrong verdict would breed the next.
-    pub fn silent(&mut self) -> bool {
+    /// Counts a try without an answer, or with one from another buddy. Returns whether the buddy is
+    /// gone. No threshold makes that sooner, because on a network that loses messages one wrong
+    /// verdict would lead to the next.
+    pub(crate) fn silent(&mut self) -> bool {
         self.silences += 1;
         self.silences >= SILENCES
     }
 }
 
-/// Counts heartbeats without a word of the song.
+/// Returns how many heartbeats a token needs for `size` hops, with a verse before each.
+pub(crate) fn beats_of_lap(size: u32, verse_ms: u64, beat_ms: u64) -> u64 {
+    let hop = verse_ms.saturating_add(WIRE_MS);
+    u64::from(size).saturating_mul(hop) / beat_ms.max(1)
+}
+
+/// Counts heartbeats without a token.
 #[derive(Clone, Copy, Debug)]
-pub struct Watchdog {
-    patience: u32,
-    heard: u32,
+pub(crate) struct Watchdog {
+    limit: u32,
+    quiet: u32,
 }
 
 impl Watchdog {
-    /// For a ring of `size` whose verses take `verse_ms` each, seen from place `me`, with
-    /// `beat_ms` between heartbeats: eight beats, which is longer than any single repair takes,
-    /// and twice the time in which the song comes round. Each place waits a beat longer than the one
-    /// before it, in groups of eight, so that not everybody asks at once.
-    pub fn new(size: u32, me: u32, verse_ms: u64, beat_ms: u64) -> Self {
+    /// A watchdog at place `me` of a ring of `size`, with `verse_ms` for a verse and `beat_ms`
+    /// between heartbeats.
+    ///
+    /// Its limit is eight beats, which is longer than a repair takes, and the time of two laps.
+    /// Each place of eight waits a beat longer than the one before it, so that not all ask at once.
+    pub(crate) fn new(size: u32, me: u32, verse_ms: u64, beat_ms: u64) -> Self {
         const REPAIR: u64 = 8;
-        let lap = u64::from(size).saturating_mul(verse_ms.saturating_add(WIRE_MS));
-        let laps = lap.saturating_mul(2) / beat_ms.max(1);
-        let patience = REPAIR
-            .saturating_add(laps)
-            .saturating_add(u64::from(me % 8));
+        let laps = beats_of_lap(size.saturating_mul(2), verse_ms, beat_ms);
+        let stagger = u64::from(me % 8);
+        let limit = REPAIR.saturating_add(laps).saturating_add(stagger);
         Self {
-            patience: u32::try_from(patience).unwrap_or(u32::MAX),
-            heard: 0,
+            limit: u32::try_from(limit).unwrap_or(u32::MAX),
+            quiet: 0,
         }
     }
 
-    /// A word of the song was heard.
-    pub fn clear(&mut self) {
-        self.heard = 0;
+    /// Begins to count anew, because a token was heard.
+    pub(crate) fn clear(&mut self) {
+        self.quiet = 0;
     }
 
-    /// A heartbeat. Returns whether it has been quiet for too long, and then begins to count anew.
-    pub fn beat(&mut self) -> bool {
-        self.heard += 1;
-        let quiet = self.heard >= self.patience;
-        if quiet {
-            self.heard = 0;
-        }
-        quiet
+    /// Counts a heartbeat. Returns whether it has been quiet for too long, and then counts anew.
+    pub(crate) fn beat(&mut self) -> bool {
+        self.quiet = (self.quiet + 1) % self.limit;
+        self.quiet == 0
     }
 }
 
@@ -130,7 +124,8 @@ mod tests {
     fn after_the_song_a_refusal_is_believed_when_home_has_had_time_to_come_round() {
         let tries = |size, beat_ms| {
             let mut suspicion = Suspicion::default();
-            (1..).find(|_| suspicion.refused(Threshold::Late { size, beat_ms }))
+            let lap = beats_of_lap(size, 0, beat_ms);
+            (1..).find(|_| suspicion.refused(Threshold::Late(lap)))
         };
         assert_eq!(tries(3, 1000), Some(3), "as silences");
         assert_eq!(tries(1000, 1000), Some(8), "and the 5 s of a lap");

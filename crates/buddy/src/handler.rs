@@ -53,8 +53,7 @@ impl Buddy for Handler {
             attempt,
             roll,
         };
-        let now = self.0.now();
-        self.0.event(|state| state.roll_call(call, now))
+        self.0.event(|state| state.roll_call(call))
     }
 
     async fn enlist(
@@ -65,9 +64,7 @@ impl Buddy for Handler {
         to: Place,
         progress: Progress,
     ) -> Reply {
-        let now = self.0.now();
-        self.0
-            .event(|state| state.enlist(song, roll, to, progress, now))
+        self.0.event(|state| state.enlist(song, roll, to, progress))
     }
 
     async fn pass(

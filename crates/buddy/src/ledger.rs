@@ -10,9 +10,9 @@ use common::buddy::{Mark, Progress, Take, Tally};
 /// complete, and it goes round once more with `Home`. A new take begins a new sum, because the lap
 /// of the old take may have been broken off anywhere.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     /// What this buddy has done.
-    pub mine: Tally,
+    pub(crate) mine: Tally,
     sum: Tally,
     take: Take,
     added: bool,
@@ -20,13 +20,13 @@ pub struct Ledger {
 
 impl Ledger {
     /// Takes over the `sum` that came with a heeded pass.
-    pub fn heard(&mut self, progress: Progress, sum: Tally) {
+    pub(crate) fn heard(&mut self, progress: Progress, sum: Tally) {
         self.enter(progress.at.take);
         self.sum = sum;
     }
 
     /// Returns the tally to send along with `progress`.
-    pub fn send(&mut self, progress: Progress) -> Tally {
+    pub(crate) fn send(&mut self, progress: Progress) -> Tally {
         self.enter(progress.at.take);
         if progress.mark == Mark::Over && !self.added {
             self.added = true;
@@ -45,17 +45,19 @@ impl Ledger {
     }
 
     /// Returns the last line of a song that ended in `take`.
-    pub fn summary(&self, take: Take, bottles: u64, buddies: usize, time: Duration) -> String {
-        let Tally {
-            sung,
-            lost,
-            resumed,
-        } = self.total(take);
+    pub(crate) fn summary(&self, take: Take, bottles: u64, size: usize, time: Duration) -> String {
+        let Tally { sung, lost, .. } = self.total(take);
         let verses = u128::from(bottles) + 1;
-        let twice = match (u128::from(sung).saturating_sub(verses), u128::from(resumed)) {
+        let twice = match (
+            u128::from(sung).saturating_sub(verses),
+            self.total(take).resumed,
+        ) {
             (0, 0) => "no verse twice".to_owned(),
             (n, 0) => format!("{} twice", count(n, "verse", "verses")),
-            (n, m) => format!("{} twice at most", count(n + m, "verse", "verses")),
+            (n, m) => format!(
+                "{} twice at most",
+                count(n + u128::from(m), "verse", "verses")
+            ),
         };
         // Said only if a buddy was lost, because its tally was lost with it.
         let as_known = if lost > 0 {
@@ -66,7 +68,7 @@ impl Ledger {
         format!(
             "song over: {}, {}, {:.1}s, {lost} lost, {twice}{as_known}",
             count(verses, "verse", "verses"),
-            count(buddies as u128, "buddy", "buddies"),
+            count(size as u128, "buddy", "buddies"),
             time.as_secs_f64(),
         )
     }
@@ -96,7 +98,7 @@ mod tests {
     use common::buddy::Stamp;
 
     #[test]
-    fn everybody_is_counted_once_and_the_sum_goes_home() {
+    fn each_buddy_is_counted_once_and_the_sum_goes_home() {
         let progress = |number, hop, mark| Progress {
             at: Stamp {
                 take: Take { number, by: 1 },
@@ -113,7 +115,7 @@ mod tests {
                 ..Ledger::default()
             })
             .collect();
-        // two laps of Over in take 1, the second broken off; then a whole one in take 2
+        // The first take must not count, because its second lap is broken off.
         for (number, hops) in [(1, 4), (2, 3)] {
             for hop in 0..hops {
                 let sent = ring[hop % 3].send(progress(number, hop as u64, Mark::Over));

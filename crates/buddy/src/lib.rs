@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`ring`] | PURE: the song, the repair of every fault, the promises. The heart of it |
 //! | [`roll_call`] | PURE: the roll call before the song |
-//! | [`failure_detector`], [`ledger`], [`song`] | PURE: when a buddy counts as gone; who did how much; the words |
+//! | `failure_detector`, `ledger`, [`song`] | PURE: when a buddy counts as gone; who did how much; the words |
 //! | [`state`] | PURE: a whole buddy, how it leaves early, and how it ends |
 //! | `waiting`, `singing` | PURE: its two phases, around the roll call and around the ring |
 //! | [`effect`] | PURE: what a state decides and what is reported to it, as plain data |
@@ -33,19 +33,17 @@ use common::cli::Interrupted;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-pub mod ring;
-
-pub mod roll_call;
-
 pub mod effect;
-pub mod failure_detector;
-pub mod ledger;
+pub mod ring;
+pub mod roll_call;
 pub mod song;
 pub mod state;
 
 mod args;
 mod config;
+mod failure_detector;
 mod handler;
+mod ledger;
 mod node;
 mod output;
 mod sender;
@@ -56,8 +54,6 @@ mod waiting;
 pub use args::Args;
 pub use config::Config;
 pub use output::LineWriter;
-
-use node::Node;
 
 /// Notices that wait for a slow terminal. More are dropped, because a ring that loses and finds
 /// buddies faster than a person reads needs no complete record.
@@ -78,10 +74,7 @@ pub async fn run(
     run_on(listener, output, config, shutdown).await
 }
 
-/// Does what [`run`] does on other writers: the first for verses, the second for notices.
-///
-/// # Errors
-/// As [`run`].
+/// Does what [`run`] does, errors included, on other writers: first for verses, then for notices.
 pub async fn run_on(
     listener: TcpListener,
     (verses, notices): (LineWriter, LineWriter),
@@ -89,7 +82,7 @@ pub async fn run_on(
     shutdown: impl Future<Output = Interrupted>,
 ) -> anyhow::Result<()> {
     let (to_tell, mut told) = mpsc::channel(NOTICES);
-    let node = Arc::new(Node::new(config, verses, to_tell));
+    let node = Arc::new(node::Node::new(config, verses, to_tell));
     let serving = tokio::spawn(handler::serve(node.clone(), listener));
     node.start();
     // A notice that cannot be written is lost, because the song matters more.

@@ -5,7 +5,6 @@
 //! the heartbeat.
 
 use std::collections::BTreeMap;
-use std::future::pending;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
@@ -21,9 +20,9 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::effect::{Effect, End, Job, Retry, Target};
+use crate::effect::{Effect, End, Job, Target};
 use crate::output::LineWriter;
-use crate::sender::{self, Mailbox, Report};
+use crate::sender::{self, Mailbox};
 use crate::spin::Spin;
 use crate::state::State;
 
@@ -31,9 +30,6 @@ use crate::state::State;
 /// earlier call may still be on its way in a large and slow ring, and must have the time to close.
 const FIRST_RECALL: Duration = Duration::from_secs(2);
 const LONGEST_RECALL: Duration = Duration::from_secs(60);
-
-/// How long the first roll call may take before the starter says that it has not come back.
-const LATE: Duration = Duration::from_secs(6);
 
 /// One buddy, shared by its tasks.
 pub(crate) struct Node {
@@ -43,8 +39,6 @@ pub(crate) struct Node {
     notices: mpsc::Sender<String>,
     spin: Spin,
     started: Instant,
-    /// the song has begun here
-    begun: CancellationToken,
     /// told to leave: waits for no tempo any more
     leaving: CancellationToken,
     /// over, for whatever reason: every task ends
@@ -54,7 +48,12 @@ pub(crate) struct Node {
 /// Everything that changes.
 struct Locked {
     state: State,
+    /// when the song began here
+    begun: Instant,
     mailboxes: BTreeMap<Target, Mailbox>,
+    /// end when the song begins
+    waiting: JoinSet<()>,
+    /// end when this buddy does
     tasks: JoinSet<()>,
     /// why a verse could not be printed
     unwritten: Option<io::Error>,
@@ -63,11 +62,13 @@ struct Locked {
 }
 
 impl Node {
-    /// A buddy that is up, and does nothing until its tasks are [started](Self::start).
+    /// A buddy that does nothing until its tasks are [started](Self::start).
     pub(crate) fn new(config: Config, verses: LineWriter, notices: mpsc::Sender<String>) -> Self {
         let locked = Locked {
             state: State::new(config.clone()),
+            begun: Instant::now(),
             mailboxes: BTreeMap::new(),
+            waiting: JoinSet::new(),
             tasks: JoinSet::new(),
             unwritten: None,
             effects: Vec::new(),
@@ -79,7 +80,6 @@ impl Node {
             notices,
             spin: Spin::default(),
             started: Instant::now(),
-            begun: CancellationToken::new(),
             leaving: CancellationToken::new(),
             ended: CancellationToken::new(),
         }
@@ -90,12 +90,7 @@ impl Node {
         let node = self.clone();
         self.spawn(async move { node.spin.keep().await });
         self.spawn(self.clone().heartbeat());
-        self.spawn(self.clone().wait());
-    }
-
-    /// Returns the time since this buddy started.
-    pub(crate) fn now(&self) -> Duration {
-        self.started.elapsed()
+        self.lock().waiting.spawn(self.clone().wait());
     }
 
     /// Runs until this buddy has ended, by itself or because of `shutdown`. Returns the last line
@@ -121,11 +116,12 @@ impl Node {
             () = leave => self.ended.cancel(),
         }
         let locked = &mut *self.lock();
+        locked.waiting.abort_all();
         locked.tasks.abort_all();
         if let Some(error) = locked.unwritten.take() {
             return Err(error.into());
         }
-        match locked.state.end(self.now()) {
+        match locked.state.end(locked.begun.elapsed()) {
             End::Home(summary) => Ok(summary),
             End::Left => signal.map_or(Ok(None), |signal| Err(signal.into())),
             End::Hopeless(error) => Err(Failure::from(error).into()),
@@ -160,9 +156,12 @@ impl Node {
             match effect {
                 Effect::Send(to, job) => self.mailbox(locked, to).put(job),
                 Effect::Sing(line) => verse = Some(line),
-                // Dropped if the terminal does not keep up.
+                // Dropped if the terminal does not keep up, because nothing may wait here.
                 Effect::Tell(text) => drop(self.notices.try_send(text)),
-                Effect::Begun => self.begun.cancel(),
+                Effect::Begun => {
+                    locked.waiting.abort_all();
+                    locked.begun = Instant::now();
+                }
                 Effect::Ended => self.ended.cancel(),
             }
         }
@@ -175,29 +174,18 @@ impl Node {
         locked.mailboxes.entry(to).or_insert_with(|| {
             let (song, address) = locked.state.address(to);
             let node = self.clone();
-            let report = move |job: &Job, report: Report| node.reported(to, job, report);
+            let report = move |job: &Job, report| {
+                let now = node.started.elapsed();
+                node.event(|state| state.reported(to, job, report, now))
+            };
             let (mailbox, task) = sender::open(to, song, address, &self.config, report);
-            let begun = self.begun.clone().cancelled_owned();
-            locked.tasks.spawn(async move {
-                tokio::select! {
-                    biased;
-                    () = begun, if to == Target::Next => {}
-                    () = task => {}
-                }
-            });
+            if to == Target::Next {
+                locked.waiting.spawn(task);
+            } else {
+                locked.tasks.spawn(task);
+            }
             mailbox
         })
-    }
-
-    fn reported(self: &Arc<Self>, to: Target, job: &Job, report: Report) -> Retry {
-        match report {
-            Report::Tried(outcome) => {
-                let now = self.now();
-                self.event(|state| state.tried(to, job, outcome, now))
-            }
-            Report::Waited if self.lock().state.is_wanted(to, job) => Retry::Soon,
-            Report::Waited => Retry::No,
-        }
     }
 
     /// Never poisoned, because it is never held over an await and no code under it panics.
@@ -231,53 +219,37 @@ impl Node {
                 wait = (wait * 2).min(LONGEST_RECALL);
             }
         };
-        let late = async {
-            sleep(LATE).await;
-            self.event(State::roll_call_is_late);
-            pending::<()>().await;
-        };
         let limit = async {
-            match self.config.wait {
-                Some(limit) => {
-                    sleep(limit).await;
-                    self.event(State::wait_is_over);
-                }
-                None => pending().await,
+            if let Some(limit) = self.config.wait {
+                sleep(limit).await;
+                self.ended.cancel();
             }
         };
-        tokio::select! {
-            biased;
-            () = self.begun.cancelled() => {}
-            () = limit => {}
-            () = recall => {}
-            () = late => {}
-        }
+        tokio::join!(limit, recall);
     }
 
     /// Sings one verse and passes it on; then the next one, if no other buddy is left to sing it.
     async fn sing(self: Arc<Self>, mut verse: String) {
-        while let Some(next) = self.verse(verse).await {
+        loop {
+            if let Err(error) = self.verses.line(verse).await {
+                self.lock().unwritten.get_or_insert(error);
+                return self.ended.cancel();
+            }
+            if self.config.tempo.is_zero() {
+                self.spin.begin();
+            } else {
+                tokio::select! {
+                    biased;
+                    () = self.leaving.cancelled() => {}
+                    () = sleep(self.config.tempo) => {}
+                }
+            }
+            let (_, Some(next)) = self.step(State::sung) else {
+                return;
+            };
             verse = next;
             yield_now().await;
         }
-    }
-
-    async fn verse(self: &Arc<Self>, verse: String) -> Option<String> {
-        if let Err(error) = self.verses.line(verse).await {
-            self.lock().unwritten.get_or_insert(error);
-            self.ended.cancel();
-            return None;
-        }
-        if self.config.tempo.is_zero() {
-            self.spin.begin();
-        } else {
-            tokio::select! {
-                biased;
-                () = self.leaving.cancelled() => {}
-                () = sleep(self.config.tempo) => {}
-            }
-        }
-        self.step(State::sung).1
     }
 }
 

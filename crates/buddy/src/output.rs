@@ -1,9 +1,8 @@
 //! Lines out: to stdout, to stderr, or into memory.
 //!
-//! All of a buddy runs on one thread, so that no verse has to wake another one. A write that has to
-//! wait (the reader of a pipe is slow, the terminal was stopped with Ctrl-S) must not be made on
-//! that thread, because the heartbeat would stop and the others would take this buddy for gone.
-//! Such a write gets a thread of its own, and the song waits for it as for a long verse.
+//! All of a buddy runs on one thread, so that no verse has to wake another. A write that has to
+//! wait (for the reader of a pipe, or after Ctrl-S) must not be made on it, because the heartbeat
+//! would stop. It gets a thread of its own, and the song waits for it as for a long verse.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -61,7 +60,6 @@ impl LineWriter {
 
 /// Whether a line can be written at once. That holds for any pipe that polls as writable, because
 /// POSIX promises room for 512 bytes there, and Linux for 4096.
-#[cfg(unix)]
 fn has_room(to: impl std::os::fd::AsFd) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let now = Timespec {
@@ -70,9 +68,4 @@ fn has_room(to: impl std::os::fd::AsFd) -> bool {
     };
     let ready = poll(&mut [PollFd::new(&to, PollFlags::OUT)], Some(&now));
     ready.is_ok_and(|count| count > 0)
-}
-
-#[cfg(not(unix))]
-fn has_room<T>(_: T) -> bool {
-    false
 }

@@ -1,5 +1,5 @@
-//! The song as a state machine: what a buddy does with a word it hears. PURE: no sockets, no
-//! clock, no dice; time-outs are inputs that may come at any moment.
+//! The song as a state machine: what a buddy does with a token that it hears. PURE: no sockets, no
+//! clock, no dice. Time-outs are inputs that may come at any moment.
 //!
 //! ```text
 //!      Buddy 1          Buddy 2          Buddy 3
@@ -9,7 +9,7 @@
 //!         │          sings │◀╌╌╌ heard ╌╌╌╌╌┤ sings 97
 //!         │            98  ✗ killed         │
 //!         │                                 │
-//!         │  Ask, "where were we?"     (2,1)│  a new take
+//!         │  Ask, "where were we?"     (2,1)│  a later take
 //!         ├────────────────────────────────▶│
 //!         │◀────────────────────────────────┤  Ask (2,2), and the best mark so far
 //!         ├────────────────────────────────▶│  Go  (2,3): it has been right round
@@ -22,95 +22,66 @@
 //! sung early, and no buddy sings a verse twice. This needs no further argument.
 //!
 //! # Passing on
-//! Whoever is passed `Go` sings its mark and passes the next one. The answer to a pass only says
-//! that it was heard; the song does not wait for it. Every pass carries a *stamp* (take, hop), and a
-//! buddy heeds only a stamp greater than any it has heeded: repeats, left-overs and split tokens
-//! fall on deaf ears. A pass is repeated until it is answered, or its sender has heeded a later
-//! stamp: repeated after that, it could reach a new life of whoever sang on it, which is not deaf.
-//! What comes while a buddy sings is held until the verse is sung.
+//! A buddy that hears `Go` sings its mark and passes `Go` to its next. The answer to a pass only
+//! says that it was heard; the song does not wait for it. Every pass carries a *stamp* (take, hop).
+//! A buddy heeds only a stamp greater than any it has heeded, so that repeats, left-overs and split
+//! tokens do nothing. What comes while a buddy sings is held until the verse is sung.
+//!
+//! A pass is repeated until it is answered, or until its sender has heeded a later stamp. It must
+//! not be repeated after that, because its receiver may have sung and then been restarted, and does
+//! not know any more that it has heeded this stamp.
 //!
 //! # Losing track
-//! One repair serves every fault. Whoever loses track (its next is gone, or came back without its
-//! memory, or nothing was heard for long) calls a later *take* and asks round. Each buddy that
-//! heeds the question has thereby done with earlier takes; it puts in its mark, and passes the
-//! question on. Whoever hears it a second time in that take knows that it has been right round,
-//! and passes `Go` with the best mark: the true frontier among the living.
+//! One repair serves every fault. A buddy has lost track if its next is gone, if its next came back
+//! without its memory, or if nothing was heard for long. It calls a later *take* and passes `Ask`.
+//! Each buddy that heeds the question has done with earlier takes; it puts in its mark and passes
+//! the question on. A buddy that hears it a second time in that take knows that it has been right
+//! round. It passes `Go` with the best mark: the true frontier among the living.
 //!
-//! A buddy that is gone is jumped over, by moving [`next`](Ring::next) on, and still pinged: its
-//! answer makes it next again. One that was restarted is told the roll and the mark first.
+//! A buddy that is gone is jumped over, by moving [`next`](Ring::next) on. It is still pinged, and
+//! its answer makes it next again. One that was restarted is sent the roll and the mark first.
 //!
 //! # Going home
-//! After the ending the word goes round with the mark `Over`. When it has been right round
-//! everybody knows, and it goes round as `Home`: each buddy leaves once it has passed that on.
-//! Nobody leaves on a timer.
+//! After the ending the token goes round with the mark `Over`. When it has been right round, all
+//! know that the song is over, and it goes round as `Home`: each buddy leaves once it has passed
+//! that on. No buddy leaves on a timer.
+//!
+//! # Leaving early
+//! To the ring, a buddy that has left early is gone, like one that was killed. But it leaves only
+//! when it sings nothing and no pass of its own [is unheard](Ring::is_unheard), so that nothing has
+//! to be repeated. [`State::leave`](crate::state::State::leave) sees to that.
 //!
 //! # Promises
-//! "Given up on" means: somebody's next is past a living buddy, until a buddy that is not given up
-//! on itself passes the song to it again, in that somebody's take or a later one; a word that
-//! arrives late counts as of when it was passed. A life is one process; a restarted one is another.
+//! A buddy that lives is *given up on* when another one moves its next past it. It is in good
+//! standing again when a buddy in good standing passes the song to it, in the take of that moment
+//! or a later one. A token that arrives late counts as of when it was passed. A *life* is one
+//! process: a restarted buddy has another one.
 //!
 //! | | promise | whatever |
 //! |---|---|---|
 //! | order | no verse is left out, none is sung before those before it were sung to the end | happens |
 //! | self | no life sings a verse twice | happens |
-//! | once | each verse is sung once | is late, lost, repeated, reordered, or cried wolf over; if nobody crashes or is given up on |
+//! | once | each verse is sung once | is late, lost, repeated, reordered, or cried wolf over; if no buddy crashes or is given up on |
 //! | twice | a verse is heard again only if each earlier singer of it crashed, or a singer of it had been given up on | crashes, restarts and wrong verdicts |
 //! | alone | no two in good standing sing at the same time | crashes, restarts and wrong verdicts |
 //! | home | the song ends and all leave, if one buddy that knows the roll lives | faults there were, once they stop |
 //! | last | a buddy leaves only when all in good standing know that it is over | crashes, restarts and wrong verdicts |
 //!
-//! Impossible, and not promised: *exactly once* under crashes (between singing a verse and telling
-//! anybody a crash leaves no trace); telling a slow buddy from a dead one; a last word that is
-//! known to have arrived (two generals). A ring cut in two sings twice, once on each side: a
-//! majority rule would stop a ring of two when one dies.
+//! Three things are impossible and not promised. *Exactly once* under crashes, because a crash
+//! between singing a verse and passing it on leaves no trace. To tell a slow buddy from a dead one.
+//! A last message that is known to have arrived (two generals). A ring cut in two sings twice, once
+//! on each side, because a majority rule would stop a ring of two when one of them dies.
 //!
-//! `tests/explore` checks each of these in every state within its bounds. Relatives: the stamp
-//! is Totem's (ring id, sequence), the take a Raft term, the asking lap Paxos' first phase without
-//! a majority; a roll that everybody knows, instead of pointers that must converge, avoids the
-//! faults Zave found in Chord.
+//! `tests/explore` checks each promise in every state within its bounds. Relatives: the stamp is
+//! Totem's (ring id, sequence), the take a Raft term, the asking lap Paxos' first phase without a
+//! majority. All know the roll, instead of pointers that must converge; this avoids the faults that
+//! Zave found in Chord.
+
+mod event;
 
 use common::buddy::{Incarnation, Mark, Place, Progress, Reply, Stamp, Take, Token};
 
-/// A call from one buddy to another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Request {
-    /// A word of the song.
-    Pass(Token, Progress),
-    /// Are you there?
-    Ping,
-    /// The roll, and how far the song has got.
-    Enlist(Progress),
-}
-
-/// What can happen to a buddy that has the roll.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// It has just got the roll.
-    Enlisted,
-    /// Somebody calls. The answer is [`Reply::Here`] with the [`mark`](Ring::mark) afterwards.
-    Called(Request),
-    /// The verse it was singing is sung.
-    Sung,
-    /// A call of its own was answered.
-    Answered(Place, Request, Reply),
-    /// The shell has tried hard and got no answer from there.
-    Gone(Place),
-    /// Nothing of the song was heard for a long time.
-    Quiet,
-    /// A heartbeat; the number counts them.
-    Beat(u32),
-}
-
-/// What it does about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Call a buddy, again and again until it answers, is gone, or is to be told something newer.
-    Call(Place, Request),
-    /// Sing the verse with this many bottles, then say [`Input::Sung`].
-    Sing(u64),
-    /// Go home.
-    Leave,
-}
+pub use event::{Input, Output, Request};
 
 /// One buddy's part in the song.
 ///
@@ -118,8 +89,8 @@ pub enum Output {
 /// use buddy::ring::{Input, Output, Ring};
 /// use common::buddy::{Mark, Progress, Stamp};
 ///
-/// let news = Progress { at: Stamp::default(), mark: Mark::Left(1) };
-/// let mut alone = Ring::new(1, 7, 0, 7, news); // a ring of one, one bottle
+/// let start = Progress { at: Stamp::default(), mark: Mark::Left(1) };
+/// let mut alone = Ring::new(1, 7, 0, 7, start); // a ring of one, one bottle
 /// assert_eq!(alone.handle(Input::Enlisted), [Output::Sing(1)]);
 /// assert_eq!(alone.handle(Input::Sung), [Output::Sing(0)]);
 /// assert_eq!(alone.handle(Input::Sung), [Output::Leave]);
@@ -130,7 +101,7 @@ pub struct Ring {
     song: Incarnation,
     me: Place,
     incarnation: Incarnation,
-    /// the nearest place after mine that I believe answers
+    /// the nearest place after mine that is not gone, as far as I know
     next: Place,
     /// the latest stamp I have heeded
     at: Stamp,
@@ -139,14 +110,14 @@ pub struct Ring {
     /// what I passed on last in this take
     said: Option<(Token, Mark)>,
     singing: Option<u64>,
-    /// came while I was singing
+    /// what came while I was singing
     held: Option<Token>,
-    /// passed on and not answered yet
+    /// what I passed on and was not answered yet
     out: Option<(Place, Token, Progress)>,
 }
 
 impl Ring {
-    /// Place `me` of `size` in `song`, in the life `boot`, having heard `news`.
+    /// The buddy at place `me` of `size` in `song`, which has heard `progress`.
     pub fn new(
         size: Place,
         song: Incarnation,
@@ -169,60 +140,54 @@ impl Ring {
         }
     }
 
-    /// Does what the input asks for.
+    /// Returns what is to be done about `input`, in order.
     pub fn handle(&mut self, input: Input) -> Vec<Output> {
         let mut todo = Vec::new();
         let o = &mut todo;
         match input {
-            Input::Enlisted => self.enlisted(o),
+            Input::Enlisted if !self.begun() => self.enlisted(o),
             Input::Called(Request::Pass(token, progress)) => self.hear(token, progress, o),
-            // the starter's own: everybody has the roll
+            // The starter's own comes back only after it has been to all, so all have the roll.
             Input::Called(Request::Enlist(_)) if self.is_starter() && !self.begun() => {
                 self.begin(o)
             }
-            Input::Called(Request::Enlist(_) | Request::Ping) => {}
             Input::Sung => self.sung(o),
             Input::Answered(by, request, reply) => self.answered(by, request, reply, o),
             Input::Gone(place) => self.gone(place, o),
             Input::Quiet if self.singing.is_none() && self.out.is_none() => self.ask(o),
-            Input::Quiet => {}
+            Input::Enlisted | Input::Called(_) | Input::Quiet => {}
             Input::Beat(count) => self.beat(count, o),
         }
         todo
     }
 
-    /// The next thing to do in the song, as far as this buddy knows.
+    /// Returns the next thing to do in the song, as far as this buddy knows.
     pub fn mark(&self) -> Mark {
         self.mark
     }
 
-    /// The latest stamp it has heeded.
+    /// Returns the latest stamp that it has heeded.
     pub fn at(&self) -> Stamp {
         self.at
     }
 
-    /// Whom it passes the song to.
+    /// Returns the place to which it passes the song.
     pub fn next(&self) -> Place {
         self.next
     }
 
-    /// Buddies on the roll.
-    pub fn size(&self) -> Place {
-        self.size
-    }
-
-    /// Its own place.
+    /// Returns its own place.
     pub fn me(&self) -> Place {
         self.me
     }
 
-    /// Whether it has passed something on and does not know yet that it was heard.
+    /// Whether it has passed on something that was not answered yet.
     pub fn is_unheard(&self) -> bool {
         self.out.is_some()
     }
 
     /// Whether `request` is still to be repeated to `to`. A pass is not, once a later stamp was
-    /// heeded: it was heard, or its take is over.
+    /// heeded, because it was heard or its take is over.
     pub fn still_says(&self, to: Place, request: Request) -> bool {
         match request {
             Request::Pass(token, progress) => self.out == Some((to, token, progress)),
@@ -230,7 +195,7 @@ impl Ring {
         }
     }
 
-    /// How many places after mine, less one: next without faults has 0.
+    /// Returns how many buddies are between me and `place`.
     pub fn gap(&self, place: Place) -> Place {
         (place + self.size - self.me - 1) % self.size
     }
@@ -251,11 +216,8 @@ impl Ring {
     }
 
     fn enlisted(&mut self, o: &mut Vec<Output>) {
-        if self.begun() {
-            return;
-        }
         if self.me == 0 && !self.is_starter() {
-            self.ask(o); // the starter fell before it began, and this is its next life
+            self.ask(o); // because the starter fell before it began, and this is its next life
         } else if self.next == self.me {
             self.begin(o);
         } else {
@@ -264,19 +226,20 @@ impl Ring {
     }
 
     fn begin(&mut self, o: &mut Vec<Output>) {
-        self.enter(Stamp {
-            take: Take {
-                number: 1,
-                by: self.incarnation,
-            },
-            hop: 0,
-        });
+        self.enter(self.take(1));
         self.act(Token::Go, o);
+    }
+
+    /// Returns the first stamp of a take of its own.
+    fn take(&self, number: u64) -> Stamp {
+        let by = self.incarnation;
+        let take = Take { number, by };
+        Stamp { take, hop: 0 }
     }
 
     fn hear(&mut self, token: Token, progress: Progress, o: &mut Vec<Output>) {
         if progress.at <= self.at {
-            return; // a repeat, or from a take that was given up
+            return; // because it is a repeat, or of a take that was given up
         }
         self.enter(progress.at);
         self.mark = self.mark.max(progress.mark);
@@ -297,7 +260,7 @@ impl Ring {
 
     fn act(&mut self, token: Token, o: &mut Vec<Output>) {
         match (token, self.mark) {
-            // been right round: the best mark is the frontier
+            // Its mark is the frontier, because the question has been right round.
             (Token::Ask, _) if self.has_asked() => self.pass(Token::Go, o),
             (Token::Ask, _) => self.pass(Token::Ask, o),
             (Token::Go, Mark::Left(n)) => {
@@ -305,7 +268,7 @@ impl Ring {
                 o.push(Output::Sing(n));
             }
             (Token::Go, Mark::Over) if self.has_said(Mark::Over) => {
-                self.mark = Mark::Home; // been right round: everybody knows
+                self.mark = Mark::Home; // because it has been right round: all know
                 self.pass(Token::Go, o);
             }
             (Token::Go, Mark::Home) if self.has_said(Mark::Home) => o.push(Output::Leave),
@@ -323,28 +286,18 @@ impl Ring {
 
     fn pass(&mut self, token: Token, o: &mut Vec<Output>) {
         self.said = Some((token, self.mark));
-        let Stamp { take, hop } = self.at;
-        let progress = Progress {
-            at: Stamp {
-                take,
-                hop: hop.saturating_add(1),
-            },
-            mark: self.mark,
-        };
+        let mut progress = self.progress();
+        progress.at.hop = progress.at.hop.saturating_add(1);
         if self.next == self.me {
-            return self.hear(token, progress, o); // alone: it comes straight back
+            return self.hear(token, progress, o); // because a buddy that is alone is its own next
         }
         self.out = Some((self.next, token, progress));
         o.push(Output::Call(self.next, Request::Pass(token, progress)));
     }
 
-    /// I have lost track: ask round, in a new take.
+    /// Asks round in a later take, because it has lost track.
     fn ask(&mut self, o: &mut Vec<Output>) {
-        let take = Take {
-            number: self.at.take.number.saturating_add(1),
-            by: self.incarnation,
-        };
-        self.enter(Stamp { take, hop: 0 });
+        self.enter(self.take(self.at.take.number.saturating_add(1)));
         self.pass(Token::Ask, o);
     }
 
@@ -362,7 +315,7 @@ impl Ring {
             (Request::Pass(token, progress), Reply::Here(mark)) => {
                 self.mark = self.mark.max(mark);
                 if self.out == Some((by, token, progress)) {
-                    self.out = None; // heard, or of a take given up: no business of mine any more
+                    self.out = None;
                     if progress.mark == Mark::Home {
                         o.push(Output::Leave);
                     }
@@ -376,19 +329,19 @@ impl Ring {
                 self.take_back(by);
                 let told_mid_song = self.begun() && sent.at.take == self.at.take;
                 if told_mid_song && self.singing.is_none() {
-                    self.ask(o); // its earlier life may have had the song
+                    self.ask(o); // because its earlier life may have had the song
                 }
             }
-            // it fell and got up again, remembering nothing
+            // It was restarted and remembers nothing, so it must have the roll first.
             (Request::Pass(..) | Request::Ping, Reply::Stranger) => {
                 o.push(Output::Call(by, Request::Enlist(self.progress())));
             }
-            // nobody answers so; the shell takes it for silence
+            // Never heard here, because the shell takes such an answer for silence.
             (Request::Enlist(_), Reply::Stranger) | (_, Reply::Wrong) => {}
         }
     }
 
-    /// Somebody nearer than next is back.
+    /// Makes `place` next again, if it is nearer than next.
     fn take_back(&mut self, place: Place) {
         if self.gap(place) < self.gap(self.next) {
             self.next = place;
@@ -402,13 +355,13 @@ impl Ring {
         }
         if out.is_some_and(|(_, _, progress)| progress.mark == Mark::Home) {
             self.out = None;
-            return o.push(Output::Leave); // it has left, as I may: everybody knows
+            return o.push(Output::Leave); // because all know, and it has left as I may
         }
         if place == self.next {
             self.next = (self.next + 1) % self.size;
         }
         if self.singing.is_none() {
-            self.ask(o); // else the song is in my hands, and goes to the new next
+            self.ask(o); // otherwise the song is in my hands, and goes to the new next
         }
     }
 

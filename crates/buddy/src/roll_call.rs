@@ -1,20 +1,21 @@
-//! The roll-call before the song: who is in the ring, in which order. PURE.
+//! The roll call before the song: who is in the ring, and in which order. PURE.
 //!
-//! The starter sends a roll-call to its next. Everybody adds the address it was given for its own
-//! next and sends it on. When it comes back to the starter it lists the whole ring in order, by
-//! addresses that have just worked. A starter sends it again, with a greater attempt, until one
-//! comes back: a buddy may have been restarted with the roll in its hands.
+//! The starter sends a roll call to its next. Each buddy adds the address that it was given for its
+//! own next, and sends the call on. When it comes back, it lists the whole ring in order, by
+//! addresses that have just worked. A starter calls again, with a greater attempt, until one comes
+//! back, because a buddy may have been restarted with the roll in its hands.
 //!
 //! * **The loop misses the starter** (`1 → 2 → 3 → 2`, or a buddy whose next is itself): buddy 2
-//!   hears the same attempt again with a longer roll than before. It says so, and answers
+//!   hears the same attempt again with a longer roll. It says so, and answers
 //!   [`RollCallReply::Looped`], so that its caller says so too.
-//! * **Two starters**: a starter lets only calls with a smaller song id than its own pass (Chang
-//!   and Roberts, 1979), so only one can come back. The other sings along and says that its number
-//!   is ignored. It never gives up its own call before, so a rival that died cannot block it. A
-//!   link holds only the newest call, so a rival's may have taken the place of one's own while some
-//!   buddy waited for its next: a starter answers a call that it keeps to itself with its own.
-//! * **No loop at all** cannot be told from a buddy that is not started yet: whoever waits for its
-//!   next says so, and waits.
+//! * **Two starters**: a starter lets a call pass only if its song has a smaller id than its own
+//!   (Chang and Roberts, 1979), so only one can come back. The other starter sings along and says
+//!   that its number is ignored. It never gives up its own call before that, so that a rival that
+//!   died cannot block it. A sender holds only the newest call, so a rival's call may have replaced
+//!   one's own while a buddy waited for its next. Therefore a starter answers each call that it
+//!   keeps to itself with its own.
+//! * **No loop at all** cannot be told from a buddy that is not started yet. A buddy that waits for
+//!   its next says so, and waits.
 
 use std::collections::BTreeMap;
 
@@ -23,47 +24,49 @@ use common::buddy::{Incarnation, RollCallReply, Song};
 /// Most buddies on a roll. Their addresses must fit one frame (256 KiB): up to 60 bytes each.
 pub const MAX_BUDDIES: usize = 4096;
 
-/// Songs whose roll-calls are remembered: more starters than anybody has by mistake. Beyond it the
-/// greatest id is forgotten, which loses to all others; that costs a repeated call, no wrong roll.
+/// Most songs whose roll calls are remembered: more starters than a ring has by mistake. Beyond it
+/// the greatest id is forgotten, because it loses to all others. That may repeat a call, but never
+/// makes a wrong roll.
 const MAX_SONGS: usize = 64;
 
-/// A roll-call on its way.
+/// A roll call on its way.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Call {
-    /// The song it is for.
+    /// The song for which the roll is called.
     pub song: Song,
-    /// Counts the starter's tries.
+    /// The number of this call among those of its starter.
     pub attempt: u32,
-    /// Addresses so far, the last one the receiver's.
+    /// The addresses so far, the receiver's last.
     pub roll: Vec<String>,
 }
 
-/// What is to be done about a roll-call.
+/// What is to be done about a roll call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Send this to my next, until it answers.
+    /// Send this to the next buddy, until it answers.
     Send(Call),
-    /// My own call is back: this is the ring, from me on.
+    /// Begin the song: the own call is back, and this is the ring from here on.
     Closed(Vec<String>),
-    /// The ring loops without its starter: these are the buddies of the loop, the last one me.
+    /// Tell the person that the ring loops without its starter. These are the buddies of the loop,
+    /// this one last.
     Misses(Vec<String>),
-    /// Nothing.
+    /// Do nothing.
     Nothing,
 }
 
-/// A buddy before the song.
+/// What a buddy knows of roll calls before the song.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RollCall {
     next: String,
-    /// the song this buddy starts, if it does
+    /// the song that this buddy starts, if it does
     mine: Option<Song>,
     attempt: u32,
-    /// per song: the last attempt, and the length of its roll when it came here
+    /// of each song: the last attempt, and the length of its roll when it came here
     heard: BTreeMap<Incarnation, (u32, usize)>,
 }
 
 impl RollCall {
-    /// A buddy with `next` after it, and a song to start if it has one.
+    /// A buddy with `next` after it, and perhaps with a song of its own.
     pub fn new(next: impl Into<String>, mine: Option<Song>) -> Self {
         Self {
             next: next.into(),
@@ -73,12 +76,12 @@ impl RollCall {
         }
     }
 
-    /// The song this buddy would start.
+    /// Returns the song that this buddy would start.
     pub fn mine(&self) -> Option<Song> {
         self.mine
     }
 
-    /// Calls the roll, again if it was called before.
+    /// Calls the roll, or calls it again.
     pub fn call(&mut self) -> Step {
         let Some(song) = self.mine else {
             return Step::Nothing;
@@ -91,7 +94,7 @@ impl RollCall {
         })
     }
 
-    /// A roll-call came in; its roll has at least one entry. What to answer, and what to do.
+    /// Hears a roll call. Returns its answer, and what is to be done about it.
     pub fn hear(&mut self, mut call: Call) -> (RollCallReply, Step) {
         let place = call.roll.len();
         if place == 0 || place > MAX_BUDDIES {
@@ -99,7 +102,7 @@ impl RollCall {
         }
         match self.mine {
             Some(mine) if mine.id == call.song.id => {
-                call.roll.rotate_right(1); // my own address came last
+                call.roll.rotate_right(1); // because my own address came last
                 return (RollCallReply::Heard, Step::Closed(call.roll));
             }
             Some(mine) if mine.id < call.song.id => return (RollCallReply::Heard, self.call()),
@@ -136,109 +139,6 @@ mod tests {
             bottles: 3,
             tempo_ms: 0,
         }
-    }
-
-    /// Lets the calls run through buddies wired as `next` says, and writes down what happens.
-    fn run(next: &[usize], starters: &[(usize, Incarnation)]) -> Vec<String> {
-        let name = |i: usize| ["a", "b", "c", "d"][i].to_owned();
-        let mut buddies: Vec<RollCall> = (0..next.len())
-            .map(|i| {
-                let mine = starters.iter().find(|(who, _)| *who == i);
-                RollCall::new(name(next[i]), mine.map(|&(_, id)| song(id)))
-            })
-            .collect();
-        let mut log = Vec::new();
-        let mut wire = std::collections::VecDeque::new();
-        for &(who, _) in starters {
-            wire.push_back((who, buddies[who].call()));
-        }
-        while let Some((from, step)) = wire.pop_front() {
-            let Step::Send(call) = step else { continue };
-            let to = next[from];
-            let (answer, step) = buddies[to].hear(call.clone());
-            match (&answer, &step) {
-                (_, Step::Misses(ring)) => {
-                    log.push(format!("{} loops: {}", name(to), ring.concat()))
-                }
-                (_, Step::Closed(roll)) => {
-                    log.push(format!("{}: {}", name(to), roll.concat()));
-                    return log; // no more roll-calls: it sings
-                }
-                _ => {}
-            }
-            wire.push_back((to, step));
-        }
-        log
-    }
-
-    #[test]
-    fn each_wiring_has_its_verdict() {
-        type Row = (
-            &'static [usize],
-            &'static [(usize, Incarnation)],
-            &'static [&'static str],
-        );
-        let table: [Row; 7] = [
-            (&[0], &[(0, 1)], &["a: a"]),
-            (&[1, 2, 0], &[(2, 1)], &["c: cab"]),
-            (&[1, 0], &[(0, 1)], &["a: ab"]),
-            // rho: a, b, c, b, ...
-            (&[1, 2, 1], &[(0, 1)], &["b loops: cb"]),
-            // b is its own next
-            (&[1, 1], &[(0, 1)], &["b loops: b"]),
-            // two starters: the smaller id comes back, the other's is swallowed
-            (&[1, 2, 0], &[(0, 5), (1, 4)], &["b: bca"]),
-            (&[1, 2, 0], &[(0, 4), (1, 5)], &["a: abc"]),
-        ];
-        for (next, starters, verdict) in table {
-            assert_eq!(run(next, starters), verdict, "{next:?} {starters:?}");
-        }
-    }
-
-    #[test]
-    fn any_attempt_closes_the_roll_and_repeats_change_nothing() {
-        let mut starter = RollCall::new("b", Some(song(1)));
-        let Step::Send(first) = starter.call() else {
-            panic!("a call")
-        };
-        let Step::Send(second) = starter.call() else {
-            panic!("a call")
-        };
-        let back = |call: &Call| Call {
-            roll: vec!["b".into(), "a".into()],
-            ..call.clone()
-        };
-        for call in [&first, &second] {
-            let closed = Step::Closed(vec!["a".into(), "b".into()]);
-            assert_eq!(starter.hear(back(call)), (RollCallReply::Heard, closed));
-        }
-
-        let mut other = RollCall::new("a", None);
-        assert!(matches!(other.hear(second.clone()).1, Step::Send(_)));
-        assert_eq!(other.hear(second), (RollCallReply::Heard, Step::Nothing));
-        assert_eq!(
-            other.hear(first),
-            (RollCallReply::Heard, Step::Nothing),
-            "an old one"
-        );
-    }
-
-    #[test]
-    fn a_rival_s_call_that_may_have_replaced_its_own_makes_a_starter_call_again() {
-        let mut starter = RollCall::new("b", Some(song(1)));
-        let Step::Send(mut mine) = starter.call() else {
-            panic!("a call")
-        };
-        let rivals = Call {
-            song: song(2),
-            attempt: 7,
-            roll: vec!["c".into(), "a".into()],
-        };
-        mine.attempt += 1;
-        assert_eq!(
-            starter.hear(rivals),
-            (RollCallReply::Heard, Step::Send(mine))
-        );
     }
 
     #[test]

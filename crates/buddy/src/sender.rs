@@ -3,7 +3,6 @@
 //! A mailbox holds one job, the newest. Its sender tries that job, reports what came of it, and is
 //! told whether to try again. It decides nothing and knows no other part of the program.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use common::buddy::{BuddyClient, BuddyRequest, BuddyResponse, Incarnation, Reply, SERVICE};
@@ -16,8 +15,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::config::Config;
-use crate::effect::{Cause, Job, Outcome, Retry, Target};
-use crate::roll_call::Call;
+use crate::effect::{Cause, Job, Report, Retry, Target};
 
 /// The first wait after a refusal. Four tries take about 0.2 s, so a port that is opened this
 /// moment is still found.
@@ -27,13 +25,12 @@ const FIRST_WAIT: Duration = Duration::from_millis(20);
 /// not mind a second.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// How long a roll call may take to be answered. A connect and a greeting that fail within their
-/// own limits say why they failed, so this must not end them before.
+/// How long a roll call may take. A connect or a greeting that fails must have the time to say why.
 const DIAGNOSIS: Duration = CONNECT_LIMIT.saturating_add(GREETING_LIMIT);
 
 /// Where the next job of a sender is put.
 #[derive(Clone)]
-pub(crate) struct Mailbox(Arc<watch::Sender<Option<Job>>>);
+pub(crate) struct Mailbox(watch::Sender<Option<Job>>);
 
 impl Mailbox {
     /// Puts `job` in the place of an older one. A ping is put only where nothing is, because any
@@ -59,16 +56,8 @@ impl Mailbox {
     }
 }
 
-/// What a sender reports about its job.
-pub(crate) enum Report {
-    /// It was tried.
-    Tried(Outcome),
-    /// The wait before the next try is over.
-    Waited,
-}
-
-/// Returns a mailbox for `to` at `address`, and the task that sends what is put there. `report` is told what
-/// happens to each job and decides what becomes of it.
+/// Returns a mailbox for `to` at `address`, and the task that sends what is put there. `report`
+/// hears what happens to each job, and decides what becomes of it.
 pub(crate) fn open<F: Fn(&Job, Report) -> Retry>(
     to: Target,
     song: Incarnation,
@@ -76,7 +65,7 @@ pub(crate) fn open<F: Fn(&Job, Report) -> Retry>(
     config: &Config,
     report: F,
 ) -> (Mailbox, impl Future<Output = ()> + use<F>) {
-    let mailbox = Mailbox(Arc::new(watch::Sender::new(None)));
+    let mailbox = Mailbox(watch::Sender::new(None));
     let sender = Sender {
         to,
         song,
@@ -118,12 +107,12 @@ impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
                 // A later roll call must wait, so that the reason why this one fails is found.
                 _ = jobs.changed(), if in_song => continue,
             };
-            if matches!(outcome, Outcome::Called(_) | Outcome::Answered(_)) {
+            if matches!(outcome, Report::Called(_) | Report::Answered(_)) {
                 backoff.reset();
                 // Before the report, because the answer to it may be the same job again.
                 self.mailbox.forget(&job);
             }
-            let until = match (self.report)(&job, Report::Tried(outcome)) {
+            let until = match (self.report)(&job, outcome) {
                 Retry::No => {
                     self.mailbox.forget(&job);
                     continue;
@@ -158,21 +147,17 @@ impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
         }
     }
 
-    async fn call(&self, client: &Client, job: &Job) -> Outcome {
+    async fn call(&self, client: &Client, job: &Job) -> Report {
         let context = context::current();
         let to = match self.to {
             Target::Place(place) => place,
             Target::Next => 0,
         };
         let reply = match job.clone() {
-            Job::RollCall(Call {
-                song,
-                attempt,
-                roll,
-            }) => match client.roll_call(context, song, attempt, roll).await {
-                Ok(reply) => return Outcome::Called(reply),
-                Err(error) => Err(error),
-            },
+            Job::RollCall(call) => {
+                let called = client.roll_call(context, call.song, call.attempt, call.roll);
+                return called.await.map_or_else(failed, Report::Called);
+            }
             Job::Pass(token, progress, tally) => {
                 client
                     .pass(context, self.song, to, token, progress, tally)
@@ -186,29 +171,25 @@ impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
             }
         };
         match reply {
-            Ok(Reply::Wrong) => Outcome::Silent(Cause::Wrong),
-            Ok(reply) => Outcome::Answered(reply),
-            Err(error) => failed(&error),
+            Ok(Reply::Wrong) => Report::Silent(Cause::Wrong),
+            Ok(reply) => Report::Answered(reply),
+            Err(error) => failed(error),
         }
     }
 }
 
 /// Tells a refusal from silence. A closed port or a broken connection is a refusal, because the
 /// machine answers and the buddy does not.
-fn failed(error: &RpcError) -> Outcome {
-    let (is_refusal, cause) = match net::explain(error) {
-        Some(error) => (
-            matches!(error.trouble, Trouble::Refused | Trouble::HungUp),
-            Cause::Dial(error.clone()),
-        ),
-        None => (
-            matches!(error, RpcError::Shutdown | RpcError::Channel(_)),
-            Cause::Call(error.to_string()),
-        ),
+fn failed(error: RpcError) -> Report {
+    let dial = net::explain(&error).cloned();
+    let is_refusal = match &dial {
+        Some(error) => matches!(error.trouble, Trouble::Refused | Trouble::HungUp),
+        None => matches!(error, RpcError::Shutdown | RpcError::Channel(_)),
     };
+    let cause = dial.map_or_else(|| Cause::Call(error.to_string()), Cause::Dial);
     if is_refusal {
-        Outcome::Refused(cause)
+        Report::Refused(cause)
     } else {
-        Outcome::Silent(cause)
+        Report::Silent(cause)
     }
 }

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use common::buddy::{Incarnation, Mark, Place, Progress, Reply, Song, Tally};
 
-use crate::config::Config;
-use crate::effect::{Cause, Effect, Job, Outcome, Retry, Target};
-use crate::failure_detector::{Suspicion, Threshold, Watchdog};
+use crate::config::{Config, millis};
+use crate::effect::{Cause, Effect, End, Job, Report, Retry, Target};
+use crate::failure_detector::{Suspicion, Threshold, Watchdog, beats_of_lap};
 use crate::ledger::Ledger;
 use crate::ring::{Input, Output, Request, Ring};
 use crate::song::verse;
@@ -27,14 +27,15 @@ pub(crate) struct Singing {
     watchdog: Watchdog,
     ledger: Ledger,
     beats: u32,
-    beat_ms: u64,
-    began: Duration,
+    /// the heartbeats of one lap without verses
+    lap: u64,
     /// the last buddy tried was gone, so the one after it may be too
     hasty: bool,
     /// the shell prints a verse this moment
     performing: bool,
-    leaving: bool,
     home: bool,
+    /// told to leave: begins no verse any more
+    pub(crate) leaving: bool,
 }
 
 impl Singing {
@@ -45,7 +46,6 @@ impl Singing {
         roll: Vec<String>,
         me: Place,
         progress: Progress,
-        now: Duration,
     ) -> Self {
         // It always fits, because MAX_BUDDIES bounds the roll.
         let size = Place::try_from(roll.len()).unwrap_or(Place::MAX);
@@ -56,37 +56,21 @@ impl Singing {
             incarnation: config.incarnation,
             ring: Ring::new(size, song.id, me, config.incarnation, progress),
             suspicions: BTreeMap::new(),
-            watchdog: Watchdog::new(size, me, song.tempo_ms, config.beat_ms()),
+            watchdog: Watchdog::new(size, me, song.tempo_ms, millis(config.beat())),
             ledger: Ledger::default(),
             beats: 0,
-            beat_ms: config.beat_ms(),
-            began: now,
+            lap: beats_of_lap(size, 0, millis(config.beat())),
             hasty: false,
             performing: false,
-            leaving: false,
             home: false,
+            leaving: false,
             roll: roll.into(),
         }
-    }
-
-    /// Whether a call for place `to` of `song` is meant for this buddy.
-    pub(crate) fn is_meant(&self, song: Incarnation, to: Place) -> bool {
-        song == self.song.id && to == self.ring.me()
-    }
-
-    /// Whether the song is over here, because all know that it is.
-    pub(crate) fn is_home(&self) -> bool {
-        self.home
     }
 
     /// Whether others would have to repeat something, if this buddy left now.
     pub(crate) fn is_busy(&self) -> bool {
         self.performing || self.ring.is_unheard()
-    }
-
-    /// Begins no verse from now on.
-    pub(crate) fn leave(&mut self) {
-        self.leaving = true;
     }
 
     /// Returns the song's identity and the address of `place`.
@@ -95,13 +79,17 @@ impl Singing {
         (self.song.id, address.map_or("?", String::as_str))
     }
 
-    /// Begins its part, once the roll is there.
-    pub(crate) fn enlisted(&mut self, out: &mut Vec<Effect>) {
-        self.event(Input::Enlisted, out);
-    }
-
-    /// Hears a call of another buddy. `tally` is what came with a pass.
-    pub(crate) fn hear(&mut self, request: Request, tally: Tally, out: &mut Vec<Effect>) -> Reply {
+    /// Hears a request for number `to` of `song`. `tally` is what came with a pass.
+    pub(crate) fn hear(
+        &mut self,
+        (song, to): (Incarnation, Place),
+        request: Request,
+        tally: Tally,
+        out: &mut Vec<Effect>,
+    ) -> Reply {
+        if song != self.song.id || to != self.ring.me() {
+            return Reply::Wrong;
+        }
         if let Request::Pass(_, progress) = request
             && progress.at > self.ring.at()
         {
@@ -128,12 +116,12 @@ impl Singing {
         self.event(Input::Sung, out);
     }
 
-    /// Learns what came of a try, and decides whether the buddy at `place` is gone.
-    pub(crate) fn tried(
+    /// Learns what became of `job`, and decides whether the buddy at `place` is gone.
+    pub(crate) fn reported(
         &mut self,
         place: Place,
         job: &Job,
-        outcome: Outcome,
+        report: Report,
         out: &mut Vec<Effect>,
     ) -> Retry {
         let Some(request) = job.request() else {
@@ -141,19 +129,20 @@ impl Singing {
         };
         let threshold = self.threshold(job);
         let suspicion = self.suspicions.entry(place).or_default();
-        let (cause, is_gone, retry) = match outcome {
-            Outcome::Called(_) => return Retry::No,
-            Outcome::Answered(reply) => {
+        let (cause, is_gone, retry) = match report {
+            Report::Waited if self.ring.still_says(place, request) => return Retry::Soon,
+            Report::Waited | Report::Called(_) => return Retry::No,
+            Report::Answered(reply) => {
                 suspicion.clear();
                 self.event(Input::Answered(place, request, reply), out);
                 return Retry::No;
             }
-            Outcome::Refused(cause) => {
-                let is_late = matches!(threshold, Threshold::Late { .. });
+            Report::Refused(cause) => {
+                let is_late = matches!(threshold, Threshold::Late(_));
                 let retry = if is_late { Retry::AtBeat } else { Retry::Soon };
                 (cause, suspicion.refused(threshold), retry)
             }
-            Outcome::Silent(cause) => (cause, suspicion.silent(), Retry::AtBeat),
+            Report::Silent(cause) => (cause, suspicion.silent(), Retry::AtBeat),
         };
         if !is_gone {
             return retry;
@@ -163,20 +152,11 @@ impl Singing {
         Retry::No
     }
 
-    /// Whether `job` is still to be repeated.
-    pub(crate) fn is_wanted(&self, place: Place, job: &Job) -> bool {
-        let request = job.request();
-        request.is_some_and(|request| self.ring.still_says(place, request))
-    }
-
     /// Returns how many refusals prove that the receiver of `job` is gone.
     fn threshold(&self, job: &Job) -> Threshold {
         match job {
             Job::Pass(_, progress, _) if progress.mark == Mark::Home => Threshold::AtOnce,
-            Job::Ping if self.ring.mark() >= Mark::Over => Threshold::Late {
-                size: self.ring.size(),
-                beat_ms: self.beat_ms,
-            },
+            Job::Ping if self.ring.mark() >= Mark::Over => Threshold::Late(self.lap),
             _ if self.hasty => Threshold::AtOnce,
             _ => Threshold::Soon,
         }
@@ -204,7 +184,7 @@ impl Singing {
     }
 
     /// Hands one input to the ring, and takes notice of what changed by it.
-    fn event(&mut self, input: Input, out: &mut Vec<Effect>) {
+    pub(crate) fn event(&mut self, input: Input, out: &mut Vec<Effect>) {
         let (at, next) = (self.ring.at(), self.ring.next());
         let todo = self.ring.handle(input);
         if self.ring.at() != at {
@@ -233,7 +213,7 @@ impl Singing {
                 let job = self.job(request);
                 out.push(Effect::Send(Target::Place(place), job));
             }
-            // A verse that is not begun is left to the others, because they will find this buddy gone.
+            // Left to the others, because they sing it as soon as they find this buddy gone.
             Output::Sing(_) if self.leaving => {}
             Output::Sing(left) => {
                 self.performing = true;
@@ -257,14 +237,17 @@ impl Singing {
         }
     }
 
-    /// Returns the last line of the song, if this buddy has started it and it is over.
-    pub(crate) fn summary(&self, now: Duration) -> Option<String> {
-        let time = now.saturating_sub(self.began);
+    /// Returns how this buddy ended.
+    pub(crate) fn end(&self, time: Duration) -> End {
+        if !self.home {
+            return End::Left;
+        }
         let take = self.ring.at().take;
-        let is_mine = self.home && self.incarnation == self.song.id;
-        is_mine.then(|| {
+        let is_starter = self.incarnation == self.song.id;
+        let summary = is_starter.then(|| {
             self.ledger
                 .summary(take, self.song.bottles, self.roll.len(), time)
-        })
+        });
+        End::Home(summary)
     }
 }

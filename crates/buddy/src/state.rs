@@ -1,9 +1,9 @@
 //! One buddy from its first call to its last. PURE: it returns [effects](Effect), and is told the
 //! time.
 //!
-//! A buddy is in one of two phases: it [waits](crate::waiting) for the roll, or it is in the
-//! [song](crate::singing). This file decides what is the same in both: who is answered, how a buddy
-//! leaves early, and what is said at the end.
+//! A buddy is in one of two phases: it waits for the roll (`waiting.rs`), or it is in the song
+//! (`singing.rs`). This file decides what is the same in both: which calls are answered, how a
+//! buddy leaves early, and how it ends.
 //!
 //! # Leaving early
 //! A buddy that is told to leave begins no verse any more. It finishes the verse that it sings,
@@ -16,8 +16,8 @@ use std::time::Duration;
 use common::buddy::{Incarnation, Mark, Place, Progress, Reply, RollCallReply, Song, Stamp, Tally};
 
 use crate::config::Config;
-use crate::effect::{Effect, End, Job, Outcome, Retry, Target};
-use crate::ring::Request;
+use crate::effect::{Effect, End, Job, Report, Retry, Target};
+use crate::ring::{Input, Request};
 use crate::roll_call::{Call, MAX_BUDDIES};
 use crate::singing::Singing;
 use crate::waiting::Waiting;
@@ -62,7 +62,7 @@ impl State {
     }
 
     /// Hears a roll call.
-    pub fn roll_call(&mut self, call: Call, now: Duration) -> RollCallReply {
+    pub fn roll_call(&mut self, call: Call) -> RollCallReply {
         let Phase::Waiting(waiting) = &mut self.phase else {
             return RollCallReply::Busy;
         };
@@ -72,7 +72,7 @@ impl State {
                 at: Stamp::default(),
                 mark: Mark::Left(song.bottles),
             };
-            self.begin(song, roll, 0, progress, now);
+            self.begin(song, roll, 0, progress);
         }
         reply
     }
@@ -84,7 +84,6 @@ impl State {
         roll: Vec<String>,
         to: Place,
         progress: Progress,
-        now: Duration,
     ) -> Reply {
         let fits = (1..=MAX_BUDDIES).contains(&roll.len()) && (to as usize) < roll.len();
         match &self.phase {
@@ -94,7 +93,7 @@ impl State {
             }
             Phase::Waiting(waiting) => {
                 waiting.give_in(song, &roll, &mut self.effects);
-                self.begin(song, roll, to, progress, now);
+                self.begin(song, roll, to, progress);
                 Reply::Here(progress.mark)
             }
         }
@@ -104,28 +103,20 @@ impl State {
     pub fn hear(&mut self, song: Incarnation, to: Place, request: Request, tally: Tally) -> Reply {
         match &mut self.phase {
             Phase::Waiting(_) => Reply::Stranger,
-            Phase::Singing(singing) if self.draining || !singing.is_meant(song, to) => Reply::Wrong,
-            Phase::Singing(singing) => singing.hear(request, tally, &mut self.effects),
+            Phase::Singing(_) if self.draining => Reply::Wrong,
+            Phase::Singing(singing) => singing.hear((song, to), request, tally, &mut self.effects),
         }
     }
 
-    /// Learns what came of a try to send `job`, and returns what is to be done with it.
-    pub fn tried(&mut self, to: Target, job: &Job, outcome: Outcome, now: Duration) -> Retry {
+    /// Learns what became of `job`, and returns what is to be done with it.
+    pub fn reported(&mut self, to: Target, job: &Job, report: Report, now: Duration) -> Retry {
         let out = &mut self.effects;
         match (&mut self.phase, to) {
-            (Phase::Waiting(waiting), Target::Next) => waiting.tried(outcome, now, out),
+            (Phase::Waiting(waiting), Target::Next) => waiting.reported(report, now, out),
             (Phase::Singing(singing), Target::Place(place)) => {
-                singing.tried(place, job, outcome, out)
+                singing.reported(place, job, report, out)
             }
             _ => Retry::No,
-        }
-    }
-
-    /// Whether a job that failed is still worth another try.
-    pub fn is_wanted(&self, to: Target, job: &Job) -> bool {
-        match (&self.phase, to) {
-            (Phase::Singing(singing), Target::Place(place)) => singing.is_wanted(place, job),
-            _ => true,
         }
     }
 
@@ -133,20 +124,6 @@ impl State {
     pub fn call_the_roll(&mut self) {
         if let Phase::Waiting(waiting) = &mut self.phase {
             waiting.call(&mut self.effects);
-        }
-    }
-
-    /// Learns that the roll call should have come back by now.
-    pub fn roll_call_is_late(&mut self) {
-        if let Phase::Waiting(waiting) = &mut self.phase {
-            waiting.late(&mut self.effects);
-        }
-    }
-
-    /// Ends a buddy that has waited long enough and is in no song.
-    pub fn wait_is_over(&mut self) {
-        if let Phase::Waiting(_) = &self.phase {
-            self.effects.push(Effect::Ended);
         }
     }
 
@@ -168,16 +145,16 @@ impl State {
     pub fn leave(&mut self) {
         self.leaving = true;
         if let Phase::Singing(singing) = &mut self.phase {
-            singing.leave();
+            singing.leaving = true;
         }
     }
 
-    /// Returns how this buddy ended.
-    pub fn end(&mut self, now: Duration) -> End {
+    /// Returns how this buddy ended. `time` is how long its song took.
+    pub fn end(&mut self, time: Duration) -> End {
         match &mut self.phase {
-            Phase::Singing(singing) if singing.is_home() => End::Home(singing.summary(now)),
-            Phase::Waiting(waiting) if !self.leaving => waiting.end(),
-            _ => End::Left,
+            Phase::Singing(singing) => singing.end(time),
+            Phase::Waiting(_) if self.leaving => End::Left,
+            Phase::Waiting(waiting) => waiting.end(),
         }
     }
 
@@ -189,17 +166,10 @@ impl State {
         }
     }
 
-    fn begin(
-        &mut self,
-        song: Song,
-        roll: Vec<String>,
-        me: Place,
-        progress: Progress,
-        now: Duration,
-    ) {
+    fn begin(&mut self, song: Song, roll: Vec<String>, me: Place, progress: Progress) {
         self.effects.push(Effect::Begun);
-        let mut singing = Box::new(Singing::new(&self.config, song, roll, me, progress, now));
-        singing.enlisted(&mut self.effects);
+        let mut singing = Box::new(Singing::new(&self.config, song, roll, me, progress));
+        singing.event(Input::Enlisted, &mut self.effects);
         self.phase = Phase::Singing(singing);
     }
 }

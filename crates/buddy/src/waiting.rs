@@ -8,8 +8,8 @@ use std::time::Duration;
 use common::buddy::{RollCallReply, Song};
 use common::net::doctor::{Error, Trouble};
 
-use crate::config::Config;
-use crate::effect::{Cause, Effect, End, Job, Outcome, Retry, Target};
+use crate::config::{Config, millis};
+use crate::effect::{Cause, Effect, End, Job, Report, Retry, Target};
 use crate::roll_call::{Call, RollCall, Step};
 
 /// Most addresses shown of a loop without its starter, because a roll may have thousands.
@@ -22,6 +22,9 @@ const MAX_LETTERS: usize = 60;
 /// hand needs a moment.
 const MISSING_NOTICE: Duration = Duration::from_millis(1500);
 
+/// The call with which a starter says that none has come back yet: six seconds after the first.
+const LATE: u32 = 3;
+
 /// Most notices of one roll call. A person reads a dozen; what others send could make more.
 const MAX_TOLD: usize = 64;
 
@@ -29,6 +32,8 @@ const MAX_TOLD: usize = 64;
 pub(crate) struct Waiting {
     roll_call: RollCall,
     next: String,
+    /// how often this buddy has called the roll
+    calls: u32,
     missing_since: Option<Duration>,
     last_error: Option<Error>,
     /// every notice so far, so that each is printed once
@@ -41,30 +46,28 @@ impl Waiting {
         let mine = config.bottles.map(|bottles| Song {
             id: config.incarnation,
             bottles,
-            tempo_ms: config.tempo_ms(),
+            tempo_ms: millis(config.tempo),
         });
         Self {
             roll_call: RollCall::new(&config.next, mine),
             next: config.next.clone(),
+            calls: 0,
             missing_since: None,
             last_error: None,
             told: Vec::new(),
         }
     }
 
-    /// Calls the roll, if this buddy is a starter.
+    /// Calls the roll, or calls it again, if this buddy is a starter.
     pub(crate) fn call(&mut self, out: &mut Vec<Effect>) {
         let step = self.roll_call.call();
-        self.step(step, out);
-    }
-
-    /// Tells the person that the roll call is late, if this buddy is a starter.
-    pub(crate) fn late(&mut self, out: &mut Vec<Effect>) {
-        if self.roll_call.mine().is_some() {
-            let text = "the roll-call has not come back yet: some buddy waits for its next and says \
-                        so, or the last buddy's --next is not this one";
-            self.tell_once(text.into(), out);
+        self.calls += 1;
+        if self.calls == LATE && step != Step::Nothing {
+            let text = "the roll-call has not come back yet: some buddy waits for its next and \
+                        says so, or the last buddy's --next is not this one";
+            out.push(Effect::Tell(text.into()));
         }
+        self.step(step, out);
     }
 
     /// Hears a roll call. Returns the song and its roll as well, once the roll is closed.
@@ -101,21 +104,22 @@ impl Waiting {
         }
     }
 
-    /// Learns what came of a try to send the roll call.
-    pub(crate) fn tried(
+    /// Learns what became of the roll call.
+    pub(crate) fn reported(
         &mut self,
-        outcome: Outcome,
+        report: Report,
         now: Duration,
         out: &mut Vec<Effect>,
     ) -> Retry {
-        let (cause, retry) = match outcome {
-            Outcome::Called(reply) => {
+        let (cause, retry) = match report {
+            Report::Called(reply) => {
                 self.answered(reply, now, out);
                 return Retry::No;
             }
-            Outcome::Answered(_) => return Retry::No,
-            Outcome::Refused(cause) => (cause, Retry::Soon),
-            Outcome::Silent(cause) => (cause, Retry::AtBeat),
+            Report::Answered(_) => return Retry::No,
+            Report::Waited => return Retry::Soon,
+            Report::Refused(cause) => (cause, Retry::Soon),
+            Report::Silent(cause) => (cause, Retry::AtBeat),
         };
         if let Cause::Dial(error) = cause {
             self.missing(error, now, out);

@@ -66,7 +66,7 @@ fn the_lab_sheet_s_single_dashes_and_names_are_understood() {
 }
 
 #[test]
-fn a_song_with_names_goes_to_stdout_and_the_last_word_to_stderr() {
+fn a_song_with_names_goes_to_stdout_and_its_summary_to_stderr() {
     let mut ring = Ring::of(2, &["--tempo", "0"]);
     ring.piped = Some(2);
     ring.start(2, &["--name", "Ann"]);
@@ -92,7 +92,7 @@ fn a_song_with_names_goes_to_stdout_and_the_last_word_to_stderr() {
 }
 
 #[test]
-fn where_nobody_starts_a_song_waiting_ends_with_what_to_do() {
+fn a_wait_in_vain_ends_with_advice() {
     let mut ring = Ring::of(2, &["--wait", "300ms"]);
     for n in [1, 2] {
         ring.start(n, &[]);
@@ -108,7 +108,7 @@ fn where_nobody_starts_a_song_waiting_ends_with_what_to_do() {
 }
 
 #[test]
-fn told_to_stop_before_the_end_it_ends_with_the_signal_s_code() {
+fn a_buddy_that_is_interrupted_leaves_the_song_whole_and_ends_with_the_signal_s_code() {
     let mut ring = Ring::of(2, &["--tempo", "20ms"]);
     ring.start_all(20);
     ring.sung(3);
@@ -120,7 +120,7 @@ fn told_to_stop_before_the_end_it_ends_with_the_signal_s_code() {
 }
 
 #[test]
-fn something_else_on_a_lost_buddy_s_port_ends_nobody() {
+fn another_service_on_a_lost_buddy_s_port_ends_no_buddy() {
     let mut ring = Ring::of(3, &["--tempo", "20ms", "--patience", "600ms"]);
     ring.start_all(100);
     ring.sung(3);

@@ -1,127 +1,130 @@
-//! Whole rings in one process, over loopback: the real shell on real sockets.
+//! Whole rings in one process, over loopback: the real shell on real sockets. What the shell does
+//! not decide is tested without it, in `whole`.
 
-mod support {
-    pub(crate) mod choir;
-}
-
+use std::future::pending;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::cli::Interrupted;
+use buddy::song::verse;
+use buddy::{Config, LineWriter, run_on};
 use common::net::greeting;
-use support::choir::{Choir, Paper, all_home, song};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+/// What was printed, in order. Clones share it.
+#[derive(Clone, Default)]
+struct Paper(Arc<Mutex<Vec<u8>>>);
+
+impl Paper {
+    fn text(&self) -> String {
+        let bytes = self.0.lock().expect("no writer panics");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut all = self.0.lock().expect("no writer panics");
+        all.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Buddies wired in a ring. Their listeners are bound, but none is up until [`Choir::sing`].
+struct Choir {
+    listeners: Vec<TcpListener>,
+    addresses: Vec<String>,
+}
+
+impl Choir {
+    async fn of(size: usize) -> Self {
+        let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
+        for _ in 0..size {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            addresses.push(listener.local_addr().expect("bound").to_string());
+            listeners.push(listener);
+        }
+        Self {
+            listeners,
+            addresses,
+        }
+    }
+
+    /// Starts all, of which the first starts the song, and waits for the end. Returns the song and
+    /// the notices.
+    async fn sing(mut self, bottles: u64) -> anyhow::Result<(String, String)> {
+        let (song, notices) = (Paper::default(), Paper::default());
+        self.addresses.rotate_left(1);
+        let mut buddies = JoinSet::new();
+        for (n, listener) in self.listeners.into_iter().enumerate() {
+            let config = Config {
+                next: self.addresses[n].clone(),
+                bottles: (n == 0).then_some(bottles),
+                name: None,
+                tempo: Duration::ZERO,
+                patience: Duration::from_secs(3),
+                wait: None,
+                incarnation: n as u64 + 1,
+            };
+            let output = (
+                LineWriter::new(song.clone()),
+                LineWriter::new(notices.clone()),
+            );
+            buddies.spawn(run_on(listener, output, config, pending()));
+        }
+        while let Some(end) = buddies.join_next().await {
+            end.expect("no panic")?;
+        }
+        Ok((song.text(), notices.text()))
+    }
+}
+
+/// Returns what a ring prints if nothing goes wrong.
+fn song(size: u64, bottles: u64) -> String {
+    let line = |hop| {
+        format!(
+            "Buddy {}: {}\n",
+            hop % size + 1,
+            verse(bottles - hop, bottles)
+        )
+    };
+    (0..=bottles).map(line).collect()
+}
 
 #[tokio::test]
 async fn rings_of_every_size_sing_what_one_singer_would() {
     for (size, bottles) in [(1, 3), (2, 0), (2, 9), (3, 99), (5, 20), (25, 7), (25, 60)] {
-        let mut choir = Choir::of(size).await;
-        let buddies = choir.start_all(bottles);
-        all_home(buddies).await;
-        let expected = song(size as u64, bottles);
-        assert_eq!(choir.song.lines(), expected, "{size} buddies");
-        let summary = choir.notices.lines().join("\n");
-        assert!(summary.starts_with("song over: "), "{summary}");
-        assert!(summary.ends_with("0 lost, no verse twice"), "{summary}");
+        let choir = Choir::of(size).await;
+        let (lines, notices) = choir.sing(bottles).await.expect("home");
+        assert_eq!(lines, song(size as u64, bottles), "{size} buddies");
+        assert!(notices.starts_with("song over: "), "{notices}");
+        assert!(notices.ends_with("0 lost, no verse twice\n"), "{notices}");
     }
-}
-
-#[tokio::test]
-async fn the_order_in_which_they_are_started_does_not_matter() {
-    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [2, 1, 0]] {
-        let mut choir = Choir::of(3).await;
-        let mut buddies = Vec::new();
-        for n in order {
-            let starter_is_up = buddies.len() > order.iter().take_while(|&&n| n != 0).count();
-            if n == 1 && starter_is_up {
-                // It calls in vain: something is there, and hangs up.
-                let (caller, _) = choir.listener(1).accept().await.expect("a caller");
-                drop(caller);
-            }
-            let config = choir.config(n, (n == 0).then_some(9));
-            buddies.push(choir.start(n, config));
-        }
-        all_home(buddies).await;
-        assert_eq!(choir.song.lines(), song(3, 9), "started as {order:?}");
-    }
-}
-
-#[tokio::test]
-async fn two_starters_sing_one_song_and_one_says_that_it_gives_in() {
-    let mut choir = Choir::of(4).await;
-    let mut buddies = Vec::new();
-    for (n, bottles) in [(3, None), (1, None), (0, Some(20)), (2, Some(10))] {
-        let config = choir.config(n, bottles);
-        buddies.push(choir.start(n, config));
-    }
-    all_home(buddies).await;
-    assert_eq!(choir.song.lines(), song(4, 20), "the smaller life starts");
-    let notices = choir.notices.lines().join("\n");
-    let starter = choir.address(0);
-    let says = format!("--bottles 10 is ignored: {starter} has started a song with 20");
-    assert!(notices.contains(&says), "{notices}");
-}
-
-#[tokio::test]
-async fn who_is_told_to_leave_hands_on_and_nothing_is_sung_again() {
-    for leaver in 0..3 {
-        let mut choir = Choir::of(3).await;
-        let mut stay = Vec::new();
-        for n in [1, 2, 0].into_iter().filter(|n| *n != leaver) {
-            let config = slow(&choir, n);
-            stay.push(choir.start(n, config));
-        }
-        let (song, config) = (choir.song.clone(), slow(&choir, leaver));
-        let leaves = choir.start_until(leaver, config, async move {
-            song.says(": 20 bottles").await;
-            Interrupted::Int
-        });
-        let error = leaves.await.expect("no panic").expect_err("left early");
-        assert_eq!(error.downcast_ref(), Some(&Interrupted::Int), "{error}");
-        all_home(stay).await;
-        assert_eq!(verses(&choir.song), verses_of(30), "without {leaver}");
-    }
-}
-
-/// At a tempo that leaves time to go.
-fn slow(choir: &Choir, n: usize) -> buddy::Config {
-    let mut config = choir.config(n, (n == 0).then_some(30));
-    config.tempo = Duration::from_millis(5);
-    config
-}
-
-fn verses(paper: &Paper) -> Vec<String> {
-    let verse = |line: &String| line.split_once(": ").map(|(_, verse)| verse.to_owned());
-    paper.lines().iter().filter_map(verse).collect()
-}
-
-fn verses_of(bottles: u64) -> Vec<String> {
-    let verse = |left| buddy::song::verse(left, bottles);
-    (0..=bottles).rev().map(verse).collect()
 }
 
 #[tokio::test]
 async fn garbage_at_a_buddy_leaves_it_singing() {
-    let mut choir = Choir::of(3).await;
-    let buddies: Vec<_> = [1, 2, 0]
-        .map(|n| {
-            let config = slow(&choir, n);
-            choir.start(n, config)
-        })
-        .into();
-    choir.song.says(": 28 bottles").await;
+    let choir = Choir::of(3).await;
+    let mut connections = JoinSet::new();
     for greeting in [&[][..], &greeting::line("buddy")] {
-        for n in 0..3 {
-            let mut io = TcpStream::connect(choir.address(n))
-                .await
-                .expect("it is up");
-            // Fails once the buddy has heard enough of it.
-            let _ = io.write_all(greeting).await;
-            let _ = io.write_all(&garbage()).await;
+        for address in &choir.addresses {
+            let mut io = TcpStream::connect(address).await.expect("it listens");
+            io.write_all(greeting).await.expect("it is not up yet");
+            // The rest is written while they sing, and fails once the buddy has read enough of it.
+            connections.spawn(async move { io.write_all(&garbage()).await });
         }
     }
-    all_home(buddies).await;
-    assert_eq!(choir.song.lines(), song(3, 30));
+    let (lines, _) = choir.sing(30).await.expect("home");
+    assert_eq!(lines, song(3, 30));
+    while let Some(end) = connections.join_next().await {
+        let _ = end.expect("no panic");
+    }
 }
 
 /// 64 KiB that look random: the high bytes of Knuth's linear congruential generator.
@@ -137,29 +140,9 @@ fn garbage() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn waiting_ends_when_it_was_told_to() {
-    let mut choir = Choir::of(2).await;
-    let held = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let closed = held.local_addr().expect("bound").to_string();
-    drop(held);
-    for (n, bottles) in [(0, Some(9)), (1, None)] {
-        let mut config = choir.config(n, bottles);
-        config.next.clone_from(&closed);
-        config.wait = Some(Duration::from_millis(200));
-        let gives_up = choir.start(n, config);
-        let error = gives_up.await.expect("no panic").expect_err("no song");
-        assert!(
-            error.to_string().starts_with("no song began within 200ms"),
-            "{error}"
-        );
-    }
-    assert!(choir.song.lines().is_empty());
-}
-
-#[tokio::test]
-async fn a_next_that_is_no_buddy_is_an_error_at_once() {
+async fn a_next_that_is_not_a_buddy_is_an_error_at_once() {
     let other = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = other.local_addr().expect("bound");
+    let address = other.local_addr().expect("bound").to_string();
     tokio::spawn(async move {
         while let Ok((mut io, _)) = other.accept().await {
             let _ = io.write_all(&greeting::line("secret-server")).await;
@@ -167,10 +150,8 @@ async fn a_next_that_is_no_buddy_is_an_error_at_once() {
         }
     });
     let mut choir = Choir::of(1).await;
-    let mut config = choir.config(0, Some(9));
-    config.next = address.to_string();
-    let ends = choir.start(0, config);
-    let error = ends.await.expect("no panic").expect_err("no buddy there");
+    choir.addresses = vec![address.clone()];
+    let error = choir.sing(9).await.expect_err("no buddy there");
     let says = format!("{address} answers, but it is a secret-server");
     assert_eq!(error.to_string(), says);
 }

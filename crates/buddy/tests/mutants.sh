@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Do the tests have teeth? Breaks the rules of the pure core on purpose, one at a time, and runs the
-# transcripts and the searches on each mutant: one of them must fail. Run by hand:
+# tests in memory on each mutant: the transcripts, the searches, the whole buddies. One of them must
+# fail. Run by hand:
 #
 #   crates/buddy/tests/mutants.sh             # a quarter of an hour
 #   crates/buddy/tests/mutants.sh roll_call   # only those with roll_call in the file or the title
@@ -8,7 +9,7 @@
 # Works on a copy of the workspace; needs perl. Prints what caught each mutant. Exits with 1 if one
 # lives, or at once if one does not apply, because then the code has changed and the list must too.
 set -euo pipefail
-case ${1:-} in -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit ;; esac
+case ${1:-} in -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit ;; esac
 cd "$(dirname "$0")/../../.."
 which=${1-}
 copy=$(mktemp -d)
@@ -16,12 +17,13 @@ trap 'rm -rf "$copy"' EXIT
 cp -R Cargo.toml Cargo.lock crates "$copy/"
 export CARGO_TARGET_DIR=$PWD/target/mutants RUST_BACKTRACE=0
 bad=0
+found=0
 
 # The tests take seconds; a mutant that goes round in a circle would take for ever.
 seconds=60
 
-# Replaces code in a file: change FILE OLD NEW [OLD NEW]... Comments, line breaks and trailing commas
-# do not count, so that only a change of the code itself can make this fail. OLD must be there once.
+# Replaces code in a file: change FILE OLD NEW [OLD NEW]... OLD must be there once. Comments, line
+# breaks and trailing commas do not count, so that only a change of the code can make this fail.
 change() {
   perl -0777 -Mopen=:std,:utf8 -e '
     my $file = shift;
@@ -48,14 +50,16 @@ run() { (cd "$copy" && cargo test --quiet -p buddy "$@" 2>&1); }
 # mutant FILE TITLE OLD NEW [OLD NEW]...: changes src/FILE.rs and expects a test to fail: of the
 # small worlds, or of $world.
 mutant() {
-  local file=crates/buddy/src/$1.rs title=$2 out why tests
+  local file=$copy/crates/buddy/src/$1.rs title=$2 out why tests
   [[ "$1: $2" == *"$which"* ]] || return 0
+  found=1
   case $1 in
-    ring) tests=(--test transcript --test explore) ;;
+    ring) tests=(--test explore --test transcript --test whole) ;;
     roll_call) tests=(--test wirings) ;;
     *) tests=(--test whole) ;;
   esac
-  if ! change "$copy/$file" "${@:3}"; then
+  cp "$file" "$copy/original"
+  if ! change "$file" "${@:3}"; then
     echo "does not apply: $title"; bad=1
   elif [ "$pass" = apply ]; then
     :
@@ -68,113 +72,98 @@ mutant() {
       /overflowed its stack|signal: / { print; exit }' <<<"$out")
     echo "caught: $title (${why:0:90})"
   fi
-  cp "$file" "$copy/$file"
+  cp "$copy/original" "$file"
 }
 
 mutants() {
   mutant ring "an equal stamp is heeded" \
-    'progress.at <= self.at' \
-    'progress.at < self.at'
+    'progress.at <= self.at' 'progress.at < self.at'
   mutant ring "repeats are told by the verse, not the stamp" \
-    'progress.at <= self.at' \
-    'progress.mark < self.mark'
+    'progress.at <= self.at' 'progress.mark < self.mark'
   mutant ring "a gone next: the token is passed on in the same take" \
     '% self.size; } if self.singing.is_none() { self.ask(o); }' \
     '% self.size; } if self.singing.is_none() { self.pass(Token::Go, o); }'
   mutant ring "a new take goes straight on, without asking round" \
-    'self.enter(Stamp { take, hop: 0 }); self.pass(Token::Ask, o);' \
-    'self.enter(Stamp { take, hop: 0 }); self.act(Token::Go, o);'
+    '.saturating_add(1))); self.pass(Token::Ask, o);' \
+    '.saturating_add(1))); self.act(Token::Go, o);'
   mutant ring "a restarted next is passed the song in the same take" \
     'if told_mid_song && self.singing.is_none() { self.ask(o); }' \
     'if told_mid_song && self.singing.is_none() { self.pass(Token::Go, o); }'
   mutant ring "a restarted next: no question, and the watchdog is off" \
-    'if told_mid_song && self.singing.is_none() { self.ask(o); }' \
-    '' \
-    'Input::Quiet if self.singing.is_none() && self.out.is_none() => self.ask(o),' \
-    ''
+    'if told_mid_song && self.singing.is_none() { self.ask(o); }' '' \
+    'Input::Quiet if self.singing.is_none() && self.out.is_none() =>' \
+    'Input::Quiet if false =>'
   mutant ring "no watchdog" \
-    'Input::Quiet if self.singing.is_none() && self.out.is_none() => self.ask(o),' \
-    ''
+    'Input::Quiet if self.singing.is_none() && self.out.is_none() =>' \
+    'Input::Quiet if false =>'
   mutant ring "the watchdog lets a buddy leave once over was said" \
     'Input::Quiet if self.singing' \
     'Input::Quiet if self.has_said(Mark::Over) => o.push(Output::Leave),
      Input::Quiet if self.singing'
   mutant ring "a question is answered while singing" \
-    'Some(_) => self.held = Some(token), None => self.act(token, o),' \
-    'Some(_) if token == Token::Go => self.held = Some(token), _ => self.act(token, o),'
+    'Some(_) => self.held = Some(token)' \
+    'Some(_) if token == Token::Go => self.held = Some(token)' \
+    'None => self.act(token, o)' '_ => self.act(token, o)'
   mutant ring "no lap home: a buddy that hears over again leaves" \
-    'self.mark = Mark::Home; self.pass(Token::Go, o);' \
-    'o.push(Output::Leave);'
+    'self.mark = Mark::Home; self.pass(Token::Go, o);' 'o.push(Output::Leave);'
   mutant ring "the token is believed over the own mark" \
-    'self.mark = self.mark.max(progress.mark);' \
-    'self.mark = progress.mark;'
+    'self.mark = self.mark.max(progress.mark);' 'self.mark = progress.mark;'
   mutant ring "a gone next is jumped over by two" \
-    'self.next = (self.next + 1)' \
-    'self.next = (self.next + 2)'
+    'self.next = (self.next + 1)' 'self.next = (self.next + 2)'
   mutant ring "only the buddy that asked first ends the lap" \
-    'if self.has_asked() =>' \
-    'if self.has_asked() && self.at.take.by == self.incarnation =>'
+    'if self.has_asked() =>' 'if self.has_asked() && self.at.take.by == self.incarnation =>'
   mutant ring "over heard again is said again" \
-    'if self.has_said(Mark::Over) =>' \
-    'if false =>'
+    'if self.has_said(Mark::Over) =>' 'if false =>'
   mutant ring "the verse after next" \
-    'Mark::after(n)' \
-    'Mark::after(n.saturating_sub(1))'
+    'Mark::after(n)' 'Mark::after(n.saturating_sub(1))'
   world="3 buddies, 1 bottle, 1 crash, 1 restart, 1 wrong, 2 million" \
   mutant ring "a pass is repeated, though it was heard" \
-    'self.out == Some((to, token, progress)),' \
-    'true,'
+    'self.out == Some((to, token, progress))' 'true'
 
   mutant roll_call "every call is sent on" \
-    'if mine.id < call.song.id =>' \
-    'if false =>'
+    'if mine.id < call.song.id =>' 'if false =>'
   mutant roll_call "a starter keeps all calls to itself" \
-    'if mine.id < call.song.id =>' \
-    'if true =>'
+    'if mine.id < call.song.id =>' 'if true =>'
   mutant roll_call "the greater song wins in one place" \
-    'if mine.id < call.song.id =>' \
-    'if mine.id > call.song.id =>'
+    'if mine.id < call.song.id =>' 'if mine.id > call.song.id =>'
   mutant roll_call "a call that may have replaced mine is not answered by mine" \
-    '(RollCallReply::Heard, self.call())' \
-    '(RollCallReply::Heard, Step::Nothing)'
+    '(RollCallReply::Heard, self.call())' '(RollCallReply::Heard, Step::Nothing)'
   mutant roll_call "the starter is last on its roll" \
-    'call.roll.rotate_right(1);' \
-    ''
+    'call.roll.rotate_right(1);' ''
   mutant roll_call "my next is not put on the roll" \
-    'call.roll.push(self.next.clone());' \
-    ''
+    'call.roll.push(self.next.clone());' ''
   mutant roll_call "a longer roll is a repeat" \
-    'if attempt == call.attempt && place > before =>' \
-    'if before == 0 =>'
+    'if attempt == call.attempt && place > before =>' 'if before == 0 =>'
   mutant roll_call "a longer roll is sent on" \
-    'if attempt == call.attempt && place > before =>' \
-    'if before == 0 =>' \
-    'if attempt >= call.attempt =>' \
-    'if attempt > call.attempt =>'
+    'if attempt == call.attempt && place > before =>' 'if before == 0 =>' \
+    'if attempt >= call.attempt =>' 'if attempt > call.attempt =>'
   mutant roll_call "a repeat is a longer roll" \
-    'place > before' \
-    'place >= before'
+    'place > before' 'place >= before'
   mutant roll_call "the loop is named from the starter on" \
-    'call.roll.split_off(before)' \
-    'call.roll'
+    'call.roll.split_off(before)' 'call.roll'
   mutant roll_call "the caller of a buddy that loops is not told" \
-    '(RollCallReply::Looped, Step::Misses(' \
-    '(RollCallReply::Heard, Step::Misses('
+    '(RollCallReply::Looped, Step::Misses(' '(RollCallReply::Heard, Step::Misses('
   mutant roll_call "a later attempt is a repeat" \
-    'if attempt >= call.attempt =>' \
-    'if attempt > 0 =>'
+    'if attempt >= call.attempt =>' 'if attempt > 0 =>'
   mutant roll_call "what was heard is forgotten" \
-    'self.heard.insert(call.song.id, (call.attempt, place));' \
-    ''
+    'self.heard.insert(call.song.id, (call.attempt, place));' ''
   mutant roll_call "attempts are not counted" \
-    'self.attempt += 1;' \
-    'self.attempt = 1;'
+    'self.attempt += 1;' 'self.attempt = 1;'
   mutant roll_call "a song is remembered by its starter only" \
-    '.get(&call.song.id)' \
-    '.get(&0)'
+    '.get(&call.song.id)' '.get(&0)'
+
+  mutant ring "a pass that was heard counts as unanswered for ever" \
+    'self.out = None; if progress.mark == Mark::Home' 'if progress.mark == Mark::Home'
+  mutant singing "a buddy leaves before its pass is answered" \
+    'self.performing || self.ring.is_unheard()' 'self.performing'
+  mutant singing "a buddy leaves while it performs a verse" \
+    'self.performing || self.ring.is_unheard()' 'self.ring.is_unheard()'
+  mutant state "a buddy leaves however busy it is" \
+    'if self.leaving && !is_busy && !self.draining' 'if self.leaving && !self.draining'
 }
 
 pass=apply mutants
-[ "$bad" = 0 ] || exit 1
+[ "$found" = 1 ] || echo "no such mutant: $which"
+[ "$bad$found" = 01 ] || exit 1
 pass=try mutants
 exit "$bad"

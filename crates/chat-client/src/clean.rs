@@ -1,7 +1,8 @@
 //! What other people typed, made harmless for a terminal. PURE.
 //!
 //! A message may carry escape sequences that move the cursor, rename the window or type for its
-//! reader; invisible characters that reverse what is read; newlines that forge another's line.
+//! reader. It may carry invisible characters that reverse what is read, and newlines that forge
+//! the line of another person.
 //! The client prints such text only as [`Clean`], and only this file makes one.
 
 use std::fmt;

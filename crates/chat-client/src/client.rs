@@ -1,5 +1,5 @@
 //! The shell around the [conversation](crate::conversation): makes its calls, prints, reads lines,
-//! and keeps its timers. It decides nothing.
+//! and keeps its timers. The shell decides nothing, because it can be tested only with processes.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
@@ -19,7 +19,7 @@ use crate::conversation::Conversation;
 use crate::effect::{Effect, Input, Output, Timer};
 use crate::end;
 
-/// Where a person, or a program, reads and writes.
+/// The two ends of a terminal, or of a pair of pipes.
 pub(crate) struct Console {
     pub(crate) lines: mpsc::Receiver<String>,
     pub(crate) outputs: mpsc::Sender<Output>,

@@ -1,4 +1,4 @@
-//! What a client is told before it starts.
+//! The settings of a client: what its arguments become.
 
 use common::key::Key;
 
@@ -17,7 +17,7 @@ pub struct Config {
     pub after: Option<u64>,
     /// How many earlier messages of a room to show.
     pub history: u32,
-    /// The token that lets its holder put people out.
+    /// The token that lets its holder kick and ban people.
     pub admin: Option<Key>,
 }
 

@@ -6,7 +6,7 @@
 //!    └───────── a call fails ───────┴──────────────┴───────────────────┘
 //! ```
 //!
-//! The session stays the same, so the server sees one person who never left.
+//! The session stays the same, so that the server sees one person who never left.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -103,8 +103,8 @@ impl Connection {
         }
     }
 
-    /// The attempt has failed. Returns why the conversation ends; `None` if another attempt may
-    /// succeed.
+    /// Ends an attempt that has failed. Returns why the conversation ends with it, or `None` if
+    /// another attempt may succeed.
     pub(crate) fn failed(&mut self, error: CallError, out: &mut Effects) -> Option<Why> {
         self.state = State::Lost;
         match error {
@@ -121,8 +121,8 @@ impl Connection {
         }
     }
 
-    /// A poll or a send has failed. A loss is told once, because every call that was out reports
-    /// it.
+    /// Handles a poll or a send that has failed. The person is told of a loss once, because every
+    /// call that was out reports it.
     pub(crate) fn lost(&mut self, error: CallError, out: &mut Effects) {
         self.detach();
         match error {
@@ -137,7 +137,7 @@ impl Connection {
         }
     }
 
-    /// The server does not know that we are in our rooms. An attempt that is under way goes on.
+    /// Notes that the server does not know our rooms. An attempt that is under way goes on.
     pub(crate) fn detach(&mut self) {
         if self.is_attached() {
             self.state = State::Lost;

@@ -6,8 +6,8 @@
 //!   print ◀── cursors ◀── poll ◀── server         or NoSession ──┘
 //! ```
 //!
-//! One poll and one send are out at a time, and one question of the person. Every [`Input`] leads
-//! to [`Effect`]s; the shell that carries them out decides nothing.
+//! One poll and one send are out at a time, and one question of the person. Every decision is made
+//! here, so that all of them can be tested in memory: an [`Input`] leads to [`Effect`]s.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::effect::{
 };
 use crate::outbox::Outbox;
 
-/// How long unacknowledged messages keep a client that is about to end.
+/// How long a client that is about to end waits for acknowledgements without progress.
 const GIVE_UP: Duration = Duration::from_secs(30);
 
 /// How much of a message is quoted, in characters: enough to know it again.
@@ -185,7 +185,7 @@ impl Conversation {
         }
     }
 
-    /// No more lines are read: from now on unacknowledged messages are waited for.
+    /// Waits for unacknowledged messages before the end, from now on and for a limited time.
     fn finish(&mut self, stage: Stage) {
         self.stage = stage;
         self.is_over = false;

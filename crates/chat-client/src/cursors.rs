@@ -1,7 +1,7 @@
 //! What of a room is new to this reader. PURE.
 //!
-//! The cursor is the whole of the reader's memory: an entry is shown if its number is above it,
-//! and then it moves. So a page that comes twice, or overlaps, shows nothing twice.
+//! The cursor is all that a reader remembers. An entry is shown if its number is above the cursor,
+//! which then moves there. So a page that comes twice, or overlaps another, shows nothing twice.
 
 use std::collections::BTreeMap;
 

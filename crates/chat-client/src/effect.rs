@@ -1,4 +1,4 @@
-//! What the [conversation](crate::conversation) is told, and what it wants done. PURE.
+//! The inputs and the effects of a [conversation](crate::conversation). PURE.
 //!
 //! Both are plain data, so that a test needs no server, no terminal and no clock.
 
@@ -22,12 +22,12 @@ pub(crate) enum Input {
     /// The printer has taken an output.
     Taken,
     Elapsed(Timer),
-    /// Entered, under this nick in its normal form.
+    /// The server has let us in, under this nick in its normal form.
     Entered(Result<String, CallError>),
     Joined(Result<Cursor, CallError>),
     Polled(Result<Vec<Page>, CallError>),
     PolledLast(Result<Vec<Page>, CallError>),
-    /// Stored in this room.
+    /// The server has answered a send to this room.
     Sent(String, Result<(), CallError>),
     Replied(Result<Reply, CallError>),
 }
@@ -107,7 +107,7 @@ pub(crate) enum CallError {
 pub(crate) enum Output {
     /// An entry of a room; with whether the person talks in it.
     Entry(Entry, String, bool),
-    /// A word of this program.
+    /// A notice of this program.
     Status(Clean),
 }
 
@@ -140,13 +140,13 @@ impl Effects {
         self.push(Effect::Print(output));
     }
 
-    /// Prints a word of this program. The server's words in `text` are made harmless here.
+    /// Prints a notice. `text` is made harmless here and only here, because it may quote others.
     pub(crate) fn status(&mut self, text: impl Into<String>) {
         self.last_status = text.into();
         self.print(Output::Status(Clean::new(&self.last_status)));
     }
 
-    /// The same, unless it was the last status.
+    /// Prints a notice, unless it was the last one.
     pub(crate) fn status_once(&mut self, text: String) {
         if self.last_status != text {
             self.status(text);

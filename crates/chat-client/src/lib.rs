@@ -5,7 +5,7 @@
 //! | `conversation` | PURE: what is called, printed and waited for, and when it ends |
 //! | `connection` | PURE: the way to the server, and back to it after a loss |
 //! | `cursors`, `outbox` | PURE: what of a room is new; what is not acknowledged yet |
-//! | `effect` | PURE: what a conversation is told, and what it wants done |
+//! | `effect` | PURE: the inputs and the effects of a conversation |
 //! | `command`, `clean` | PURE: what a typed line means; what other people typed, made harmless |
 //! | `client`, `api`, `end` | the shell that does what a conversation wants; its calls; its error |
 //! | `pipes`, `terminal` | lines in and out; the line editor |
@@ -37,9 +37,9 @@ mod terminal;
 pub use args::Args;
 pub use config::{Config, Style};
 
-/// Talks on this process's terminal, or through its stdin and stdout if they are not both one.
-/// Ends when the input has ended, all is acknowledged and what was said until then is printed; or
-/// with `shutdown`. With `/dev/null` as its input it listens, as long as its output has a reader.
+/// Talks on this process's terminal, or through stdin and stdout if one of them is not a terminal.
+/// Ends with `shutdown`, or when the input has ended, all is acknowledged and what was said until
+/// then is printed. With `/dev/null` as its input it listens as long as its output has a reader.
 ///
 /// # Errors
 /// If the server cannot be reached at first, or does not let us in; if messages were not

@@ -2,7 +2,7 @@
 //!
 //! A message stays here until the server has answered its number, however often the connection is
 //! lost. It is sent again under the same id, so the server stores it once. One call is out at a
-//! time, because two might swap; what is typed meanwhile goes together in the next one.
+//! time, because two might swap. What is typed meanwhile goes together in the next one.
 
 use std::collections::VecDeque;
 
@@ -68,20 +68,20 @@ impl Outbox {
         Some((room.clone(), posts))
     }
 
-    /// The call that was out is stored.
+    /// Forgets the messages of the call that was out, because they are stored.
     pub(crate) fn stored(&mut self) {
         self.waiting.drain(..self.out);
         self.careful = self.careful.saturating_sub(self.out);
         self.out = 0;
     }
 
-    /// The call that was out may not have arrived: it is to be made again.
+    /// Keeps the messages of the call that was out, because it may not have arrived.
     pub(crate) fn again(&mut self) {
         self.out = 0;
     }
 
-    /// The call that was out is refused for good. Returns its message. If there were several, each
-    /// is tried by itself from now on, to find the one that the server does not take.
+    /// Drops the message of the call that was out, and returns it, because it is refused for good.
+    /// Of several messages each is tried by itself from now on, to find the one that is refused.
     pub(crate) fn refused(&mut self) -> Option<Post> {
         let out = std::mem::take(&mut self.out);
         if out > 1 {

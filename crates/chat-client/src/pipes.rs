@@ -29,8 +29,8 @@ const AHEAD: usize = 64;
 /// off is refused with the rest.
 const MAX_LINE: u64 = 64 * 1024;
 
-/// Opens stdin and stdout. Returns them, and what ends when all is printed: when all senders of
-/// outputs are gone, or stdout is closed.
+/// Opens stdin and stdout. Returns them, and a task that ends when all is printed: when all senders
+/// of outputs are gone, or stdout is closed.
 pub(crate) fn open(style: Style) -> (Console, JoinHandle<()>) {
     let (outputs, mut receiver) = mpsc::channel(AHEAD);
     let printed = spawn_blocking(move || {

@@ -1,9 +1,8 @@
 //! Terminal mode: messages appear above the line being typed.
 //!
-//! The line editor blocks and cannot be cancelled, so it has a thread of its own. So has the
-//! printer, which takes all that waits at once. The terminal's settings are kept and put back at
-//! every end of the program, because one that ends while the editor waits would leave the terminal
-//! raw.
+//! The line editor blocks and cannot be cancelled, so it has a thread of its own. The printer has
+//! another one, and takes all that waits at once. The terminal's settings are put back at every end
+//! of the program, because one that ends while the editor waits would leave the terminal raw.
 
 use std::env::var_os;
 use std::fs::{File, OpenOptions, create_dir_all};

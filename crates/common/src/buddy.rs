@@ -1,66 +1,70 @@
 //! What buddies say to each other: four calls, all safe to repeat, in any order.
 //!
-//! The rules they are used by, and what they promise, stand at the head of `buddy/src/ring.rs`
-//! (the song) and `buddy/src/roll_call.rs` (the roll-call before it).
+//! `buddy/src/roll_call.rs` has the rules for the roll call, and `buddy/src/ring.rs` those for the
+//! song. What the types mean can be understood without them: a *token* goes round the ring, and
+//! with it travels how far the song has got.
+//!
+//! [`net::VERSION`](crate::net::VERSION) must rise with any change in this file that changes a
+//! method or a type, even with a change of order, because postcard writes no names.
 
 use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
-/// The program that answers.
+/// The program that answers these calls.
 pub const SERVICE: &str = "buddy";
 
-/// A buddy's place on the roll: 0 is the starter, who is called Buddy 1.
+/// A buddy's place on the roll. Place 0 is the starter, who is called Buddy 1.
 pub type Place = u32;
 
-/// One life of one process: random, drawn anew at every start, never 0.
+/// One life of one process: drawn at random at every start, never 0.
 pub type Incarnation = u64;
 
-/// A song. Its identity is the life of the buddy that started it, so a restarted starter starts
-/// another song.
+/// A song. A restarted starter starts another song, because its incarnation is another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Song {
-    /// The starter's life.
+    /// The starter's incarnation.
     pub id: Incarnation,
     /// Bottles to begin with.
     pub bottles: u64,
-    /// Pause before each verse is passed on, in milliseconds: part of everybody's patience.
+    /// The starter's pause before each verse is passed on, in milliseconds. All need it, to know
+    /// how long a lap takes.
     pub tempo_ms: u64,
 }
 
-/// One attempt to sing the song to its end. Whoever loses track calls a later one; no two are
-/// equal, since `by` is the life that called it.
+/// One attempt to sing the song to its end. A buddy that has lost track calls a later one. No two
+/// takes are equal, because `by` is the incarnation that called it.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct Take {
-    /// Counts up.
+    /// One more than that of the take before.
     pub number: u64,
-    /// Who called it.
+    /// The buddy that called it.
     pub by: Incarnation,
 }
 
-/// When a word was passed: the take, then the hop in it. A buddy heeds only a later stamp than any
-/// it has heeded.
+/// When a token was passed: in which take, and at which hop of it. A buddy heeds only a stamp that
+/// is greater than any it has heeded.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct Stamp {
-    /// Which take.
+    /// The take.
     pub take: Take,
-    /// Which hop in it.
+    /// The number of the hop in it.
     pub hop: u64,
 }
 
-/// The next thing to do. It comes only from somebody having done what was before it; the further
+/// The next thing to do in the song. A mark moves on only by doing what it says, and the further
 /// the song, the greater: `Left(99) < Left(98) < .. < Left(0) < Over < Home`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Mark {
     /// Sing the verse with this many bottles; `Left(0)` is the ending.
     Left(u64),
-    /// All is sung: let everybody know.
+    /// Let all know that the song is sung.
     Over,
-    /// Everybody knows: go home.
+    /// Go home, because all know.
     Home,
 }
 
@@ -80,7 +84,7 @@ impl PartialOrd for Mark {
 }
 
 impl Mark {
-    /// What comes after the verse with `left` bottles has been sung.
+    /// Returns the mark after the verse with `left` bottles.
     #[must_use]
     pub fn after(left: u64) -> Self {
         left.checked_sub(1).map_or(Self::Over, Self::Left)
@@ -98,21 +102,21 @@ impl Mark {
 /// How far the song has got, as far as the sender knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Progress {
-    /// The latest stamp it has heeded, or the stamp of the pass itself.
+    /// The latest stamp that it has heeded; in a pass, the stamp of that pass.
     pub at: Stamp,
     /// The next thing to do.
     pub mark: Mark,
 }
 
-/// What the living have done: collected when the song is over, for its last line.
+/// What the living have done. It is collected when the song is over, for its last line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Verses sung, the ending included.
     pub sung: u64,
-    /// Buddies found gone, each time.
+    /// How often a buddy was found gone.
     pub lost: u64,
-    /// Times the song was taken up again after somebody had lost track: each may have repeated the
-    /// verse that was being sung.
+    /// How often the song was taken up again after a buddy had lost track. Each time may have
+    /// repeated the verse that was being sung.
     pub resumed: u64,
 }
 
@@ -125,38 +129,38 @@ pub enum Token {
     Go,
 }
 
-/// The answer to a roll-call.
+/// The answer to a roll call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RollCallReply {
-    /// Passed on, or known already.
+    /// It is passed on, or was known already.
     Heard,
-    /// A song is being sung here: no roll-calls.
+    /// It is ignored, because a song is being sung here.
     Busy,
-    /// It has come round to me a second time, and I did not start it: the loop misses the starter.
+    /// It came round a second time to a buddy that did not start it: the loop misses the starter.
     Looped,
 }
 
-/// The answer to a call in the song.
+/// The answer to any other call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Reply {
-    /// I am here, and as far as I know the song has got this far.
+    /// The buddy is here, and knows that the song has got this far.
     Here(Mark),
-    /// I am running, but know no song: a fresh life.
+    /// The process is up, but has no roll, because it has just started.
     Stranger,
-    /// I sing another song, or have another place in it: you have the wrong address.
+    /// The call has come to a buddy in another song, or in another place of it.
     Wrong,
 }
 
-/// One buddy, as the others see it. `song` and `to` say whom the caller means, so that a process
-/// that took over an address does not answer for its last tenant.
+/// One buddy, as the others see it. `song` and `to` name the buddy that is meant, so that a process
+/// that took over its address does not answer in its place.
 #[tarpc::service]
 pub trait Buddy {
-    /// The roll-call of `song`: the addresses so far, in ring order, the last one yours. Add your
-    /// next, and pass it on.
+    /// Asks to add an address to the roll and to send the call on to it. `roll` has the addresses so
+    /// far, in the order of the ring, the receiver's last.
     async fn roll_call(song: Song, attempt: u32, roll: Vec<String>) -> RollCallReply;
-    /// The closed roll, and how far the song has got.
+    /// Sends the closed roll, and how far the song has got.
     async fn enlist(song: Song, roll: Vec<String>, to: Place, progress: Progress) -> Reply;
-    /// A word of the song. The answer only says that it was heard; the song does not wait for it.
+    /// Passes the token. The answer only says that it was heard; the song does not wait for it.
     async fn pass(
         song: Incarnation,
         to: Place,
@@ -164,6 +168,6 @@ pub trait Buddy {
         progress: Progress,
         tally: Tally,
     ) -> Reply;
-    /// Are you there?
+    /// Asks whether the buddy is there.
     async fn ping(song: Incarnation, to: Place) -> Reply;
 }

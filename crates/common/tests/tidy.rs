@@ -1,5 +1,5 @@
-//! The rules of the workspace, as tests: what is pure stays pure, no program leans on another, and
-//! whoever has read one program finds everything in the other four.
+//! The rules of the workspace, as tests: what is pure stays pure, imports have a direction, no
+//! program depends on another, and all five have the same files.
 
 mod support {
     pub(crate) mod source;
@@ -70,29 +70,13 @@ fn sources() -> Sources {
 
 #[test]
 fn pure_files_know_no_network_no_clock_and_no_dice() {
-    const FORBIDDEN: [&str; 11] = [
-        "tokio",
-        "tarpc",
-        "TcpStream",
-        "UdpSocket",
-        "Instant",
-        "SystemTime",
-        "rand",
-        "async",
-        "await",
-        "std::fs",
-        "std::env",
-    ];
-    const DECIDES: [&str; 6] = [
-        "buddy/src/ring.rs",
-        "buddy/src/roll_call.rs",
-        "chat-server/src/people.rs",
-        "chat-client/src/conversation.rs",
-        "secret-server/src/reverse.rs",
-        "secret-client/src/dispatch.rs",
-    ];
+    const FORBIDDEN: &str = "tokio tarpc TcpStream TcpListener UdpSocket Instant SystemTime rand \
+        async await std::fs std::env std::thread";
+    const DECIDES: &str = "buddy/src/ring.rs buddy/src/roll_call.rs buddy/src/state.rs \
+        chat-client/src/conversation.rs chat-server/src/people.rs secret-client/src/dispatch.rs \
+        secret-client/src/queue.rs secret-server/src/reverse.rs";
     let sources = sources();
-    for file in DECIDES {
+    for file in DECIDES.split(' ') {
         let source = module(file).and_then(|module| sources.files.get(&module));
         assert!(
             source.is_some_and(|source| source.is_pure),
@@ -101,7 +85,7 @@ fn pure_files_know_no_network_no_clock_and_no_dice() {
     }
     for (module, source) in sources.files.iter().filter(|(_, source)| source.is_pure) {
         for line in source.code.lines() {
-            let broken = FORBIDDEN.iter().find(|word| has_word(line, word));
+            let broken = FORBIDDEN.split(' ').find(|word| has_word(line, word));
             assert_eq!(broken, None, "{module}: {line}");
         }
     }
@@ -111,7 +95,8 @@ fn pure_files_know_no_network_no_clock_and_no_dice() {
 fn pure_files_import_only_pure_files_and_contracts() {
     const CONTRACTS: [&str; 3] = ["common::buddy", "common::chat", "common::secret"];
     let mut wrong = sources().impure_imports(&CONTRACTS);
-    wrong.retain(|(from, _)| from != "common::net::doctor"); // for its version number
+    // Except for one number, because the doctor names the version of the protocol.
+    wrong.retain(|(from, to)| (&**from, &**to) != ("common::net::doctor", "common::net"));
     assert!(wrong.is_empty(), "{:#?}", written(&wrong));
 }
 
@@ -123,12 +108,9 @@ fn no_file_imports_one_that_imports_it() {
 
 #[test]
 fn no_file_is_too_long_to_be_read_at_once() {
-    const BEING_MENDED: [&str; 2] = ["buddy/src/ring", "explore/world"];
     for (path, text) in rust_files(&root().join("crates")) {
         let lines = lines_before_tests(&text);
-        let path = path.display().to_string();
-        let mended = BEING_MENDED.iter().any(|name| path.contains(name));
-        assert!(lines <= 400 || mended, "{path} has {lines} lines");
+        assert!(lines <= 400, "{} has {lines} lines", path.display());
     }
 }
 
@@ -202,9 +184,10 @@ fn the_documents_name_only_files_that_exist() {
     let documents =
         read(&root().join("README.md")) + &read(&root().join(".github/CONTRIBUTING.md"));
     let separators = |c: char| c.is_whitespace() || "`()[]|,;:*\"'<>".contains(c);
-    let paths = documents
-        .split(separators)
-        .map(|word| word.trim_end_matches(['.', '/', '#']));
+    let paths = documents.split(separators).map(|word| {
+        word.trim_start_matches("../")
+            .trim_end_matches(['.', '/', '#'])
+    });
     let ours = paths.filter(|word| word.starts_with("crates/") || word.starts_with("scripts/"));
     let mut count = 0;
     for path in ours {

@@ -110,8 +110,13 @@ impl Connections {
         Some(Abortable::new(call, registration))
     }
 
-    /// Forgets the call to `server` about line `first`. Aborts it if it has not ended.
-    pub(crate) fn end(&mut self, server: ServerId, first: u64) {
+    /// Forgets the call to `server` about line `first`, because it has ended.
+    pub(crate) fn ended(&mut self, server: ServerId, first: u64) {
+        self.servers[server].in_flight.remove(&first);
+    }
+
+    /// Drops the call to `server` about line `first`.
+    pub(crate) fn cancel(&mut self, server: ServerId, first: u64) {
         if let Some(call) = self.servers[server].in_flight.remove(&first) {
             call.abort();
         }

@@ -21,7 +21,7 @@ use common::secret::Refusal;
 use crate::cause::Cause;
 use crate::latencies::Latencies;
 use crate::pacing::{Fixed, Pacing, Timing};
-use crate::queue::{Assigned, BUSY, Queue, REPORTED, Verdict};
+use crate::queue::{Assigned, BLAME_FAILED, BLAME_NONE, Queue, Verdict};
 use crate::report::{Report, plural};
 use crate::server::{Server, ServerId, State};
 
@@ -119,22 +119,26 @@ impl Dispatcher {
         }
     }
 
-    /// Takes an address at which there is a server. It may be known already.
-    pub(crate) fn found(&mut self, address: String) {
+    /// Takes the addresses of a name. Each is a server, but may be known already. That a name has
+    /// none is said the first time only, because the name is looked up again and again.
+    pub(crate) fn looked_up(&mut self, found: Result<Vec<SocketAddr>, Error>) {
+        match found {
+            Ok(addresses) => addresses.iter().for_each(|a| self.found(a.to_string())),
+            Err(error) => {
+                if self.last.is_none() {
+                    self.say(error.to_string());
+                }
+                self.last = Some(Cause::Unreached(Box::new(error)));
+            }
+        }
+    }
+
+    fn found(&mut self, address: String) {
         if self.servers.iter().all(|server| server.name != address) {
             let id = self.servers.len();
             self.effects.push_back(Effect::Connect(id, address.clone()));
             self.servers.push(Server::new(address));
         }
-    }
-
-    /// Notes that a name cannot be resolved, for now. Says so the first time only, because the
-    /// name is looked up again and again.
-    pub(crate) fn not_found(&mut self, error: Error) {
-        if self.last.is_none() {
-            self.say(error.to_string());
-        }
-        self.last = Some(Cause::Unreached(Box::new(error)));
     }
 
     /// Notes that a server is connected, and works on `workers` calls at once.
@@ -181,10 +185,10 @@ impl Dispatcher {
     /// Takes the answer of a server to the chunk at line `first`.
     pub(crate) fn answered(&mut self, id: ServerId, first: u64, answer: String, timing: Timing) {
         self.latencies.add(timing.took);
-        self.servers[id].answered();
+        self.servers[id].busy.reset();
         match self.queue.answered(id, first, answer) {
             Verdict::Counts { words, also } => {
-                self.servers[id].answered_first(words, timing);
+                self.servers[id].answered(words, timing);
                 if let Some(other) = also {
                     self.servers[other].out -= 1;
                     self.effects.push_back(Effect::Cancel(other, first));
@@ -202,7 +206,7 @@ impl Dispatcher {
     /// refusal would come again, so its server is given up. `dice` is a random number from 0 to 1.
     pub(crate) fn refused(&mut self, id: ServerId, first: u64, refusal: Refusal, dice: f64) {
         if refusal == Refusal::Busy {
-            return self.pause(id, first, BUSY, dice);
+            return self.pause(id, first, BLAME_NONE, dice);
         }
         let name = self.servers[id].name.clone();
         self.down(id, Cause::Refused(name, refusal));
@@ -211,7 +215,7 @@ impl Dispatcher {
     /// Notes that a server failed on the chunk at line `first`, and is still there. It is paused,
     /// as if it were busy, so that another server can try the words.
     pub(crate) fn failed(&mut self, id: ServerId, first: u64, dice: f64) {
-        self.pause(id, first, REPORTED, dice);
+        self.pause(id, first, BLAME_FAILED, dice);
     }
 
     fn pause(&mut self, id: ServerId, first: u64, blame: u32, dice: f64) {

@@ -4,6 +4,7 @@
 //! asks again at every heartbeat. A server answers that however long its queue is, so silence means
 //! that it is gone, while a call about a word may rightly take minutes.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use common::net::{self, Backoff};
@@ -40,10 +41,8 @@ type Channel = net::Channel<SecretRequest, SecretResponse>;
 
 /// What happens to servers.
 pub(crate) enum Event {
-    /// An address of a name, which may be known already.
-    Found(String),
-    /// A name leads nowhere, for now.
-    NotFound(net::Error),
+    /// The addresses of a name, which may be known already, or why it has none for now.
+    LookedUp(Result<Vec<SocketAddr>, net::Error>),
     /// The server answers, over this connection, and works on this number of calls at once.
     Up(ServerId, Client, usize),
     /// The server does not answer, or not any more.
@@ -52,20 +51,17 @@ pub(crate) enum Event {
     Resume(ServerId),
 }
 
-/// Looks `name` up again and again, and reports every address.
+/// Looks `name` up again and again, and reports what is found.
 pub(crate) async fn look_up(name: String, events: mpsc::Sender<Event>) {
     loop {
-        let (found, wait) = match net::resolve(&name, SERVICE).await {
-            Ok(addresses) => {
-                let found = addresses.iter().map(|a| Event::Found(a.to_string()));
-                (found.collect(), LOOK_UP_AGAIN)
-            }
-            Err(error) => (vec![Event::NotFound(error)], LOOK_UP_MISSING),
+        let found = net::resolve(&name, SERVICE).await;
+        let wait = if found.is_ok() {
+            LOOK_UP_AGAIN
+        } else {
+            LOOK_UP_MISSING
         };
-        for event in found {
-            if events.send(event).await.is_err() {
-                return;
-            }
+        if events.send(Event::LookedUp(found)).await.is_err() {
+            return;
         }
         sleep(wait).await;
     }

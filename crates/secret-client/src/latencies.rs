@@ -3,45 +3,38 @@
 use std::time::Duration;
 
 /// A histogram of durations. Each bucket is a fifth longer than the one before, so a quantile is
-/// right within a tenth, and any number of durations takes a kilobyte.
-#[derive(Clone, Debug)]
+/// right within a tenth, and any number of durations takes at most a kilobyte.
+#[derive(Clone, Debug, Default)]
 pub struct Latencies {
-    buckets: [u64; BUCKETS],
-    count: u64,
+    buckets: Vec<u64>,
 }
 
-/// From 1 us up: 1.2 to the 120th is 53 minutes. The last bucket holds all that is longer.
-const BUCKETS: usize = 120;
+/// The last bucket. The first begins at 1 us, so this one begins at 1.2 to the 119th, which is 44
+/// minutes. It holds all that is longer.
+const LAST: usize = 119;
 const STEP: f64 = 1.2;
-
-impl Default for Latencies {
-    fn default() -> Self {
-        Self {
-            buckets: [0; BUCKETS],
-            count: 0,
-        }
-    }
-}
 
 impl Latencies {
     /// Adds one duration.
     pub(crate) fn add(&mut self, took: Duration) {
         let micros = (took.as_secs_f64() * 1e6).max(1.0);
-        let bucket = (micros.ln() / STEP.ln()) as usize;
-        self.buckets[bucket.min(BUCKETS - 1)] += 1;
-        self.count += 1;
+        let bucket = ((micros.ln() / STEP.ln()) as usize).min(LAST);
+        if self.buckets.len() <= bucket {
+            self.buckets.resize(bucket + 1, 0);
+        }
+        self.buckets[bucket] += 1;
     }
 
     /// Returns the number of durations.
     pub(crate) fn count(&self) -> u64 {
-        self.count
+        self.buckets.iter().sum()
     }
 
     /// Returns the duration that a share `q` of all are shorter than. Zero if there are none.
     pub(crate) fn quantile(&self, q: f64) -> Duration {
-        let rank = (q * self.count as f64).ceil().max(1.0) as u64;
+        let rank = (q * self.count() as f64).ceil().max(1.0) as u64;
         let mut seen = 0;
-        for (bucket, count) in (0..).zip(self.buckets) {
+        for (bucket, count) in (0..).zip(&self.buckets) {
             seen += count;
             if seen >= rank {
                 let middle = STEP.powi(bucket) * STEP.sqrt();

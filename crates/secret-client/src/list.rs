@@ -45,7 +45,13 @@ pub async fn reverse_list(
     let stopped = shell.run(&mut input, &output, &mut shutdown).await;
     let hurried = matches!(stopped, Err(Stop::Interrupted(_)));
     let finish = async {
-        shell.write_ready(&output).await;
+        // Some answers may be ready, although the work has ended early.
+        if shell.dispatcher.queue.has_ready()
+            && let Some(room) = output.room().await
+        {
+            room.send(shell.take());
+        }
+        shell.progress.clear();
         output.finish().await.context("cannot write the answers")
     };
     let (stopped, written) = match cli::let_it_print(finish, hurried, shutdown).await {
@@ -119,9 +125,6 @@ impl Shell {
     }
 
     /// Works until all is written.
-    ///
-    /// # Errors
-    /// Why it ended earlier. Some answers may still be ready to be written.
     async fn run(
         &mut self,
         input: &mut mpsc::Receiver<Input>,
@@ -176,16 +179,6 @@ impl Shell {
         }
     }
 
-    /// Writes the answers that are ready, although the work is over.
-    async fn write_ready(&mut self, output: &Output) {
-        if self.dispatcher.queue.has_ready()
-            && let Some(room) = output.room().await
-        {
-            room.send(self.take());
-        }
-        self.progress.clear();
-    }
-
     fn take(&mut self) -> String {
         let ready = self.dispatcher.queue.take().unwrap_or_default();
         self.bytes += ready.len() as u64;
@@ -205,8 +198,7 @@ impl Shell {
 
     fn happened(&mut self, event: Event) {
         match event {
-            Event::Found(address) => self.dispatcher.found(address),
-            Event::NotFound(error) => self.dispatcher.not_found(error),
+            Event::LookedUp(found) => self.dispatcher.looked_up(found),
             Event::Up(server, client, workers) => {
                 self.connections.up(server, client);
                 self.dispatcher.up(server, workers);
@@ -220,7 +212,7 @@ impl Shell {
     fn answered(&mut self, answer: Result<Answer, Aborted>) {
         let Ok(answer) = answer else { return };
         let (server, first) = (answer.server, answer.first);
-        self.connections.end(server, first);
+        self.connections.ended(server, first);
         match answer.result {
             Ok(Ok((text, timing))) => self.dispatcher.answered(server, first, text, timing),
             Ok(Err(refusal)) => self
@@ -240,7 +232,7 @@ impl Shell {
                 Effect::Connect(server, address) => self.connections.connect(server, address),
                 Effect::Close(server) => self.connections.close(server),
                 Effect::Abandon(server) => self.connections.abandon(server),
-                Effect::Cancel(server, first) => self.connections.end(server, first),
+                Effect::Cancel(server, first) => self.connections.cancel(server, first),
                 Effect::ResumeAfter(server, wait) => self.connections.resume_after(server, wait),
                 Effect::Say(line) => self.progress.say(&format!("secret-client: {line}")),
             }

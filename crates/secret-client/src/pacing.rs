@@ -32,8 +32,8 @@ pub(crate) const MAX_WORDS: usize = common::secret::MAX_TEXT / 8;
 /// this many cover a round trip of half a millisecond. With a chunk each, they hold at most 16 MiB.
 pub(crate) const MAX_CALLS: usize = 256;
 
-/// How much of the workers' time may be lost for want of one more call. Without it, the least
-/// delay on the wire would round one call at a slow server up to two.
+/// How much of the workers' time may be lost because one more call is missing. Without this, the
+/// least delay on the wire would round one call at a slow server up to two.
 const IDLE: f64 = 0.02;
 
 /// Weight of the newest answer in the running means. The delays of words are random, from nothing

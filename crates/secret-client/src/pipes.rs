@@ -73,7 +73,7 @@ fn read_all(mut input: impl Read, sender: &mpsc::Sender<Input>) {
 /// The way to the output.
 #[derive(Debug)]
 pub(crate) struct Output {
-    texts: Option<mpsc::Sender<String>>,
+    texts: mpsc::Sender<String>,
     result: oneshot::Receiver<io::Result<()>>,
 }
 
@@ -92,24 +92,21 @@ pub(crate) fn write(mut output: impl Write + Send + 'static) -> Output {
         // It fails if the result is no longer wanted, because the program is interrupted.
         let _ = sender.send(write_all());
     });
-    Output {
-        texts: Some(texts),
-        result,
-    }
+    Output { texts, result }
 }
 
 impl Output {
     /// Waits until there is room for a text. Returns `None` if the output failed.
     pub(crate) async fn room(&self) -> Option<mpsc::Permit<'_, String>> {
-        self.texts.as_ref()?.reserve().await.ok()
+        self.texts.reserve().await.ok()
     }
 
     /// Waits until all is written.
     ///
     /// # Errors
     /// Why the output failed. That its reader went away (`| head`) is such a failure.
-    pub(crate) async fn finish(mut self) -> io::Result<()> {
-        self.texts = None;
+    pub(crate) async fn finish(self) -> io::Result<()> {
+        drop(self.texts);
         self.result.await.unwrap_or(Ok(()))
     }
 }

@@ -47,13 +47,13 @@ const CHUNK_COST: usize = 320;
 const BLAME_LIMIT: u32 = 128;
 
 /// The blame for a failure that a server reports.
-pub(crate) const REPORTED: u32 = BLAME_LIMIT / 8;
+pub(crate) const BLAME_FAILED: u32 = BLAME_LIMIT / 8;
 
 /// The blame for the loss of a server.
-const LOST: u32 = 1;
+const BLAME_LOST: u32 = 1;
 
 /// The blame when a server had no room: none, because nothing failed.
-pub(crate) const BUSY: u32 = 0;
+pub(crate) const BLAME_NONE: u32 = 0;
 
 /// A chunk that `server` is to reverse.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,7 +175,7 @@ impl Queue {
             (held.by, held.also) = (other, None);
         } else if let Some(Held { chunk, .. }) = self.assigned.remove(&first) {
             self.held -= chunk.text.len() + CHUNK_COST;
-            if blame > BUSY {
+            if blame > BLAME_NONE {
                 self.totals.retried += chunk.words as u64;
             }
             self.backlog.put_back(chunk);
@@ -188,7 +188,7 @@ impl Queue {
         let had = self.assigned.iter().filter(|(_, held)| held.is_by(server));
         let had: Vec<u64> = had.map(|(first, _)| *first).collect();
         for first in had {
-            self.take_back(server, first, LOST);
+            self.take_back(server, first, BLAME_LOST);
         }
     }
 

@@ -10,7 +10,7 @@ use crate::pacing::{Pacing, Timing};
 pub(crate) type ServerId = usize;
 
 /// Waits before a server that was busy is called again.
-const BUSY: Backoff = Backoff::new(Duration::from_millis(5), Duration::from_secs(1));
+const BUSY_WAIT: Backoff = Backoff::new(Duration::from_millis(5), Duration::from_secs(1));
 
 /// The record of one server.
 #[derive(Debug)]
@@ -26,7 +26,8 @@ pub(crate) struct Server {
     pub(crate) words: u64,
     /// The number of calls that it has not answered yet.
     pub(crate) out: usize,
-    busy: Backoff,
+    /// How long it is paused when it is busy. Begins again with every answer.
+    pub(crate) busy: Backoff,
 }
 
 /// Whether a server can be called.
@@ -52,7 +53,7 @@ impl Server {
             is_paused: false,
             words: 0,
             out: 0,
-            busy: BUSY,
+            busy: BUSY_WAIT,
         }
     }
 
@@ -72,13 +73,8 @@ impl Server {
         }
     }
 
-    /// Notes that it answered, so that it is not busy.
-    pub(crate) fn answered(&mut self) {
-        self.busy.reset();
-    }
-
     /// Notes that it was the first to answer a call with this number of words.
-    pub(crate) fn answered_first(&mut self, words: usize, timing: Timing) {
+    pub(crate) fn answered(&mut self, words: usize, timing: Timing) {
         self.words += words as u64;
         self.out -= 1;
         if let State::Up(pacing) = &mut self.state {

@@ -2,8 +2,8 @@
 //! wants the answer has to ask a server.
 //!
 //! What people call a character is a *grapheme cluster* (Unicode Standard Annex 29). An `é` written
-//! as `e` and an accent, a flag, a family of emoji are several code points each, and reversing those
-//! would give other characters. So clusters change places and stay whole. A reversed text has as
+//! as `e` and an accent, a flag, a family of emoji are several code points each. Reversing those
+//! would give other characters, so clusters change places and stay whole. A reversed text has as
 //! many bytes as the text.
 
 use unicode_segmentation::UnicodeSegmentation;

@@ -74,13 +74,6 @@ struct Shared {
     worked_us: AtomicU64,
 }
 
-/// The result of some work, and its times.
-struct Done<T> {
-    result: T,
-    waited: Duration,
-    worked: Duration,
-}
-
 impl Shared {
     fn new(config: Config) -> Self {
         Self {
@@ -93,13 +86,14 @@ impl Shared {
         }
     }
 
-    /// Does `task` on a text of this number of words when its turn has come, after the delay.
-    async fn work<T>(
+    /// Waits until a worker is free and then for the delay of this number of words. Returns what
+    /// `reverse` returns, and the times.
+    async fn work(
         &self,
         tier: &Tier,
         words: usize,
-        task: impl FnOnce() -> T,
-    ) -> Result<Done<T>, Refusal> {
+        reverse: impl FnOnce() -> String,
+    ) -> Result<Reversed, Refusal> {
         let most = self.admit(tier)?;
         let _place = self.places.try_acquire().map_err(|_| Refusal::Busy)?;
         let arrived = Instant::now();
@@ -113,12 +107,12 @@ impl Shared {
         if !most.is_zero() {
             sleep(self.draw(most, words)).await;
         }
-        let result = task();
+        let text = reverse();
         let worked = begun.elapsed();
         self.words.fetch_add(words as u64, Relaxed);
         self.worked_us.fetch_add(worked.as_micros() as u64, Relaxed);
-        Ok(Done {
-            result,
+        Ok(Reversed {
+            text,
             waited: begun - arrived,
             worked,
         })
@@ -156,8 +150,8 @@ struct SecretServer(Arc<Shared>);
 impl SecretServer {
     async fn one(&self, tier: Tier, text: String) -> Result<String, Refusal> {
         check(&text)?;
-        let done = self.0.work(&tier, 1, || reverse(&text)).await?;
-        Ok(done.result)
+        let reversed = self.0.work(&tier, 1, || reverse(&text)).await?;
+        Ok(reversed.text)
     }
 }
 
@@ -183,12 +177,7 @@ impl Secret for SecretServer {
     ) -> Result<Reversed, Refusal> {
         check(&text)?;
         let words = text.bytes().filter(|byte| *byte == b'\n').count();
-        let done = self.0.work(&tier, words, || reverse_words(text)).await?;
-        Ok(Reversed {
-            text: done.result,
-            waited: done.waited,
-            worked: done.worked,
-        })
+        self.0.work(&tier, words, || reverse_words(text)).await
     }
 
     async fn offer(self, _: Context) -> Offer {

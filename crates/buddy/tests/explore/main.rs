@@ -3,7 +3,7 @@
 //!
 //! The core arms no timers and knows no clock. So time-outs are events like any other, and the
 //! search runs the very code that sings. `cargo test` searches small worlds in seconds. All of
-//! them take some ten minutes and 2 GB of memory:
+//! them take some ten minutes and 6 GB of memory:
 //!
 //! ```text
 //! EXPLORE=all cargo test --release -p buddy --test explore -- --nocapture

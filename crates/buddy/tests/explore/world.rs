@@ -80,8 +80,8 @@ impl World for RingWorld {
     /// Buddies ping each other for ever.
     const COMES_TO_REST: bool = false;
 
-    /// Reads `"3 buddies, 6 bottles, 1 crash, 1 wrong"`. All buddies are enlisted, or with `"1 lap"`
-    /// only the starter, which has just closed the roll.
+    /// Reads `"3 buddies, 6 bottles, 1 crash, 1 wrong"`. All buddies are enlisted. With `"1 lap"`
+    /// only the starter is, which has just closed the roll.
     fn starts(name: &str) -> Vec<(String, Self)> {
         let nouns = [
             "budd", "bottle", "lap", "crash", "restart", "wrong", "quiet", "repeat",
@@ -119,9 +119,7 @@ impl World for RingWorld {
             events.extend([Event::Deliver(letter), Event::DeliverAndKeep(letter)]);
         }
         for &(from, to) in self.slots.keys() {
-            if self.can_repeat(from, to) {
-                events.push(Event::Repeat(from, to));
-            }
+            events.extend(self.can_repeat(from, to).then_some(Event::Repeat(from, to)));
         }
         for (place, seat) in (0..).zip(&self.seats) {
             match &seat.life {
@@ -135,17 +133,16 @@ impl World for RingWorld {
         events
     }
 
+    /// Does nothing if the event could happen a moment ago only.
     fn happen(&mut self, event: Event) -> Result<(), Broken> {
         if let Some(fault) = event.fault() {
             self.left[fault] -= 1;
         }
         match event {
-            Event::Deliver(letter) => {
-                self.wire.remove(&letter);
-                self.deliver(letter)?;
-            }
+            Event::Deliver(letter) if self.wire.remove(&letter) => self.deliver(letter)?,
             Event::DeliverAndKeep(letter) => self.deliver(letter)?,
-            Event::Repeat(from, to) => self.post(from, to),
+            Event::Repeat(from, to) if self.can_repeat(from, to) => self.post(from, to),
+            Event::Deliver(_) | Event::Repeat(..) => {}
             Event::Sung(me) => {
                 self.performances_of(me).for_each(|it| it.finished = true);
                 self.input(me, Input::Sung)?;
@@ -307,14 +304,16 @@ impl RingWorld {
     }
 
     fn can_repeat(&self, from: Place, to: Place) -> bool {
-        let (request, _) = self.slots[&(from, to)];
-        let ring = self.ring(from);
+        let (Some(ring), Some(&(request, _))) = (self.ring(from), self.slots.get(&(from, to)))
+        else {
+            return false;
+        };
         let is_on_its_way = |letter: &Letter| {
             let ends = (letter.from.0, letter.to.0);
             (ends == (from, to) || ends == (to, from)) && letter.request == request
         };
         self.seat(to).listens()
-            && ring.is_some_and(|ring| ring.still_says(to, request))
+            && ring.still_says(to, request)
             && !self.wire.iter().any(is_on_its_way)
     }
 

@@ -8,7 +8,8 @@
 //! `cargo test` searches a list of small worlds, `EXPLORE=all` a list of large ones as well, and
 //! `EXPLORE=NAME` the world of that name.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
+use std::collections::hash_map::{Entry, HashMap};
 use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 
@@ -51,6 +52,12 @@ pub(crate) fn counts<const N: usize>(name: &str, nouns: [&str; N]) -> [u8; N] {
     counts
 }
 
+/// Returns one event a line.
+pub(crate) fn lines(events: impl IntoIterator<Item: Debug>) -> String {
+    let lines = events.into_iter().map(|event| format!("{event:?}\n"));
+    lines.collect()
+}
+
 /// Searches the worlds that `EXPLORE` asks for, and prints how large each is. A world whose name
 /// ends in `"2 million"` is searched up to that many states, because all need too much memory.
 pub(crate) fn explore<W: World>(small: &[&str], large: &[&str]) {
@@ -62,10 +69,9 @@ pub(crate) fn explore<W: World>(small: &[&str], large: &[&str]) {
     };
     println!("starts    states transitions  world");
     for name in names {
-        let limit = name
-            .strip_suffix(" million")
-            .and_then(|rest| rest.rsplit_once(", "));
-        let (world, millions) = limit.unwrap_or((name, "1000"));
+        let limited = name.strip_suffix(" million");
+        let limited = limited.and_then(|rest| rest.rsplit_once(", "));
+        let (world, millions) = limited.unwrap_or((name, "1000"));
         let most = millions.parse::<usize>().expect("a number") * 1_000_000;
         let (mut starts, mut states, mut transitions) = (0, 0, 0);
         for (which, start) in W::starts(world) {
@@ -96,7 +102,7 @@ impl<'a, W: World> Search<'a, W> {
             transitions: 0,
         };
         if W::COMES_TO_REST {
-            search.deepen(first, start, &mut HashSet::new())?;
+            search.deepen(first, start, &mut Vec::new())?;
             return Ok(search);
         }
         let mut frontier = VecDeque::from([(first, start.clone())]);
@@ -104,7 +110,8 @@ impl<'a, W: World> Search<'a, W> {
             && search.seen.len() < most
         {
             for (index, there, then) in search.look(here, &world)? {
-                if search.is_new(there, here, index) {
+                if let Entry::Vacant(new) = search.seen.entry(there) {
+                    new.insert((here, index));
                     frontier.push_back((there, then));
                 }
             }
@@ -113,41 +120,36 @@ impl<'a, W: World> Search<'a, W> {
     }
 
     /// Searches all that may come of the state `here`, to which `path` leads.
-    fn deepen(&mut self, here: u64, world: &W, path: &mut HashSet<u64>) -> Result<(), Broken> {
-        /// Finds states that grow without an end, because those that do not take some hundred events.
+    fn deepen(&mut self, here: u64, world: &W, path: &mut Vec<u64>) -> Result<(), Broken> {
+        /// Finds states that grow without an end, because all others take some hundred events.
         const DEEPEST: usize = 500;
-        path.insert(here);
+        path.push(here);
         for (index, there, then) in self.look(here, world)? {
             if path.contains(&there) || path.len() > DEEPEST {
                 return Err(self.after(here, Some(index), "it goes on for ever"));
             }
-            if self.is_new(there, here, index) {
+            if let Entry::Vacant(new) = self.seen.entry(there) {
+                new.insert((here, index));
                 self.deepen(there, &then, path)?;
             }
         }
-        path.remove(&here);
+        path.pop();
         Ok(())
     }
 
     /// Checks one state, and returns what each of its events leads to.
     fn look(&mut self, here: u64, world: &W) -> Result<Vec<(usize, u64, W)>, Broken> {
-        let checked = world.check(here);
-        checked.map_err(|why| self.after(here, None, &why))?;
+        let broken = |index, why: Broken| self.after(here, index, &why);
+        world.check(here).map_err(|why| broken(None, why))?;
         let mut next = Vec::new();
         for (index, event) in world.events().into_iter().enumerate() {
             let mut then = world.clone();
             let happened = then.happen(event);
-            happened.map_err(|why| self.after(here, Some(index), &why))?;
+            happened.map_err(|why| broken(Some(index), why))?;
             next.push((index, fingerprint(&then), then));
         }
         self.transitions += next.len();
         Ok(next)
-    }
-
-    fn is_new(&mut self, there: u64, here: u64, index: usize) -> bool {
-        let before = self.seen.len();
-        self.seen.entry(there).or_insert((here, index));
-        self.seen.len() > before
     }
 
     /// Returns the transcript that leads to the state `at` and to its event `last`, and then `why`.
@@ -158,14 +160,13 @@ impl<'a, W: World> Search<'a, W> {
             at = before;
         }
         let mut world = self.start.clone();
-        let mut transcript = String::from("after\n");
-        for index in way.into_iter().rev() {
+        let events = way.into_iter().rev().map(|index| {
             let event = world.events()[index];
-            transcript += &format!("{event:?}\n");
             // Only the last event fails, and its failure is `why`.
             _ = world.happen(event);
-        }
-        transcript + why
+            event
+        });
+        format!("after\n{}{why}", lines(events))
     }
 }
 
@@ -194,6 +195,14 @@ impl Hasher for Mixer {
         let mixed = (self.0 ^ word).wrapping_mul(0xff51_afd7_ed55_8ccd);
         self.0 = (mixed ^ (mixed >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
         self.0 ^= self.0 >> 29;
+    }
+
+    fn write_u8(&mut self, number: u8) {
+        self.write_u64(number.into());
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(number.into());
     }
 
     fn write_usize(&mut self, number: usize) {

@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 /// One verse heard a second time, and why that was allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Repeat {
-    /// Whoever sang it before had been killed.
+    /// Each buddy that sang it before had been killed.
     Death,
     /// A buddy that sang it had been given up on.
     GivenUp,
 }
 
-/// Judges `lines`: `Buddy N: verse` as sung, `# killed Buddy N`, and notices, of which `lost Buddy
-/// N` matters. Every verse must be there, in order; a life may not sing a verse twice; a verse may
-/// be heard again only as `ring.rs` promises. A notice may come late, so it counts from the
-/// beginning: more lenient than the promise, which the search in memory holds to the letter.
+/// Judges `lines`: verses (`Buddy N: ...`), `# killed Buddy N`, and notices, of which `lost Buddy N`
+/// matters. Returns the verses that were heard again.
+///
+/// Every verse must be there, in order. A life must not sing a verse twice. A verse may be heard
+/// again only as `ring.rs` promises. This is more lenient than the promise: a notice counts from the
+/// beginning, because it may come late. `explore` holds the promise to the letter.
 pub(crate) fn judge(lines: &[String], bottles: u64) -> Result<Vec<Repeat>, String> {
     let left_of: BTreeMap<String, u64> = (0..=bottles)
         .map(|left| (buddy::song::verse(left, bottles), left))

@@ -6,11 +6,10 @@
 mod sender;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::mem;
 use std::time::Duration;
 
 use buddy::Config;
-use buddy::effect::{Effect, End, Outcome, Target};
+use buddy::effect::{Effect, End, Report, Target};
 use buddy::state::State;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -38,6 +37,8 @@ pub(crate) struct Song {
     pub(crate) linger: Duration,
     /// The share of letters that are lost.
     pub(crate) loss: f64,
+    /// The share of letters that arrive after their sender has given up.
+    pub(crate) late: f64,
 }
 
 /// Buddies and what happens to them. Numbers count from 1, as in the song.
@@ -52,8 +53,6 @@ pub(crate) struct World {
     events: BTreeMap<(Duration, u64), Event>,
     count: u64,
     cut: BTreeSet<usize>,
-    held: Option<usize>,
-    held_back: Vec<Event>,
     pub(crate) dice: SmallRng,
     /// what was sung, printed and done
     pub(crate) lines: Vec<String>,
@@ -77,10 +76,10 @@ enum Event {
     Recall(Process, Duration),
     Sung(Process),
     Exit(Process),
+    PatienceOver(Process),
     Call(Box<Letter>),
-    Answer(Try, Outcome),
+    Answer(Try, Report),
     Retry(Try),
-    Broken(Process, usize),
 }
 
 impl World {
@@ -106,8 +105,6 @@ impl World {
             events: BTreeMap::new(),
             count: 0,
             cut: BTreeSet::new(),
-            held: None,
-            held_back: Vec::new(),
             dice: SmallRng::seed_from_u64(song.seed),
             lines: Vec::new(),
             log: Vec::new(),
@@ -139,7 +136,7 @@ impl World {
     }
 
     pub(crate) fn crash(&mut self, n: usize) {
-        self.down(n);
+        self.buddies[n] = None;
         self.note(format!("# killed Buddy {n}"));
     }
 
@@ -149,13 +146,13 @@ impl World {
         self.note(format!("# restarted Buddy {n}"));
     }
 
-    /// Tells Buddy `n` to leave.
+    /// Tells Buddy `n` to leave, which it must do within the patience.
     pub(crate) fn leave(&mut self, n: usize) {
         self.note(format!("# told Buddy {n} to leave"));
         if let Some(buddy) = &mut self.buddies[n] {
             buddy.state.leave();
             let process = (n, buddy.life);
-            self.later(PATIENCE, Event::Exit(process));
+            self.later(PATIENCE, Event::PatienceOver(process));
             self.act(n);
         }
     }
@@ -169,22 +166,6 @@ impl World {
     pub(crate) fn heal(&mut self) {
         self.cut.clear();
         self.note("# healed".into());
-    }
-
-    /// Holds back every letter from and to Buddy `n`.
-    pub(crate) fn hold(&mut self, n: usize) {
-        self.held = Some(n);
-        self.note(format!("# holding back Buddy {n}"));
-    }
-
-    /// Lets through what was held back.
-    pub(crate) fn release(&mut self) {
-        self.held = None;
-        for event in mem::take(&mut self.held_back) {
-            let time = self.way();
-            self.later(time, event);
-        }
-        self.note("# released".into());
     }
 
     // How time passes.
@@ -269,12 +250,14 @@ impl World {
         }
         match event {
             Event::Call(letter) => self.call(*letter),
-            Event::Answer(of, outcome) => self.answer(of, outcome),
+            Event::Answer(of, report) => self.answer(of, report),
             Event::Retry(of) => self.retry(of),
-            Event::Broken(process, dead) => self.broken(process, dead),
             Event::Beat(process) => self.beat(process),
             Event::Recall(process, wait) => self.recall(process, wait),
             Event::Exit(process) => self.exit(process),
+            Event::PatienceOver(process) => {
+                assert!(self.buddy(process).is_none(), "it stays: {}", self.story());
+            }
             Event::Sung(process) => {
                 if let Some(buddy) = self.buddy(process) {
                     buddy.state.sung();
@@ -308,9 +291,9 @@ impl World {
     /// Sends something that takes `time`, if the network lets it through.
     fn send(&mut self, from: usize, to: usize, time: Duration, event: Event) {
         let is_lost = self.song.loss > 0.0 && self.dice.random_bool(self.song.loss);
-        if [from, to].into_iter().any(|n| Some(n) == self.held) {
-            self.held_back.push(event);
-        } else if !is_lost && self.cut.contains(&from) == self.cut.contains(&to) {
+        let is_late = self.song.late > 0.0 && self.dice.random_bool(self.song.late);
+        if !is_lost && self.cut.contains(&from) == self.cut.contains(&to) {
+            let time = if is_late { time + 2 * PATIENCE } else { time };
             self.later(time, event);
         }
     }
@@ -327,23 +310,8 @@ impl World {
     fn recall(&mut self, process: Process, wait: Duration) {
         if let Some(buddy) = self.buddy(process) {
             buddy.state.call_the_roll();
-            if wait == 4 * RECALL {
-                buddy.state.roll_call_is_late();
-            }
             self.act(process.0);
             self.later(wait, Event::Recall(process, wait * 2));
-        }
-    }
-
-    /// Ends the process of Buddy `n`. Its connections break.
-    fn down(&mut self, n: usize) {
-        self.buddies[n] = None;
-        for other in 1..self.buddies.len() {
-            if let Some(buddy) = &self.buddies[other] {
-                let process = (other, buddy.life);
-                let time = self.way();
-                self.send(n, other, time, Event::Broken(process, n));
-            }
         }
     }
 
@@ -357,7 +325,7 @@ impl World {
             End::Home(None) | End::Left => {}
             end => panic!("{end:?}\n{}", self.story()),
         }
-        self.down(process.0);
+        self.buddies[process.0] = None;
     }
 
     /// Carries out the effects of Buddy `n`.

@@ -60,8 +60,8 @@ impl Wiring {
         })
     }
 
-    /// Returns what this wiring comes to. With `forgetful` buddies, any buddy of a loop may find out
-    /// that the loop misses its starter.
+    /// Returns what this wiring comes to. With `forgetful` buddies, any buddy of a loop may find
+    /// out that the loop misses its starter.
     pub(crate) fn promise(&self, forgetful: bool) -> Promise {
         let songs: Vec<_> = (0..self.next.len()).map(|b| self.leader(b)).collect();
         let (mut must, mut may) = (BTreeSet::new(), BTreeSet::new());
@@ -144,8 +144,9 @@ impl Wiring {
         (way, kept.is_none())
     }
 
-    /// Returns whether a smaller number calls into the leader's loop from outside. Its call may take
-    /// the place of the leader's on a link that is busy, and goes on where a greater one does not.
+    /// Returns whether a smaller number calls into the leader's loop from outside. Its call may
+    /// take the place of the leader's on a link that is busy, and goes on where a greater one does
+    /// not.
     fn is_outdone(&self, leader: usize) -> bool {
         (0..leader).any(|other| self.way(other).0.contains(&leader))
     }

@@ -18,7 +18,7 @@ use super::search::{Broken, World, counts};
 #[derive(Clone, Hash)]
 struct Seat {
     roll_call: RollCall,
-    /// it may still make, whatever else is on its way
+    /// how many calls it may still make while others are on their way
     calls: u8,
     /// what its link will send: the newest call, until it is answered
     slot: Option<Call>,
@@ -53,10 +53,10 @@ pub(crate) enum Event {
     Call(usize),
     /// A link takes what is in its slot.
     Dial(usize),
-    /// The next hears it, and the answer is heard. A late answer needs no event of its own, because
-    /// it holds up no more than a late dial does.
+    /// The next hears the call, and the answer is heard. A late answer needs no event of its own,
+    /// because a late dial holds up as much.
     Deliver(usize),
-    /// The next hears it, and the answer is lost: the link sends it again, or something newer.
+    /// The next hears the call, and the answer is lost: the link sends the newest call again.
     Lose(usize),
     /// The next hears the roll.
     Enlist(usize),

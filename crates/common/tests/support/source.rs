@@ -28,6 +28,17 @@ struct Use {
     is_public: bool,
 }
 
+impl Use {
+    fn of(path: &str, name: &str, is_public: bool) -> Self {
+        let (path, name) = (path.to_owned(), name.to_owned());
+        Self {
+            path,
+            name,
+            is_public,
+        }
+    }
+}
+
 /// Which file imports which.
 pub(crate) type Arrows = BTreeSet<(String, String)>;
 
@@ -52,15 +63,9 @@ pub(crate) fn lines_before_tests(text: &str) -> usize {
 
 /// Returns whether nothing comes after a file's tests.
 pub(crate) fn ends_with_its_tests(text: &str) -> bool {
-    let Some((_, tests)) = text.split_once(&format!("\n{TESTS}\n")) else {
-        return true;
-    };
-    let inside = |line: &str| line.is_empty() || line.starts_with(' ') || line == "}";
-    let first = tests.lines().next().unwrap_or_default();
-    match first {
-        "mod tests;" => tests.lines().count() == 1,
-        _ => first == "mod tests {" && tests.lines().skip(1).all(inside),
-    }
+    let tests = text.split_once(&format!("\n{TESTS}\n"));
+    let inside = |line: &str| line.is_empty() || line.starts_with([' ', '}']);
+    tests.is_none_or(|(_, tests)| tests.lines().skip(1).all(inside))
 }
 
 /// Returns whether `word` stands in `code` by itself, not as a part of a longer word.
@@ -101,18 +106,9 @@ impl Sources {
     pub(crate) fn add(&mut self, module: &str, text: &str) {
         let code = code(text);
         let (mut uses, rest) = uses(&code);
-        let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
-        for path in rest
-            .split(|c| !is_path(c))
-            .filter(|path| path.contains("::"))
-        {
-            let (path, name) = (path.to_owned(), String::new());
-            uses.push(Use {
-                path,
-                name,
-                is_public: false,
-            });
-        }
+        let paths = rest.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
+        let paths = paths.filter(|path| path.contains("::"));
+        uses.extend(paths.map(|path| Use::of(path, "", false)));
         let is_pure = module.contains("::") && head(text).contains("PURE");
         let source = Source {
             code,
@@ -188,7 +184,7 @@ impl Sources {
     }
 }
 
-/// Takes the braces of a `use` apart: `a::{b, c::d as e}` is `a::b` called `b`, `a::c::d` called `e`.
+/// Takes the braces of a `use` apart: `a::{b, c as d}` is `a::b` called `b`, and `a::c` called `d`.
 fn names(before: &str, tree: &str) -> Vec<(String, String)> {
     let Some((prefix, inner)) = tree.split_once('{') else {
         let (path, name) = tree.split_once(" as ").unwrap_or((tree, ""));
@@ -218,16 +214,11 @@ fn uses(code: &str) -> (Vec<Use>, String) {
         if !tree.is_empty() && matches!(before.trim(), "" | "pub" | "pub(crate)" | "pub(super)") {
             let mut tree = tree.to_owned();
             while !tree.contains(';') {
-                tree.extend(lines.next());
+                tree += lines.next().unwrap_or(";");
             }
-            for (path, name) in names("", tree.trim_end_matches(';')) {
-                let is_public = !before.trim().is_empty();
-                found.push(Use {
-                    path,
-                    name,
-                    is_public,
-                });
-            }
+            let is_public = !before.trim().is_empty();
+            let names = names("", tree.trim_end_matches(';')).into_iter();
+            found.extend(names.map(|(path, name)| Use::of(&path, &name, is_public)));
         } else {
             rest.extend([line, "\n"]);
         }
@@ -255,80 +246,57 @@ fn comments_and_tests_are_not_code() {
     }
 }
 
-/// A crate `k` of made-up files.
-fn made_up(files: &[(&str, &str)]) -> Sources {
+/// A workspace of made-up files: in each line the module, and its lines between slashes.
+fn made_up(files: &str) -> Sources {
     let mut sources = Sources::default();
-    for (module, text) in files {
-        sources.add(module, text);
+    for (module, text) in files
+        .lines()
+        .filter_map(|file| file.trim().split_once(" = "))
+    {
+        sources.add(module, &text.replace(" / ", "\n"));
     }
     sources
 }
 
 #[test]
 fn every_way_to_write_an_import_is_seen() {
-    let sources = made_up(&[
-        (
-            "k",
-            "pub use net::{Error, dial as call};\nmod net;\npub fn f() {}\n",
-        ),
-        (
-            "k::net",
-            "mod wire;\npub use wire::Frame;\npub struct Error;\n",
-        ),
-        ("k::net::wire", "fn f() { super::dial(); }\n"),
-        (
-            "k::one",
-            "use std::{fmt, io};\nuse crate::{\n    net::{self, wire},\n    two,\n};\n",
-        ),
-        ("k::two", "fn f() -> crate::one::T { crate::f() }\n"),
-        (
-            "k::three",
-            "use crate::net;\nfn f() { net::wire::f(crate::Error) }\n",
-        ),
-        ("k::four", "use super::net::Frame;\n"),
-        ("l", "use k::call;\n"),
-    ]);
-    let expected = [
-        "k::four -> k::net::wire",
-        "k::net::wire -> k::net",
-        "k::one -> k::net",
-        "k::one -> k::net::wire",
-        "k::one -> k::two",
-        "k::three -> k::net",
-        "k::three -> k::net::wire",
-        "k::two -> k",
-        "k::two -> k::one",
-        "l -> k::net",
-    ];
-    let imports = sources.imports();
-    assert_eq!(written(&imports), expected);
-    assert_eq!(
-        written(&circles(&imports)),
-        ["k::one -> k::two", "k::two -> k::one"]
+    let sources = made_up(
+        "k = pub use net::{Error, dial as call}; / mod net; / pub fn f() {}
+         k::net = mod wire; / pub use wire::Frame; / pub struct Error;
+         k::net::wire = fn f() { super::dial(); }
+         k::one = use std::{fmt, io}; / use crate::{ /     net::{self, wire}, /     two, / };
+         k::two = fn f() -> crate::one::T { crate::f() }
+         k::three = use crate::net; / fn f() { net::wire::f(crate::Error) }
+         k::four = use super::net::Frame;
+         l = use k::call;",
     );
+    let expected = "k::four -> k::net::wire, k::net::wire -> k::net, k::one -> k::net, \
+        k::one -> k::net::wire, k::one -> k::two, k::three -> k::net, k::three -> k::net::wire, \
+        k::two -> k, k::two -> k::one, l -> k::net";
+    let imports = sources.imports();
+    assert_eq!(written(&imports).join(", "), expected);
+    let circle = ["k::one -> k::two", "k::two -> k::one"];
+    assert_eq!(written(&circles(&imports)), circle);
 }
 
 #[test]
 fn a_child_may_use_its_parent_only_if_the_parent_does_not_use_it() {
-    let child = ("k::net::wire", "use super::Error;\n");
-    let declares = made_up(&[("k::net", "mod wire;\npub use wire::Frame;\n"), child]);
+    let child = "\nk::net::wire = use super::Error;";
+    let declares = made_up(&format!("k::net = mod wire; / pub use wire::Frame;{child}"));
     assert!(circles(&declares.imports()).is_empty());
-    let uses = made_up(&[("k::net", "mod wire;\nuse wire::Frame;\n"), child]);
+    let uses = made_up(&format!("k::net = mod wire; / use wire::Frame;{child}"));
     assert_eq!(circles(&uses.imports()).len(), 2);
 }
 
 #[test]
 fn a_pure_file_that_leans_on_another_is_noticed() {
-    let sources = made_up(&[
-        (
-            "k",
-            "//! All decisions are PURE.\npub use config::Config;\nmod config;\n",
-        ),
-        ("k::config", "//! Flags.\n"),
-        ("k::pace", "//! PURE.\n"),
-        ("k::wire", "//! The contract.\n"),
-        ("k::ring", "//! PURE.\nuse crate::{Config, pace, wire};\n"),
-    ]);
+    let sources = made_up(
+        "k = //! All decisions are PURE. / pub use config::Config; / mod config;
+         k::config = //! Flags.
+         k::pace = //! PURE.
+         k::wire = //! The contract.
+         k::ring = //! PURE. / use crate::{Config, pace, wire};",
+    );
     let wrong = sources.impure_imports(&["k::wire"]);
     assert_eq!(written(&wrong), ["k::ring -> k::config"]);
 }

@@ -49,8 +49,8 @@ fn slow_servers(bench: &Bench, slowness: &[f64], seed: u64) -> Vec<Server> {
     slowness.iter().enumerate().map(start).collect()
 }
 
-/// Returns the time over the ideal. Equal servers report how long they worked, and the ideal is that
-/// time shared evenly. Of unequal servers the ideal is what they can do together on average.
+/// Returns the time over the ideal. Equal servers report how long they worked, and the ideal is
+/// that time shared evenly. Of unequal servers the ideal is what they can do together on average.
 fn schedule(bench: &Bench, slowness: &[f64], seed: u64) -> anyhow::Result<f64> {
     let list = bench.list(SLOW_WORDS)?;
     let servers = slow_servers(bench, slowness, seed);

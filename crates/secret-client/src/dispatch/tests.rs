@@ -251,12 +251,12 @@ fn a_name_is_looked_up_and_each_of_its_addresses_is_a_server() {
     let mut s = Script(Dispatcher::new(&targets, Fixed::default(), MS));
     assert_eq!(s.begin(), "look up lab:1, connect 0 to 1.2.3.4:5");
     let name = Trouble::Name("unknown".into());
-    let unknown = s.when(|d| d.not_found(error(name.clone())));
+    let unknown = s.when(|d| d.looked_up(Err(error(name.clone()))));
     assert_eq!(unknown, r#"say "cannot reach a: unknown""#);
-    assert_eq!(s.when(|d| d.not_found(error(name))), "", "told once");
-    assert_eq!(s.when(|d| d.found("1.2.3.4:5".into())), "", "known");
-    let found = s.when(|d| d.found("1.2.3.5:1".into()));
-    assert_eq!(found, "connect 1 to 1.2.3.5:1");
+    assert_eq!(s.when(|d| d.looked_up(Err(error(name)))), "", "told once");
+    let addresses = ["1.2.3.4:5", "1.2.3.5:1"].map(|a| a.parse().expect("an address"));
+    let found = s.when(|d| d.looked_up(Ok(addresses.into())));
+    assert_eq!(found, "connect 1 to 1.2.3.5:1", "one was known");
 }
 
 #[test]

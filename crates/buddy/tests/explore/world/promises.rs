@@ -5,7 +5,7 @@ use buddy::ring::{Input, Request, Ring};
 use common::buddy::{Incarnation, Mark, Place};
 
 use super::{Event, FAULTS, Life, Performance, RingWorld};
-use crate::search::{Broken, World};
+use crate::search::{Broken, World, lines};
 
 impl RingWorld {
     pub(super) fn sing(&mut self, me: Place, verse: u64) -> Result<(), Broken> {
@@ -62,13 +62,7 @@ impl RingWorld {
         }
         let mut log = Vec::new();
         let ended = world.run(&mut log).and_then(|()| world.is_complete(self));
-        let log = log.iter().map(|event| format!("{event:?}\n"));
-        ended.map_err(|why| {
-            format!(
-                "then, letters lost: {letters_lost}\n{}{why}",
-                String::from_iter(log)
-            )
-        })
+        ended.map_err(|why| format!("letters lost: {letters_lost}\n{}{why}", lines(log)))
     }
 
     /// Lets everything happen in turn until all have left.
@@ -81,10 +75,8 @@ impl RingWorld {
             };
             let before = self.clone();
             for event in self.events() {
-                if self.is_possible(event) {
-                    log.push(event);
-                    self.happen(event)?;
-                }
+                log.push(event);
+                self.happen(event)?;
             }
             if *self == before {
                 log.push(Event::Quiet(first));
@@ -96,16 +88,6 @@ impl RingWorld {
             }
         }
         Err("home: it goes on for ever".into())
-    }
-
-    /// Returns whether an event of a moment ago can still happen.
-    fn is_possible(&self, event: Event) -> bool {
-        match event {
-            Event::Deliver(letter) => self.wire.contains(&letter),
-            Event::Repeat(me, to) => self.slots.contains_key(&(me, to)) && self.can_repeat(me, to),
-            Event::Sung(me) => self.is_singing(me),
-            _ => true,
-        }
     }
 
     fn is_complete(&self, since: &Self) -> Result<(), Broken> {

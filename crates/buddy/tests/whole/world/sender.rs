@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use buddy::effect::{Cause, Job, Outcome, Retry, Target};
+use buddy::effect::{Cause, Job, Report, Retry, Target};
 use buddy::ring::Request;
 use common::buddy::{Incarnation, Reply, Tally};
 use common::net::Backoff;
@@ -107,7 +107,7 @@ impl World {
         };
         let time = self.way();
         self.send(n, whom, time, Event::Call(Box::new(letter)));
-        let silence = Outcome::Silent(Cause::Call("no answer".into()));
+        let silence = Report::Silent(Cause::Call("no answer".into()));
         self.later(BEAT, Event::Answer(of, silence));
     }
 
@@ -121,47 +121,44 @@ impl World {
             Target::Place(place) => place,
             Target::Next => 0,
         };
-        let now = self.now;
-        let outcome = if let Some(buddy) = &mut self.buddies[whom] {
+        let report = if let Some(buddy) = &mut self.buddies[whom] {
             let state = &mut buddy.state;
             let reply = match letter.job {
-                Job::RollCall(call) => Err(state.roll_call(call, now)),
-                Job::Enlist(song, roll, at) => {
-                    Ok(state.enlist(song, roll.to_vec(), place, at, now))
-                }
+                Job::RollCall(call) => Err(state.roll_call(call)),
+                Job::Enlist(song, roll, at) => Ok(state.enlist(song, roll.to_vec(), place, at)),
                 Job::Pass(token, at, tally) => {
                     Ok(state.hear(song, place, Request::Pass(token, at), tally))
                 }
                 Job::Ping => Ok(state.hear(song, place, Request::Ping, Tally::default())),
             };
             match reply {
-                Err(called) => Outcome::Called(called),
-                Ok(Reply::Wrong) => Outcome::Silent(Cause::Wrong),
-                Ok(reply) => Outcome::Answered(reply),
+                Err(called) => Report::Called(called),
+                Ok(Reply::Wrong) => Report::Silent(Cause::Wrong),
+                Ok(reply) => Report::Answered(reply),
             }
         } else {
-            Outcome::Refused(Cause::Call("refused".into()))
+            Report::Refused(Cause::Call("refused".into()))
         };
         let linger = self.song.linger.mul_f64(self.dice.random_range(0.0..1.0));
         let time = self.way() + linger;
-        self.send(whom, of.process.0, time, Event::Answer(of, outcome));
+        self.send(whom, of.process.0, time, Event::Answer(of, report));
         self.act(whom);
     }
 
     /// Lets the outcome of a try arrive.
-    pub(super) fn answer(&mut self, of: Try, outcome: Outcome) {
+    pub(super) fn answer(&mut self, of: Try, report: Report) {
         let now = self.now;
         let Some(sender) = self.sender(of).filter(|sender| sender.is_trying) else {
             return;
         };
         sender.is_trying = false;
-        if matches!(outcome, Outcome::Called(_) | Outcome::Answered(_)) {
+        if matches!(report, Report::Called(_) | Report::Answered(_)) {
             sender.backoff.reset();
             sender.forget();
         }
         let (job, began) = (sender.job.clone(), sender.began);
         let buddy = self.buddy(of.process).expect("it has a sender");
-        let retry = buddy.state.tried(of.to, &job, outcome, now);
+        let retry = buddy.state.reported(of.to, &job, report, now);
         self.act(of.process.0);
         let dice = self.dice.random_range(0.0..1.0);
         // There is none by this number if it tries something newer already.
@@ -188,23 +185,12 @@ impl World {
             return;
         };
         let job = sender.job.clone();
+        let now = self.now;
         let buddy = self.buddy(of.process).expect("it has a sender");
-        if !buddy.state.is_wanted(of.to, &job) {
+        if buddy.state.reported(of.to, &job, Report::Waited, now) == Retry::No {
             self.sender(of).expect("as above").forget();
         }
         self.try_now(of.process.0, of.to);
-    }
-
-    /// Notices that the connection to a dead process broke.
-    pub(super) fn broken(&mut self, process: Process, dead: usize) {
-        let Some(buddy) = self.buddy(process) else {
-            return;
-        };
-        let address = dead.to_string();
-        let calls = |to: &&Target| buddy.state.address(**to).1 == address;
-        if let Some(&to) = buddy.senders.keys().find(calls) {
-            self.put(process.0, to, Job::Ping);
-        }
     }
 
     fn sender(&mut self, of: Try) -> Option<&mut Sender> {

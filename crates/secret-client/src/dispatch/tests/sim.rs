@@ -105,12 +105,9 @@ impl Sim {
             }
             self.pump();
         }
-        let is_idle =
-            |server: &Server| !matches!(server.state, State::Up(_)) || server.room().is_some();
-        assert!(
-            self.dispatcher.servers.iter().all(is_idle),
-            "all is answered"
-        );
+        let is_up = |server: &&Server| matches!(server.state, State::Up(_));
+        let mut up = self.dispatcher.servers.iter().filter(is_up);
+        assert!(up.all(|server| server.out == 0), "all is answered");
     }
 
     pub(super) fn seconds(&self) -> f64 {
