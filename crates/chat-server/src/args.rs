@@ -29,6 +29,11 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub history: u64,
 
+    /// Most bytes that the store takes, such as 500M or 2G; then the oldest messages of the
+    /// largest room go. In memory at most 128M
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
+    pub store_limit: u64,
+
     /// Messages a second that each session may send, four times as many in a burst; 0 is no limit
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub rate: u32,
@@ -63,9 +68,43 @@ fn store(text: &str) -> Result<Store, String> {
     }
 }
 
+/// Smallest limit of a store in MiB: less is filled by one burst, and keeps next to nothing.
+const SMALLEST: u64 = 16;
+
+fn size(text: &str) -> Result<u64, String> {
+    let (number, shift) = match text.strip_suffix(['G', 'g']) {
+        Some(number) => (number, 30),
+        None => (text.strip_suffix(['M', 'm']).unwrap_or_default(), 20),
+    };
+    let size = number
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(1 << shift));
+    size.filter(|&size| size >= SMALLEST << 20)
+        .ok_or_else(|| format!("expected a number of megabytes or gigabytes, {SMALLEST}M at least"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_a_unit_and_a_least() {
+        assert_eq!(size("16M"), Ok(16 << 20));
+        assert_eq!(size("2G"), Ok(2 << 30));
+        for bad in [
+            "",
+            "M",
+            "15M",
+            "1000000000",
+            "-1G",
+            "1.5G",
+            "99999999999999G",
+            "1T",
+        ] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn stores_have_two_spellings() {

@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use common::cli::Failure;
 use common::key::Key;
 use common::net::Limits;
 
 use crate::args::{Args, Store};
-use crate::log::Log;
+use crate::log::{Bounds, Log};
 use crate::memory::Memory;
 use crate::sqlite::Sqlite;
 
@@ -46,23 +45,24 @@ impl TryFrom<Args> for Config {
         Ok(Self {
             rate: args.rate,
             admin,
-            ..Self::new(open(args.store, args.history)?)
+            ..Self::new(open(
+                args.store,
+                Bounds {
+                    bytes: args.store_limit,
+                    ..Bounds::keeping(args.history)
+                },
+            )?)
         })
     }
 }
 
-fn open(store: Option<Store>, history: u64) -> anyhow::Result<Log> {
+fn open(store: Option<Store>, bounds: Bounds) -> anyhow::Result<Log> {
     let path = match store {
-        Some(Store::Memory) => {
-            return Ok(Memory::new(usize::try_from(history).unwrap_or(usize::MAX)));
-        }
+        Some(Store::Memory) => return Ok(Memory::new(bounds)),
         Some(Store::Sqlite(path)) => path,
         None => default_path()?,
     };
-    let folder = path.parent().unwrap_or(&path);
-    let made = std::fs::create_dir_all(folder).context("its folder cannot be made");
-    let log = made.and_then(|()| Sqlite::open(&path, history));
-    Ok(log.map_err(|error| {
+    Ok(Sqlite::open(&path, bounds).map_err(|error| {
         Failure::new(format!("cannot open {}: {error:#}", path.display()))
             .help("choose another file: --store sqlite:PATH")
             .help("or keep messages in memory only: --store memory")

@@ -62,12 +62,12 @@ impl Chat for Handler {
         } else {
             names::room(&room).map_err(Refusal::Unfit)?
         };
-        let after = self.shared.head(&room).saturating_sub(history.into());
-        let joined = {
-            let mut people = self.shared.people();
-            people.renew(session, self.shared.now())?;
-            people.join(session, &room, after)?
-        };
+        self.shared.people().renew(session, self.shared.now())?;
+        if !self.shared.log().has_place(&room) {
+            return Err(Refusal::Full);
+        }
+        let after = self.shared.log().before_last(&room, history).await?;
+        let joined = self.shared.people().join(session, &room, after)?;
         self.shared.polls().end(session);
         self.shared
             .announce(Vec::from_iter(joined), Kind::Joined, "")
@@ -140,7 +140,7 @@ impl Chat for Handler {
         limit: u32,
     ) -> Result<Page> {
         let room = self.shared.readable(session, &room)?;
-        let limit = Limit::entries(limit as usize);
+        let limit = Limit::messages(limit as usize);
         Ok(self.shared.log().read_back(&room, before, limit).await?)
     }
 
@@ -153,7 +153,7 @@ impl Chat for Handler {
         limit: u32,
     ) -> Result<Page> {
         let room = self.shared.readable(session, &room)?;
-        let limit = Limit::entries(limit as usize);
+        let limit = Limit::messages(limit as usize);
         Ok(self.shared.log().search(&room, &text, limit).await?)
     }
 
@@ -173,6 +173,9 @@ impl Chat for Handler {
         people.renew(session, self.shared.now())?;
         let other = people.find(&nick)?;
         let room = names::private(session, other);
+        if !self.shared.log().has_place(&room) {
+            return Err(Refusal::Full);
+        }
         let head = self.shared.head(&room);
         for member in [session, other] {
             people.join(member, &room, head)?;

@@ -15,21 +15,26 @@
 //! | `people`, `bans` | PURE: who is here, under which nick, in which rooms; who is kept out |
 //! | `names`, `posts`, `bucket` | PURE: what names and messages are allowed, and how many |
 //! | [`log`] | the promises of a log, as a trait |
+//! | `bounds` | PURE: how much of each room is kept, and when it ends |
 //! | `memory`, `sqlite`, `tail` | logs in memory and in a file, and what both share |
+//! | `search`, `worker` | what a search finds, and the threads on which it looks |
 //! | `handler`, `shared`, `polls` | the service over tarpc: its calls, and what they share |
 //! | `metrics` | what operators see, over HTTP |
 //! | `server`, `config`, `listeners` | a server from its arguments to its end |
 
 mod bans;
+mod bounds;
 mod bucket;
 mod names;
 mod people;
 mod posts;
+mod search;
 
 pub mod log;
 mod memory;
 mod sqlite;
 mod tail;
+mod worker;
 
 mod handler;
 mod metrics;

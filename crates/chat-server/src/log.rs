@@ -6,19 +6,23 @@
 //! - An append is answered, and shown to readers, only when it is as durable as the store can make
 //!   it. Otherwise a crash could give its number to another entry, and cursors would skip that.
 //! - The epoch changes whenever entries that were shown may be missing.
+//! - Reading or watching a room never makes it. An append to a new room is refused when there are
+//!   too many.
+//! - What is kept, and when a room ends, is the same in every store: see [`Bounds`].
 //!
 //! `tests/store.rs` holds every store to them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use common::chat::{Entry, Kind, MAX_ENTRIES, MAX_PAGE, Page, Refusal, Sender};
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, pending};
 use tokio::sync::watch;
 
-/// Most rooms in one log, private ones included: ten times what a class needs. Their tails in
-/// memory stay below a gigabyte, even when full of the longest messages.
-pub const MAX_ROOMS: usize = 1000;
+use crate::bounds::{bytes, is_message};
+
+pub use crate::bounds::Bounds;
 
 /// An entry on its way into the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,15 +44,13 @@ pub struct NewEntry {
 impl NewEntry {
     /// Returns an entry of now.
     pub fn said(sender: Sender, id: Option<u64>, kind: Kind, nick: String, body: String) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let at_ms = u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(u64::MAX);
         Self {
             sender,
             id,
             kind,
             nick,
             body,
-            at_ms,
+            at_ms: now_ms(),
         }
     }
 
@@ -65,39 +67,80 @@ impl NewEntry {
     }
 }
 
+/// Returns the time in milliseconds since 1970.
+pub(crate) fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+}
+
 /// How much one page may carry.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
-    /// Most entries.
-    pub entries: usize,
-    /// Most bytes of nicks and bodies. The first entry is always given.
+    /// Most messages. Notices between them come in addition, up to [`MAX_ENTRIES`] entries, because
+    /// otherwise a page could be full of them.
+    pub messages: usize,
+    /// Most bytes of entries. The first entry is always given.
     pub bytes: usize,
 }
 
 impl Limit {
-    /// Returns a limit of this many entries, and never more than fits a frame.
-    pub fn entries(entries: usize) -> Self {
+    /// Returns a limit of this many messages, and never more than fits a frame.
+    pub fn messages(messages: usize) -> Self {
         Self {
-            entries: entries.min(MAX_ENTRIES),
+            messages: messages.min(MAX_ENTRIES),
             bytes: MAX_PAGE,
         }
     }
 
     /// Returns as many of `entries` as fit, from the first on.
     pub fn take(self, entries: impl Iterator<Item = Entry>) -> Vec<Entry> {
-        let mut bytes = 0;
+        let (mut bytes, mut messages) = (0, 0);
         let fits = |entry: &Entry| {
             let is_first = bytes == 0;
             bytes += size(entry);
-            is_first || bytes <= self.bytes
+            messages += usize::from(is_message(entry.kind));
+            messages <= self.messages && (is_first || bytes <= self.bytes)
         };
-        entries.take(self.entries).take_while(fits).collect()
+        entries.take(MAX_ENTRIES).take_while(fits).collect()
     }
 }
 
 /// Returns the bytes of an entry that count towards a limit.
 pub fn size(entry: &Entry) -> usize {
-    entry.nick.len() + entry.body.len()
+    bytes(&entry.nick, &entry.body)
+}
+
+/// The newest number of a room, to be read and waited for. A head of a room that does not exist
+/// waits until one is made.
+pub struct Head {
+    room: Option<watch::Receiver<u64>>,
+    made: watch::Receiver<u64>,
+}
+
+impl Head {
+    /// Returns the head of a room. `made` changes whenever a room is made; its value is the number
+    /// after which a new room begins.
+    pub(crate) fn new(room: Option<watch::Receiver<u64>>, made: watch::Receiver<u64>) -> Self {
+        Self { room, made }
+    }
+
+    /// Returns the newest number. A room that does not exist has the number after which it will
+    /// begin.
+    pub fn newest(&self) -> u64 {
+        *self.room.as_ref().unwrap_or(&self.made).borrow()
+    }
+
+    /// Waits until the number changes, or the room is made or ends. To wait on, take a new head.
+    pub async fn changed(&mut self) {
+        let watch = self.room.as_mut().unwrap_or(&mut self.made);
+        if watch.changed().await.is_ok() {
+            return;
+        }
+        // A closed watch is never news twice, because a caller would spin.
+        if self.room.take().is_none() {
+            pending().await
+        }
+    }
 }
 
 /// Why a log refused a call.
@@ -109,15 +152,29 @@ pub enum LogError {
     /// The store failed. The entry may or may not be stored.
     #[error("{0}")]
     Failed(String),
-    /// The room is new, and there are [`MAX_ROOMS`].
-    #[error("there are {MAX_ROOMS} rooms already")]
+    /// The room is new, and there are as many as the store may have.
+    #[error("there are too many rooms")]
     TooManyRooms,
+    /// Too many searches wait.
+    #[error("too many searches are waiting")]
+    TooManySearches,
+    /// The call makes no sense; with a sentence for the person.
+    #[error("{0}")]
+    Unfit(String),
+}
+
+impl LogError {
+    /// Returns the error of a store whose thread has ended.
+    pub(crate) fn stopped() -> Self {
+        Self::Failed("the store has stopped".into())
+    }
 }
 
 impl From<LogError> for Refusal {
     fn from(error: LogError) -> Self {
         match error {
-            LogError::TooManyRooms => Self::Full,
+            LogError::TooManyRooms | LogError::TooManySearches => Self::Full,
+            LogError::Unfit(why) => Self::Unfit(why),
             LogError::Busy | LogError::Failed(_) => Self::Unavailable(error.to_string()),
         }
     }
@@ -151,15 +208,24 @@ pub trait RoomLog: Send + Sync {
     /// Returns the entries after number `after`, oldest first. Never waits for new ones.
     fn read(&self, room: &str, after: u64, limit: Limit) -> Reply<Page>;
 
-    /// Returns the last entries before number `before`, oldest first.
+    /// Returns the last entries before number `before`, oldest first; the limit counts messages.
     fn read_back(&self, room: &str, before: u64, limit: Limit) -> Reply<Page>;
 
-    /// Returns the last messages that contain `text`, in any case, oldest first.
+    /// Returns the last messages that contain `text`, in any case, oldest first. If that takes too
+    /// long, those that were found.
     fn search(&self, room: &str, text: &str, limit: Limit) -> Reply<Page>;
 
-    /// Returns the newest number of `room`, and wakes when it changes. It is never ahead of what
-    /// can be read.
-    fn head(&self, room: &str) -> watch::Receiver<u64>;
+    /// Returns the number after which the last messages of `room` come, this many.
+    fn before_last(&self, room: &str, messages: u32) -> Reply<u64>;
+
+    /// Returns the newest number of `room`, to be waited for. It is never ahead of what can be read.
+    fn head(&self, room: &str) -> Head;
+
+    /// Returns whether `room` exists or may be made now.
+    fn has_place(&self, room: &str) -> bool;
+
+    /// Deletes the rooms that have ended at `now_ms`. `used` are the rooms that sessions are in.
+    fn end_rooms(&self, used: HashSet<String>, now_ms: u64) -> Reply<()>;
 
     /// Returns the epoch of this log.
     fn epoch(&self) -> u64;

@@ -1,81 +1,168 @@
 //! A log that lasts as long as the server, for lessons and tests.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use common::chat::{Entry, Kind, Page, Sender};
+use common::chat::{Entry, Page, Sender};
 use futures::FutureExt;
 use futures::future::ready;
-use tokio::sync::watch;
 
-use crate::log::{Limit, LogError, NewEntry, Reply, RoomLog, Status};
-use crate::tail::{Tails, room_of};
+use crate::bounds::{Account, Bounds, is_message};
+use crate::log::{Head, Limit, LogError, NewEntry, Reply, RoomLog, Status, size};
+use crate::search::{Needle, SEARCH_LIMIT, SEARCHES};
+use crate::tail::{Rooms, Tail, Tails};
+use crate::worker::Worker;
+
+/// Most bytes that this store takes, whatever its bounds say: see the sum in [`common::net::Limits`].
+const MOST_BYTES: u64 = 128 * 1024 * 1024;
+
+/// Entries that a search looks at while it holds the lock.
+const PIECE: usize = 64;
 
 /// The store in memory. Each one has an epoch of its own, because it begins empty.
 pub struct Memory {
-    tails: Tails,
-    keys: Mutex<Keys>,
-    history: usize,
+    tails: Arc<Tails>,
+    kept: Mutex<HashMap<String, Kept>>,
+    searches: Worker<Arc<Tails>>,
+    bounds: Bounds,
     epoch: u64,
 }
 
-/// The number of each key, and the key of each number, of all entries that are kept.
-#[derive(Default)]
-struct Keys {
-    number: HashMap<(Sender, u64), u64>,
-    key: HashMap<(String, u64), (Sender, u64)>,
+/// What a room keeps beside its entries, which are in its tail.
+struct Kept {
+    account: Account,
+    /// the number of each key, and the key of each number
+    numbers: HashMap<(Sender, u64), u64>,
+    keys: HashMap<u64, (Sender, u64)>,
 }
 
 impl Memory {
-    /// Returns an empty log that keeps the last `history` entries of each room.
-    pub fn new(history: usize) -> Arc<Self> {
+    /// Returns an empty log.
+    pub fn new(bounds: Bounds) -> Arc<Self> {
+        let tails = Arc::new(Tails::new(0));
         Arc::new(Self {
-            tails: Tails::default(),
-            keys: Mutex::default(),
-            history: history.max(1),
+            searches: Worker::start(tails.clone(), SEARCHES),
+            tails,
+            kept: Mutex::default(),
+            bounds: Bounds {
+                bytes: bounds.bytes.min(MOST_BYTES),
+                ..bounds
+            },
             epoch: rand::random_range(1..=u64::MAX),
         })
     }
 
-    fn store(&self, room: &str, entries: Vec<NewEntry>) -> Result<Vec<u64>, LogError> {
-        let mut rooms = self.tails.lock();
-        let tail = room_of(&mut rooms, room)?;
-        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut numbers = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let key = entry.id.map(|id| (entry.sender, id));
-            if let Some(&number) = key.and_then(|key| keys.number.get(&key)) {
-                numbers.push(number);
-                continue;
-            }
-            let number = tail.newest() + 1;
-            if let Some(key) = key {
-                keys.number.insert(key, number);
-                keys.key.insert((room.to_owned(), number), key);
-            }
-            if let Some(gone) = tail.push(entry.numbered(number), self.history) {
-                tail.first = gone.number + 1;
-                if let Some(key) = keys.key.remove(&(room.to_owned(), gone.number)) {
-                    keys.number.remove(&key);
-                }
-            }
-            numbers.push(number);
+    /// Locks what is kept. A poisoned lock is taken all the same, because no change can panic half
+    /// way. The tails are locked after it, never before.
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn store(&self, name: &str, entries: Vec<NewEntry>) -> Result<Vec<u64>, LogError> {
+        if entries.is_empty() {
+            return Ok(Vec::new());
         }
+        let mut kept = self.lock();
+        let mut rooms = self.tails.lock();
+        if kept.len() >= self.bounds.rooms && !kept.contains_key(name) {
+            return Err(LogError::TooManyRooms);
+        }
+        let floor = rooms.floor();
+        let room = kept
+            .entry(name.to_owned())
+            .or_insert_with(|| Kept::new(floor));
+        let tail = rooms.make(name, floor);
+        let numbers = entries
+            .into_iter()
+            .map(|entry| room.store(tail, entry))
+            .collect();
+        room.trim(tail, &self.bounds);
+        self.fit(&mut kept, &mut rooms);
         Ok(numbers)
     }
 
-    /// Returns the newest entries that are `wanted`, oldest first.
-    fn newest(
-        &self,
-        room: &str,
-        limit: Limit,
-        wanted: impl Fn(&Entry) -> bool,
-    ) -> Result<Page, LogError> {
-        let mut rooms = self.tails.lock();
-        let tail = room_of(&mut rooms, room)?;
-        let mut entries = limit.take(tail.newest_first().filter(|e| wanted(e)).cloned());
+    /// Deletes the oldest entries of the largest rooms until all fit the bound in bytes.
+    fn fit(&self, kept: &mut HashMap<String, Kept>, rooms: &mut Rooms) {
+        while rooms.bytes() as u64 > self.bounds.bytes {
+            let Some((name, tail)) = rooms.largest() else {
+                return;
+            };
+            let Some(room) = kept.get_mut(name) else {
+                return;
+            };
+            // An eighth at once, so that the next time comes only after many entries. The newest
+            // entry stays, because its number must not be used again.
+            let goal = tail.bytes() - tail.bytes() / 8;
+            while tail.bytes() >= goal && room.account.messages + room.account.notices > 1 {
+                room.forget(tail.pop());
+            }
+            tail.first = room.account.first;
+            if room.account.messages + room.account.notices <= 1 {
+                return;
+            }
+        }
+    }
+
+    /// Returns the newest entries before `before`, oldest first.
+    fn back(&self, room: &str, before: u64, limit: Limit) -> Page {
+        let rooms = self.tails.lock();
+        let entries = rooms
+            .get(room)
+            .into_iter()
+            .flat_map(|tail| tail.back_from(before));
+        let mut entries = limit.take(entries.cloned());
         entries.reverse();
-        Ok(tail.page(room, entries, self.epoch))
+        rooms.page(room, entries, self.epoch)
+    }
+}
+
+impl Kept {
+    fn new(floor: u64) -> Self {
+        Self {
+            account: Account::new(floor),
+            numbers: HashMap::new(),
+            keys: HashMap::new(),
+        }
+    }
+
+    /// Stores an entry, unless its key is known. Returns its number.
+    fn store(&mut self, tail: &mut Tail, entry: NewEntry) -> u64 {
+        let key = entry.id.map(|id| (entry.sender, id));
+        if let Some(&number) = key.and_then(|key| self.numbers.get(&key)) {
+            return number;
+        }
+        let number = self.account.newest + 1;
+        if let Some(key) = key {
+            self.numbers.insert(key, number);
+            self.keys.insert(number, key);
+        }
+        let entry = entry.numbered(number);
+        self.account
+            .add(number, entry.kind, size(&entry), entry.at_ms);
+        tail.push(entry);
+        number
+    }
+
+    /// Deletes what is above the bounds.
+    fn trim(&mut self, tail: &mut Tail, bounds: &Bounds) {
+        let left = self.account.messages - self.account.excess_messages(bounds);
+        if left < self.account.messages {
+            while self.account.messages > left || tail.begins_with_notice() {
+                self.forget(tail.pop());
+            }
+            tail.first = self.account.first;
+        }
+        for gone in tail.pop_notices(self.account.excess_notices(bounds)) {
+            self.forget(Some(gone));
+        }
+    }
+
+    fn forget(&mut self, gone: Option<Entry>) {
+        let Some(gone) = gone else { return };
+        self.account.remove(gone.number, gone.kind, size(&gone));
+        if let Some(key) = self.keys.remove(&gone.number) {
+            self.numbers.remove(&key);
+        }
     }
 }
 
@@ -85,29 +172,75 @@ impl RoomLog for Memory {
     }
 
     fn read(&self, room: &str, after: u64, limit: Limit) -> Reply<Page> {
-        let mut rooms = self.tails.lock();
-        let page = room_of(&mut rooms, room).map(|tail| {
-            let entries = tail.read(after, limit).unwrap_or_default();
-            tail.page(room, entries, self.epoch)
-        });
-        ready(page).boxed()
+        let rooms = self.tails.lock();
+        let entries = rooms.get(room).and_then(|tail| tail.read(after, limit));
+        ready(Ok(rooms.page(
+            room,
+            entries.unwrap_or_default(),
+            self.epoch,
+        )))
+        .boxed()
     }
 
     fn read_back(&self, room: &str, before: u64, limit: Limit) -> Reply<Page> {
-        ready(self.newest(room, limit, |entry| entry.number < before)).boxed()
+        ready(Ok(self.back(room, before, limit))).boxed()
     }
 
     fn search(&self, room: &str, text: &str, limit: Limit) -> Reply<Page> {
-        let text = text.to_lowercase();
-        let matches = |entry: &Entry| {
-            let spoken = matches!(entry.kind, Kind::Said | Kind::Did);
-            spoken && entry.body.to_lowercase().contains(&text)
+        let needle = match Needle::new(text) {
+            Ok(needle) => needle,
+            Err(error) => return ready(Err(error)).boxed(),
         };
-        ready(self.newest(room, limit, matches)).boxed()
+        let (room, epoch) = (room.to_owned(), self.epoch);
+        self.searches
+            .ask(LogError::TooManySearches, move |tails, caller| {
+                let goes_on = caller.waits_within(SEARCH_LIMIT);
+                let mut before = u64::MAX;
+                // Piece by piece, because the lock must not be held for a whole room.
+                let pieces = std::iter::from_fn(|| {
+                    let rooms = tails.lock();
+                    let piece: Vec<Entry> = rooms
+                        .get(&room)?
+                        .back_from(before)
+                        .take(PIECE)
+                        .cloned()
+                        .collect();
+                    before = piece.last()?.number;
+                    Some(piece)
+                });
+                let spoken = pieces.flatten().filter(|entry| is_message(entry.kind));
+                let entries = needle.search(spoken, limit, goes_on)?;
+                Ok(tails.lock().page(&room, entries, epoch))
+            })
     }
 
-    fn head(&self, room: &str) -> watch::Receiver<u64> {
+    fn before_last(&self, room: &str, messages: u32) -> Reply<u64> {
+        let rooms = self.tails.lock();
+        let before = rooms
+            .get(room)
+            .and_then(|tail| tail.before_last(messages as usize));
+        ready(Ok(before.unwrap_or_else(|| rooms.floor()))).boxed()
+    }
+
+    fn head(&self, room: &str) -> Head {
         self.tails.head(room)
+    }
+
+    fn has_place(&self, room: &str) -> bool {
+        self.tails.has_place(room, self.bounds.rooms)
+    }
+
+    fn end_rooms(&self, used: HashSet<String>, now_ms: u64) -> Reply<()> {
+        let mut kept = self.lock();
+        let mut rooms = self.tails.lock();
+        kept.retain(|name, room| {
+            let ends = room.account.has_ended(name, used.contains(name), now_ms);
+            if ends {
+                rooms.end(name, room.account.newest);
+            }
+            !ends
+        });
+        ready(Ok(())).boxed()
     }
 
     fn epoch(&self) -> u64 {

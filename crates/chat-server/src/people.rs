@@ -7,7 +7,7 @@
 //!
 //! The messages themselves are in the [log](crate::log), not here.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -255,6 +255,11 @@ impl People {
     /// Lifts the ban for `nick`.
     pub(crate) fn unban(&mut self, nick: &str) -> Result<()> {
         self.bans.lift(&skeleton(nick))
+    }
+
+    /// Returns the rooms that have people.
+    pub(crate) fn used_rooms(&self) -> HashSet<String> {
+        self.in_room.keys().cloned().collect()
     }
 
     /// Returns how many sessions there are, and in how many rooms they are.

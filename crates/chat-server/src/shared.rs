@@ -10,7 +10,7 @@ use common::chat::{Cursor, Kind, LEASE, MAX_ENTRIES, Page, Refusal, Result, Sess
 use common::key::Key;
 use tokio::time::{Instant, sleep};
 
-use crate::log::{Limit, Log, NewEntry, size};
+use crate::log::{Limit, Log, NewEntry, now_ms, size};
 use crate::metrics::{Counts, Report};
 use crate::names;
 use crate::people::{Notice, People};
@@ -83,9 +83,10 @@ impl Shared {
         Report { metrics, failure }
     }
 
-    /// Ends leases that have run out, for ever.
+    /// Ends leases that have run out, and rooms that nobody uses any more, for ever.
     pub(crate) async fn sweep(&self) {
         loop {
+            self.end_rooms().await;
             sleep(SWEEP).await;
             let gone = self.people().expire(self.now());
             for Notice { room, nick, .. } in &gone {
@@ -96,6 +97,14 @@ impl Shared {
                 self.polls.retain(|session| people.is_here(session));
             }
             self.announce(gone, Kind::Left, "").await;
+        }
+    }
+
+    /// Ends the rooms that are old enough.
+    async fn end_rooms(&self) {
+        let used = self.people().used_rooms();
+        if let Err(error) = self.log.end_rooms(used, now_ms()).await {
+            tracing::debug!("old rooms stay: {error}");
         }
     }
 
@@ -133,13 +142,13 @@ impl Shared {
 
     /// Returns the newest number of a room.
     pub(crate) fn head(&self, room: &str) -> u64 {
-        *self.log.head(room).borrow()
+        self.log.head(room).newest()
     }
 
     /// Returns the entries after `cursors`, as many as fit one answer, without empty pages.
     pub(crate) async fn pages_after(&self, cursors: &[Cursor]) -> Result<Vec<Page>> {
         let mut pages: Vec<Page> = Vec::new();
-        let mut left = Limit::entries(MAX_ENTRIES);
+        let mut left = Limit::messages(MAX_ENTRIES);
         for Cursor { room, after, epoch } in cursors {
             let head = self.head(room);
             let is_same_log = *epoch == self.log.epoch();

@@ -1,95 +1,108 @@
 //! A log in an SQLite file: what is acknowledged survives `kill -9` and a power cut.
 //!
-//! One thread [writes](writer). Another one reads what is no longer in memory. WAL lets both work
-//! at the same time.
+//! One thread [writes](writer). Two others read what is no longer in memory: one pages, the other one
+//! searches, because a page must not wait for a search. WAL lets all of them work at the same time.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::thread;
 
-use common::chat::{Entry, Kind, Page, Sender};
+use anyhow::Context;
+use common::chat::{Entry, MAX_ENTRIES, Page};
 use futures::FutureExt;
 use futures::future::ready;
-use rusqlite::{Connection, Row, ToSql};
+use rusqlite::{Connection, ToSql};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::file::{signed, unsigned};
-use self::writer::{Append, Progress, Writer};
-use crate::log::{Limit, LogError, NewEntry, Reply, RoomLog, Status};
-use crate::tail::{Tail, Tails, room_of};
+use self::writer::{Append, Call, Progress, Waiting, Writer};
+use crate::bounds::{Bounds, bytes};
+use crate::log::{Head, Limit, LogError, NewEntry, Reply, RoomLog, Status};
+use crate::search::{Needle, SEARCH_LIMIT, SEARCHES};
+use crate::tail::{Tail, Tails};
+use crate::worker::Worker;
 
+mod entry;
 mod file;
+mod room;
 mod writer;
 
-/// Most appends that wait for the disk; further ones are refused as busy. At 64 a commit and 1 ms a
+/// Most calls that wait for the disk; further ones are refused as busy. At 64 a commit and 1 ms a
 /// commit the last of them waits a tenth of a second.
-const APPENDS: usize = 4096;
+const CALLS: usize = 4096;
 
-/// Most queries that wait for the disk; further ones are refused as busy.
-const QUERIES: usize = 1024;
+/// Most bytes of entries that wait for the disk, because an append outlives its call: see the sum in
+/// [`common::net::Limits`].
+const WAITING: usize = 32 * 1024 * 1024;
 
-/// The entries of a room, in the columns that [`entry`] reads. A condition and an order follow.
-const ENTRIES: &str = "SELECT number, sender, kind, nick, body, at_ms FROM entry
-    WHERE room = (SELECT id FROM room WHERE name = ?1) AND";
+/// Most pages that wait for the disk; further ones are refused as busy.
+const PAGES: usize = 1024;
 
-type Query = Box<dyn FnOnce(&Connection) + Send>;
+/// How much larger than its limit the file may get while it makes room: by an eighth.
+const RESERVE: u64 = 8;
 
 /// The store in a file.
 pub struct Sqlite {
     tails: Arc<Tails>,
-    appends: mpsc::Sender<Append>,
-    queries: mpsc::Sender<Query>,
+    calls: mpsc::Sender<Call>,
+    waiting: Arc<AtomicUsize>,
+    pages: Worker<Connection>,
+    searches: Worker<Connection>,
     progress: watch::Receiver<Progress>,
+    bounds: Bounds,
     epoch: u64,
     /// released with the process, however it ends
     _lock: File,
 }
 
 impl Sqlite {
-    /// Opens the log in the file at `path`, and makes the file if there is none. About the last
-    /// `history` entries of each room are kept.
+    /// Opens the log in the file at `path`, and makes the file and its folder if necessary.
     ///
     /// # Errors
     /// If the file cannot be opened, is not such a log, or is in use by another server.
-    pub fn open(path: &Path, history: u64) -> anyhow::Result<Arc<Self>> {
+    pub fn open(path: &Path, bounds: Bounds) -> anyhow::Result<Arc<Self>> {
+        file::make_folder(path).context("its folder cannot be made")?;
         let lock = file::lock(path)?;
+        file::make(path)?;
         let disk = file::open(path)?;
-        let epoch = file::prepare(&disk)?;
-        let tails = Arc::new(Tails::default());
-        for (name, first, newest) in file::rooms(&disk)? {
-            tails.lock().insert(name, Tail::new(first, newest));
+        let (epoch, floor) = file::prepare(&disk)?;
+        file::limit(&disk, bounds.bytes.saturating_add(bounds.bytes / RESERVE))?;
+        let rooms = room::load(&disk)?;
+        let tails = Arc::new(Tails::new(floor));
+        for (name, room) in &rooms {
+            let tail = Tail::stored(room.account.first, room.account.newest);
+            tails.lock().insert(name.clone(), tail);
         }
-        let read_disk = file::open(path)?;
-        let (appends, to_append) = mpsc::channel(APPENDS);
-        let (queries, mut to_query) = mpsc::channel::<Query>(QUERIES);
+        let (calls, to_do) = mpsc::channel(CALLS);
         let (to_report, progress) = watch::channel(Progress::default());
         let writer = Writer {
             disk,
-            appends: to_append,
+            calls: to_do,
             tails: tails.clone(),
             progress: to_report,
-            history: history.max(1),
+            bounds,
+            rooms,
+            floor,
         };
-        // Both end when the store is dropped, because it owns the senders.
+        // It ends when the store is dropped, because the store owns the sender.
         thread::spawn(move || writer.run());
-        thread::spawn(move || {
-            while let Some(query) = to_query.blocking_recv() {
-                query(&read_disk);
-            }
-        });
         Ok(Arc::new(Self {
             tails,
-            appends,
-            queries,
+            calls,
+            waiting: Arc::default(),
+            pages: Worker::start(file::open(path)?, PAGES),
+            searches: Worker::start(file::open(path)?, SEARCHES),
             progress,
+            bounds,
             epoch,
             _lock: lock,
         }))
     }
 
-    /// Returns a page of the entries that `condition` finds, read by the reading thread. Its `?2`
-    /// is `value`.
+    /// Returns a page of the entries that `condition` finds, read from the file. Its `?2` is `value`.
     fn find(
         &self,
         room: &str,
@@ -97,47 +110,48 @@ impl Sqlite {
         value: impl ToSql + Send + 'static,
         limit: Limit,
     ) -> Reply<Page> {
-        let (queries, tails, epoch) = (self.queries.clone(), self.tails.clone(), self.epoch);
-        let room = room.to_owned();
-        let (sender, found) = oneshot::channel();
-        async move {
-            let name = room.clone();
-            let query: Query = Box::new(move |disk| {
-                let _ = sender.send(entries(disk, condition, &[&name, &value], limit));
-            });
-            queries.try_send(query).map_err(|_| LogError::Busy)?;
-            let found = found.await.map_err(|_| stopped())?;
-            let entries = found.map_err(|error| LogError::Failed(error.to_string()))?;
-            let mut rooms = tails.lock();
-            Ok(room_of(&mut rooms, &room)?.page(&room, entries, epoch))
-        }
-        .boxed()
+        let (tails, epoch, room) = (self.tails.clone(), self.epoch, room.to_owned());
+        self.pages.ask(LogError::Busy, move |disk, _| {
+            let mut found = entries(disk, condition, &[&room, &value], |found| limit.take(found))?;
+            // Some conditions find the newest first, so that the limit keeps the newest ones.
+            found.sort_unstable_by_key(|entry| entry.number);
+            Ok(tails.lock().page(&room, found, epoch))
+        })
     }
 }
 
 impl RoomLog for Sqlite {
     fn append(&self, room: &str, entries: Vec<NewEntry>) -> Reply<Vec<u64>> {
+        if entries.is_empty() {
+            return ready(Ok(Vec::new())).boxed();
+        }
         let (reply, numbers) = oneshot::channel();
-        let append = Append {
+        let size = entries.iter().map(|e| bytes(&e.nick, &e.body)).sum();
+        let Some(waiting) = Waiting::count(&self.waiting, size, WAITING) else {
+            return ready(Err(LogError::Busy)).boxed();
+        };
+        let append = Call::Append(Append {
             room: room.to_owned(),
             entries,
             reply,
-        };
-        let sent = self.appends.try_send(append).map_err(|_| LogError::Busy);
+            waiting,
+        });
+        let sent = self.calls.try_send(append).map_err(|_| LogError::Busy);
         async move {
             sent?;
-            numbers.await.map_err(|_| stopped())?
+            numbers.await.map_err(|_| LogError::stopped())?
         }
         .boxed()
     }
 
     fn read(&self, room: &str, after: u64, limit: Limit) -> Reply<Page> {
-        let in_memory = room_of(&mut self.tails.lock(), room).map(|tail| {
-            let entries = tail.read(after, limit)?;
-            Some(tail.page(room, entries, self.epoch))
-        });
-        match in_memory.transpose() {
-            Some(page) => ready(page).boxed(),
+        let rooms = self.tails.lock();
+        let in_memory = match rooms.get(room) {
+            Some(tail) => tail.read(after, limit),
+            None => Some(Vec::new()),
+        };
+        match in_memory {
+            Some(entries) => ready(Ok(rooms.page(room, entries, self.epoch))).boxed(),
             None => self.find(room, "number > ?2 ORDER BY number", signed(after), limit),
         }
     }
@@ -148,19 +162,70 @@ impl RoomLog for Sqlite {
     }
 
     fn search(&self, room: &str, text: &str, limit: Limit) -> Reply<Page> {
-        // Without an index, because LIKE takes 16 ms for 200,000 messages. It folds the case of
-        // ASCII only.
-        let condition = "kind IN (0, 1) AND body LIKE '%' || ?2 || '%' ESCAPE '\\'
-            ORDER BY number DESC";
-        let escaped = text
-            .replace('\\', "\\\\")
-            .replace('%', "\\%")
-            .replace('_', "\\_");
-        self.find(room, condition, escaped, limit)
+        let needle = match Needle::new(text) {
+            Ok(needle) => needle,
+            Err(error) => return ready(Err(error)).boxed(),
+        };
+        let (tails, epoch, room) = (self.tails.clone(), self.epoch, room.to_owned());
+        self.searches
+            .ask(LogError::TooManySearches, move |disk, caller| {
+                let goes_on = caller.waits_within(SEARCH_LIMIT);
+                let condition = "kind < ?2 ORDER BY number DESC";
+                let found = entries(disk, condition, &[&room, &2], |messages| {
+                    needle.search(messages, limit, goes_on)
+                })?;
+                Ok(tails.lock().page(&room, found?, epoch))
+            })
     }
 
-    fn head(&self, room: &str) -> watch::Receiver<u64> {
+    fn before_last(&self, room: &str, messages: u32) -> Reply<u64> {
+        let messages = messages as usize;
+        let in_memory = {
+            let rooms = self.tails.lock();
+            match rooms.get(room) {
+                Some(tail) => tail.before_last(messages).ok_or(tail.first - 1),
+                None => Ok(rooms.floor()),
+            }
+        };
+        let before_first = match in_memory {
+            Ok(before) => return ready(Ok(before)).boxed(),
+            Err(before_first) => before_first,
+        };
+        let room = room.to_owned();
+        self.pages.ask(LogError::Busy, move |disk, _| {
+            // One page of them, because the caller must not decide how long this takes.
+            let oldest = messages.min(MAX_ENTRIES) - 1;
+            let number = "SELECT number FROM entry
+                WHERE room = (SELECT id FROM room WHERE name = ?1) AND kind < 2
+                ORDER BY number DESC LIMIT 1 OFFSET ?2";
+            let mut number = disk.prepare_cached(number)?;
+            let mut rows = number.query((&room, signed(oldest as u64)))?;
+            let number = rows.next()?.map(|row| unsigned(row, 0)).transpose()?;
+            Ok(number.map_or(before_first, |number| number - 1))
+        })
+    }
+
+    fn head(&self, room: &str) -> Head {
         self.tails.head(room)
+    }
+
+    fn has_place(&self, room: &str) -> bool {
+        self.tails.has_place(room, self.bounds.rooms)
+    }
+
+    fn end_rooms(&self, used: HashSet<String>, now_ms: u64) -> Reply<()> {
+        let (reply, ended) = oneshot::channel();
+        let call = Call::EndRooms {
+            used,
+            now_ms,
+            reply,
+        };
+        let sent = self.calls.try_send(call).map_err(|_| LogError::Busy);
+        async move {
+            sent?;
+            ended.await.map_err(|_| LogError::stopped())?
+        }
+        .boxed()
     }
 
     fn epoch(&self) -> u64 {
@@ -169,7 +234,10 @@ impl RoomLog for Sqlite {
 
     fn status(&self) -> Status {
         let Progress { commits, failure } = self.progress.borrow().clone();
-        let stopped = self.appends.is_closed().then(|| stopped().to_string());
+        let stopped = self
+            .calls
+            .is_closed()
+            .then(|| LogError::stopped().to_string());
         Status {
             commits,
             failure: stopped.or(failure),
@@ -178,42 +246,27 @@ impl RoomLog for Sqlite {
     }
 }
 
-/// Returns the first entries that `condition` finds, as many as fit `limit`, oldest first.
-fn entries(
+/// Returns what `pick` makes of the entries that `condition` finds in the room that is the first of
+/// `params`.
+fn entries<T>(
     disk: &Connection,
     condition: &str,
     params: &[&dyn ToSql],
-    limit: Limit,
-) -> rusqlite::Result<Vec<Entry>> {
-    let mut statement = disk.prepare_cached(&format!("{ENTRIES} {condition}"))?;
+    pick: impl FnOnce(&mut dyn Iterator<Item = Entry>) -> T,
+) -> rusqlite::Result<T> {
+    let columns = entry::COLUMNS;
+    let mut statement = disk.prepare_cached(&format!(
+        "SELECT {columns} FROM entry
+         WHERE room = (SELECT id FROM room WHERE name = ?1) AND {condition}"
+    ))?;
     let mut error = None;
-    let rows = statement.query_map(params, entry)?;
-    let mut entries = limit.take(rows.map_while(|row| row.map_err(|e| error = Some(e)).ok()));
-    // Some conditions find the newest first, so that the limit keeps the newest ones.
-    entries.sort_unstable_by_key(|entry| entry.number);
-    error.map_or(Ok(entries), Err)
+    let rows = statement.query_map(params, entry::read)?;
+    let picked = pick(&mut rows.map_while(|row| row.map_err(|e| error = Some(e)).ok()));
+    error.map_or(Ok(picked), Err)
 }
 
-fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
-    let kind = match row.get(2)? {
-        0 => Kind::Said,
-        1 => Kind::Did,
-        2 => Kind::Joined,
-        3 => Kind::Left,
-        4 => Kind::Renamed,
-        other => return Err(rusqlite::Error::IntegralValueOutOfRange(2, other)),
-    };
-    let sender: [u8; 8] = row.get(1)?;
-    Ok(Entry {
-        number: unsigned(row, 0)?,
-        sender: Sender::from_be_bytes(sender),
-        kind,
-        nick: row.get(3)?,
-        body: row.get(4)?,
-        at_ms: unsigned(row, 5)?,
-    })
-}
-
-fn stopped() -> LogError {
-    LogError::Failed("the store has stopped".into())
+impl From<rusqlite::Error> for LogError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
 }

@@ -6,116 +6,256 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use common::chat::{Entry, Page};
 use tokio::sync::watch;
 
-use crate::log::{Limit, LogError, MAX_ROOMS, Status};
+use crate::bounds::is_message;
+use crate::log::{Head, Limit, Status, size};
 
-/// The newest entries of one room.
-pub(super) struct Tail {
+/// The bytes in memory of an entry beside what counts in a page: the struct, two allocations, and
+/// the key that [`Memory`](crate::Memory) remembers.
+const OVERHEAD: usize = 208;
+
+/// The newest entries of one room, in rising order. Numbers may be missing.
+pub(crate) struct Tail {
     entries: VecDeque<Entry>,
-    /// the oldest number that is kept anywhere
-    pub(super) first: u64,
-    pub(super) head: watch::Sender<u64>,
+    bytes: usize,
+    /// no entry above this number is missing here, unless it is kept nowhere
+    complete_after: u64,
+    /// no message below this number is kept anywhere
+    pub(crate) first: u64,
+    head: watch::Sender<u64>,
 }
 
 impl Tail {
-    pub(super) fn new(first: u64, head: u64) -> Self {
+    /// Returns the tail of a new room, whose numbers begin after `floor`.
+    pub(crate) fn new(floor: u64) -> Self {
         Self {
             entries: VecDeque::new(),
-            first,
-            head: watch::Sender::new(head),
+            bytes: 0,
+            complete_after: 0,
+            first: 1,
+            head: watch::Sender::new(floor),
         }
     }
 
-    /// Shows an entry to readers and keeps the last `most`. Returns the entry that is no longer
-    /// kept, if any.
-    pub(super) fn push(&mut self, entry: Entry, most: usize) -> Option<Entry> {
+    /// Returns the tail of a room that is kept elsewhere, up to number `newest`.
+    pub(crate) fn stored(first: u64, newest: u64) -> Self {
+        Self {
+            complete_after: newest,
+            first,
+            ..Self::new(newest)
+        }
+    }
+
+    /// Shows an entry to readers.
+    pub(crate) fn push(&mut self, entry: Entry) {
         let number = entry.number;
+        self.bytes += cost(&entry);
         self.entries.push_back(entry);
-        let is_full = self.entries.len() > most;
-        let gone = self.entries.pop_front_if(|_| is_full);
         self.head.send_replace(number);
+    }
+
+    /// Removes and returns the oldest entry.
+    pub(crate) fn pop(&mut self) -> Option<Entry> {
+        let entry = self.entries.pop_front()?;
+        self.bytes -= cost(&entry);
+        Some(entry)
+    }
+
+    /// Removes and returns the `count` oldest notices.
+    pub(crate) fn pop_notices(&mut self, mut count: u64) -> Vec<Entry> {
+        let mut gone = Vec::new();
+        self.entries.retain_mut(|entry| {
+            let goes = count > 0 && !is_message(entry.kind);
+            if goes {
+                count -= 1;
+                gone.push(entry.clone());
+            }
+            !goes
+        });
+        self.bytes -= gone.iter().map(cost).sum::<usize>();
         gone
     }
 
+    /// Forgets the oldest entries, which are kept elsewhere, until at most this many entries and
+    /// bytes are left.
+    pub(crate) fn shrink(&mut self, entries: usize, bytes: usize) {
+        while self.entries.len() > entries || self.bytes > bytes {
+            let Some(gone) = self.pop() else { break };
+            self.complete_after = gone.number;
+        }
+        // Gives memory back only when much is free, because a tail that stays full would otherwise
+        // be copied again and again.
+        if self.entries.capacity() > 4 * self.entries.len() {
+            self.entries.shrink_to(2 * self.entries.len());
+        }
+    }
+
+    /// Returns whether the oldest entry is a notice.
+    pub(crate) fn begins_with_notice(&self) -> bool {
+        self.entries
+            .front()
+            .is_some_and(|entry| !is_message(entry.kind))
+    }
+
     /// Returns the newest number.
-    pub(super) fn newest(&self) -> u64 {
+    pub(crate) fn newest(&self) -> u64 {
         *self.head.borrow()
     }
 
-    /// Returns the number before the first one in memory.
-    fn before_memory(&self) -> u64 {
-        self.entries
-            .front()
-            .map_or_else(|| self.newest(), |entry| entry.number - 1)
+    /// Returns the bytes that the entries take in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Returns the entries after number `after`, if all of them are in memory.
-    pub(super) fn read(&self, after: u64, limit: Limit) -> Option<Vec<Entry>> {
+    pub(crate) fn read(&self, after: u64, limit: Limit) -> Option<Vec<Entry>> {
         let after = after.max(self.first.saturating_sub(1));
-        let skip = after.checked_sub(self.before_memory())?;
-        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        if after < self.complete_after {
+            return None;
+        }
+        let skip = self.entries.partition_point(|entry| entry.number <= after);
         Some(limit.take(self.entries.iter().skip(skip).cloned()))
     }
 
-    /// Returns all entries in memory, newest first.
-    pub(super) fn newest_first(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().rev()
+    /// Returns the entries in memory that come before `before`, newest first.
+    pub(crate) fn back_from(&self, before: u64) -> impl Iterator<Item = &Entry> {
+        let count = self.entries.partition_point(|entry| entry.number < before);
+        self.entries.range(..count).rev()
     }
 
-    /// Returns a page of this room.
-    pub(super) fn page(&self, room: &str, entries: Vec<Entry>, epoch: u64) -> Page {
+    /// Returns the number after which the last messages come, this many, if they are in memory.
+    pub(crate) fn before_last(&self, messages: usize) -> Option<u64> {
+        let Some(others) = messages.checked_sub(1) else {
+            return Some(self.newest());
+        };
+        let mut spoken = self
+            .back_from(u64::MAX)
+            .filter(|entry| is_message(entry.kind));
+        let oldest = spoken.nth(others).map(|entry| entry.number - 1);
+        let is_whole = self.complete_after < self.first;
+        oldest.or_else(|| is_whole.then_some(self.first - 1))
+    }
+}
+
+/// Returns the bytes that an entry takes in memory.
+fn cost(entry: &Entry) -> usize {
+    size(entry) + OVERHEAD
+}
+
+/// The tails of all rooms.
+pub(crate) struct Rooms {
+    tails: HashMap<String, Tail>,
+    /// changes when a room is made; its value is the number after which a new room begins
+    made: watch::Sender<u64>,
+}
+
+impl Rooms {
+    pub(crate) fn get(&self, room: &str) -> Option<&Tail> {
+        self.tails.get(room)
+    }
+
+    /// Returns the number after which a new room begins.
+    pub(crate) fn floor(&self) -> u64 {
+        *self.made.borrow()
+    }
+
+    /// Adds a room that is kept elsewhere.
+    pub(crate) fn insert(&mut self, room: String, tail: Tail) {
+        self.tails.insert(room, tail);
+    }
+
+    /// Returns a room, which is made if necessary; its numbers begin after `floor` then. Only what
+    /// stores entries may do so.
+    pub(crate) fn make(&mut self, room: &str, floor: u64) -> &mut Tail {
+        if !self.tails.contains_key(room) {
+            self.made.send_modify(|_| {}); // wakes those who wait for it
+        }
+        self.tails
+            .entry(room.to_owned())
+            .or_insert_with(|| Tail::new(floor))
+    }
+
+    /// Returns the bytes that all tails take in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.tails.values().map(Tail::bytes).sum()
+    }
+
+    /// Returns the tail that takes the most bytes in memory, with its name.
+    pub(crate) fn largest(&mut self) -> Option<(&str, &mut Tail)> {
+        let tails = self.tails.iter_mut().max_by_key(|(_, tail)| tail.bytes);
+        tails.map(|(name, tail)| (name.as_str(), tail))
+    }
+
+    /// Removes a room that has ended. Those who wait for it wake.
+    pub(crate) fn end(&mut self, room: &str, floor: u64) {
+        self.made.send_modify(|made| *made = floor.max(*made));
+        self.tails.remove(room);
+    }
+
+    /// Forgets the oldest entries of the largest tails until all have at most `total` bytes.
+    pub(crate) fn shrink(&mut self, total: usize) {
+        while self.bytes() > total {
+            let Some((_, largest)) = self.largest() else {
+                return;
+            };
+            // By half, so that the next one comes only after many entries.
+            largest.shrink(usize::MAX, largest.bytes / 2);
+        }
+    }
+
+    /// Returns a page of a room. A room that does not exist has an empty one.
+    pub(crate) fn page(&self, room: &str, entries: Vec<Entry>, epoch: u64) -> Page {
+        let tail = self.get(room);
         Page {
             room: room.to_owned(),
             entries,
-            first: self.first,
-            head: self.newest(),
+            first: tail.map_or(1, |tail| tail.first),
+            head: tail.map_or_else(|| self.floor(), Tail::newest),
             epoch,
         }
     }
 }
 
-/// The tails of all rooms.
-#[derive(Default)]
-pub(super) struct Tails(Mutex<HashMap<String, Tail>>);
+/// The tails of all rooms, shared between those who read and what stores.
+pub(crate) struct Tails(Mutex<Rooms>);
 
 impl Tails {
+    /// Returns no tails. A new room begins after number `floor`.
+    pub(crate) fn new(floor: u64) -> Self {
+        Self(Mutex::new(Rooms {
+            tails: HashMap::new(),
+            made: watch::Sender::new(floor),
+        }))
+    }
+
     /// Locks the tails. A poisoned lock is taken all the same, because no change can panic half
     /// way.
-    pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<String, Tail>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Rooms> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns what the tails know of a log's status.
-    pub(super) fn status(&self, epoch: u64) -> Status {
-        let rooms = self.lock();
+    pub(crate) fn status(&self, epoch: u64) -> Status {
+        let tails = &self.lock().tails;
         let trimmed = |tail: &Tail| tail.first.saturating_sub(1);
         Status {
             epoch,
-            rooms: rooms.len(),
-            entries: rooms.values().map(Tail::newest).sum(),
-            trimmed: rooms.values().map(trimmed).sum(),
+            rooms: tails.len(),
+            entries: tails.values().map(Tail::newest).sum(),
+            trimmed: tails.values().map(trimmed).sum(),
             ..Status::default()
         }
     }
 
-    /// Returns the newest number of a room, and wakes when it changes. A new room has 0.
-    pub(super) fn head(&self, room: &str) -> watch::Receiver<u64> {
-        let mut rooms = self.lock();
-        match room_of(&mut rooms, room) {
-            Ok(tail) => tail.head.subscribe(),
-            Err(_) => watch::Sender::new(0).subscribe(),
-        }
+    /// Returns the head of a room.
+    pub(crate) fn head(&self, room: &str) -> Head {
+        let rooms = self.lock();
+        let tail = rooms.get(room).map(|tail| tail.head.subscribe());
+        Head::new(tail, rooms.made.subscribe())
     }
-}
 
-/// Returns a room's tail, and makes it if necessary.
-pub(super) fn room_of<'a>(
-    rooms: &'a mut HashMap<String, Tail>,
-    room: &str,
-) -> Result<&'a mut Tail, LogError> {
-    if rooms.len() >= MAX_ROOMS && !rooms.contains_key(room) {
-        return Err(LogError::TooManyRooms);
+    /// Returns whether `room` exists or may be made, when `most` rooms may exist.
+    pub(crate) fn has_place(&self, room: &str, most: usize) -> bool {
+        let tails = &self.lock().tails;
+        tails.len() < most || tails.contains_key(room)
     }
-    Ok(rooms
-        .entry(room.to_owned())
-        .or_insert_with(|| Tail::new(1, 0)))
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use chat_server::log::Bounds;
 use chat_server::{Config, Memory, run};
 use common::chat::{
     Admin, ChatClient, ChatRequest, ChatResponse, Cursor, Entry, Kind, Page, Post, Refusal,
@@ -32,7 +33,7 @@ impl Server {
         let (stop, stopped) = oneshot::channel::<()>();
         let config = Config {
             admin: Some(Key::new("secret".into())),
-            ..Config::new(Memory::new(1000))
+            ..Config::new(Memory::new(Bounds::keeping(1000)))
         };
         let shutdown = stopped.map(|_| Interrupted::Term);
         let done = tokio::spawn(run(listener, config, shutdown));

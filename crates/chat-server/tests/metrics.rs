@@ -1,11 +1,12 @@
 //! What operators see: the pages over real sockets, and what odd requests get.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chat_server::log::{Limit, Log, LogError, NewEntry, Reply, RoomLog, Status};
+use chat_server::log::{Bounds, Head, Limit, Log, LogError, NewEntry, Reply, RoomLog, Status};
 use chat_server::{Config, Listeners, Memory, run};
 use common::chat::{ChatClient, ChatRequest, ChatResponse, Cursor, Kind, Page, Post, SERVICE};
 use common::net::Redial;
@@ -14,7 +15,6 @@ use futures::future::ready;
 use tarpc::context;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 
 type Client = ChatClient<Redial<ChatRequest, ChatResponse>>;
 
@@ -35,7 +35,7 @@ async fn start(log: Log) -> (SocketAddr, SocketAddr) {
 
 /// The same, with a client of its chat instead of the address.
 async fn start_with_client() -> (Client, SocketAddr) {
-    let (chat, metrics) = start(Memory::new(100)).await;
+    let (chat, metrics) = start(Memory::new(Bounds::keeping(100))).await;
     let redial = Redial::new(chat.to_string(), SERVICE);
     (redial.within(Duration::from_secs(30)).into(), metrics)
 }
@@ -122,7 +122,7 @@ async fn polls_that_wait_are_counted_and_only_they() {
 
 #[tokio::test]
 async fn odd_requests_are_refused_and_bounded() {
-    let (_, metrics) = start(Memory::new(100)).await;
+    let (_, metrics) = start(Memory::new(Bounds::keeping(100))).await;
     let long = [&b"GET /"[..], &vec![b'x'; 100_000], b" HTTP/1.1\r\n\r\n"].concat();
     let many = [
         b"GET / HTTP/1.1\r\n",
@@ -164,7 +164,7 @@ async fn odd_requests_are_refused_and_bounded() {
 
 #[tokio::test]
 async fn silent_callers_are_cut_off_and_the_next_one_is_answered() {
-    let (_, metrics) = start(Memory::new(100)).await;
+    let (_, metrics) = start(Memory::new(Bounds::keeping(100))).await;
     let mut silent = Vec::new();
     for _ in 0..20 {
         let mut io = TcpStream::connect(metrics).await.expect("the backlog");
@@ -200,8 +200,20 @@ impl RoomLog for Full {
         self.0.search(room, text, limit)
     }
 
-    fn head(&self, room: &str) -> watch::Receiver<u64> {
+    fn before_last(&self, room: &str, messages: u32) -> Reply<u64> {
+        self.0.before_last(room, messages)
+    }
+
+    fn head(&self, room: &str) -> Head {
         self.0.head(room)
+    }
+
+    fn has_place(&self, room: &str) -> bool {
+        self.0.has_place(room)
+    }
+
+    fn end_rooms(&self, used: HashSet<String>, now_ms: u64) -> Reply<()> {
+        self.0.end_rooms(used, now_ms)
     }
 
     fn epoch(&self) -> u64 {
@@ -219,7 +231,7 @@ impl RoomLog for Full {
 
 #[tokio::test]
 async fn health_shows_a_full_disk_and_its_end() {
-    let log = Arc::new(Full(Memory::new(1), AtomicBool::new(true)));
+    let log = Arc::new(Full(Memory::new(Bounds::keeping(1)), AtomicBool::new(true)));
     let (_, metrics) = start(log.clone()).await;
     let bad = get(metrics, "/health").await;
     let status = "HTTP/1.1 503 Service Unavailable\r\n";

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use chat_server::log::{Limit, Log, NewEntry};
+use chat_server::log::{Bounds, Limit, Log, LogError, NewEntry};
 use chat_server::{Memory, Sqlite};
 use common::chat::{Kind, Page, Sender};
+use futures::FutureExt;
 
 /// Runs a test over a fresh store of each kind.
 macro_rules! over_all_stores {
@@ -13,7 +14,7 @@ macro_rules! over_all_stores {
         mod memory {
             $(#[tokio::test]
             async fn $test() {
-                super::$test(super::Memory::new(1000)).await;
+                super::$test(super::Memory::new(super::bounds())).await;
             })*
         }
         mod sqlite {
@@ -29,6 +30,13 @@ macro_rules! over_all_stores {
 over_all_stores! {
     numbers_rise_by_one_in_each_room
     the_same_key_is_stored_once
+    a_key_belongs_to_its_room_and_its_sender
+    reading_and_watching_make_no_room
+    a_room_too_many_is_refused_and_all_others_go_on
+    a_head_of_no_room_wakes_when_it_is_made
+    an_ended_room_wakes_its_readers_and_frees_its_place
+    no_number_of_notices_pushes_a_message_out
+    a_newcomers_page_counts_messages
     a_page_is_exactly_what_is_above_the_cursor
     a_page_fits_its_limits
     eight_senders_at_once_leave_no_gap
@@ -37,7 +45,15 @@ over_all_stores! {
 }
 
 fn file(folder: &Path) -> Log {
-    Sqlite::open(&folder.join("log.sqlite"), 1000).expect("a new file")
+    Sqlite::open(&folder.join("log.sqlite"), bounds()).expect("a log")
+}
+
+/// A history of a thousand messages in each of four rooms.
+fn bounds() -> Bounds {
+    Bounds {
+        rooms: 4,
+        ..Bounds::keeping(1000)
+    }
 }
 
 fn entry(sender: Sender, id: u64, body: &str) -> NewEntry {
@@ -51,6 +67,14 @@ fn entry(sender: Sender, id: u64, body: &str) -> NewEntry {
     }
 }
 
+fn notice() -> NewEntry {
+    NewEntry {
+        id: None,
+        kind: Kind::Joined,
+        ..entry(1, 0, "")
+    }
+}
+
 async fn append(log: &Log, room: &str, sender: Sender, id: u64, body: &str) -> u64 {
     log.append(room, vec![entry(sender, id, body)])
         .await
@@ -58,7 +82,7 @@ async fn append(log: &Log, room: &str, sender: Sender, id: u64, body: &str) -> u
 }
 
 async fn read(log: &Log, room: &str, after: u64) -> Page {
-    log.read(room, after, Limit::entries(1000))
+    log.read(room, after, Limit::messages(1000))
         .await
         .expect("readable")
 }
@@ -74,8 +98,8 @@ async fn numbers_rise_by_one_in_each_room(log: Log) {
     for (room, id, number) in [("a", 1, 1), ("a", 2, 2), ("b", 3, 1), ("a", 4, 3)] {
         assert_eq!(append(&log, room, 7, id, "hello").await, number);
     }
-    assert_eq!(*log.head("a").borrow(), 3);
-    assert_eq!(*log.head("an empty room").borrow(), 0);
+    assert_eq!(log.head("a").newest(), 3);
+    assert_eq!(log.head("an empty room").newest(), 0);
 }
 
 async fn the_same_key_is_stored_once(log: Log) {
@@ -92,6 +116,114 @@ async fn the_same_key_is_stored_once(log: Log) {
     );
 }
 
+async fn a_key_belongs_to_its_room_and_its_sender(log: Log) {
+    for (room, sender, number) in [("a", 1, 1), ("b", 1, 1), ("b", 2, 2)] {
+        assert_eq!(append(&log, room, sender, 1, room).await, number);
+    }
+    assert_eq!(bodies(&read(&log, "a", 0).await), ["a"], "not taken by b's");
+}
+
+async fn reading_and_watching_make_no_room(log: Log) {
+    let limit = Limit::messages(10);
+    for n in 0..100 {
+        let room = format!("r{n}");
+        assert!(log.has_place(&room));
+        assert_eq!(log.head(&room).newest(), 0);
+        assert_eq!(log.before_last(&room, 50).await, Ok(0));
+        assert_eq!(read(&log, &room, 0).await.entries, []);
+        let back = log.read_back(&room, u64::MAX, limit).await;
+        assert_eq!(back.expect("readable").entries, []);
+        let found = log.search(&room, "x", limit).await;
+        assert_eq!(found.expect("readable").entries, []);
+        assert_eq!(log.append(&room, vec![]).await, Ok(vec![]));
+    }
+    assert_eq!(log.status().rooms, 0);
+}
+
+async fn a_room_too_many_is_refused_and_all_others_go_on(log: Log) {
+    for room in ["a", "b", "c", "d"] {
+        append(&log, room, 1, 1, "hello").await;
+    }
+    let fifth = || log.append("e", vec![entry(1, 2, "hello")]);
+    assert_eq!(fifth().await, Err(LogError::TooManyRooms));
+    assert!(!log.has_place("e") && log.has_place("a"));
+    assert_eq!(append(&log, "d", 1, 3, "still here").await, 2);
+    assert_eq!(bodies(&read(&log, "d", 1).await), ["still here"]);
+}
+
+async fn a_head_of_no_room_wakes_when_it_is_made(log: Log) {
+    let mut head = log.head("a");
+    let (number, ()) = tokio::join!(append(&log, "a", 1, 1, "hello"), head.changed());
+    assert_eq!((number, log.head("a").newest()), (1, 1));
+}
+
+async fn an_ended_room_wakes_its_readers_and_frees_its_place(log: Log) {
+    for room in ["a", "b", "c", "@d+e"] {
+        append(&log, room, 1, 1, "hello").await;
+    }
+    append(&log, "@d+e", 1, 2, "hello").await;
+    let mut head = log.head("a");
+    let end = |used: &[&str], now_ms| {
+        let used = used.iter().map(|room| (*room).to_owned()).collect();
+        log.end_rooms(used, now_ms)
+    };
+    const DAY: u64 = 24 * 60 * 60 * 1000;
+    end(&["@d+e"], 30 * DAY).await.expect("written");
+    assert_eq!(log.status().rooms, 4, "none is old enough");
+    end(&[], 2 + DAY).await.expect("written");
+    assert_eq!(log.status().rooms, 3, "the private one is");
+    assert!(head.changed().now_or_never().is_none(), "nothing new in a");
+    end(&["a"], 2 + 30 * DAY).await.expect("written");
+    assert_eq!(log.status().rooms, 0);
+    let wakes = std::iter::from_fn(|| head.changed().now_or_never());
+    let wakes = wakes.take(1000).count();
+    assert!((1..10).contains(&wakes), "woken {wakes} times");
+    // A reader's cursor may be at 2 still, so what is new must be above it.
+    assert_eq!(append(&log, "@d+e", 1, 1, "anew").await, 3);
+    assert_eq!(bodies(&read(&log, "@d+e", 2).await), ["anew"]);
+    assert_eq!(
+        read(&log, "@d+e", 0).await.first,
+        1,
+        "nothing of it is gone"
+    );
+}
+
+async fn no_number_of_notices_pushes_a_message_out(log: Log) {
+    append(&log, "a", 1, 1, "the oldest").await;
+    for n in 0..30 {
+        let notices = (0..100).map(|_| notice()).collect();
+        log.append("a", notices).await.expect("stored");
+        append(&log, "a", 1, 2 + n, "x").await;
+    }
+    let mut page = read(&log, "a", 0).await;
+    assert_eq!((page.first, page.head), (1, 3031));
+    let notices = page
+        .entries
+        .extract_if(.., |entry| entry.kind == Kind::Joined);
+    assert!((200..=250).contains(&notices.count()));
+    assert_eq!((bodies(&page)[0], page.entries.len()), ("the oldest", 31));
+    let back = log.read_back("a", u64::MAX, Limit::messages(30)).await;
+    let back = back.expect("readable").entries;
+    let messages = back.iter().filter(|entry| entry.kind == Kind::Said);
+    assert_eq!(messages.count(), 30, "the limit counts messages");
+}
+
+async fn a_newcomers_page_counts_messages(log: Log) {
+    for id in 1..=3 {
+        append(&log, "a", 1, id, "x").await;
+        log.append("a", vec![notice(), notice()])
+            .await
+            .expect("stored");
+    }
+    for (messages, after) in [(0, 9), (1, 6), (2, 3), (3, 0), (4, 0), (u32::MAX, 0)] {
+        assert_eq!(
+            log.before_last("a", messages).await,
+            Ok(after),
+            "{messages}"
+        );
+    }
+}
+
 async fn a_page_is_exactly_what_is_above_the_cursor(log: Log) {
     for id in 1..=5 {
         append(&log, "a", 1, id, &id.to_string()).await;
@@ -106,12 +238,12 @@ async fn a_page_is_exactly_what_is_above_the_cursor(log: Log) {
 
 async fn a_page_fits_its_limits(log: Log) {
     for id in 1..=5 {
-        append(&log, "a", 1, id, "0123456789").await; // 13 bytes with the nick
+        append(&log, "a", 1, id, "0123456789").await; // 61 bytes with nick and envelope
     }
-    for (entries, bytes, count) in [(2, 1000, 2), (9, 39, 3), (9, 38, 2), (9, 1, 1)] {
-        let page = log.read("a", 0, Limit { entries, bytes }).await;
+    for (messages, bytes, count) in [(2, 1000, 2), (9, 183, 3), (9, 182, 2), (9, 1, 1)] {
+        let page = log.read("a", 0, Limit { messages, bytes }).await;
         let found = page.expect("readable").entries.len();
-        assert_eq!(found, count, "{entries} entries, {bytes} bytes");
+        assert_eq!(found, count, "{messages} messages, {bytes} bytes");
     }
 }
 
@@ -147,26 +279,27 @@ async fn no_append_is_missed_between_reading_and_waiting(log: Log) {
         let page = read(&log, "a", after).await;
         match page.entries.last() {
             Some(last) => after = last.number,
-            None => head.changed().await.expect("the log lives"),
+            None => head.changed().await,
         }
     }
     writing.await.expect("no panic");
 }
 
 async fn reading_back_and_searching_return_the_last_ones(log: Log) {
-    for (id, body) in (1..).zip(["Tea?", "100% tea", "coffee", "a_b", "TEA!"]) {
+    for (id, body) in (1..).zip(["Tea?", "100% tea", "coffee", "a_b", "TEA!", "Über", "ÜBER"]) {
         append(&log, "a", 1, id, body).await;
     }
-    let limit = Limit::entries(2);
+    let limit = Limit::messages(2);
     let back = log.read_back("a", 4, limit).await.expect("readable");
     assert_eq!(bodies(&back), ["100% tea", "coffee"]);
     let back = log.read_back("a", u64::MAX, limit).await.expect("readable");
-    assert_eq!(bodies(&back), ["a_b", "TEA!"]);
+    assert_eq!(bodies(&back), ["Über", "ÜBER"]);
     for (text, found) in [
         ("tea", ["100% tea", "TEA!"].as_slice()),
         ("0%", &["100% tea"]),
         ("a_", &["a_b"]),
         ("zzz", &[]),
+        ("über", &["Über", "ÜBER"]),
     ] {
         let page = log.search("a", text, limit).await.expect("readable");
         assert_eq!(bodies(&page), found, "{text}");
@@ -191,26 +324,55 @@ async fn a_reopened_file_continues_where_it_ended() {
 async fn two_servers_cannot_share_a_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let _log = file(folder.path());
-    let second = Sqlite::open(&folder.path().join("log.sqlite"), 1000);
+    let second = Sqlite::open(&folder.path().join("log.sqlite"), Bounds::keeping(1000));
     let error = format!("{:#}", second.err().expect("it is in use"));
     assert!(error.contains("another chat-server"), "{error}");
+}
+
+/// Returns a store of each kind with these bounds.
+fn both(folder: &Path, bounds: Bounds) -> [Log; 2] {
+    let disk = Sqlite::open(&folder.join("log.sqlite"), bounds).expect("a new file");
+    [Memory::new(bounds), disk]
 }
 
 #[tokio::test]
 async fn trimming_moves_first_and_never_the_numbers() {
     let folder = tempfile::tempdir().expect("a folder");
-    let disk: Log = Sqlite::open(&folder.path().join("log.sqlite"), 10).expect("a new file");
-    for log in [Memory::new(10) as Log, disk] {
+    for log in both(folder.path(), Bounds::keeping(10)) {
         for id in (1..=600).step_by(100) {
             let entries = (id..id + 100).map(|id| entry(1, id, "x")).collect();
             log.append("a", entries).await.expect("stored");
         }
         let page = read(&log, "a", 0).await;
-        assert!(page.first > 1, "some are gone");
+        assert_eq!((page.first, page.head), (591, 600));
         assert_eq!(page.entries[0].number, page.first);
-        assert_eq!(page.head, 600);
         assert_eq!(append(&log, "a", 1, 601, "x").await, 601);
     }
+}
+
+#[tokio::test]
+async fn a_full_store_drops_the_oldest_of_the_largest_room() {
+    const LIMIT: u64 = 4 << 20;
+    let folder = tempfile::tempdir().expect("a folder");
+    let bounds = Bounds {
+        bytes: LIMIT,
+        ..Bounds::default()
+    };
+    for log in both(folder.path(), bounds) {
+        append(&log, "small", 1, 1, "kept").await;
+        let long = "x".repeat(4096);
+        for id in (1..=3000).step_by(30) {
+            let entries = (id..id + 30).map(|id| entry(1, id, &long)).collect();
+            log.append("large", entries).await.expect("stored");
+        }
+        assert_eq!(bodies(&read(&log, "small", 0).await), ["kept"]);
+        let page = read(&log, "large", 0).await;
+        assert!(page.first > 1500, "{} is the oldest", page.first);
+        assert!(page.first < 2700, "not more than necessary is gone");
+        assert_eq!((page.entries[0].number, page.head), (page.first, 3000));
+    }
+    let size = |name: &str| folder.path().join(name).metadata().expect("there").len();
+    assert!(size("log.sqlite") <= LIMIT + LIMIT / 8);
 }
 
 /// Drops the log and waits until its threads have closed the file.

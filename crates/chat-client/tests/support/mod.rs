@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use chat_server::log::Bounds;
 use chat_server::{Config, Memory, Sqlite};
 use common::key::Key;
 use serde_json::Value;
@@ -60,12 +61,15 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
-        Self::run("127.0.0.1:0", Config::new(Memory::new(10_000)))
+        Self::run(
+            "127.0.0.1:0",
+            Config::new(Memory::new(Bounds::keeping(10_000))),
+        )
     }
 
     /// Starts a server whose operators have `token`.
     pub(crate) fn with(token: &str) -> Self {
-        let mut config = Config::new(Memory::new(10_000));
+        let mut config = Config::new(Memory::new(Bounds::keeping(10_000)));
         config.admin = Some(Key::new(token.into()));
         Self::run("127.0.0.1:0", config)
     }
@@ -76,7 +80,7 @@ impl Server {
         // copies of this one's files, and so their locks, until it runs its own program.
         let until = Instant::now() + LIMIT;
         let log = loop {
-            match Sqlite::open(file, 10_000) {
+            match Sqlite::open(file, Bounds::keeping(10_000)) {
                 Ok(log) => break log,
                 Err(error) if Instant::now() > until => panic!("{error:#}"),
                 Err(_) => std::thread::yield_now(),

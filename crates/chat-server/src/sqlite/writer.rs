@@ -3,19 +3,22 @@
 //!
 //! An idle server commits at once. A busy one makes larger batches by itself, without a timer.
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OptionalExtension, Result, TransactionBehavior, params};
+use rusqlite::{Connection, Result, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::file::{NEWEST, signed, unsigned};
-use crate::log::{LogError, MAX_ROOMS, NewEntry};
-use crate::tail::{Tails, room_of};
+use super::file::{self, signed};
+use super::room::Room;
+use crate::bounds::Bounds;
+use crate::log::{LogError, NewEntry};
+use crate::tail::Tails;
 
-/// Most appends in one transaction. With more, the first of them would wait for the last.
+/// Most calls in one transaction. With more, the first of them would wait for the last.
 const BATCH: usize = 256;
 
 /// How long the thread polls for the next append before it sleeps: about as long as one sender
@@ -27,15 +30,49 @@ const SPIN: Duration = Duration::from_micros(200);
 /// Entries of each room kept in memory: enough for a thousand readers that are a few seconds late.
 const TAIL: usize = 2048;
 
-/// A room is trimmed only when it exceeds its history by this many entries, so that trimming is
-/// rare and done in bulk.
-const TRIM_EVERY: u64 = 512;
+/// Most bytes of one room in memory: 500 of the longest messages.
+const TAIL_BYTES: usize = 2 * 1024 * 1024;
+
+/// Most bytes of all rooms in memory: see the sum in [`common::net::Limits`].
+const TAILS_BYTES: usize = 128 * 1024 * 1024;
+
+/// How often one batch makes room in a full file, by a 64th of its limit each time. Senders wait for
+/// it, and one batch cannot fill more.
+const STEPS: u64 = 4;
+
+/// Calls that wait for the disk.
+pub(super) enum Call {
+    Append(Append),
+    EndRooms {
+        used: HashSet<String>,
+        now_ms: u64,
+        reply: oneshot::Sender<Result<(), LogError>>,
+    },
+}
 
 /// Entries for the log, with the channel for their numbers.
 pub(super) struct Append {
     pub(super) room: String,
     pub(super) entries: Vec<NewEntry>,
     pub(super) reply: oneshot::Sender<Result<Vec<u64>, LogError>>,
+    pub(super) waiting: Waiting,
+}
+
+/// The bytes of an append, counted among all that wait until it is dropped.
+pub(super) struct Waiting(Arc<AtomicUsize>, usize);
+
+impl Waiting {
+    /// Counts `bytes`, or returns nothing if more than `most` would wait.
+    pub(super) fn count(all: &Arc<AtomicUsize>, bytes: usize, most: usize) -> Option<Self> {
+        let waiting = Self(all.clone(), bytes);
+        (all.fetch_add(bytes, Relaxed) + bytes <= most).then_some(waiting)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(self.1, Relaxed);
+    }
 }
 
 /// How writing has gone so far.
@@ -49,175 +86,220 @@ pub(super) struct Progress {
 /// What the writing thread owns.
 pub(super) struct Writer {
     pub(super) disk: Connection,
-    pub(super) appends: mpsc::Receiver<Append>,
+    pub(super) calls: mpsc::Receiver<Call>,
     pub(super) tails: Arc<Tails>,
     pub(super) progress: watch::Sender<Progress>,
-    pub(super) history: u64,
+    pub(super) bounds: Bounds,
+    pub(super) rooms: HashMap<String, Room>,
+    /// the number after which a new room begins
+    pub(super) floor: u64,
 }
+
+/// The numbers of one append, and whether each is new.
+type Stored = Result<Vec<(u64, bool)>, LogError>;
 
 impl Writer {
     /// Writes until the store is dropped.
     pub(super) fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
         while self.next(&mut batch) > 0 {
-            let stored = self.commit(&batch);
-            let failure = stored.as_ref().err().map(ToString::to_string);
-            self.progress.send_modify(|progress| {
-                progress.commits += u64::from(failure.is_none());
-                progress.failure = failure;
-            });
-            match stored {
-                Ok(stored) => self.show(batch.drain(..).zip(stored)),
-                Err(error) => {
-                    tracing::error!("cannot write the log: {error}");
-                    for append in batch.drain(..) {
-                        let _ = append.reply.send(Err(LogError::Failed(error.to_string())));
-                    }
+            let mut appends = Vec::with_capacity(batch.len());
+            let mut ends = Vec::new();
+            for call in batch.drain(..) {
+                match call {
+                    Call::Append(append) => appends.push(append),
+                    Call::EndRooms {
+                        used,
+                        now_ms,
+                        reply,
+                    } => ends.push((used, now_ms, reply)),
+                }
+            }
+            if !appends.is_empty() {
+                self.write(appends);
+            }
+            // Afterwards, because an append makes its room younger.
+            for (used, now_ms, reply) in ends {
+                let _ = reply.send(self.end_rooms(&used, now_ms).map_err(|e| in_words(&e)));
+            }
+        }
+    }
+
+    /// Waits for calls and takes those that wait; returns 0 when there can be no more.
+    fn next(&mut self, batch: &mut Vec<Call>) -> usize {
+        let began = Instant::now();
+        while self.calls.is_empty() && began.elapsed() < SPIN {
+            // Instead of a busy loop, so that another thread may have this core.
+            thread::yield_now();
+        }
+        self.calls.blocking_recv_many(batch, BATCH)
+    }
+
+    /// Stores appends, shows them to readers, and replies.
+    fn write(&mut self, appends: Vec<Append>) {
+        let stored = self.commit(&appends);
+        let error = stored.as_ref().err().map(in_words);
+        let failure = error.as_ref().map(ToString::to_string);
+        self.progress.send_modify(|progress| {
+            // Once, because a full disk fails a thousand times a second.
+            if let Some(failure) = failure.as_ref().filter(|_| progress.failure.is_none()) {
+                tracing::error!("cannot write the log: {failure}");
+            }
+            progress.commits += u64::from(failure.is_none());
+            progress.failure = failure;
+        });
+        match (stored, error) {
+            (Ok(stored), _) => self.show(appends.into_iter().zip(stored)),
+            (Err(_), error) => {
+                let error = error.unwrap_or(LogError::Busy);
+                for append in appends {
+                    let _ = append.reply.send(Err(error.clone()));
                 }
             }
         }
     }
 
-    /// Waits for appends and takes those that wait; returns 0 when there can be no more.
-    fn next(&mut self, batch: &mut Vec<Append>) -> usize {
-        let began = Instant::now();
-        while self.appends.is_empty() && began.elapsed() < SPIN {
-            // Instead of a busy loop, so that another thread may have this core.
-            thread::yield_now();
-        }
-        self.appends.blocking_recv_many(batch, BATCH)
-    }
-
-    /// Stores a batch in one transaction, all or none. A message costs one insert, because a room
-    /// is read once a batch and a number is looked up only after a conflict.
-    fn commit(&mut self, batch: &[Append]) -> Result<Vec<Result<Stored, LogError>>> {
+    /// Stores a batch in one transaction, all or none.
+    fn commit(&mut self, batch: &[Append]) -> Result<Vec<Stored>> {
         let immediate = TransactionBehavior::Immediate;
         let transaction = self.disk.transaction_with_behavior(immediate)?;
-        let mut rooms = BTreeMap::new();
+        let mut changed: HashMap<String, Room> = HashMap::new();
+        let mut made = 0;
         let mut stored = Vec::with_capacity(batch.len());
-        for append in batch {
-            if !rooms.contains_key(&append.room) {
-                rooms.insert(&append.room, find_room(&transaction, &append.room)?);
+        for Append {
+            room: name,
+            entries,
+            ..
+        } in batch
+        {
+            if !changed.contains_key(name) {
+                let room = match self.rooms.get(name) {
+                    Some(room) => room.clone(),
+                    None if self.rooms.len() + made >= self.bounds.rooms => {
+                        stored.push(Err(LogError::TooManyRooms));
+                        continue;
+                    }
+                    None => {
+                        made += 1;
+                        Room::make(&transaction, name, self.floor)?
+                    }
+                };
+                changed.insert(name.clone(), room);
             }
-            let Some(Some(room)) = rooms.get_mut(&append.room) else {
-                stored.push(Err(LogError::TooManyRooms));
-                continue;
-            };
-            let entries = store(&transaction, room, &append.entries)?;
-            trim(&transaction, room, self.history)?;
-            let first = room.first;
-            stored.push(Ok(Stored { entries, first }));
+            if let Some(room) = changed.get_mut(name) {
+                stored.push(Ok(room.store(&transaction, entries)?));
+                room.trim(&transaction, &self.bounds)?;
+            }
         }
+        fit(&transaction, &self.rooms, &mut changed, self.bounds.bytes)?;
         transaction.commit()?;
+        let mut tails = self.tails.lock();
+        for (name, room) in changed {
+            tails.make(&name, self.floor).first = room.account.first;
+            self.rooms.insert(name, room);
+        }
         Ok(stored)
     }
 
     /// Shows committed entries to readers, and replies.
-    fn show(&self, batch: impl Iterator<Item = (Append, Result<Stored, LogError>)>) {
-        let mut rooms = self.tails.lock();
+    fn show(&self, batch: impl Iterator<Item = (Append, Stored)>) {
+        let mut tails = self.tails.lock();
         for (append, stored) in batch {
+            let Append {
+                room,
+                entries,
+                reply,
+                waiting,
+            } = append;
             let numbers = stored.map(|stored| {
-                let numbers = stored.entries.iter().map(|&(number, _)| number).collect();
-                if let Ok(tail) = room_of(&mut rooms, &append.room) {
-                    tail.first = stored.first;
-                    let entries = append.entries.into_iter().zip(stored.entries);
-                    for (entry, (number, _)) in entries.filter(|(_, (_, is_new))| *is_new) {
-                        tail.push(entry.numbered(number), TAIL);
-                    }
+                let tail = tails.make(&room, self.floor);
+                let numbers = stored.iter().map(|&(number, _)| number).collect();
+                let entries = entries.into_iter().zip(stored);
+                for (entry, (number, _)) in entries.filter(|(_, (_, is_new))| *is_new) {
+                    tail.push(entry.numbered(number));
                 }
+                tail.shrink(TAIL, TAIL_BYTES);
                 numbers
             });
+            drop(waiting);
             // This fails if the caller has given up. Nothing is lost, because it will send again
             // and get the same numbers.
-            let _ = append.reply.send(numbers);
+            let _ = reply.send(numbers);
         }
+        tails.shrink(TAILS_BYTES);
+    }
+
+    /// Deletes the rooms that have ended.
+    fn end_rooms(&mut self, used: &HashSet<String>, now_ms: u64) -> Result<()> {
+        let has_ended =
+            |name: &str, room: &Room| room.account.has_ended(name, used.contains(name), now_ms);
+        let mut ending = self.rooms.clone();
+        ending.retain(|name, room| has_ended(name, room));
+        if ending.is_empty() {
+            return Ok(());
+        }
+        let transaction = self.disk.transaction()?;
+        let mut left = HashMap::new();
+        for (name, mut room) in ending {
+            let is_gone = room.end(&transaction)?;
+            left.insert(name, (room, is_gone));
+        }
+        let gone = left.values().filter(|(_, is_gone)| *is_gone);
+        let newest = gone.map(|(room, _)| room.account.newest).max();
+        let floor = newest.unwrap_or(0).max(self.floor);
+        transaction.execute("UPDATE log SET floor = ?1", [signed(floor)])?;
+        transaction.commit()?;
+        self.floor = floor;
+        let mut tails = self.tails.lock();
+        for (name, (room, is_gone)) in left {
+            if is_gone {
+                self.rooms.remove(&name);
+                tails.end(&name, floor);
+            } else {
+                tails.make(&name, floor).first = room.account.first;
+                self.rooms.insert(name, room);
+            }
+        }
+        Ok(())
     }
 }
 
-/// The result of one append.
-struct Stored {
-    /// the number of each entry, and whether it is new
-    entries: Vec<(u64, bool)>,
-    /// the oldest number of the room that is kept
-    first: u64,
-}
-
-/// A room as the file has it.
-struct Room {
-    id: i64,
-    first: u64,
-    newest: u64,
-}
-
-/// Stores entries in `room`. Returns the number of each, and whether it is new.
-fn store(disk: &Connection, room: &mut Room, entries: &[NewEntry]) -> Result<Vec<(u64, bool)>> {
-    let mut insert = disk.prepare_cached(
-        "INSERT INTO entry (room, number, sender, id, kind, nick, body, at_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-         ON CONFLICT (sender, id) WHERE id IS NOT NULL DO NOTHING",
-    )?;
-    let mut stored = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let sender = entry.sender.to_be_bytes();
-        let id = entry.id.map(signed);
-        let inserted = insert.execute(params![
-            room.id,
-            signed(room.newest + 1),
-            sender,
-            id,
-            entry.kind as u8,
-            entry.nick,
-            entry.body,
-            signed(entry.at_ms)
-        ])?;
-        if inserted > 0 {
-            room.newest += 1;
-            stored.push((room.newest, true));
-        } else {
-            let known = "SELECT number FROM entry WHERE sender = ?1 AND id = ?2";
-            let mut known = disk.prepare_cached(known)?;
-            let number = known.query_row(params![sender, id], |row| unsigned(row, 0))?;
-            stored.push((number, false));
+/// Deletes the oldest entries of the largest rooms until the file uses at most `most` bytes, or so
+/// much was deleted that others have waited long enough. `changed` has what this transaction has
+/// changed of `rooms`.
+fn fit(
+    disk: &Connection,
+    rooms: &HashMap<String, Room>,
+    changed: &mut HashMap<String, Room>,
+    most: u64,
+) -> Result<()> {
+    for _ in 0..STEPS {
+        let used = file::used(disk)?;
+        if used <= most {
+            break;
         }
-    }
-    Ok(stored)
-}
-
-/// Deletes the entries that are older than the history.
-fn trim(disk: &Connection, room: &mut Room, history: u64) -> Result<()> {
-    let keep_from = (room.newest + 1).saturating_sub(history);
-    if keep_from >= room.first + TRIM_EVERY {
-        room.first = keep_from;
-        let first = params![room.id, signed(room.first)];
-        disk.prepare_cached("DELETE FROM entry WHERE room = ?1 AND number < ?2")?
-            .execute(first)?;
-        disk.prepare_cached("UPDATE room SET first = ?2 WHERE id = ?1")?
-            .execute(first)?;
+        let others = rooms
+            .iter()
+            .filter(|(name, _)| !changed.contains_key(*name));
+        let all = others.chain(changed.iter());
+        let entries = |room: &Room| room.account.messages + room.account.notices;
+        let able = all.filter(|(_, room)| entries(room) > 1);
+        let Some((name, room)) = able.max_by_key(|(_, room)| room.account.bytes) else {
+            break;
+        };
+        let (name, mut room) = (name.clone(), room.clone());
+        room.delete_oldest(disk, (used - most).max(most / 64))?;
+        changed.insert(name, room);
     }
     Ok(())
 }
 
-/// Returns the room of this name, and makes it if necessary; `None` if there are [`MAX_ROOMS`].
-fn find_room(disk: &Connection, name: &str) -> Result<Option<Room>> {
-    let known = format!("SELECT id, first, {NEWEST} FROM room WHERE name = ?1");
-    let known = disk.prepare_cached(&known)?.query_row([name], |row| {
-        Ok(Room {
-            id: row.get(0)?,
-            first: unsigned(row, 1)?,
-            newest: unsigned(row, 2)?,
-        })
-    });
-    if let Some(room) = known.optional()? {
-        return Ok(Some(room));
-    }
-    let rooms = disk.query_row("SELECT count(*) FROM room", [], |row| unsigned(row, 0))?;
-    if rooms >= MAX_ROOMS as u64 {
-        return Ok(None);
-    }
-    disk.execute("INSERT INTO room (name, first) VALUES (?1, 1)", [name])?;
-    Ok(Some(Room {
-        id: disk.last_insert_rowid(),
-        first: 1,
-        newest: 0,
-    }))
+/// Returns an error of the file in words.
+fn in_words(error: &rusqlite::Error) -> LogError {
+    LogError::Failed(match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DiskFull) => {
+            "the disk is full, or the store has reached its --store-limit".into()
+        }
+        _ => error.to_string(),
+    })
 }

@@ -1,0 +1,107 @@
+//! What a search finds: the same in both stores.
+//!
+//! A search looks through the messages one by one, the newest first. An index would be faster, but
+//! each message would write it, and a durable send would wait for more pages. Looking needs time in
+//! proportion to the room, whatever the text, so a limit on that time is enough. The text has at most
+//! [`LONGEST`] bytes, and at least one: short words are words too, in Chinese for example.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use common::chat::Entry;
+
+use crate::log::{Limit, LogError};
+
+/// Longest text to search for in bytes: a sentence, or an address of a web page.
+const LONGEST: usize = 256;
+
+/// How long one search may look: long enough for a hundred thousand messages of usual length.
+pub(crate) const SEARCH_LIMIT: Duration = Duration::from_millis(250);
+
+/// Most searches that wait, so that the last of them waits four seconds.
+pub(crate) const SEARCHES: usize = 16;
+
+/// A text to search for, in any case.
+pub(crate) struct Needle(String);
+
+impl Needle {
+    /// Returns what to search for, or why it cannot be searched for.
+    pub(crate) fn new(text: &str) -> Result<Self, LogError> {
+        if text.is_empty() || text.len() > LONGEST {
+            return Err(LogError::Unfit(format!(
+                "a search has 1 to {LONGEST} bytes of text"
+            )));
+        }
+        Ok(Self(fold(text).into_owned()))
+    }
+
+    /// Returns those of `messages` that contain the text, oldest first, as many as fit `limit`.
+    /// `messages` begin with the newest one. Ends when `goes_on` says so; then those that were found
+    /// are returned, and finding none is an error, because there may be some.
+    pub(crate) fn search(
+        &self,
+        messages: impl Iterator<Item = Entry>,
+        limit: Limit,
+        goes_on: impl Fn() -> bool,
+    ) -> Result<Vec<Entry>, LogError> {
+        let mut is_whole = true;
+        let looked_at = messages.take_while(|_| {
+            is_whole = goes_on();
+            is_whole
+        });
+        let mut found = limit.take(looked_at.filter(|entry| self.is_in(&entry.body)));
+        if found.is_empty() && !is_whole {
+            return Err(LogError::Unfit(
+                "not in the newest messages, and this room is too big to look through all".into(),
+            ));
+        }
+        found.reverse();
+        Ok(found)
+    }
+
+    /// Returns whether `body` contains the text.
+    pub(crate) fn is_in(&self, body: &str) -> bool {
+        fold(body).contains(&self.0)
+    }
+}
+
+/// Returns `text` without the difference of upper and lower case, as Unicode folds it, nearly: by way
+/// of the upper case, because letters such as ß and ς have only that in common with SS and Σ.
+fn fold(text: &str) -> Cow<'_, str> {
+    if !text.is_ascii() {
+        let upper = text.chars().flat_map(char::to_uppercase);
+        Cow::Owned(upper.flat_map(char::to_lowercase).collect())
+    } else if text.bytes().any(|b| b.is_ascii_uppercase()) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_does_not_matter_in_any_script() {
+        for (text, body) in [
+            ("tea", "More TEA!"),
+            ("ÜBER", "über den Wolken"),
+            ("привет", "ПРИВЕТ"),
+            ("strasse", "die Straße"),
+            ("οδος", "ΟΔΟΣ"),
+            ("太", "太郎"),
+        ] {
+            let needle = Needle::new(text).expect("fits");
+            assert!(needle.is_in(body), "{text} in {body}");
+        }
+        assert!(!Needle::new("tea").expect("fits").is_in("te a"));
+    }
+
+    #[test]
+    fn a_text_has_some_length() {
+        assert!(Needle::new("").is_err());
+        assert!(Needle::new(&"x".repeat(LONGEST)).is_ok());
+        assert!(Needle::new(&"x".repeat(LONGEST + 1)).is_err());
+    }
+}

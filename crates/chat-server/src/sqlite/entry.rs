@@ -1,0 +1,48 @@
+//! An entry as the file has it.
+
+use common::chat::{Entry, Kind, Sender};
+use rusqlite::types::Type;
+use rusqlite::{Error, Result, Row};
+
+use super::file::unsigned;
+
+/// The columns that [`read`] reads.
+pub(super) const COLUMNS: &str = "number, sender, kind, nick, body, at_ms";
+
+/// Returns the entry in a row.
+pub(super) fn read(row: &Row<'_>) -> Result<Entry> {
+    Ok(Entry {
+        number: unsigned(row, 0)?,
+        sender: sender(row.get(1)?)?,
+        kind: kind(row, 2)?,
+        nick: row.get(3)?,
+        body: row.get(4)?,
+        at_ms: unsigned(row, 5)?,
+    })
+}
+
+/// Returns the kind in a column.
+pub(super) fn kind(row: &Row<'_>, column: usize) -> Result<Kind> {
+    match row.get(column)? {
+        0 => Ok(Kind::Said),
+        1 => Ok(Kind::Did),
+        2 => Ok(Kind::Joined),
+        3 => Ok(Kind::Left),
+        4 => Ok(Kind::Renamed),
+        other => Err(Error::IntegralValueOutOfRange(column, other)),
+    }
+}
+
+/// Returns the 16 bytes of a sender.
+pub(super) fn blob(sender: Sender) -> [u8; 16] {
+    let bytes = sender.to_be_bytes();
+    let mut blob = [0; 16];
+    blob[16 - bytes.len()..].copy_from_slice(&bytes);
+    blob
+}
+
+fn sender(blob: [u8; 16]) -> Result<Sender> {
+    let (_, bytes) = blob.split_at(16 - size_of::<Sender>());
+    let bytes = bytes.try_into().map(Sender::from_be_bytes);
+    bytes.map_err(|error| Error::FromSqlConversionFailure(1, Type::Blob, Box::new(error)))
+}

@@ -1,0 +1,247 @@
+//! A room as the file has it: how entries come into it, and how they go.
+
+use std::collections::HashMap;
+
+use common::chat::Kind;
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+
+use super::entry::{blob, kind};
+use super::file::{signed, unsigned};
+use crate::bounds::{Account, Bounds, bytes};
+use crate::log::NewEntry;
+
+/// A room's row is written after this many bytes of entries, so that a message writes nothing but
+/// itself, and a thousand rooms have at most 64 MiB to be counted when the file is opened.
+const UNCOUNTED: u64 = 64 * 1024;
+
+/// Most entries of a room that ends are deleted at once, because senders in other rooms wait.
+const AT_ONCE: u64 = 4096;
+
+/// A room of the file.
+#[derive(Clone)]
+pub(super) struct Room {
+    id: i64,
+    pub(super) account: Account,
+    /// the bytes of entries that its row does not count
+    uncounted: u64,
+}
+
+/// Returns all rooms of the file.
+pub(super) fn load(disk: &Connection) -> Result<HashMap<String, Room>> {
+    let all = "SELECT name, id, first, counted, messages, notices, bytes FROM room";
+    let mut all = disk.prepare(all)?;
+    let rooms = all.query_map([], |row| {
+        let mut account = Account::new(unsigned(row, 3)?);
+        account.first = unsigned(row, 2)?;
+        account.messages = unsigned(row, 4)?;
+        account.notices = unsigned(row, 5)?;
+        account.bytes = unsigned(row, 6)?;
+        let (id, uncounted) = (row.get(1)?, 0);
+        let room = Room {
+            id,
+            account,
+            uncounted,
+        };
+        Ok((row.get(0)?, room))
+    })?;
+    rooms
+        .map(|room| {
+            let (name, mut room) = room?;
+            room.count(disk)?;
+            Ok((name, room))
+        })
+        .collect()
+}
+
+impl Room {
+    /// Makes a room, whose numbers begin after `floor`.
+    pub(super) fn make(disk: &Connection, name: &str, floor: u64) -> Result<Self> {
+        disk.prepare_cached("INSERT INTO room (name, first, counted) VALUES (?1, 1, ?2)")?
+            .execute(params![name, signed(floor)])?;
+        Ok(Self {
+            id: disk.last_insert_rowid(),
+            account: Account::new(floor),
+            uncounted: 0,
+        })
+    }
+
+    /// Counts the entries that its row does not count.
+    fn count(&mut self, disk: &Connection) -> Result<()> {
+        let uncounted = "SELECT number, kind, octet_length(nick) + octet_length(body), at_ms
+            FROM entry WHERE room = ?1 AND number > ?2 ORDER BY number";
+        let mut uncounted = disk.prepare_cached(uncounted)?;
+        let mut rows = uncounted.query(params![self.id, signed(self.account.newest)])?;
+        while let Some(row) = rows.next()? {
+            let bytes = octets(row, 2)?;
+            self.uncounted += bytes as u64;
+            self.account
+                .add(unsigned(row, 0)?, kind(row, 1)?, bytes, unsigned(row, 3)?);
+        }
+        let newest = "SELECT at_ms FROM entry WHERE room = ?1 ORDER BY number DESC LIMIT 1";
+        let message = "SELECT at_ms FROM entry WHERE room = ?1 AND kind < 2
+            ORDER BY number DESC LIMIT 1";
+        let time = |sql| {
+            let mut time = disk.prepare_cached(sql)?;
+            time.query_row([self.id], |row| unsigned(row, 0)).optional()
+        };
+        self.account.last_ms = time(newest)?.unwrap_or(0);
+        self.account.message_ms = time(message)?;
+        Ok(())
+    }
+
+    /// Stores entries. Returns the number of each, and whether it is new. A message costs one
+    /// insert, because a number is looked up only after a conflict.
+    pub(super) fn store(
+        &mut self,
+        disk: &Connection,
+        entries: &[NewEntry],
+    ) -> Result<Vec<(u64, bool)>> {
+        let mut insert = disk.prepare_cached(
+            "INSERT INTO entry (room, number, sender, id, kind, nick, body, at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT (room, sender, id) WHERE id IS NOT NULL DO NOTHING",
+        )?;
+        let mut stored = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let number = self.account.newest + 1;
+            let (sender, id) = (blob(entry.sender), entry.id.map(signed));
+            let inserted = insert.execute(params![
+                self.id,
+                signed(number),
+                sender,
+                id,
+                entry.kind as u8,
+                entry.nick,
+                entry.body,
+                signed(entry.at_ms)
+            ])?;
+            if inserted > 0 {
+                let bytes = bytes(&entry.nick, &entry.body);
+                self.account.add(number, entry.kind, bytes, entry.at_ms);
+                self.uncounted += bytes as u64;
+                stored.push((number, true));
+            } else {
+                let known = "SELECT number FROM entry WHERE room = ?1 AND sender = ?2 AND id = ?3";
+                let mut known = disk.prepare_cached(known)?;
+                let known =
+                    known.query_row(params![self.id, sender, id], |row| unsigned(row, 0))?;
+                stored.push((known, false));
+            }
+        }
+        if self.uncounted >= UNCOUNTED {
+            self.save(disk)?;
+        }
+        Ok(stored)
+    }
+
+    /// Deletes what is above the bounds.
+    pub(super) fn trim(&mut self, disk: &Connection, bounds: &Bounds) -> Result<()> {
+        let id = self.id;
+        let nth = |sql: &str, n| {
+            let mut nth = disk.prepare_cached(sql)?;
+            nth.query_row(params![id, signed(n)], |row| unsigned(row, 0))
+        };
+        let excess = self.account.excess_messages(bounds);
+        if excess > 0 {
+            let oldest_kept = nth(
+                "SELECT number FROM entry WHERE room = ?1 AND kind < 2
+                 ORDER BY number LIMIT 1 OFFSET ?2",
+                excess,
+            )?;
+            self.delete(disk, "number < ?2", oldest_kept)?;
+        }
+        let excess = self.account.excess_notices(bounds);
+        if excess > 0 {
+            let oldest_kept = nth(
+                "SELECT number FROM entry INDEXED BY notice WHERE room = ?1 AND kind > 1
+                 ORDER BY number LIMIT 1 OFFSET ?2",
+                excess,
+            )?;
+            let condition = "kind > 1 AND number < ?2";
+            self.delete(disk, condition, oldest_kept)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the oldest entries, about this many bytes, and never the newest entry, because its
+    /// number must not be used again.
+    pub(super) fn delete_oldest(&mut self, disk: &Connection, most: u64) -> Result<()> {
+        let all = "SELECT number, octet_length(nick) + octet_length(body) FROM entry
+            WHERE room = ?1 ORDER BY number";
+        let (mut below, mut sum) = (0, 0);
+        let mut all = disk.prepare_cached(all)?;
+        let mut rows = all.query([self.id])?;
+        while sum < most
+            && let Some(row) = rows.next()?
+        {
+            sum += octets(row, 1)? as u64;
+            below = unsigned(row, 0)? + 1;
+        }
+        drop(rows);
+        let below = below.min(self.account.newest);
+        self.delete(disk, "number < ?2", below)
+    }
+
+    /// Deletes a room that has ended, or the oldest part of a large one. Returns whether all of it is
+    /// gone.
+    pub(super) fn end(&mut self, disk: &Connection) -> Result<bool> {
+        let later = "SELECT number FROM entry WHERE room = ?1 ORDER BY number LIMIT 1 OFFSET ?2";
+        let mut later = disk.prepare_cached(later)?;
+        let later = later.query_row(params![self.id, signed(AT_ONCE)], |row| unsigned(row, 0));
+        if let Some(later) = later.optional()? {
+            self.delete(disk, "number < ?2", later)?;
+            return Ok(false);
+        }
+        disk.execute("DELETE FROM entry WHERE room = ?1", [self.id])?;
+        disk.execute("DELETE FROM room WHERE id = ?1", [self.id])?;
+        Ok(true)
+    }
+
+    /// Deletes the entries that `condition` finds, in which `?2` is `number`.
+    fn delete(&mut self, disk: &Connection, condition: &str, number: u64) -> Result<()> {
+        let mut delete = disk.prepare_cached(&format!(
+            "DELETE FROM entry WHERE room = ?1 AND {condition}
+             RETURNING number, kind, octet_length(nick) + octet_length(body)"
+        ))?;
+        let gone = delete.query_map(params![self.id, signed(number)], |row| {
+            Ok((unsigned(row, 0)?, kind(row, 1)?, octets(row, 2)?))
+        })?;
+        for gone in gone {
+            let (number, kind, bytes): (u64, Kind, usize) = gone?;
+            self.account.remove(number, kind, bytes);
+        }
+        self.save(disk)
+    }
+
+    /// Writes the room's row.
+    fn save(&mut self, disk: &Connection) -> Result<()> {
+        let Account {
+            first,
+            newest,
+            messages,
+            notices,
+            bytes,
+            ..
+        } = self.account;
+        self.uncounted = 0;
+        disk.prepare_cached(
+            "UPDATE room SET first = ?2, counted = ?3, messages = ?4, notices = ?5, bytes = ?6
+             WHERE id = ?1",
+        )?
+        .execute(params![
+            self.id,
+            signed(first),
+            signed(newest),
+            signed(messages),
+            signed(notices),
+            signed(bytes)
+        ])?;
+        Ok(())
+    }
+}
+
+/// Returns the bytes that an entry counts whose nick and body have the number in `column`.
+fn octets(row: &Row<'_>, column: usize) -> Result<usize> {
+    let texts = usize::try_from(unsigned(row, column)?).unwrap_or(usize::MAX);
+    Ok(texts.saturating_add(bytes("", "")))
+}
