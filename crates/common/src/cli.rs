@@ -9,6 +9,7 @@
 //! | `args` | flags that all programs have, and the values that flags take |
 //! | `signals` | Ctrl-C and SIGTERM, and what an interrupted program still prints |
 //! | `end` | an error with advice, and the exit code |
+//! | `watchdog` | the sign of life for systemd |
 
 use std::io::{self, IsTerminal, Write};
 
@@ -19,6 +20,7 @@ use tracing_subscriber::EnvFilter;
 mod args;
 mod end;
 mod signals;
+mod watchdog;
 
 pub use args::{Common, DEFAULT_PORT, duration, host_port, listen_addr, parse};
 pub use end::{Failure, run};

@@ -3,7 +3,9 @@
 #[path = "../../common/tests/support/program.rs"]
 mod program;
 
+use std::os::unix::net::UnixDatagram;
 use std::process::Command;
+use std::time::Duration;
 
 use program::{Ended, Program, assert_flags, run, signal};
 
@@ -60,4 +62,25 @@ fn it_says_where_it_listens_and_ends_in_order_when_told() {
 
     signal(&server.child, "TERM");
     assert_eq!(server.end().code, Some(0));
+}
+
+#[test]
+fn it_gives_systemd_a_sign_of_life() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("notify");
+    let systemd = UnixDatagram::bind(&path).expect("a socket");
+    systemd
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .expect("a socket");
+    let mut command = Command::new(PROGRAM);
+    command.args(["--listen", "127.0.0.1:0"]);
+    command
+        .env("NOTIFY_SOCKET", &path)
+        .env("WATCHDOG_USEC", "300000");
+    let _server = Program::start(&mut command);
+    for _ in 0..3 {
+        let mut said = [0; 64];
+        let length = systemd.recv(&mut said).expect("a sign of life");
+        assert_eq!(&said[..length], b"WATCHDOG=1\n");
+    }
 }

@@ -9,6 +9,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::Builder;
 
 use super::signals::Interrupted;
+use super::watchdog;
 use crate::net;
 
 /// Most lines of advice that are printed.
@@ -84,7 +85,10 @@ pub fn run(
     raise_file_limit();
     let result = match threads.enable_all().build() {
         Ok(runtime) => {
-            let result = runtime.block_on(work);
+            let result = runtime.block_on(async {
+                watchdog::start();
+                work.await
+            });
             runtime.shutdown_background();
             result
         }
