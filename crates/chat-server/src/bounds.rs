@@ -77,6 +77,8 @@ pub(crate) fn is_message(kind: Kind) -> bool {
 pub(crate) struct Account {
     /// the number after the newest message that was deleted
     pub(crate) first: u64,
+    /// the number after the newest notice that was deleted, as far as this server knows
+    pub(crate) first_notice: u64,
     pub(crate) newest: u64,
     pub(crate) messages: u64,
     pub(crate) notices: u64,
@@ -93,6 +95,7 @@ impl Account {
     pub(crate) fn new(floor: u64) -> Self {
         Self {
             first: 1,
+            first_notice: 1,
             newest: floor,
             messages: 0,
             notices: 0,
@@ -123,6 +126,7 @@ impl Account {
             self.first = self.first.max(number + 1);
         } else {
             self.notices = self.notices.saturating_sub(1);
+            self.first_notice = self.first_notice.max(number + 1);
         }
     }
 

@@ -96,7 +96,7 @@ impl Memory {
             while tail.bytes() >= goal && room.account.messages + room.account.notices > 1 {
                 room.forget(tail.pop());
             }
-            tail.first = room.account.first;
+            tail.trim(&room.account);
             if room.account.messages + room.account.notices <= 1 {
                 return;
             }
@@ -150,11 +150,11 @@ impl Kept {
             while self.account.messages > left || tail.begins_with_notice() {
                 self.forget(tail.pop());
             }
-            tail.first = self.account.first;
         }
         for gone in tail.pop_notices(self.account.excess_notices(bounds)) {
             self.forget(Some(gone));
         }
+        tail.trim(&self.account);
     }
 
     fn forget(&mut self, gone: Option<Entry>) {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use common::chat::{Entry, Page};
 use tokio::sync::watch;
 
-use crate::bounds::is_message;
+use crate::bounds::{Account, is_message};
 use crate::log::{Head, Limit, Status, size};
 
 /// The bytes in memory of an entry beside what counts in a page: the struct, two allocations, and
@@ -21,6 +21,7 @@ pub(crate) struct Tail {
     complete_after: u64,
     /// no message below this number is kept anywhere
     pub(crate) first: u64,
+    first_notice: u64,
     head: watch::Sender<u64>,
 }
 
@@ -32,6 +33,7 @@ impl Tail {
             bytes: 0,
             complete_after: 0,
             first: 1,
+            first_notice: 1,
             head: watch::Sender::new(floor),
         }
     }
@@ -63,7 +65,7 @@ impl Tail {
     /// Removes and returns the `count` oldest notices.
     pub(crate) fn pop_notices(&mut self, mut count: u64) -> Vec<Entry> {
         let mut gone = Vec::new();
-        self.entries.retain_mut(|entry| {
+        self.retain(|entry| {
             let goes = count > 0 && !is_message(entry.kind);
             if goes {
                 count -= 1;
@@ -71,8 +73,32 @@ impl Tail {
             }
             !goes
         });
-        self.bytes -= gone.iter().map(cost).sum::<usize>();
         gone
+    }
+
+    /// Forgets what `account` no longer keeps.
+    pub(crate) fn trim(&mut self, account: &Account) {
+        let (first, first_notice) = (account.first, account.first_notice);
+        if (first, first_notice) != (self.first, self.first_notice) {
+            (self.first, self.first_notice) = (first, first_notice);
+            self.retain(|entry| {
+                entry.number
+                    >= if is_message(entry.kind) {
+                        first
+                    } else {
+                        first_notice
+                    }
+            });
+        }
+    }
+
+    fn retain(&mut self, mut is_kept: impl FnMut(&Entry) -> bool) {
+        let bytes = &mut self.bytes;
+        self.entries.retain(|entry| {
+            let is_kept = is_kept(entry);
+            *bytes -= if is_kept { 0 } else { cost(entry) };
+            is_kept
+        });
     }
 
     /// Forgets the oldest entries, which are kept elsewhere, until at most this many entries and

@@ -21,13 +21,15 @@ fn help_names_every_flag_and_bad_flags_are_usage_errors() {
         "--listen",
         "--store",
         "--history",
+        "--store-limit",
         "--rate",
         "--admin-token-file",
         "--metrics",
         "Examples",
     ];
-    let wrong: [&[&str]; 4] = [
+    let wrong: [&[&str]; 5] = [
         &["--store", "cloud"],
+        &["--store-limit", "1K"],
         &["--listen", "nowhere"],
         &["--rate", "-1"],
         &["extra"],

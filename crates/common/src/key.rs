@@ -1,10 +1,13 @@
 //! A key that callers must know: for the premium tier, for the administration of a chat.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::hint::black_box;
 use std::io::{self, Read};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+
+use rustix::fs::OFlags;
 
 use crate::cli::Failure;
 
@@ -21,10 +24,11 @@ impl Key {
         Self(text)
     }
 
-    /// Returns the key in the file `path`: its only line, without the spaces around it.
+    /// Returns the key in the file `path`: its only line, without the spaces around it. Warns if
+    /// other users may read it.
     ///
     /// # Errors
-    /// If the file cannot be read, or does not hold one line of text.
+    /// If it is not a regular file, cannot be read, or does not hold one line of text.
     pub fn read(path: &Path) -> Result<Self, Failure> {
         let shown = path.display();
         let text = text_of(path).map_err(|error| {
@@ -61,10 +65,22 @@ impl Key {
 
 /// The text of at most one byte more than a key may have.
 fn text_of(path: &Path) -> io::Result<String> {
+    // Without waiting, because opening a pipe would wait for a writer, perhaps for ever.
+    let no_wait = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(no_wait)
+        .open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    if metadata.permissions().mode() & 0o077 != 0 {
+        let path = path.display();
+        tracing::warn!("other users may read the key in {path}; to stop them: chmod 600 {path}");
+    }
     let mut text = String::new();
-    File::open(path)?
-        .take(MAX_KEY + 1)
-        .read_to_string(&mut text)?;
+    file.take(MAX_KEY + 1).read_to_string(&mut text)?;
     Ok(text)
 }
 
@@ -94,5 +110,18 @@ mod tests {
             assert!(!key.fits(wrong), "{wrong}");
         }
         assert_eq!(format!("{key:?}"), "Key(..)");
+    }
+
+    #[test]
+    fn a_key_is_in_a_regular_file() {
+        let fifo = std::env::temp_dir().join(format!("key-fifo-{}", std::process::id()));
+        let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+        assert!(made.is_ok_and(|status| status.success()));
+        for path in [&fifo, Path::new("/dev/zero"), Path::new("/")] {
+            let error = Key::read(path).map_err(|error| error.to_string());
+            let text = error.map(drop).expect_err("not a file");
+            assert!(text.contains("it is not a regular file"), "{text}");
+        }
+        std::fs::remove_file(&fifo).expect("there");
     }
 }

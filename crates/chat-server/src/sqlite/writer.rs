@@ -149,7 +149,7 @@ impl Writer {
             progress.failure = failure;
         });
         match (stored, error) {
-            (Ok(stored), _) => self.show(appends.into_iter().zip(stored)),
+            (Ok((stored, changed)), _) => self.show(appends.into_iter().zip(stored), changed),
             (Err(_), error) => {
                 let error = error.unwrap_or(LogError::Busy);
                 for append in appends {
@@ -159,8 +159,9 @@ impl Writer {
         }
     }
 
-    /// Stores a batch in one transaction, all or none.
-    fn commit(&mut self, batch: &[Append]) -> Result<Vec<Stored>> {
+    /// Stores a batch in one transaction, all or none. Returns what became of each append, and the
+    /// rooms that were changed.
+    fn commit(&mut self, batch: &[Append]) -> Result<(Vec<Stored>, HashMap<String, Room>)> {
         let immediate = TransactionBehavior::Immediate;
         let transaction = self.disk.transaction_with_behavior(immediate)?;
         let mut changed: HashMap<String, Room> = HashMap::new();
@@ -193,16 +194,15 @@ impl Writer {
         }
         fit(&transaction, &self.rooms, &mut changed, self.bounds.bytes)?;
         transaction.commit()?;
-        let mut tails = self.tails.lock();
-        for (name, room) in changed {
-            tails.make(&name, self.floor).first = room.account.first;
-            self.rooms.insert(name, room);
-        }
-        Ok(stored)
+        Ok((stored, changed))
     }
 
     /// Shows committed entries to readers, and replies.
-    fn show(&self, batch: impl Iterator<Item = (Append, Stored)>) {
+    fn show(
+        &mut self,
+        batch: impl Iterator<Item = (Append, Stored)>,
+        changed: HashMap<String, Room>,
+    ) {
         let mut tails = self.tails.lock();
         for (append, stored) in batch {
             let Append {
@@ -225,6 +225,10 @@ impl Writer {
             // This fails if the caller has given up. Nothing is lost, because it will send again
             // and get the same numbers.
             let _ = reply.send(numbers);
+        }
+        for (name, room) in changed {
+            tails.make(&name, self.floor).trim(&room.account);
+            self.rooms.insert(name, room);
         }
         tails.shrink(TAILS_BYTES);
     }
@@ -256,7 +260,7 @@ impl Writer {
                 self.rooms.remove(&name);
                 tails.end(&name, floor);
             } else {
-                tails.make(&name, floor).first = room.account.first;
+                tails.make(&name, floor).trim(&room.account);
                 self.rooms.insert(name, room);
             }
         }
