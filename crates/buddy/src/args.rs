@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Parser;
-use common::buddy::Incarnation;
+use common::buddy::{Incarnation, MAX_ADDRESS, MAX_BOTTLES, MAX_TEMPO_MS, is_address};
 use common::cli;
 
 use crate::config::Config;
@@ -19,7 +19,7 @@ use crate::config::Config;
 )]
 pub struct Args {
     /// The buddy who sings after this one, HOST:PORT; it need not be up yet
-    #[arg(long, value_name = "HOST:PORT", value_parser = cli::host_port)]
+    #[arg(long, value_name = "HOST:PORT", value_parser = next)]
     pub next: String,
 
     /// Where this buddy listens: PORT, or IP:PORT
@@ -28,7 +28,8 @@ pub struct Args {
     pub listen: SocketAddr,
 
     /// Starts the song with this many bottles: for the last buddy started only
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N",
+          value_parser = clap::value_parser!(u64).range(..=MAX_BOTTLES))]
     pub bottles: Option<u64>,
 
     /// Sings under this name instead of "Buddy 1", "Buddy 2", ...
@@ -36,7 +37,7 @@ pub struct Args {
     pub name: Option<String>,
 
     /// Pause before each verse is passed on; 0 for none
-    #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = cli::duration)]
+    #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = tempo)]
     pub tempo: Duration,
 
     /// Silence after which a buddy is taken for gone; refused connections are believed sooner
@@ -64,6 +65,29 @@ impl From<Args> for Config {
             incarnation: rand::random_range(1..=Incarnation::MAX),
         }
     }
+}
+
+fn next(text: &str) -> Result<String, String> {
+    let next = cli::host_port(text)?;
+    // Refused here, because the other buddies would refuse a roll with such an address.
+    if is_address(&next) {
+        Ok(next)
+    } else {
+        Err(format!(
+            "expected the letters of a host name or an IP address, at most {MAX_ADDRESS} in all"
+        ))
+    }
+}
+
+/// The other buddies do not join in a slower song.
+const LONGEST_TEMPO: Duration = Duration::from_millis(MAX_TEMPO_MS);
+
+fn tempo(text: &str) -> Result<Duration, String> {
+    let tempo = cli::duration(text)?;
+    if tempo > LONGEST_TEMPO {
+        return Err(format!("at most {LONGEST_TEMPO:?}"));
+    }
+    Ok(tempo)
 }
 
 /// Three tries within the patience, and a try must outlast a round trip across the world and a

@@ -1,10 +1,11 @@
 //! Calls in: what the other buddies ask of this one.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::buddy::{
-    Buddy, Incarnation, Place, Progress, Reply, RollCallReply, SERVICE, Song, Tally, Token,
+    Buddy, Incarnation, Place, Progress, Reply, Roll, RollCallReply, SERVICE, Song, Tally, Token,
 };
 use common::net::{self, Gate, Limits};
 use tarpc::context::Context;
@@ -27,18 +28,18 @@ pub(crate) async fn serve(node: Arc<Node>, listener: TcpListener) {
         flush_delay: FLUSH_DELAY,
         ..Limits::default()
     };
-    let handler = Handler(node).serve();
     let answer = move |connection: net::Connection| {
-        let handler = handler.clone();
+        let from = connection.peer.ip().to_canonical();
+        let handler = Handler(node.clone(), from).serve();
         connection.answer(move |context, request| handler.clone().serve(context, request))
     };
     net::serve(listener, SERVICE, Gate::new(limits), ended, answer).await;
 }
 
-/// Hands each call to the node in one synchronous step. A call that is cancelled may lose its
+/// Hands each call of the machine at this address to the node in one synchronous step. A call that is cancelled may lose its
 /// answer, but never half of an action.
 #[derive(Clone)]
-struct Handler(Arc<Node>);
+struct Handler(Arc<Node>, IpAddr);
 
 impl Buddy for Handler {
     async fn roll_call(
@@ -46,25 +47,26 @@ impl Buddy for Handler {
         _: Context,
         song: Song,
         attempt: u32,
-        roll: Vec<String>,
+        Roll(roll): Roll,
     ) -> RollCallReply {
         let call = Call {
             song,
             attempt,
             roll,
         };
-        self.0.event(|state| state.roll_call(call))
+        self.0.event(|state| state.roll_call(call, self.1))
     }
 
     async fn enlist(
         self,
         _: Context,
         song: Song,
-        roll: Vec<String>,
+        Roll(roll): Roll,
         to: Place,
         progress: Progress,
     ) -> Reply {
-        self.0.event(|state| state.enlist(song, roll, to, progress))
+        self.0
+            .event(|state| state.enlist(song, roll, to, progress, self.1))
     }
 
     async fn pass(

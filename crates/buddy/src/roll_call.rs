@@ -14,19 +14,36 @@
 //!   died cannot block it. A sender holds only the newest call, so a rival's call may have replaced
 //!   one's own while a buddy waited for its next. Therefore a starter answers each call that it
 //!   keeps to itself with its own.
+//! # What is believed of a closed roll
+//! A waiting buddy begins a song when it is sent the closed roll. It has no key, so it cannot know
+//! the sender. But the honest ring can only have sent a roll [that fits](RollCall::believes):
+//!
+//! * **The buddy after me on the roll is my `--next`**, in the very words of my command line,
+//!   because I have put it there. So a stranger who does not know my `--next` is not believed, and
+//!   the first address that I call is always one that my person gave me.
+//! * **If I have heard the call for this song**, my place is the one that I had in it, and the call
+//!   has not come round to me: a call that does is of no starter in this ring.
+//! * **If I have not heard it**, the first rule alone holds. This is a buddy that was restarted in
+//!   mid-song: its neighbours send it the roll, and it knows nothing any more.
+//!
+//! Without a key, whoever knows my `--next` (a buddy of my ring, or a person who has seen the
+//! command lines) can still make me sing a song of that roll, within the bounds of [`Song`]; and
+//! I call its other addresses once my next is gone. A song that is sung already cannot be changed
+//! so, because only its ring knows its id.
+//!
+//! # Mistakes
 //! * **No loop at all** cannot be told from a buddy that is not started yet. A buddy that waits for
 //!   its next says so, and waits.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
-use common::buddy::{Incarnation, RollCallReply, Song};
-
-/// Most buddies on a roll. Their addresses must fit one frame (256 KiB): up to 60 bytes each.
-pub const MAX_BUDDIES: usize = 4096;
+use common::buddy::{Incarnation, MAX_BUDDIES, Place, RollCallReply, Song};
 
 /// Most songs whose roll calls are remembered: more starters than a ring has by mistake. Beyond it
-/// the greatest id is forgotten, because it loses to all others. That may repeat a call, but never
-/// makes a wrong roll.
+/// one is forgotten of the caller that has the most, because that is never the honest neighbour
+/// if a stranger makes up songs. Of those it is the greatest id, because it loses to all others.
+/// That may repeat a call, but never makes a wrong roll.
 const MAX_SONGS: usize = 64;
 
 /// A roll call on its way.
@@ -61,8 +78,18 @@ pub struct RollCall {
     /// the song that this buddy starts, if it does
     mine: Option<Song>,
     attempt: u32,
-    /// of each song: the last attempt, and the length of its roll when it came here
-    heard: BTreeMap<Incarnation, (u32, usize)>,
+    heard: BTreeMap<Incarnation, Heard>,
+}
+
+/// What a buddy remembers of the last call for one song.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Heard {
+    attempt: u32,
+    /// the length of its roll when it came here: my place
+    place: usize,
+    /// it came here again, so it misses its starter
+    looped: bool,
+    from: IpAddr,
 }
 
 impl RollCall {
@@ -94,10 +121,11 @@ impl RollCall {
         })
     }
 
-    /// Hears a roll call. Returns its answer, and what is to be done about it.
-    pub fn hear(&mut self, mut call: Call) -> (RollCallReply, Step) {
+    /// Hears a roll call from the machine `from`. Returns its answer, and what is to be done about
+    /// it.
+    pub fn hear(&mut self, mut call: Call, from: IpAddr) -> (RollCallReply, Step) {
         let place = call.roll.len();
-        if place == 0 || place > MAX_BUDDIES {
+        if place == 0 || place > MAX_BUDDIES || !call.song.is_within_bounds() {
             return (RollCallReply::Busy, Step::Nothing);
         }
         match self.mine {
@@ -108,24 +136,57 @@ impl RollCall {
             Some(mine) if mine.id < call.song.id => return (RollCallReply::Heard, self.call()),
             _ => {}
         }
-        match self.heard.get(&call.song.id) {
-            Some(&(attempt, before)) if attempt == call.attempt && place > before => {
-                return (
-                    RollCallReply::Looped,
-                    Step::Misses(call.roll.split_off(before)),
-                );
+        match self.heard.get_mut(&call.song.id) {
+            Some(heard) if heard.attempt == call.attempt && place > heard.place => {
+                heard.looped = true;
+                if self.mine.is_some() {
+                    return (RollCallReply::Heard, Step::Nothing); // I am a starter in this loop
+                }
+                let roll = call.roll.split_off(heard.place);
+                return (RollCallReply::Looped, Step::Misses(roll));
             }
-            Some(&(attempt, _)) if attempt >= call.attempt => {
+            Some(heard) if heard.attempt >= call.attempt => {
                 return (RollCallReply::Heard, Step::Nothing);
             }
             _ => {}
         }
-        if self.heard.len() >= MAX_SONGS && !self.heard.contains_key(&call.song.id) {
-            self.heard.pop_last();
+        if place == MAX_BUDDIES {
+            return (RollCallReply::Busy, Step::Nothing); // because my next would not fit on it
         }
-        self.heard.insert(call.song.id, (call.attempt, place));
+        let heard = Heard {
+            attempt: call.attempt,
+            place,
+            looped: false,
+            from,
+        };
+        self.heard.insert(call.song.id, heard);
+        if self.heard.len() > MAX_SONGS {
+            self.forget_one();
+        }
         call.roll.push(self.next.clone());
         (RollCallReply::Heard, Step::Send(call))
+    }
+
+    /// Whether the closed `roll` of `song`, sent to the buddy at place `to`, can be that of my
+    /// ring. The head of this file has the rule and its reasons.
+    pub fn believes(&self, song: Incarnation, roll: &[String], to: Place) -> bool {
+        let place = to as usize;
+        let fits = |heard: &Heard| heard.place == place && !heard.looped;
+        place < roll.len()
+            && roll[(place + 1) % roll.len()] == self.next
+            && self.mine.is_none_or(|mine| mine.id != song)
+            && self.heard.get(&song).is_none_or(fits)
+    }
+
+    fn forget_one(&mut self) {
+        let count = |from| self.heard.values().filter(|it| it.from == from).count();
+        let most = self
+            .heard
+            .iter()
+            .max_by_key(|(id, it)| (count(it.from), **id));
+        if let Some((&id, _)) = most {
+            self.heard.remove(&id);
+        }
     }
 }
 
@@ -133,33 +194,85 @@ impl RollCall {
 mod tests {
     use super::*;
 
-    fn song(id: Incarnation) -> Song {
-        Song {
-            id,
-            bottles: 3,
-            tempo_ms: 0,
+    const NEIGHBOUR: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+    const STRANGER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 9));
+
+    fn call(id: Incarnation, roll: &[&str]) -> Call {
+        Call {
+            song: Song {
+                id,
+                bottles: 3,
+                tempo_ms: 0,
+            },
+            attempt: 1,
+            roll: names(roll),
         }
+    }
+
+    fn names(roll: &[&str]) -> Vec<String> {
+        roll.iter().map(|name| (*name).to_owned()).collect()
     }
 
     #[test]
     fn memory_is_bounded_and_so_is_the_roll() {
         let mut buddy = RollCall::new("a", None);
         for id in 1..=1000 {
-            let call = Call {
-                song: song(id),
-                attempt: 1,
-                roll: vec!["b".into()],
-            };
-            assert_eq!(buddy.hear(call).0, RollCallReply::Heard);
+            assert_eq!(
+                buddy.hear(call(id, &["b"]), STRANGER).0,
+                RollCallReply::Heard
+            );
         }
         assert!(buddy.heard.len() <= MAX_SONGS);
-        for roll in [vec![], vec!["b".to_owned(); MAX_BUDDIES + 1]] {
-            let call = Call {
-                song: song(1),
-                attempt: 1,
-                roll,
-            };
-            assert_eq!(buddy.hear(call), (RollCallReply::Busy, Step::Nothing));
+        for roll in [vec![], vec!["b"; MAX_BUDDIES], vec!["b"; MAX_BUDDIES + 1]] {
+            let heard = buddy.hear(call(2000, &roll), STRANGER);
+            assert_eq!(heard, (RollCallReply::Busy, Step::Nothing));
         }
+        for (bottles, tempo_ms) in [(1_000_001, 0), (1, 600_001)] {
+            let mut call = call(2000, &["b"]);
+            (call.song.bottles, call.song.tempo_ms) = (bottles, tempo_ms);
+            let heard = buddy.hear(call, STRANGER);
+            assert_eq!(heard, (RollCallReply::Busy, Step::Nothing));
+        }
+    }
+
+    #[test]
+    fn a_stranger_s_songs_do_not_make_a_buddy_forget_its_neighbour_s() {
+        let mut buddy = RollCall::new("c", None);
+        buddy.hear(call(Incarnation::MAX, &["b"]), NEIGHBOUR);
+        for id in 1..=1000 {
+            buddy.hear(call(id, &["b"]), STRANGER);
+        }
+        assert!(buddy.heard.contains_key(&Incarnation::MAX));
+    }
+
+    #[test]
+    fn a_closed_roll_is_believed_only_if_it_fits_what_was_heard() {
+        let mut buddy = RollCall::new("c", Some(call(5, &[]).song));
+        buddy.hear(call(3, &["b"]), NEIGHBOUR);
+        let believes =
+            |buddy: &RollCall, id, roll: &[&str], to| buddy.believes(id, &names(roll), to);
+        assert!(believes(&buddy, 3, &["a", "b", "c"], 1));
+        assert!(!believes(&buddy, 3, &["a", "b", "x"], 1), "another next");
+        assert!(
+            !believes(&buddy, 3, &["a", "x", "b", "c"], 2),
+            "another place"
+        );
+        assert!(!believes(&buddy, 3, &["a", "b", "c"], 9), "no place");
+        assert!(believes(&buddy, 4, &["c", "x", "b"], 2), "as if restarted");
+        assert!(!believes(&buddy, 4, &["b"], 0), "a ring of another one");
+        assert!(!believes(&buddy, 5, &["b", "c"], 0), "my own song");
+        buddy.hear(call(3, &["b", "c", "d", "b"]), NEIGHBOUR);
+        assert!(
+            !believes(&buddy, 3, &["a", "b", "c"], 1),
+            "it has no starter"
+        );
+    }
+
+    #[test]
+    fn a_starter_in_a_loop_does_not_say_that_the_loop_has_none() {
+        let mut buddy = RollCall::new("c", Some(call(5, &[]).song));
+        buddy.hear(call(3, &["b"]), STRANGER);
+        let again = buddy.hear(call(3, &["b", "c", "b"]), NEIGHBOUR);
+        assert_eq!(again, (RollCallReply::Heard, Step::Nothing));
     }
 }

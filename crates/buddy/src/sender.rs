@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use common::buddy::{BuddyClient, BuddyRequest, BuddyResponse, Incarnation, Reply, SERVICE};
+use common::buddy::{BuddyClient, BuddyRequest, BuddyResponse, Incarnation, Reply, Roll, SERVICE};
 use common::net::{self, Backoff, CONNECT_LIMIT, GREETING_LIMIT, Redial, Trouble};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -155,7 +155,7 @@ impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
         };
         let reply = match job.clone() {
             Job::RollCall(call) => {
-                let called = client.roll_call(context, call.song, call.attempt, call.roll);
+                let called = client.roll_call(context, call.song, call.attempt, Roll(call.roll));
                 return called.await.map_or_else(failed, Report::Called);
             }
             Job::Pass(token, progress, tally) => {
@@ -166,7 +166,7 @@ impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
             Job::Ping => client.ping(context, self.song, to).await,
             Job::Enlist(song, roll, progress) => {
                 client
-                    .enlist(context, song, roll.to_vec(), to, progress)
+                    .enlist(context, song, Roll(roll.to_vec()), to, progress)
                     .await
             }
         };

@@ -11,14 +11,17 @@
 //! moment it hears nothing. So nothing is sung twice and nothing is left out.
 
 use std::mem;
+use std::net::IpAddr;
 use std::time::Duration;
 
-use common::buddy::{Incarnation, Mark, Place, Progress, Reply, RollCallReply, Song, Stamp, Tally};
+use common::buddy::{
+    Incarnation, MAX_BUDDIES, Mark, Place, Progress, Reply, RollCallReply, Song, Stamp, Tally,
+};
 
 use crate::config::Config;
 use crate::effect::{Effect, End, Job, Report, Retry, Target};
 use crate::ring::{Input, Request};
-use crate::roll_call::{Call, MAX_BUDDIES};
+use crate::roll_call::Call;
 use crate::singing::Singing;
 use crate::waiting::Waiting;
 
@@ -61,12 +64,12 @@ impl State {
         mem::swap(&mut self.effects, todo);
     }
 
-    /// Hears a roll call.
-    pub fn roll_call(&mut self, call: Call) -> RollCallReply {
+    /// Hears a roll call from the machine `from`.
+    pub fn roll_call(&mut self, call: Call, from: IpAddr) -> RollCallReply {
         let Phase::Waiting(waiting) = &mut self.phase else {
             return RollCallReply::Busy;
         };
-        let (reply, closed) = waiting.hear(call, &mut self.effects);
+        let (reply, closed) = waiting.hear(call, from, &mut self.effects);
         if let Some((song, roll)) = closed {
             let progress = Progress {
                 at: Stamp::default(),
@@ -77,22 +80,26 @@ impl State {
         reply
     }
 
-    /// Hears the closed roll of `song`, on which this buddy is number `to`.
+    /// Hears from the machine `from` the closed roll of `song`, on which this buddy is number `to`.
+    /// A waiting buddy believes it only if it [fits](crate::roll_call).
     pub fn enlist(
         &mut self,
         song: Song,
         roll: Vec<String>,
         to: Place,
         progress: Progress,
+        from: IpAddr,
     ) -> Reply {
         let fits = (1..=MAX_BUDDIES).contains(&roll.len()) && (to as usize) < roll.len();
-        match &self.phase {
+        match &mut self.phase {
             _ if self.draining || !fits => Reply::Wrong,
             Phase::Singing(_) => {
                 self.hear(song.id, to, Request::Enlist(progress), Tally::default())
             }
             Phase::Waiting(waiting) => {
-                waiting.give_in(song, &roll, &mut self.effects);
+                if !waiting.gives_in((song, progress), &roll, to, from, &mut self.effects) {
+                    return Reply::Wrong;
+                }
                 self.begin(song, roll, to, progress);
                 Reply::Here(progress.mark)
             }
@@ -112,7 +119,7 @@ impl State {
     pub fn reported(&mut self, to: Target, job: &Job, report: Report, now: Duration) -> Retry {
         let out = &mut self.effects;
         match (&mut self.phase, to) {
-            (Phase::Waiting(waiting), Target::Next) => waiting.reported(report, now, out),
+            (Phase::Waiting(waiting), Target::Next) => waiting.reported(job, report, now, out),
             (Phase::Singing(singing), Target::Place(place)) => {
                 singing.reported(place, job, report, out)
             }

@@ -3,9 +3,10 @@
 //! It sends on what the [`RollCall`] says, and tells the person what it waits for. A wrong `--next`
 //! cannot be told from a buddy that is not started yet, so only the person can mend it.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use common::buddy::{RollCallReply, Song};
+use common::buddy::{Mark, Place, Progress, RollCallReply, Song};
 use common::net::doctor::{Error, Trouble};
 
 use crate::config::{Config, millis};
@@ -15,7 +16,7 @@ use crate::roll_call::{Call, RollCall, Step};
 /// Most addresses shown of a loop without its starter, because a roll may have thousands.
 const MAX_SHOWN: usize = 10;
 
-/// Most letters shown of an address. Others put it on the roll, so it may have any length.
+/// Most letters shown of an address. Others put it on the roll, so it may be long.
 const MAX_LETTERS: usize = 60;
 
 /// How long a next may be missing before the person is told. A person who starts three programs by
@@ -25,8 +26,12 @@ const MISSING_NOTICE: Duration = Duration::from_millis(1500);
 /// The call with which a starter says that none has come back yet: six seconds after the first.
 const LATE: u32 = 3;
 
-/// Most notices of one roll call. A person reads a dozen; what others send could make more.
+/// Most notices about the own next. A person reads a dozen.
 const MAX_TOLD: usize = 64;
+
+/// Most notices that only repeat what a caller says. An honest ring needs one or two, and a stranger
+/// can make any number of them, so they have no share of the others' room.
+const MAX_FROM_OTHERS: usize = 3;
 
 /// What a buddy without a roll knows.
 pub(crate) struct Waiting {
@@ -36,8 +41,10 @@ pub(crate) struct Waiting {
     calls: u32,
     missing_since: Option<Duration>,
     last_error: Option<Error>,
-    /// every notice so far, so that each is printed once
+    /// every notice about the own next so far, so that each is printed once
     told: Vec<String>,
+    /// every notice so far of what callers say
+    told_by_others: Vec<String>,
 }
 
 impl Waiting {
@@ -55,6 +62,7 @@ impl Waiting {
             missing_since: None,
             last_error: None,
             told: Vec::new(),
+            told_by_others: Vec::new(),
         }
     }
 
@@ -67,32 +75,51 @@ impl Waiting {
                         says so, or the last buddy's --next is not this one";
             out.push(Effect::Tell(text.into()));
         }
-        self.step(step, out);
+        if let Step::Send(call) = step {
+            out.push(Effect::Send(Target::Next, Job::RollCall(call)));
+        }
     }
 
-    /// Hears a roll call. Returns the song and its roll as well, once the roll is closed.
+    /// Hears a roll call from the machine `from`. Returns the song and its roll as well, once the roll is closed.
     pub(crate) fn hear(
         &mut self,
         call: Call,
+        from: IpAddr,
         out: &mut Vec<Effect>,
     ) -> (RollCallReply, Option<(Song, Vec<String>)>) {
-        let (reply, step) = self.roll_call.hear(call);
-        let roll = self.step(step, out);
-        (reply, self.roll_call.mine().zip(roll))
-    }
-
-    fn step(&mut self, step: Step, out: &mut Vec<Effect>) -> Option<Vec<String>> {
+        let (reply, step) = self.roll_call.hear(call, from);
         match step {
             Step::Send(call) => out.push(Effect::Send(Target::Next, Job::RollCall(call))),
-            Step::Closed(roll) => return Some(roll),
-            Step::Misses(ring) => self.tell_once(misses(&ring), out),
+            Step::Closed(roll) => return (reply, self.roll_call.mine().zip(Some(roll))),
+            Step::Misses(ring) => self.tell_of_others(misses(&ring), from, out),
             Step::Nothing => {}
         }
-        None
+        (reply, None)
     }
 
-    /// Gives up its own song for `song`, which has reached this buddy first.
-    pub(crate) fn give_in(&self, song: Song, roll: &[String], out: &mut Vec<Effect>) {
+    /// Whether this buddy sings along in `song`, whose closed `roll` the machine `from` has sent to
+    /// the buddy at place `to`. It gives up its own song for it, because that one was closed first.
+    pub(crate) fn gives_in(
+        &mut self,
+        (song, progress): (Song, Progress),
+        roll: &[String],
+        to: Place,
+        from: IpAddr,
+        out: &mut Vec<Effect>,
+    ) -> bool {
+        let is_in_song = !matches!(progress.mark, Mark::Left(left) if left > song.bottles);
+        if !song.is_within_bounds() || !is_in_song {
+            return false;
+        }
+        if !self.roll_call.believes(song.id, roll, to) {
+            let next = &self.next;
+            let text = format!(
+                "not singing along in a song whose roll does not lead from here to {next}; \
+                 if this buddy was restarted, give it the --next that it had before"
+            );
+            self.tell_of_others(text, from, out);
+            return false;
+        }
         if let Some(mine) = self.roll_call.mine() {
             let starter = roll.first().map_or("another buddy", String::as_str);
             out.push(Effect::Tell(format!(
@@ -102,18 +129,22 @@ impl Waiting {
                 song.bottles
             )));
         }
+        true
     }
 
-    /// Learns what became of the roll call.
+    /// Learns what became of the roll call in `job`.
     pub(crate) fn reported(
         &mut self,
+        job: &Job,
         report: Report,
         now: Duration,
         out: &mut Vec<Effect>,
     ) -> Retry {
         let (cause, retry) = match report {
             Report::Called(reply) => {
-                self.answered(reply, now, out);
+                let is_rival = |mine: Song| matches!(job, Job::RollCall(it) if it.song != mine);
+                let knows_better = self.roll_call.mine().is_some_and(is_rival);
+                self.answered(reply, knows_better, now, out);
                 return Retry::No;
             }
             Report::Answered(_) => return Retry::No,
@@ -127,7 +158,13 @@ impl Waiting {
         retry
     }
 
-    fn answered(&mut self, reply: RollCallReply, now: Duration, out: &mut Vec<Effect>) {
+    fn answered(
+        &mut self,
+        reply: RollCallReply,
+        knows_better: bool,
+        now: Duration,
+        out: &mut Vec<Effect>,
+    ) {
         let next = self.next.clone();
         self.last_error = None;
         if self
@@ -139,6 +176,8 @@ impl Waiting {
         }
         let text = match reply {
             RollCallReply::Heard => return,
+            // This starter is in the loop that is said to have none.
+            RollCallReply::Looped if knows_better => return,
             RollCallReply::Busy => {
                 format!("{next} is in the middle of a song: waiting to be taken in")
             }
@@ -167,6 +206,15 @@ impl Waiting {
         if self.told.len() < MAX_TOLD && !self.told.contains(&text) {
             self.told.push(text.clone());
             out.push(Effect::Tell(text));
+        }
+    }
+
+    /// Tells what a caller says, with its address, so that a person can judge it.
+    fn tell_of_others(&mut self, text: String, from: IpAddr, out: &mut Vec<Effect>) {
+        let is_new = !self.told_by_others.contains(&text);
+        if self.told_by_others.len() < MAX_FROM_OTHERS && is_new {
+            out.push(Effect::Tell(format!("{text} (called by {from})")));
+            self.told_by_others.push(text);
         }
     }
 

@@ -133,24 +133,28 @@ mutants() {
   mutant roll_call "my next is not put on the roll" \
     'call.roll.push(self.next.clone());' ''
   mutant roll_call "a longer roll is a repeat" \
-    'if attempt == call.attempt && place > before =>' 'if before == 0 =>'
+    'if heard.attempt == call.attempt && place > heard.place =>' 'if heard.place == 0 =>'
   mutant roll_call "a longer roll is sent on" \
-    'if attempt == call.attempt && place > before =>' 'if before == 0 =>' \
-    'if attempt >= call.attempt =>' 'if attempt > call.attempt =>'
+    'if heard.attempt == call.attempt && place > heard.place =>' 'if heard.place == 0 =>' \
+    'if heard.attempt >= call.attempt =>' 'if heard.attempt > call.attempt =>'
   mutant roll_call "a repeat is a longer roll" \
-    'place > before' 'place >= before'
+    'place > heard.place' 'place >= heard.place'
   mutant roll_call "the loop is named from the starter on" \
-    'call.roll.split_off(before)' 'call.roll'
+    'call.roll.split_off(heard.place)' 'call.roll'
   mutant roll_call "the caller of a buddy that loops is not told" \
-    '(RollCallReply::Looped, Step::Misses(' '(RollCallReply::Heard, Step::Misses('
+    '(RollCallReply::Looped, Step::Misses(roll))' '(RollCallReply::Heard, Step::Misses(roll))'
   mutant roll_call "a later attempt is a repeat" \
-    'if attempt >= call.attempt =>' 'if attempt > 0 =>'
+    'if heard.attempt >= call.attempt =>' 'if heard.attempt > 0 =>'
   mutant roll_call "what was heard is forgotten" \
-    'self.heard.insert(call.song.id, (call.attempt, place));' ''
+    'self.heard.insert(call.song.id, heard);' ''
   mutant roll_call "attempts are not counted" \
     'self.attempt += 1;' 'self.attempt = 1;'
   mutant roll_call "a song is remembered by its starter only" \
-    '.get(&call.song.id)' '.get(&0)'
+    '.get_mut(&call.song.id)' '.get_mut(&0)'
+  mutant roll_call "a rival's place is believed of every song" \
+    'heard.place == place && !heard.looped' 'heard.place > place && !heard.looped'
+  mutant roll_call "the buddy after me on the roll is any" \
+    'roll[(place + 1) % roll.len()] == self.next' 'roll[place] == self.next'
 
   mutant ring "a pass that was heard counts as unanswered for ever" \
     'self.out = None; if progress.mark == Mark::Home' 'if progress.mark == Mark::Home'

@@ -8,11 +8,27 @@
 //! method or a type, even with a change of order, because postcard writes no names.
 
 use std::cmp::Ordering;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The program that answers these calls.
 pub const SERVICE: &str = "buddy";
+
+/// Most buddies on a roll. Their addresses must fit one frame (256 KiB): up to 60 bytes each.
+pub const MAX_BUDDIES: usize = 4096;
+
+/// Longest address on a roll, in bytes: a host name of the greatest length, and a port.
+pub const MAX_ADDRESS: usize = 255;
+
+/// Most bottles of a song. At the usual tempo they take two days, so that no call of a stranger
+/// makes a buddy sing for ever.
+pub const MAX_BOTTLES: u64 = 1_000_000;
+
+/// Longest pause before a verse is passed on: ten minutes. All wait for a lap of such pauses before
+/// they take the song for lost, so a longer one would stop a ring for good.
+pub const MAX_TEMPO_MS: u64 = 600_000;
 
 /// A buddy's place on the roll. Place 0 is the starter, who is called Buddy 1.
 pub type Place = u32;
@@ -30,6 +46,63 @@ pub struct Song {
     /// The starter's pause before each verse is passed on, in milliseconds. All need it, to know
     /// how long a lap takes.
     pub tempo_ms: u64,
+}
+
+impl Song {
+    /// Whether the song is one that a buddy sings: neither too long nor too slow.
+    #[must_use]
+    pub fn is_within_bounds(&self) -> bool {
+        self.bottles <= MAX_BOTTLES && self.tempo_ms <= MAX_TEMPO_MS
+    }
+}
+
+/// Whether `text` is `HOST:PORT`, without anything that a host name or an IP address has not.
+/// Others put addresses on the roll, and a person reads them, so they must not be able to say more.
+#[must_use]
+pub fn is_address(text: &str) -> bool {
+    let is_of_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-_[]:%".contains(&byte);
+    text.len() <= MAX_ADDRESS
+        && text.rsplit_once(':').is_some_and(|(host, port)| {
+            let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
+            is_port && !host.is_empty() && host.bytes().all(is_of_host)
+        })
+}
+
+/// The addresses of a roll, in the order of the ring. Checked while it is decoded, so that a long
+/// or a false one is never held: at most [`MAX_BUDDIES`], and each [is one](is_address).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Roll(pub Vec<String>);
+
+impl<'de> Deserialize<'de> for Roll {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_newtype_struct("Roll", Addresses)
+    }
+}
+
+/// Reads a [`Roll`].
+struct Addresses;
+
+impl<'de> Visitor<'de> for Addresses {
+    type Value = Roll;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at most {MAX_BUDDIES} addresses, each HOST:PORT")
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Roll, D::Error> {
+        inner.deserialize_seq(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Roll, A::Error> {
+        let mut roll = Vec::new();
+        while let Some(address) = seq.next_element::<&str>()? {
+            if roll.len() == MAX_BUDDIES || !is_address(address) {
+                return Err(A::Error::custom("not a roll"));
+            }
+            roll.push(address.to_owned());
+        }
+        Ok(Roll(roll))
+    }
 }
 
 /// One attempt to sing the song to its end. A buddy that has lost track calls a later one. No two
@@ -157,9 +230,9 @@ pub enum Reply {
 pub trait Buddy {
     /// Asks to add an address to the roll and to send the call on to it. `roll` has the addresses so
     /// far, in the order of the ring, the receiver's last.
-    async fn roll_call(song: Song, attempt: u32, roll: Vec<String>) -> RollCallReply;
+    async fn roll_call(song: Song, attempt: u32, roll: Roll) -> RollCallReply;
     /// Sends the closed roll, and how far the song has got.
-    async fn enlist(song: Song, roll: Vec<String>, to: Place, progress: Progress) -> Reply;
+    async fn enlist(song: Song, roll: Roll, to: Place, progress: Progress) -> Reply;
     /// Passes the token. The answer only says that it was heard; the song does not wait for it.
     async fn pass(
         song: Incarnation,
@@ -170,4 +243,48 @@ pub trait Buddy {
     ) -> Reply;
     /// Asks whether the buddy is there.
     async fn ping(song: Incarnation, to: Place) -> Reply;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_roll_has_addresses_and_nothing_else() {
+        for good in [
+            "127.0.0.1:1",
+            "[::1]:8030",
+            "[fe80::1%eth0]:1",
+            "a-b.example_1:65535",
+        ] {
+            assert!(is_address(good), "{good}");
+        }
+        let long = format!("{}:1", "a".repeat(MAX_ADDRESS - 1));
+        let bad = [
+            "",
+            "a",
+            ":1",
+            "a:0",
+            "a:65536",
+            "a b:1",
+            "a\n:1",
+            "a\u{1b}[2J:1",
+            "\u{202e}a:1",
+        ];
+        for bad in bad.into_iter().chain([long.as_str()]) {
+            assert!(!is_address(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_song_has_an_end() {
+        let song = |bottles, tempo_ms| Song {
+            id: 1,
+            bottles,
+            tempo_ms,
+        };
+        assert!(song(MAX_BOTTLES, MAX_TEMPO_MS).is_within_bounds());
+        assert!(!song(MAX_BOTTLES + 1, 0).is_within_bounds());
+        assert!(!song(0, MAX_TEMPO_MS + 1).is_within_bounds());
+    }
 }

@@ -6,6 +6,7 @@
 mod sender;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use buddy::Config;
@@ -358,6 +359,11 @@ impl World {
             }
         }
     }
+}
+
+/// The address of the machine of Buddy `n`. Each has one of its own.
+pub(crate) fn machine(n: usize) -> IpAddr {
+    IpAddr::from([10, 0, (n >> 8) as u8, n as u8])
 }
 
 pub(crate) fn is_sung(line: &str) -> bool {

@@ -6,13 +6,17 @@
 
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
 use buddy::roll_call::{Call, RollCall, Step};
-use common::buddy::{Incarnation, RollCallReply, Song};
+use common::buddy::{Incarnation, Place, RollCallReply, Song};
 
 use super::oracle::{Promise, Said, Wiring};
 use super::search::{Broken, World, counts};
+
+/// All buddies are on one machine, so that where a call came from adds no states.
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// A buddy, and the link to its next.
 #[derive(Clone, Hash)]
@@ -219,7 +223,7 @@ impl RollCallWorld {
         };
         let mut reply = RollCallReply::Busy;
         if self.seats[to].song.is_none() {
-            let heard = self.seat(to).roll_call.hear(call.clone());
+            let heard = self.seat(to).roll_call.hear(call.clone(), HERE);
             reply = heard.0;
             self.step(to, heard.1)?;
         }
@@ -256,8 +260,16 @@ impl RollCallWorld {
         let (Some(starter), Some(to)) = (self.seats[me].song, self.wiring.next[me]) else {
             return Ok(());
         };
+        let ring = self.ring(starter);
+        let place = ring.iter().position(|b| *b == to).unwrap_or(usize::MAX);
+        let address = |b: &usize| b.to_string();
+        let roll = Vec::from_iter(ring.iter().map(address));
+        let id = starter as Incarnation + 1;
         let seat = self.seat(to);
         if seat.song.is_none() {
+            if !seat.roll_call.believes(id, &roll, place as Place) {
+                return Err(format!("{to} does not believe the true roll of {starter}"));
+            }
             seat.song = Some(starter);
             seat.enlists = true;
             if seat.roll_call.mine().is_some() {

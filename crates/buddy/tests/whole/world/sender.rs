@@ -8,7 +8,7 @@ use common::buddy::{Incarnation, Reply, Tally};
 use common::net::Backoff;
 use rand::RngExt;
 
-use super::{BEAT, Event, Process, World};
+use super::{BEAT, Event, Process, World, machine};
 
 /// The first and the longest wait between two tries.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
@@ -121,11 +121,14 @@ impl World {
             Target::Place(place) => place,
             Target::Next => 0,
         };
+        let from = machine(of.process.0);
         let report = if let Some(buddy) = &mut self.buddies[whom] {
             let state = &mut buddy.state;
             let reply = match letter.job {
-                Job::RollCall(call) => Err(state.roll_call(call)),
-                Job::Enlist(song, roll, at) => Ok(state.enlist(song, roll.to_vec(), place, at)),
+                Job::RollCall(call) => Err(state.roll_call(call, from)),
+                Job::Enlist(song, roll, at) => {
+                    Ok(state.enlist(song, roll.to_vec(), place, at, from))
+                }
                 Job::Pass(token, at, tally) => {
                     Ok(state.hear(song, place, Request::Pass(token, at), tally))
                 }
