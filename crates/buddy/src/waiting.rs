@@ -87,7 +87,7 @@ impl Waiting {
         from: IpAddr,
         out: &mut Vec<Effect>,
     ) -> (RollCallReply, Option<(Song, Vec<String>)>) {
-        let (reply, step) = self.roll_call.hear(call);
+        let (reply, step) = self.roll_call.hear(call, from);
         match step {
             Step::Send(call) => out.push(Effect::Send(Target::Next, Job::RollCall(call))),
             Step::Closed(roll) => return (reply, self.roll_call.mine().zip(Some(roll))),

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use common::chat::{ChatClient, ChatRequest, ChatResponse, POLL_WAIT, Refusal, SERVICE, Session};
+use common::chat::{
+    Admin, Ban, ChatClient, ChatRequest, ChatResponse, Listed, POLL_WAIT, Refusal, SERVICE, Session,
+};
 use common::key::Key;
 use common::net::{self, Redial};
 use tarpc::client::RpcError;
@@ -53,16 +55,22 @@ impl Api {
         let history = self.config.history;
         match call {
             Call::Enter(nick) => Input::Entered(flat(api.enter(now, me, nick).await)),
+            Call::Vouch => {
+                let after = String::new();
+                // Attempting to enter tells more than its outcome.
+                let _ = self.admin(Admin::Bans { after }).await;
+                Input::Vouched
+            }
             Call::Join(room) => Input::Joined(flat(api.join(now, me, room, history).await)),
             Call::Poll(cursors) => {
                 let wait = u32::try_from(POLL_WAIT.as_millis()).unwrap_or(u32::MAX);
-                Input::Polled(flat(self.waiting.poll(now, me, cursors, wait).await))
+                Input::Polled(flat(self.waiting.poll(now, me, cursors.into(), wait).await))
             }
             Call::LastPoll(cursors) => {
-                Input::PolledLast(flat(self.waiting.poll(now, me, cursors, 0).await))
+                Input::PolledLast(flat(self.waiting.poll(now, me, cursors.into(), 0).await))
             }
             Call::Send(room, posts) => {
-                let numbers = flat(api.send(now, me, room.clone(), posts).await);
+                let numbers = flat(api.send(now, me, room.clone(), posts.into()).await);
                 Input::Sent(room, numbers.map(drop))
             }
             Call::Ask(room, question) => Input::Replied(self.ask(room, question).await),
@@ -82,24 +90,30 @@ impl Api {
                 Reply::Left(room)
             }
             Question::Rename(nick) => Reply::Renamed(flat(api.enter(now, me, nick).await)?),
-            Question::Who => {
-                let nicks = flat(api.who(now, me, room.clone()).await)?;
+            Question::Who(after) => {
+                let nicks = flat(api.who(now, me, room.clone(), after).await)?;
                 Reply::People(room, nicks)
             }
-            Question::Rooms => Reply::Rooms(flat(api.rooms(now, me).await)?),
+            Question::Rooms(after) => Reply::Rooms(flat(api.rooms(now, me, after).await)?),
             Question::History(limit) => {
                 Reply::Found(flat(api.history(now, me, room, u64::MAX, limit).await)?)
             }
             Question::Search(text) => {
                 Reply::Found(flat(api.search(now, me, room, text, FOUND).await)?)
             }
-            Question::Admin(order) => {
-                // The token leaves this program only here, so only to a server that let us in.
-                let token = self.config.admin.as_ref().map_or("", Key::reveal);
-                flat(api.admin(now, token.into(), order.clone()).await)?;
-                Reply::Obeyed(order)
-            }
+            Question::Admin(order) => match (self.admin(order.clone()).await?, order) {
+                (bans, Admin::Bans { .. }) => Reply::Bans(bans),
+                (_, order) => Reply::Obeyed(order),
+            },
         })
+    }
+
+    async fn admin(&self, order: Admin) -> Result<Listed<Ban>, CallError> {
+        // The token leaves this program only here, so only to a server that let us in or that has
+        // banned our address.
+        let token = self.config.admin.as_ref().map_or("", Key::reveal);
+        let (now, me) = (context::current(), self.session);
+        flat(self.quick.admin(now, me, token.into(), order).await)
     }
 
     /// Ends the session, if the server answers soon. Otherwise its lease ends it.

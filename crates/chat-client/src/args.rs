@@ -50,7 +50,7 @@ pub struct Args {
     #[arg(long)]
     pub no_history: bool,
 
-    /// File with the server's admin token, for /kick, /ban and /unban
+    /// File with the server's admin token, for /kick, /ban, /unban and /bans
     #[arg(long, value_name = "FILE")]
     pub admin_token_file: Option<PathBuf>,
 

@@ -9,6 +9,9 @@ pub(crate) enum Command {
     Say(Kind, String),
     Leave(Option<String>),
     Ask(Question),
+    /// Hides what a nick says, or lists the nicks that are hidden.
+    Ignore(Option<String>),
+    Unignore(String),
     Help,
     Quit,
 }
@@ -21,33 +24,38 @@ pub(crate) enum Question {
     Join(String),
     Leave(String),
     Rename(String),
-    Who,
-    Rooms,
+    /// The nicks after this one.
+    Who(String),
+    /// The rooms after this one.
+    Rooms(String),
     History(u32),
     Search(String),
     Admin(Admin),
 }
 
 /// All commands and what they do, as `/help` shows them.
-pub(crate) const HELP: [(&str, &str); 15] = [
+pub(crate) const HELP: [(&str, &str); 18] = [
     ("/join ROOM", "go to a room; messages go there from then on"),
     ("/leave [ROOM]", "leave a room"),
     ("/msg NICK TEXT", "tell one person only"),
     ("/me TEXT", "say what you do"),
     ("/nick NICK", "take another name"),
-    ("/who", "who is in this room"),
-    ("/rooms", "which rooms there are"),
+    ("/who [AFTER]", "who is in this room, after that nick"),
+    ("/rooms [AFTER]", "which rooms there are, after that one"),
     ("/history [N]", "the last N messages of this room (50)"),
     (
         "/search TEXT",
         "the last messages of this room with that text",
     ),
+    ("/ignore [NICK]", "see nothing of a person; or list them"),
+    ("/unignore NICK", "see that person again"),
     ("/kick NICK [WHY]", "put somebody out (operators)"),
     (
-        "/ban NICK [WHY]",
-        "the same, and bar the address (operators)",
+        "/ban WHOM [TIME] [WHY]",
+        "bar a nick's address, an address or a network, for 30m, 12h or 7d (operators)",
     ),
-    ("/unban NICK", "lift a ban (operators)"),
+    ("/unban WHOM", "lift a ban (operators)"),
+    ("/bans [AFTER]", "list the bans (operators)"),
     ("/help", "this list"),
     ("/quit", "leave; so does Ctrl-D"),
     ("//text", "sends /text"),
@@ -93,13 +101,19 @@ pub(crate) fn parse(line: &str) -> Option<Result<Command, String>> {
         "join" => ask(&Question::Join),
         "leave" => Some(Command::Leave((!rest.is_empty()).then(|| rest.into()))),
         "nick" => ask(&Question::Rename),
-        "who" => none(Command::Ask(Question::Who)),
-        "rooms" => none(Command::Ask(Question::Rooms)),
+        "who" => Some(Command::Ask(Question::Who(rest.into()))),
+        "rooms" => Some(Command::Ask(Question::Rooms(rest.into()))),
         "history" if rest.is_empty() => Some(Command::Ask(Question::History(SHOWN_ON_JOIN))),
         "history" => rest.parse().ok().map(Question::History).map(Command::Ask),
         "search" => ask(&Question::Search),
-        "kick" | "ban" => ask(&|whom| Question::Admin(kick(word == "ban", &whom))),
-        "unban" => ask(&|nick| Question::Admin(Admin::Unban { nick })),
+        "ignore" => Some(Command::Ignore((!rest.is_empty()).then(|| rest.into()))),
+        "unignore" => some(&Command::Unignore),
+        "kick" => ask(&|whom| Question::Admin(kick(&whom))),
+        "ban" => ask(&|whom| Question::Admin(ban(&whom))),
+        "unban" => ask(&|whom| Question::Admin(Admin::Unban { whom })),
+        "bans" => Some(Command::Ask(Question::Admin(Admin::Bans {
+            after: rest.into(),
+        }))),
         "help" => none(Command::Help),
         "quit" => none(Command::Quit),
         _ => None,
@@ -107,14 +121,38 @@ pub(crate) fn parse(line: &str) -> Option<Result<Command, String>> {
     Some(command.ok_or_else(unknown))
 }
 
-fn kick(bans: bool, whom: &str) -> Admin {
-    let (nick, why) = whom.split_once(char::is_whitespace).unwrap_or((whom, ""));
-    let (nick, why) = (nick.to_owned(), why.trim().to_owned());
-    if bans {
-        Admin::Ban { nick, why }
-    } else {
-        Admin::Kick { nick, why }
+fn kick(whom: &str) -> Admin {
+    let (nick, why) = first_word(whom);
+    let (nick, why) = (nick.to_owned(), why.to_owned());
+    Admin::Kick { nick, why }
+}
+
+fn ban(rest: &str) -> Admin {
+    let (whom, rest) = first_word(rest);
+    let (time, after_time) = first_word(rest);
+    let (minutes, why) = minutes(time).map_or((0, rest), |minutes| (minutes, after_time));
+    Admin::Ban {
+        whom: whom.into(),
+        minutes,
+        why: why.into(),
     }
+}
+
+/// Returns the minutes of a time such as `30m`, `12h` or `7d`.
+fn minutes(time: &str) -> Option<u32> {
+    let unit = match time.chars().last()? {
+        'm' => 1,
+        'h' => 60,
+        'd' => 24 * 60,
+        _ => return None,
+    };
+    let count: u32 = time[..time.len() - 1].parse().ok()?;
+    Some(count.saturating_mul(unit))
+}
+
+fn first_word(text: &str) -> (&str, &str) {
+    let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    (word, rest.trim())
 }
 
 #[cfg(test)]
@@ -153,10 +191,19 @@ mod tests {
         };
         let (nick, why) = ("bob".to_owned(), String::new());
         assert_eq!(order("/kick bob"), Admin::Kick { nick, why });
-        let (nick, why) = ("bob".to_owned(), "too  loud".to_owned());
-        assert_eq!(order("/ban bob  too  loud \n"), Admin::Ban { nick, why });
-        let nick = "bob".to_owned();
-        assert_eq!(order("/unban bob"), Admin::Unban { nick });
+        for (line, minutes, why) in [
+            ("/ban bob  too  loud \n", 0, "too  loud"),
+            ("/ban bob 12h too loud", 720, "too loud"),
+            ("/ban bob 7d", 7 * 24 * 60, ""),
+            ("/ban bob 5 m", 0, "5 m"),
+            ("/ban bob \u{e4}", 0, "\u{e4}"),
+            ("/ban bob 9999999d", u32::MAX, ""),
+        ] {
+            let (whom, why) = ("bob".to_owned(), why.to_owned());
+            assert_eq!(order(line), Admin::Ban { whom, minutes, why });
+        }
+        let whom = "10.0.0.0/24".to_owned();
+        assert_eq!(order("/unban 10.0.0.0/24"), Admin::Unban { whom });
     }
 
     #[test]
@@ -168,7 +215,7 @@ mod tests {
             ("/history many", "usage: /history [N]"),
             ("/quit now", "usage: /quit"),
             ("/kick", "usage: /kick NICK [WHY]"),
-            ("/ban ", "usage: /ban NICK [WHY]"),
+            ("/ban ", "usage: /ban WHOM [TIME] [WHY]"),
             ("/", "there is no command /"),
         ] {
             let Some(Err(text)) = parse(line) else {

@@ -36,7 +36,7 @@ enum State {
     Lost,
     Waiting,
     Entering,
-    /// these rooms are left to join
+    /// these rooms are left to join; the first one is asked for
     Joining(VecDeque<String>),
     Attached,
 }
@@ -86,15 +86,25 @@ impl Connection {
 
     pub(crate) fn join(&mut self, rooms: Vec<String>, out: &mut Effects) {
         self.state = State::Joining(rooms.into());
-        self.join_next(out);
+        self.ask_next(out);
     }
 
-    /// Joins the next room. After the last one the client is attached.
-    pub(crate) fn join_next(&mut self, out: &mut Effects) {
-        if let State::Joining(rooms) = &mut self.state
-            && let Some(room) = rooms.pop_front()
+    /// The first of the rooms is joined, or cannot be: goes on with the next one. Returns the room
+    /// that was asked for. After the last one the client is attached.
+    pub(crate) fn join_next(&mut self, out: &mut Effects) -> Option<String> {
+        let asked = match &mut self.state {
+            State::Joining(rooms) => rooms.pop_front(),
+            _ => None,
+        };
+        self.ask_next(out);
+        asked
+    }
+
+    fn ask_next(&mut self, out: &mut Effects) {
+        if let State::Joining(rooms) = &self.state
+            && let Some(room) = rooms.front()
         {
-            return out.call(Call::Join(room));
+            return out.call(Call::Join(room.clone()));
         }
         self.state = State::Attached;
         self.backoff.reset();
@@ -112,6 +122,8 @@ impl Connection {
             CallError::Refused(refusal @ (Refusal::Kicked(_) | Refusal::Banned)) => {
                 Some(Why::Kicked(refusal))
             }
+            // Another attempt is made anyway, and later.
+            CallError::Refused(Refusal::TooFast(_)) => None,
             CallError::Refused(refusal) => {
                 // Once, because every attempt may be refused like this.
                 out.status_once(format!("cannot come back: {refusal}"));
@@ -126,7 +138,8 @@ impl Connection {
     pub(crate) fn lost(&mut self, error: CallError, out: &mut Effects) {
         self.detach();
         match error {
-            CallError::Refused(Refusal::NoSession) => {}
+            // The attempt to come back says what is the matter.
+            CallError::Refused(Refusal::NoSession | Refusal::Kicked(_) | Refusal::Banned) => {}
             CallError::Refused(refusal) => out.status(format!("the server refuses: {refusal}")),
             CallError::Lost(..) if self.told == Told::Lost => {}
             CallError::Lost(..) => {

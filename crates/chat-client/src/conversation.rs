@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use common::chat::{Admin, Cursor, Kind, Page, Refusal, Session};
+use common::chat::{Cursor, Kind, Page, Private, Refusal, Session};
 
 use crate::command::{Command, HELP, Question, parse};
 use crate::connection::Connection;
@@ -19,7 +19,9 @@ use crate::cursors::{Cursors, News};
 use crate::effect::{
     Call, CallError, Effect, Effects, Input, Name, Output, Reply, Timer, Why, is_message,
 };
+use crate::ignored::Ignored;
 use crate::outbox::Outbox;
+use crate::words;
 
 /// How long a client that is about to end waits for acknowledgements without progress.
 const GIVE_UP: Duration = Duration::from_secs(30);
@@ -63,6 +65,9 @@ pub(crate) struct Conversation {
     connection: Connection,
     cursors: Cursors,
     outbox: Outbox,
+    ignored: Ignored,
+    /// whether the server has been shown the token in this attempt to enter
+    vouched: bool,
     stage: Stage,
     asking: Asking,
     /// whether a poll that waits is out
@@ -83,6 +88,8 @@ impl Conversation {
             connection: Connection::new(server),
             cursors: Cursors::new(session),
             outbox: Outbox::default(),
+            ignored: Ignored::default(),
+            vouched: false,
             stage: Stage::Open,
             asking: Asking::Nothing,
             polling: false,
@@ -123,7 +130,23 @@ impl Conversation {
             Input::Elapsed(Timer::Resend) => self.outbox.again(),
             Input::Elapsed(Timer::GiveUp) => self.is_over = true,
             Input::Entered(Ok(nick)) => self.entered(nick),
+            // An operator is not kept out by a ban, but has to say so first.
+            Input::Entered(Err(CallError::Refused(Refusal::Banned)))
+                if self.is_operator && !self.vouched =>
+            {
+                self.vouched = true;
+                self.out.call(Call::Vouch);
+            }
+            Input::Vouched => self.connection.enter(&self.nick, &mut self.out),
             Input::Joined(Ok(cursor)) => self.joined(cursor),
+            // The server has another log, and does not know this private room.
+            Input::Joined(Err(CallError::Refused(Refusal::NotJoined)))
+                if !self.connection.is_new() =>
+            {
+                if let Some(room) = self.connection.join_next(&mut self.out) {
+                    self.cursors.leave(&room);
+                }
+            }
             Input::Entered(Err(error)) | Input::Joined(Err(error)) => {
                 if let Some(why) = self.connection.failed(error, &mut self.out) {
                     self.end(why);
@@ -143,7 +166,7 @@ impl Conversation {
                 self.asking = Asking::Nothing;
                 match result {
                     Ok(reply) => self.replied(reply),
-                    Err(error) => self.out.status(no(&error)),
+                    Err(error) => self.out.status(words::no(&error)),
                 }
             }
         }
@@ -200,6 +223,7 @@ impl Conversation {
 
     fn entered(&mut self, nick: String) {
         self.nick = nick;
+        self.vouched = false;
         let mut rooms: Vec<_> = self.cursors.all().into_iter().map(|at| at.room).collect();
         if rooms.is_empty() {
             rooms.push(self.room.clone());
@@ -227,6 +251,7 @@ impl Conversation {
         self.connection.backoff.reset();
         for news in pages.into_iter().flat_map(|page| self.cursors.page(page)) {
             match news {
+                News::Entry(_, entry) if self.ignored.hides(&entry) => {}
                 News::Entry(room, entry) => {
                     out.push(Effect::Learn(Name::Nick(entry.nick.clone())));
                     let here = room == self.room;
@@ -289,9 +314,22 @@ impl Conversation {
                 out.status("that needs an operator: start with --admin-token-file FILE");
             }
             Command::Ask(question) => self.ask(question),
+            Command::Ignore(None) => match self.ignored.nicks().join(", ") {
+                nicks if nicks.is_empty() => self.out.status("you ignore no one"),
+                nicks => self.out.status(format!("ignored: {nicks}")),
+            },
+            Command::Ignore(Some(nick)) if self.ignored.add(&nick) => {
+                let how = "/unignore undoes it";
+                self.out.status(format!("{nick} is ignored; {how}"));
+            }
+            Command::Ignore(_) => self.out.status("no: too many are ignored; /unignore some"),
+            Command::Unignore(nick) if self.ignored.remove(&nick) => {
+                self.out.status(format!("{nick} is shown again"));
+            }
+            Command::Unignore(nick) => self.out.status(format!("{nick} is not ignored")),
             Command::Help => {
                 for (usage, what) in HELP {
-                    self.out.status(format!("{usage:16} {what}"));
+                    self.out.status(format!("{usage:22} {what}"));
                 }
             }
             Command::Quit => self.finish(Stage::Quitting),
@@ -301,7 +339,9 @@ impl Conversation {
     fn replied(&mut self, reply: Reply) {
         let out = &mut self.out;
         match reply {
-            Reply::Private(cursor, text) => {
+            Reply::Private(Private { cursor, nick }, text) => {
+                // Because it may only look like the nick that was typed.
+                out.status(format!("to {nick} only"));
                 self.outbox.push(&cursor.room, Kind::Said, text);
                 self.cursors.join(cursor);
             }
@@ -323,40 +363,18 @@ impl Conversation {
                 out.status(format!("you are now called {nick}"));
                 self.nick = nick;
             }
-            Reply::People(room, nicks) => out.status(format!("in {room}: {}", nicks.join(", "))),
-            Reply::Rooms(rooms) => {
-                for info in rooms {
-                    out.status(format!("#{} ({} here)", info.room, info.people));
-                }
-            }
+            Reply::People(room, nicks) => out.statuses(words::people(&room, nicks)),
+            Reply::Rooms(rooms) => out.statuses(words::rooms(rooms)),
+            Reply::Bans(bans) => out.statuses(words::bans(bans)),
             Reply::Found(page) if page.entries.is_empty() => out.status("nothing found"),
             Reply::Found(page) => {
-                for entry in page.entries {
+                let shown = page.entries.into_iter();
+                for entry in shown.filter(|entry| !self.ignored.hides(entry)) {
                     out.print(Output::Entry(entry, page.room.clone(), true));
                 }
             }
-            Reply::Obeyed(order) => out.status(obeyed(&order)),
+            Reply::Obeyed(order) => out.status(words::obeyed(&order)),
         }
-    }
-}
-
-/// Returns the notice of a command that failed.
-fn no(error: &CallError) -> String {
-    match error {
-        CallError::Refused(Refusal::WrongToken) => {
-            "no: the server does not take this admin token, or was started without".into()
-        }
-        CallError::Refused(refusal) => format!("no: {refusal}"),
-        CallError::Lost(..) => "no answer: try again".into(),
-    }
-}
-
-/// Returns the notice of an order that was carried out.
-fn obeyed(order: &Admin) -> String {
-    match order {
-        Admin::Kick { nick, .. } => format!("{nick} is out"),
-        Admin::Ban { nick, .. } => format!("{nick} is out, and that address may not come back"),
-        Admin::Unban { nick } => format!("the address of {nick} may come back"),
     }
 }
 

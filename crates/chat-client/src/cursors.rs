@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use common::chat::{Cursor, Entry, Page, Sender, Session, sender};
+use common::chat::{Cursor, Entry, MAX_PRIVATE, Page, Sender, Session, sender};
 
 /// What a page brings, with its room.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub(crate) enum News {
 /// How far this reader has read in each room.
 pub(crate) struct Cursors {
     cursors: BTreeMap<String, Cursor>,
+    /// the private rooms, the least recently used one first; the server keeps as many of them
+    private: Vec<String>,
     me: Sender,
 }
 
@@ -29,19 +31,35 @@ impl Cursors {
     pub(crate) fn new(me: Session) -> Self {
         Self {
             cursors: BTreeMap::new(),
+            private: Vec::new(),
             me: sender(me),
         }
     }
 
     /// Begins to read a room, unless it is read already.
     pub(crate) fn join(&mut self, cursor: Cursor) {
+        self.uses(&cursor.room);
         self.cursors.entry(cursor.room.clone()).or_insert(cursor);
+    }
+
+    /// Forgets the least recently used private room, if there is one too many.
+    fn uses(&mut self, room: &str) {
+        if !room.starts_with('@') {
+            return;
+        }
+        self.private.retain(|known| known != room);
+        self.private.push(room.to_owned());
+        if self.private.len() > MAX_PRIVATE {
+            let oldest = self.private.remove(0);
+            self.cursors.remove(&oldest);
+        }
     }
 
     /// Stops reading a room. Returns another one to talk in, never a private one, because what is
     /// typed next is not for that person.
     pub(crate) fn leave(&mut self, room: &str) -> Option<String> {
         self.cursors.remove(room);
+        self.private.retain(|known| known != room);
         let mut others = self.cursors.keys();
         others.find(|room| !room.starts_with('@')).cloned()
     }
@@ -65,8 +83,10 @@ impl Cursors {
         if !self.reads(&room) && !room.starts_with('@') {
             return Vec::new();
         }
+        self.uses(&room);
         let oldest = page.entries.first();
-        let begin = oldest.map_or(page.head, |entry| entry.number - 1);
+        // Saturating here and below, because a lying server may send any number.
+        let begin = oldest.map_or(page.head, |entry| entry.number.saturating_sub(1));
         let cursor = self.cursors.entry(room.clone());
         let cursor = cursor.or_insert_with(|| Cursor {
             room: room.clone(),
@@ -78,8 +98,9 @@ impl Cursors {
             (cursor.epoch, cursor.after) = (epoch, begin);
             news.push(News::Anew(room.clone()));
         }
-        if first > cursor.after + 1 {
-            news.push(News::Gone(room.clone(), first - cursor.after - 1));
+        let next = cursor.after.saturating_add(1);
+        if first > next {
+            news.push(News::Gone(room.clone(), first - next));
             cursor.after = first - 1;
         }
         for entry in page.entries {
@@ -153,7 +174,8 @@ mod tests {
     #[test]
     fn own_entries_move_the_cursor_and_are_not_shown() {
         let mut cursors = reader(0);
-        assert_eq!(cursors.page(page(vec![entry(1, 1)], 1, 5)), []);
+        let mine = entry(1, sender(1 << 64));
+        assert_eq!(cursors.page(page(vec![mine], 1, 5)), []);
         assert_eq!(cursors.all()[0].after, 1);
     }
 
@@ -188,5 +210,26 @@ mod tests {
         cursors.leave("a");
         assert_eq!(cursors.page(page(vec![entry(1, 2)], 1, 9)), []);
         assert!(!cursors.reads("a"));
+    }
+
+    #[test]
+    fn numbers_of_a_lying_server_are_only_wrong() {
+        let mut cursors = reader(u64::MAX);
+        assert_eq!(cursors.page(page(vec![entry(0, 2)], 0, 5)), []);
+        let news = cursors.page(page(vec![entry(0, 2), entry(u64::MAX, 2)], u64::MAX, 6));
+        assert_eq!(news.len(), 3, "{news:?}");
+        assert_eq!(cursors.all()[0].after, u64::MAX);
+    }
+
+    #[test]
+    fn the_private_rooms_that_others_open_are_bounded() {
+        let mut cursors = reader(0);
+        for n in 0..=MAX_PRIVATE {
+            let mut unasked = page(vec![entry(1, 2)], 1, 5);
+            unasked.room = format!("@{n:03}");
+            assert_eq!(numbers(&cursors.page(unasked)), [1]);
+        }
+        assert_eq!(cursors.all().len(), 1 + MAX_PRIVATE);
+        assert!(!cursors.reads("@000") && cursors.reads("@001") && cursors.reads("a"));
     }
 }

@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use common::chat::{Admin, Cursor, Entry, Kind, Page, Post, Refusal, RoomInfo};
+use common::chat::{
+    Admin, Ban, Cursor, Entry, Kind, Listed, Page, Post, Private, Refusal, RoomInfo,
+};
 use common::net::doctor::Error;
 
 use crate::clean::Clean;
@@ -24,6 +26,8 @@ pub(crate) enum Input {
     Elapsed(Timer),
     /// The server has let us in, under this nick in its normal form.
     Entered(Result<String, CallError>),
+    /// The token was shown, taken or not.
+    Vouched,
     Joined(Result<Cursor, CallError>),
     Polled(Result<Vec<Page>, CallError>),
     PolledLast(Result<Vec<Page>, CallError>),
@@ -72,6 +76,8 @@ pub(crate) enum Timer {
 /// A call to the server.
 pub(crate) enum Call {
     Enter(String),
+    /// Show the admin token.
+    Vouch,
     Join(String),
     /// Ask for what is new, and wait for it.
     Poll(Vec<Cursor>),
@@ -85,13 +91,14 @@ pub(crate) enum Call {
 /// What the server did about a [`Question`].
 pub(crate) enum Reply {
     /// Opened a private room for this text.
-    Private(Cursor, String),
+    Private(Private, String),
     Joined(Cursor),
     Left(String),
     Renamed(String),
-    People(String, Vec<String>),
-    Rooms(Vec<RoomInfo>),
+    People(String, Listed<String>),
+    Rooms(Listed<RoomInfo>),
     Found(Page),
+    Bans(Listed<Ban>),
     Obeyed(Admin),
 }
 
@@ -151,6 +158,11 @@ impl Effects {
         if self.last_status != text {
             self.status(text);
         }
+    }
+
+    /// Prints each of these lines.
+    pub(crate) fn statuses(&mut self, lines: Vec<String>) {
+        lines.into_iter().for_each(|line| self.status(line));
     }
 
     /// Returns the effects since this was called last.

@@ -5,6 +5,8 @@
 //! | `conversation` | PURE: what is called, printed and waited for, and when it ends |
 //! | `connection` | PURE: the way to the server, and back to it after a loss |
 //! | `cursors`, `outbox` | PURE: what of a room is new; what is not acknowledged yet |
+//! | `ignored` | PURE: whose words are not shown |
+//! | `words` | PURE: what is said about the outcome of a command |
 //! | `effect` | PURE: the inputs and the effects of a conversation |
 //! | `command`, `clean` | PURE: what a typed line means; what other people typed, made harmless |
 //! | `client`, `api`, `end` | the shell that does what a conversation wants; its calls; its error |
@@ -30,16 +32,18 @@ mod cursors;
 mod effect;
 mod end;
 mod format;
+mod ignored;
 mod outbox;
 mod pipes;
 mod terminal;
+mod words;
 
 pub use args::Args;
 pub use config::{Config, Style};
 
-/// Talks on this process's terminal, or through stdin and stdout if one of them is not a terminal.
-/// Ends with `shutdown`, or when the input has ended, all is acknowledged and what was said until
-/// then is printed. With `/dev/null` as its input it listens as long as its output has a reader.
+/// Talks on this process's terminal, or through its stdin and stdout if they are not both one.
+/// Ends when the input has ended, all is acknowledged and what was said until then is printed; or
+/// with `shutdown`. With `/dev/null` as its input it listens, as long as its output has a reader.
 ///
 /// # Errors
 /// If the server cannot be reached at first, or does not let us in; if messages were not

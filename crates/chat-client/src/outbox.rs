@@ -6,13 +6,14 @@
 
 use std::collections::VecDeque;
 
-use common::chat::{Kind, MAX_PAGE, Post};
+use common::chat::{Kind, MAX_PAGE, MAX_POSTS, Post};
 
 /// Most messages that wait. Above it the input is not read: a file piped in waits by itself.
 const WAITING: usize = 256;
 
 /// Most messages in one call: a burst that the server's default limit lets pass at once.
 const BATCH: usize = 20;
+const _: () = assert!(BATCH <= MAX_POSTS, "a longer call is cut on its way");
 
 /// Messages on their way.
 #[derive(Debug, Default)]

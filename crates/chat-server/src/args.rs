@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use common::cli;
+use common::net::Limits;
 
 /// Keeps the rooms of a chat, and every message in them
 #[derive(Debug, Parser)]
@@ -13,6 +14,7 @@ use common::cli;
     after_help = "Examples:\n  \
                   chat-server                          on port 8030, messages kept in a file\n  \
                   chat-server --listen 9000 --store memory --rate 0\n  \
+                  chat-server --per-address 40         a class behind one router\n  \
                   chat-server --metrics 127.0.0.1:9030   then: curl 127.0.0.1:9030/metrics"
 )]
 pub struct Args {
@@ -38,7 +40,11 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub rate: u32,
 
-    /// File with the token whose holders may kick and ban
+    /// Connections, and sessions, that one address may have; a class behind one router needs more
+    #[arg(long, value_name = "N", default_value_t = Limits::default().per_address)]
+    pub per_address: usize,
+
+    /// File with the token (16 bytes or more) whose holders may kick and ban
     #[arg(long, value_name = "FILE")]
     pub admin_token_file: Option<PathBuf>,
 

@@ -1,24 +1,28 @@
-//! A limit on how fast a session may send: a token bucket. PURE: the caller hands in the time.
+//! A limit on how fast something may be done: a token bucket. PURE: the caller hands in the time.
 
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
-/// A message takes a token, and tokens come back at a steady rate.
+use common::net::Network;
+
+/// What is done takes tokens, and tokens come back at a steady rate.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bucket {
-    rate: u32,
+    rate: f64,
+    full: f64,
     tokens: f64,
     at: Duration,
 }
 
-/// A full bucket holds this many seconds' worth: a pasted paragraph, or a page of a log.
-const BURST_SECONDS: u32 = 4;
-
 impl Bucket {
-    /// Returns a bucket that is full at time `now`, for `rate` messages a second; 0 is no limit.
-    pub(crate) fn new(rate: u32, now: Duration) -> Self {
+    /// Returns a bucket that is full at time `now`. It holds `full` tokens, and `rate` of them
+    /// come back each second; 0 is no limit.
+    pub(crate) fn new(rate: f64, full: f64, now: Duration) -> Self {
         Self {
             rate,
-            tokens: f64::from(rate.saturating_mul(BURST_SECONDS)),
+            full,
+            tokens: full,
             at: now,
         }
     }
@@ -26,19 +30,78 @@ impl Bucket {
     /// Takes `count` tokens, all or none, or returns how long to wait for them. More than a full
     /// bucket can never be taken.
     pub(crate) fn take(&mut self, count: u32, now: Duration) -> Result<(), Duration> {
-        if self.rate == 0 {
+        if self.rate == 0.0 {
             return Ok(());
         }
-        let full = f64::from(self.rate.saturating_mul(BURST_SECONDS));
-        let rate = f64::from(self.rate);
-        let come_back = now.saturating_sub(self.at).as_secs_f64() * rate;
-        (self.tokens, self.at) = ((self.tokens + come_back).min(full), now);
+        (self.tokens, self.at) = (self.tokens_at(now), now);
         let left = self.tokens - f64::from(count);
         if left < 0.0 {
-            return Err(Duration::from_secs_f64(-left / rate));
+            return Err(Duration::from_secs_f64(-left / self.rate));
         }
         self.tokens = left;
         Ok(())
+    }
+
+    fn tokens_at(&self, now: Duration) -> f64 {
+        let come_back = now.saturating_sub(self.at).as_secs_f64() * self.rate;
+        (self.tokens + come_back).min(self.full)
+    }
+}
+
+/// Most networks that have a bucket of their own. Further ones share one, until a bucket is full
+/// again and so need not be remembered.
+const NETWORKS: usize = 4096;
+
+/// How often full buckets are looked for, because that looks at all of them.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// A bucket for each network.
+#[derive(Debug)]
+pub(crate) struct Buckets {
+    fresh: Bucket,
+    by_network: HashMap<Network, Bucket>,
+    of_the_others: Bucket,
+    swept: Duration,
+}
+
+impl Buckets {
+    /// Returns buckets that are each full with `full` tokens, of which `rate` come back a second;
+    /// 0 is no limit.
+    pub(crate) fn new(rate: f64, full: f64) -> Self {
+        let fresh = Bucket::new(rate, full, Duration::ZERO);
+        Self {
+            fresh,
+            by_network: HashMap::new(),
+            of_the_others: fresh,
+            swept: Duration::ZERO,
+        }
+    }
+
+    /// Takes `count` tokens from the bucket of `ip`, or returns how long to wait for them.
+    pub(crate) fn take(&mut self, ip: IpAddr, count: u32, now: Duration) -> Result<(), Duration> {
+        if self.fresh.rate == 0.0 {
+            return Ok(());
+        }
+        let network = ip.into();
+        let is_new = !self.by_network.contains_key(&network);
+        if is_new && self.by_network.len() >= NETWORKS {
+            if now.saturating_sub(self.swept) >= SWEEP {
+                self.swept = now;
+                self.by_network.retain(|_, b| b.tokens_at(now) < b.full);
+            }
+            if self.by_network.len() >= NETWORKS {
+                return self.of_the_others.take(count, now);
+            }
+        }
+        let bucket = self.by_network.entry(network).or_insert(self.fresh);
+        bucket.take(count, now)
+    }
+
+    /// Gives back tokens of `ip` that were not needed.
+    pub(crate) fn give_back(&mut self, ip: IpAddr, count: u32) {
+        if let Some(bucket) = self.by_network.get_mut(&ip.into()) {
+            bucket.tokens = (bucket.tokens + f64::from(count)).min(bucket.full);
+        }
     }
 }
 
@@ -46,12 +109,30 @@ impl Bucket {
 mod tests {
     use super::*;
 
+    fn second(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
     #[test]
     fn a_full_bucket_is_a_burst_and_then_tokens_come_back() {
-        let second = Duration::from_secs;
-        let mut bucket = Bucket::new(5, second(0));
+        let mut bucket = Bucket::new(5.0, 20.0, second(0));
         assert_eq!(bucket.take(20, second(0)), Ok(()));
         assert_eq!(bucket.take(1, second(0)), Err(Duration::from_millis(200)));
         assert_eq!(bucket.take(5, second(1)), Ok(()));
+    }
+
+    #[test]
+    fn each_network_has_a_bucket_and_their_number_is_bounded() {
+        let mut buckets = Buckets::new(1.0, 1.0);
+        let ip = |n: u32| IpAddr::from((10 << 24 | n).to_be_bytes());
+        for n in 0..NETWORKS as u32 {
+            assert_eq!(buckets.take(ip(n), 1, second(9)), Ok(()));
+        }
+        assert!(buckets.take(ip(0), 1, second(9)).is_err());
+        assert_eq!(buckets.take(ip(1 << 20), 1, second(9)), Ok(()));
+        assert!(buckets.take(ip(2 << 20), 1, second(9)).is_err(), "shared");
+        assert_eq!(buckets.by_network.len(), NETWORKS);
+        assert_eq!(buckets.take(ip(2 << 20), 1, second(10)), Ok(()));
+        assert_eq!(buckets.by_network.len(), 1, "the others are full again");
     }
 }

@@ -1,15 +1,19 @@
 //! What the owner of a server decides, and how it follows from the command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use common::cli::Failure;
 use common::key::Key;
 use common::net::Limits;
 
 use crate::args::{Args, Store};
+use crate::ban_file::BanFile;
 use crate::log::{Bounds, Log};
 use crate::memory::Memory;
 use crate::sqlite::Sqlite;
+
+/// Shortest admin token in bytes: 16 random ones cannot be guessed.
+const SHORTEST_TOKEN: usize = 16;
 
 /// The settings of a server.
 pub struct Config {
@@ -19,7 +23,9 @@ pub struct Config {
     pub rate: u32,
     /// The token whose holders may kick and ban. Without one, both are refused.
     pub admin: Option<Key>,
-    /// What the network allows.
+    /// Whom operators keep out.
+    pub bans: BanFile,
+    /// What the network allows. An address may have as many sessions as connections.
     pub limits: Limits,
 }
 
@@ -30,6 +36,7 @@ impl Config {
             log,
             rate: 0,
             admin: None,
+            bans: BanFile::default(),
             limits: Limits::default(),
         }
     }
@@ -41,32 +48,52 @@ impl TryFrom<Args> for Config {
 
     fn try_from(args: Args) -> anyhow::Result<Self> {
         let token = args.admin_token_file.as_deref();
-        let admin = token.map(Key::read).transpose()?;
+        let admin = token.map(admin_key).transpose()?;
+        let bounds = Bounds {
+            bytes: args.store_limit,
+            ..Bounds::keeping(args.history)
+        };
+        let (log, bans) = open(args.store, bounds)?;
         Ok(Self {
             rate: args.rate,
             admin,
-            ..Self::new(open(
-                args.store,
-                Bounds {
-                    bytes: args.store_limit,
-                    ..Bounds::keeping(args.history)
-                },
-            )?)
+            bans,
+            limits: Limits {
+                per_address: args.per_address,
+                ..Limits::default()
+            },
+            ..Self::new(log)
         })
     }
 }
 
-fn open(store: Option<Store>, bounds: Bounds) -> anyhow::Result<Log> {
+/// Reads the admin token. A short one is refused, because it could be guessed.
+fn admin_key(path: &Path) -> anyhow::Result<Key> {
+    let key = Key::read(path)?;
+    if key.reveal().len() >= SHORTEST_TOKEN {
+        return Ok(key);
+    }
+    let path = path.display();
+    let what = format!("the admin token in {path} is too short: it could be guessed");
+    let help = format!("make a longer one: head -c {SHORTEST_TOKEN} /dev/urandom | base64");
+    Err(Failure::new(what).help(help).into())
+}
+
+/// Opens the log, and reads the bans beside it.
+fn open(store: Option<Store>, bounds: Bounds) -> anyhow::Result<(Log, BanFile)> {
     let path = match store {
-        Some(Store::Memory) => return Ok(Memory::new(bounds)),
+        Some(Store::Memory) => return Ok((Memory::new(bounds), BanFile::default())),
         Some(Store::Sqlite(path)) => path,
         None => default_path()?,
     };
-    Ok(Sqlite::open(&path, bounds).map_err(|error| {
+    let log = Sqlite::open(&path, bounds).map_err(|error| {
         Failure::new(format!("cannot open {}: {error:#}", path.display()))
             .help("choose another file: --store sqlite:PATH")
             .help("or keep messages in memory only: --store memory")
-    })?)
+    })?;
+    let mut beside = path.into_os_string();
+    beside.push(".bans");
+    Ok((log, BanFile::read(beside.into())?))
 }
 
 /// Returns the file in the user's state folder, by the XDG Base Directory Specification.

@@ -12,8 +12,10 @@
 //!
 //! | File | What it holds |
 //! |---|---|
-//! | `people`, `bans` | PURE: who is here, under which nick, in which rooms; who is kept out |
+//! | `people`, `person`, `rooms` | PURE: who is here, under which nick, in which rooms |
+//! | `door`, `bans` | PURE: the share of each address; who is kept out |
 //! | `names`, `posts`, `bucket` | PURE: what names and messages are allowed, and how many |
+//! | `ban_file` | bans outlive the server |
 //! | [`log`] | the promises of a log, as a trait |
 //! | `bounds` | PURE: how much of each room is kept, and when it ends |
 //! | `memory`, `sqlite`, `tail` | logs in memory and in a file, and what both share |
@@ -22,12 +24,16 @@
 //! | `metrics` | what operators see, over HTTP |
 //! | `server`, `config`, `listeners` | a server from its arguments to its end |
 
+mod ban_file;
 mod bans;
 mod bounds;
 mod bucket;
+mod door;
 mod names;
 mod people;
+mod person;
 mod posts;
+mod rooms;
 mod search;
 
 pub mod log;
@@ -47,6 +53,7 @@ mod listeners;
 mod server;
 
 pub use args::Args;
+pub use ban_file::BanFile;
 pub use config::Config;
 pub use listeners::Listeners;
 pub use memory::Memory;

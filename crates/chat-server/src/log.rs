@@ -130,6 +130,11 @@ impl Head {
         *self.room.as_ref().unwrap_or(&self.made).borrow()
     }
 
+    /// Returns whether the room exists.
+    pub fn exists(&self) -> bool {
+        self.room.is_some()
+    }
+
     /// Waits until the number changes, or the room is made or ends. To wait on, take a new head.
     pub async fn changed(&mut self) {
         let watch = self.room.as_mut().unwrap_or(&mut self.made);

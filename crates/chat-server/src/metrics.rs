@@ -18,17 +18,42 @@ mod http;
 
 pub(crate) use http::{Report, serve};
 
-/// Why messages are refused: the values of a label.
-const REASONS: [&str; 5] = ["too_fast", "unfit", "not_here", "full", "unavailable"];
+/// Why calls and messages are refused: the values of a label.
+const REASONS: [&str; 8] = [
+    "too_fast",
+    "unfit",
+    "not_here",
+    "full",
+    "unavailable",
+    "share",
+    "kept_out",
+    "wrong_token",
+];
 
 fn reason(refusal: &Refusal) -> usize {
     match refusal {
         Refusal::TooFast(_) => 0,
-        Refusal::Unfit(_) => 1,
+        Refusal::Unfit(_) | Refusal::NickTaken => 1,
+        Refusal::NoSession | Refusal::NotJoined | Refusal::Nobody => 2,
         Refusal::Full => 3,
         Refusal::Unavailable(_) => 4,
-        _ => 2,
+        Refusal::Share(_) => 5,
+        Refusal::Kicked(_) | Refusal::Banned => 6,
+        Refusal::WrongToken => 7,
     }
+}
+
+/// What there is of everything, when an operator asks.
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) uptime: Duration,
+    pub(crate) sessions: usize,
+    pub(crate) rooms: usize,
+    pub(crate) bans: usize,
+    pub(crate) connections: usize,
+    pub(crate) connections_refused: u64,
+    pub(crate) bytes: usize,
+    pub(crate) bytes_refused: u64,
 }
 
 /// What happened since the server began.
@@ -36,6 +61,8 @@ fn reason(refusal: &Refusal) -> usize {
 pub(crate) struct Counts {
     accepted: AtomicU64,
     refused: [AtomicU64; REASONS.len()],
+    calls_refused: [AtomicU64; REASONS.len()],
+    notices_lost: AtomicU64,
     delivered: AtomicU64,
     waiting: AtomicU64,
 }
@@ -48,6 +75,16 @@ impl Counts {
             Err(refusal) => &self.refused[reason(refusal)],
         };
         counter.fetch_add(count as u64, Relaxed);
+    }
+
+    /// Counts a call that was refused.
+    pub(crate) fn refused(&self, refusal: &Refusal) {
+        self.calls_refused[reason(refusal)].fetch_add(1, Relaxed);
+    }
+
+    /// Counts a notice that could not be written.
+    pub(crate) fn lost(&self) {
+        self.notices_lost.fetch_add(1, Relaxed);
     }
 
     /// Counts the entries of a poll's answer.
@@ -63,11 +100,21 @@ impl Counts {
     }
 
     /// Returns the text at `/metrics`, in Prometheus's exposition format.
-    pub(crate) fn text(&self, uptime: Duration, people: (usize, usize), log: &Status) -> String {
+    pub(crate) fn text(&self, state: &State, log: &Status) -> String {
         let count = |counter: &AtomicU64| counter.load(Relaxed);
         let (waiting, accepted) = (count(&self.waiting), count(&self.accepted));
-        let (uptime, delivered) = (uptime.as_secs_f64(), count(&self.delivered));
-        let (sessions, rooms) = people;
+        let (uptime, delivered) = (state.uptime.as_secs_f64(), count(&self.delivered));
+        let State {
+            sessions,
+            rooms,
+            bans,
+            connections,
+            connections_refused,
+            bytes,
+            bytes_refused,
+            ..
+        } = state;
+        let notices_lost = count(&self.notices_lost);
         let is_up = u8::from(log.failure.is_none());
         let (version, epoch, known) = (env!("CARGO_PKG_VERSION"), log.epoch, log.rooms);
         let (commits, entries, trimmed) = (log.commits, log.entries, log.trimmed);
@@ -76,10 +123,16 @@ impl Counts {
             "gauge build_info{{version=\"{version}\"}} 1|Which program this is.
              gauge uptime_seconds {uptime}|Since the server began.
              gauge sessions {sessions}|Sessions that are here.
-             gauge rooms {rooms}|Rooms with somebody in them.
+             gauge rooms {rooms}|Public rooms with somebody in them.
+             gauge bans {bans}|Networks that are kept out.
+             gauge connections {connections}|Connections that are open.
+             counter connections_refused_total {connections_refused}|Connections without a place.
+             gauge bytes_held {bytes}|Memory taken by requests and buffers.
+             counter bytes_refused_total {bytes_refused}|Calls for which there was no memory.
              gauge polls_waiting {waiting}|Readers waiting for news.
              counter messages_accepted_total {accepted}|Messages acknowledged, repeats included.
              counter deliveries_total {delivered}|Entries given to readers, notices included.
+             counter notices_lost_total {notices_lost}|Comings and goings that were not written.
              gauge log_info{{epoch=\"{epoch}\"}} 1|Which log this is.
              gauge log_up {is_up}|Whether the last write succeeded.
              counter log_commits_total {commits}|Batches on disk.
@@ -96,11 +149,20 @@ impl Counts {
             let _ = writeln!(page, "# TYPE chat_{name} {kind}");
             let _ = writeln!(page, "chat_{value}");
         }
-        let name = "chat_messages_refused_total";
-        let _ = writeln!(page, "# HELP {name} Messages refused.");
-        let _ = writeln!(page, "# TYPE {name} counter");
-        for (reason, counter) in REASONS.iter().zip(&self.refused) {
-            let _ = writeln!(page, "{name}{{reason=\"{reason}\"}} {}", count(counter));
+        for (name, help, counters) in [
+            ("messages_refused", "Messages refused.", &self.refused),
+            (
+                "calls_refused",
+                "Calls refused, of every kind.",
+                &self.calls_refused,
+            ),
+        ] {
+            let _ = writeln!(page, "# HELP chat_{name}_total {help}");
+            let _ = writeln!(page, "# TYPE chat_{name}_total counter");
+            for (reason, counter) in REASONS.iter().zip(counters) {
+                let value = count(counter);
+                let _ = writeln!(page, "chat_{name}_total{{reason=\"{reason}\"}} {value}");
+            }
         }
         page
     }
@@ -135,11 +197,28 @@ mod tests {
             commits: 5,
             failure: Some("disk full".into()),
         };
-        let page = counts.text(Duration::from_millis(1500), (4, 2), &log);
+        counts.refused(&Refusal::Banned);
+        let state = State {
+            uptime: Duration::from_millis(1500),
+            sessions: 4,
+            rooms: 2,
+            bans: 3,
+            connections: 6,
+            connections_refused: 7,
+            bytes: 8,
+            bytes_refused: 9,
+        };
+        let page = counts.text(&state, &log);
         for line in [
             "chat_uptime_seconds 1.5",
             "chat_sessions 4",
             "chat_rooms 2",
+            "chat_bans 3",
+            "chat_connections 6",
+            "chat_connections_refused_total 7",
+            "chat_bytes_held 8",
+            "chat_bytes_refused_total 9",
+            "chat_calls_refused_total{reason=\"kept_out\"} 1",
             "chat_polls_waiting 1",
             "chat_messages_accepted_total 2",
             "chat_messages_refused_total{reason=\"too_fast\"} 3",

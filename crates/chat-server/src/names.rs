@@ -4,19 +4,77 @@
 //! (NFKC) and made of letters, digits and `-_.`. It is refused when it looks like a nick that is
 //! taken, by the confusables of Unicode Technical Standard 39.
 //!
-//! A private room has a name that no client can choose: `@`, then the public halves of its two
-//! sessions. So its users find it again after a restart of the server.
+//! A private room has a name that no client can choose: `@`, then its two senders. So its users
+//! find it again after a restart of the server.
 
-use common::chat::{Session, sender};
+use common::chat::{MAX_NAME, Sender};
 use unicode_normalization::UnicodeNormalization;
-use unicode_width::UnicodeWidthStr;
+use unicode_normalization::char::is_combining_mark;
+use unicode_security::skeleton;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Widest nick or room in columns of a terminal: a third of a narrow one, beside the message.
 const MAX_COLUMNS: usize = 20;
 
-/// Returns the normal form of a nick, or a sentence for the person if `text` is not a nick.
-pub(crate) fn nick(text: &str) -> Result<String, String> {
-    name(text, "a nick")
+/// Most marks on one letter: as many as the letters of Vietnamese have. More of them cover the
+/// lines above.
+const MAX_MARKS: usize = 2;
+
+/// Letters that show nothing: fillers of Hangul and Khmer (Default_Ignorable_Code_Point).
+const INVISIBLE: [char; 7] = [
+    '\u{115f}', '\u{1160}', '\u{17b4}', '\u{17b5}', '\u{3164}', '\u{ffa0}', '\u{34f}',
+];
+
+/// Names that would be taken for the server or its operators.
+const RESERVED: [&str; 13] = [
+    "admin",
+    "administrator",
+    "all",
+    "everyone",
+    "help",
+    "moderator",
+    "nobody",
+    "op",
+    "operator",
+    "server",
+    "staff",
+    "support",
+    "system",
+];
+
+/// A nick in its normal form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Nick {
+    pub(crate) text: String,
+    /// Two nicks look alike if they have one of these in common.
+    pub(crate) keys: [String; 2],
+}
+
+impl Nick {
+    /// Returns the normal form of `text`, or a sentence for the person if it is not a nick.
+    pub(crate) fn new(text: &str) -> Result<Self, String> {
+        let text = name(text, "a nick")?;
+        let keys = keys(&text);
+        Ok(Self { text, keys })
+    }
+
+    /// Returns a sentence for the person if the nick would be taken for the server.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let looks_like = |name: &str| keys(name).iter().any(|key| self.keys.contains(key));
+        match RESERVED.iter().find(|name| looks_like(name)) {
+            Some(name) => Err(format!("{name} is not for people: choose another nick")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Returns what looks the same in nicks that look alike. There are two keys, because lowering a
+/// letter changes what it looks like: I looks like l, and i like I without its case.
+fn keys(nick: &str) -> [String; 2] {
+    let nick = nick.trim_end_matches(['-', '_', '.']);
+    let lower = skeleton(&nick.to_lowercase()).collect();
+    let upper: String = skeleton(nick).collect();
+    [lower, upper.to_lowercase()]
 }
 
 /// Returns the normal form of a public room's name, or a sentence for the person. A `#` before it
@@ -28,12 +86,13 @@ pub(crate) fn room(text: &str) -> Result<String, String> {
 fn name(text: &str, what: &str) -> Result<String, String> {
     // A longer text is refused first, because normalising may lengthen it twelvefold.
     let normal: String = match text.len() {
-        1..=128 => text.nfkc().collect(),
+        1..=MAX_NAME => text.nfkc().collect(),
         _ => String::new(),
     };
     let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
     let starts_well = normal.chars().next().is_some_and(char::is_alphanumeric);
-    if starts_well && normal.chars().all(plain) && normal.width() <= MAX_COLUMNS {
+    let is_plain = starts_well && normal.chars().all(plain) && normal.width() <= MAX_COLUMNS;
+    if is_plain && is_visible(&normal) {
         return Ok(normal);
     }
     Err(format!(
@@ -42,22 +101,31 @@ fn name(text: &str, what: &str) -> Result<String, String> {
     ))
 }
 
-/// Returns the skeleton of a nick (UTS 39): two nicks that look alike have the same one.
-pub(crate) fn skeleton(nick: &str) -> String {
-    unicode_security::skeleton(&nick.to_lowercase()).collect()
+/// Returns whether every character of a name can be seen: a letter has a width, and few marks.
+fn is_visible(name: &str) -> bool {
+    // So that no letter can be a mark on nothing.
+    let mut marks = MAX_MARKS;
+    name.chars().all(|c| {
+        let is_mark = is_combining_mark(c);
+        marks = if is_mark { marks + 1 } else { 0 };
+        let has_width = is_mark || c.width().is_some_and(|columns| columns > 0);
+        marks <= MAX_MARKS && has_width && !INVISIBLE.contains(&c)
+    })
 }
 
-/// Returns the name of the private room of two sessions, in whichever order they are given.
-pub(crate) fn private(a: Session, b: Session) -> String {
-    let (a, b) = (sender(a), sender(b));
-    format!("@{:x}+{:x}", a.min(b), a.max(b))
+/// Returns the name of the private room of two senders, in whichever order they are given.
+pub(crate) fn private(a: Sender, b: Sender) -> String {
+    format!("@{:032x}+{:032x}", a.min(b), a.max(b))
 }
 
-/// Returns whether `room` is the name of a private room of `session`.
-pub(crate) fn is_private_of(room: &str, session: Session) -> bool {
-    let halves = room.strip_prefix('@').and_then(|x| x.split_once('+'));
-    let mine = format!("{:x}", sender(session));
-    halves.is_some_and(|(a, b)| a == mine || b == mine)
+/// Returns the other one of a private room of `me`, if `room` is the whole name of one.
+pub(crate) fn other(room: &str, me: Sender) -> Option<Sender> {
+    let halves = room.strip_prefix('@')?.split_once('+')?;
+    let half = |text| Sender::from_str_radix(text, 16).ok();
+    let (a, b) = (half(halves.0)?, half(halves.1)?);
+    let other = if a == me { b } else { a };
+    // Because a name with another spelling is another room.
+    (private(me, other) == room).then_some(other)
 }
 
 /// Returns whether `room` is the name of a private room.
@@ -69,9 +137,28 @@ pub(crate) fn is_private(room: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn nick(text: &str) -> Result<String, String> {
+        Nick::new(text).map(|nick| nick.text)
+    }
+
+    fn look_alike(a: &str, b: &str) -> bool {
+        let [a, b] = [a, b].map(|nick| Nick::new(nick).expect("a nick"));
+        a.keys.iter().any(|key| b.keys.contains(key))
+    }
+
     #[test]
     fn a_nick_is_a_word() {
-        for good in ["ann", "Ann-2", "jo_e", "ünal", "太郎", "7of9", "a.b"] {
+        for good in [
+            "ann",
+            "Ann-2",
+            "jo_e",
+            "ünal",
+            "太郎",
+            "7of9",
+            "a.b",
+            "Việt",
+            "मोना",
+        ] {
             assert_eq!(nick(good).as_deref(), Ok(good), "{good}");
         }
         assert_eq!(nick("ａｎｎ").as_deref(), Ok("ann"), "full width");
@@ -87,10 +174,51 @@ mod tests {
     }
 
     #[test]
-    fn nicks_that_look_alike_have_one_skeleton() {
-        assert_eq!(skeleton("Paul"), skeleton("paul"));
-        assert_eq!(skeleton("paul"), skeleton("pаul"), "with a Cyrillic а");
-        assert_ne!(skeleton("paul"), skeleton("paula"));
+    fn all_of_a_nick_can_be_seen() {
+        let marks = format!("a{}", "\u{a66f}".repeat(3));
+        let indic = format!("\u{915}{}", "\u{901}".repeat(40));
+        for bad in [
+            "\u{1160}\u{1160}",
+            "ann\u{1160}",
+            "ann\u{3164}",
+            "a\u{115f}",
+            "\u{11ff}",
+            &marks,
+            &indic,
+        ] {
+            assert!(nick(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn nicks_that_look_alike_have_a_key_in_common() {
+        for (a, b) in [
+            ("Paul", "paul"),
+            ("paul", "pаul"), // with a Cyrillic а
+            ("paul", "pauI"),
+            ("paul", "pau1"),
+            ("Ill", "lIl"),
+            ("bob", "b0b"),
+            ("BOB", "B0B"),
+            ("ILL", "ill"),
+            ("Ian", "ian"),
+            ("ann", "ann_"),
+            ("ann", "ann."),
+        ] {
+            assert!(look_alike(a, b), "{a} {b}");
+        }
+        for (a, b) in [("paul", "paula"), ("ann", "anna"), ("a-b", "ab")] {
+            assert!(!look_alike(a, b), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn the_names_of_the_server_are_not_for_people() {
+        for reserved in ["admin", "Server", "OPERATOR", "adrnin", "system_"] {
+            let nick = Nick::new(reserved).expect("a nick");
+            assert!(nick.check().is_err(), "{reserved}");
+        }
+        assert_eq!(Nick::new("guest").map(|nick| nick.check()), Ok(Ok(())));
     }
 
     #[test]
@@ -100,13 +228,21 @@ mod tests {
     }
 
     #[test]
-    fn a_private_room_is_known_by_its_two_sessions() {
-        let (ann, bob, eve) = (1 << 64, 2 << 64, 3 << 64);
-        let room = private(ann, bob);
-        assert_eq!(room, private(bob, ann));
-        assert!(is_private_of(&room, ann) && is_private_of(&room, bob));
-        for room in ["@1+2", "@", "lobby", "@3", "@1+2+3"] {
-            assert!(!is_private_of(room, eve), "{room}");
+    fn a_private_room_is_known_by_its_whole_name() {
+        let (ann, bob, eve) = (1, 2 << 64, 3);
+        let name = private(ann, bob);
+        assert_eq!(name, private(bob, ann));
+        assert_eq!(
+            (other(&name, ann), other(&name, bob)),
+            (Some(bob), Some(ann))
+        );
+        assert_eq!(other(&private(ann, ann), ann), Some(ann));
+        let swapped = format!("@{bob:032x}+{ann:032x}");
+        let long = format!("{name}+{ann:032x}");
+        let text = format!("@{ann:032x}+\u{1b}]0;x");
+        for room in [&swapped, &long, &text, "@1+2", "@", "lobby", "@+", "@+1++2"] {
+            assert_eq!(other(room, ann), None, "{room}");
         }
+        assert_eq!(other(&name, eve), None);
     }
 }

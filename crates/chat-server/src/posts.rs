@@ -5,8 +5,14 @@ use common::chat::{Kind, MAX_BODY, MAX_PAGE, Post, Refusal, Result};
 /// Returns the posts of one call without NUL, or why they may not be sent.
 pub(crate) fn check(mut posts: Vec<Post>) -> Result<Vec<Post>> {
     let unfit = |why: String| Err(Refusal::Unfit(why));
+    if posts.is_empty() {
+        return unfit("there is no message in this call".into());
+    }
     let mut bytes = 0;
     for Post { kind, body, .. } in &mut posts {
+        if body.len() > MAX_BODY {
+            return unfit(format!("a message has at most {MAX_BODY} bytes"));
+        }
         body.retain(|c| c != '\0');
         bytes += body.len();
         if !matches!(kind, Kind::Said | Kind::Did) {
@@ -14,9 +20,6 @@ pub(crate) fn check(mut posts: Vec<Post>) -> Result<Vec<Post>> {
         }
         if body.trim().is_empty() {
             return unfit("the message is empty".into());
-        }
-        if body.len() > MAX_BODY {
-            return unfit(format!("a message has at most {MAX_BODY} bytes"));
         }
     }
     if bytes > MAX_PAGE {
@@ -45,6 +48,7 @@ mod tests {
             assert!(check(vec![post(Kind::Said, bad)]).is_err(), "{bad:?}");
         }
         assert!(check(vec![post(Kind::Joined, "a")]).is_err());
+        assert!(check(vec![]).is_err());
         let clean = check(vec![post(Kind::Said, "a\0b")]);
         assert_eq!(clean, Ok(vec![post(Kind::Said, "ab")]));
     }

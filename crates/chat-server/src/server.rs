@@ -1,14 +1,16 @@
 //! A server from its listeners to its end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use common::chat::{Chat as _, SERVICE};
 use common::cli::Interrupted;
-use common::net::{self, Gate};
+use common::net;
 use futures::future::pending;
 use tarpc::server::Serve as _;
 
 use crate::config::Config;
+use crate::door::Caller;
 use crate::handler::Handler;
 use crate::listeners::Listeners;
 use crate::metrics;
@@ -22,7 +24,8 @@ pub async fn run(
     shutdown: impl Future<Output = Interrupted>,
 ) {
     let Listeners { chat, metrics } = listeners.into();
-    let shared = Arc::new(Shared::new(config.log, config.rate, config.admin));
+    let shared = Arc::new(Shared::new(config));
+    let connections = AtomicU64::new(0);
     let shutdown = async {
         shutdown.await;
         shared.polls().end_all();
@@ -31,12 +34,15 @@ pub async fn run(
     let clients = net::serve(
         chat,
         SERVICE,
-        Gate::new(config.limits),
+        shared.gate().clone(),
         shutdown,
         move |connection| {
             let handler = Handler {
                 shared: for_clients.clone(),
-                peer: connection.peer,
+                caller: Caller {
+                    ip: connection.peer.ip(),
+                    connection: connections.fetch_add(1, Relaxed),
+                },
             };
             let handler = handler.serve();
             connection.answer(move |context, request| handler.clone().serve(context, request))

@@ -3,17 +3,26 @@
 //! The lock on the people is never held over an await. A poll that waits only watches the heads of
 //! its rooms. So a reader that has stopped costs the others nothing.
 
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use common::chat::{Cursor, Kind, LEASE, MAX_ENTRIES, Page, Refusal, Result, Session, sender};
+use common::chat::{Cursor, Kind, LEASE, MAX_ENTRIES, Page, Refusal, Result, Session};
 use common::key::Key;
+use common::log_limit::LogLimit;
+use common::net::Gate;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
+use crate::ban_file;
+use crate::config::Config;
+use crate::door::Shares;
 use crate::log::{Limit, Log, NewEntry, now_ms, size};
-use crate::metrics::{Counts, Report};
-use crate::names;
-use crate::people::{Notice, People};
+use crate::metrics::{Counts, Report, State};
+use crate::people::People;
+use crate::person::Notice;
 use crate::polls::Polls;
 
 /// How often leases are checked. A session may outlive its lease by this much.
@@ -28,26 +37,43 @@ pub(crate) struct Shared {
     people: Mutex<People>,
     polls: Polls,
     counts: Counts,
+    lines: Mutex<LogLimit>,
+    gate: Gate,
     admin: Option<Key>,
+    ban_file: Option<PathBuf>,
     began: Instant,
+    /// the time since 1970 at which it began
+    began_at: Duration,
 }
 
 impl Shared {
-    /// Returns the state of a server that begins now, over `log`. A session may send `rate`
-    /// messages a second; the holder of the key `admin` may kick and ban.
-    pub(crate) fn new(log: Log, rate: u32, admin: Option<Key>) -> Self {
+    /// Returns the state of a server that begins now.
+    pub(crate) fn new(config: Config) -> Self {
+        let shares = Shares {
+            rate: config.rate,
+            sessions: config.limits.per_address,
+            frees_loopback: config.limits.frees_loopback,
+        };
         Self {
-            log,
-            people: Mutex::new(People::new(rate)),
+            ban_file: config.bans.path().map(Into::into),
+            log: config.log,
+            people: Mutex::new(People::new(shares, config.bans.bans)),
             polls: Polls::default(),
             counts: Counts::default(),
-            admin,
+            lines: Mutex::default(),
+            gate: Gate::new(config.limits),
+            admin: config.admin,
             began: Instant::now(),
+            began_at: Duration::from_millis(now_ms()),
         }
     }
 
     pub(crate) fn log(&self) -> &Log {
         &self.log
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// Locks the people. A poisoned lock is taken all the same, because no change of theirs can
@@ -64,9 +90,9 @@ impl Shared {
         &self.counts
     }
 
-    /// Returns the time since the server began.
+    /// Returns the time since 1970. It never jumps, because it was looked up only once.
     pub(crate) fn now(&self) -> Duration {
-        self.began.elapsed()
+        self.began_at.saturating_add(self.began.elapsed())
     }
 
     /// Returns whether `token` is the admin token.
@@ -74,11 +100,35 @@ impl Shared {
         self.admin.as_ref().is_some_and(|key| key.fits(token))
     }
 
+    /// Writes what `ip` does, at most once a minute for each `kind`.
+    pub(crate) fn complain(&self, ip: IpAddr, kind: &'static str) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        match lines.note(ip, kind, self.now()) {
+            Some(0) => tracing::warn!("{ip}: {kind}"),
+            Some(more) => tracing::warn!("{ip}: {kind}, and {more} times since the last line"),
+            None => {}
+        }
+    }
+
     /// Returns what operators may see.
     pub(crate) fn report(&self) -> Report {
         let log = self.log.status();
-        let people = self.people().count();
-        let metrics = self.counts.text(self.now(), people, &log);
+        let (sessions, rooms, bans) = {
+            let people = self.people();
+            let (sessions, rooms) = people.count();
+            (sessions, rooms, people.door.bans.all(self.now()).count())
+        };
+        let state = State {
+            uptime: self.began.elapsed(),
+            sessions,
+            rooms,
+            bans,
+            connections: self.gate.places().taken(),
+            connections_refused: self.gate.places().refused(),
+            bytes: self.gate.bytes().taken(),
+            bytes_refused: self.gate.bytes().refused(),
+        };
+        let metrics = self.counts.text(&state, &log);
         let failure = log.failure;
         Report { metrics, failure }
     }
@@ -111,27 +161,56 @@ impl Shared {
     /// Writes notices into the log. A notice that cannot be written is lost, because no client
     /// depends on it.
     pub(crate) async fn announce(&self, notices: Vec<Notice>, kind: Kind, body: &str) {
-        for notice in notices {
-            let sender = sender(notice.session);
-            let entry = NewEntry::said(sender, None, kind, notice.nick, body.to_owned());
-            if let Err(error) = self.log.append(&notice.room, vec![entry]).await {
-                tracing::warn!("a notice in {} is lost: {error}", notice.room);
+        for Notice { room, sender, nick } in notices {
+            let entry = NewEntry::said(sender, None, kind, nick, body.to_owned());
+            if let Err(error) = self.log.append(&room, vec![entry]).await {
+                self.counts.lost();
+                tracing::debug!("a notice in {room} is lost: {error}");
             }
         }
     }
 
-    /// Renews a session's lease. Returns a cursor for each of its rooms: the reader's own one, or
-    /// where reading began when it joined.
-    pub(crate) fn cursors_of(&self, session: Session, cursors: &[Cursor]) -> Result<Vec<Cursor>> {
+    /// Writes the bans into their file, if they have one.
+    ///
+    /// # Errors
+    /// If they cannot be written. They hold all the same, until the server ends.
+    pub(crate) async fn save_bans(&self) -> Result<()> {
+        let Some(path) = self.ban_file.clone() else {
+            return Ok(());
+        };
+        let text = self.people().door.bans.text();
+        let written = spawn_blocking(move || ban_file::write(&path, &text)).await;
+        let failed = match written {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        tracing::error!("cannot write the bans: {failed}");
+        Err(Refusal::Unavailable(format!(
+            "it holds, but only until the server ends: {failed}"
+        )))
+    }
+
+    /// Renews a session's lease and begins a poll, which ends its last one. Returns the token for
+    /// [`Polls::ended`], and a cursor for each of its rooms: the reader's own one, or where reading
+    /// began when it joined.
+    pub(crate) fn begin_poll(
+        &self,
+        session: Session,
+        ip: IpAddr,
+        cursors: &[Cursor],
+    ) -> Result<(CancellationToken, Vec<Cursor>)> {
         let mut people = self.people();
-        let rooms = people.renew(session, self.now())?.iter();
-        Ok(rooms
-            .map(|(room, &after)| {
-                let own = cursors.iter().rfind(|cursor| cursor.room == *room);
-                own.cloned()
-                    .unwrap_or_else(|| self.cursor(room.clone(), after))
-            })
-            .collect())
+        people.door.admit(session, ip, 0, self.now())?;
+        people.renew(session, self.now())?;
+        // While the people are locked, because otherwise a room that is joined now would be missed.
+        let poll = self.polls.begin(session);
+        let cursor = |(room, after): (&String, u64)| {
+            let own = cursors.iter().rfind(|cursor| cursor.room == *room);
+            own.cloned()
+                .unwrap_or_else(|| self.cursor(room.clone(), after))
+        };
+        Ok((poll, people.rooms_of(session).map(cursor).collect()))
     }
 
     /// Returns a cursor of this log.
@@ -143,6 +222,15 @@ impl Shared {
     /// Returns the newest number of a room.
     pub(crate) fn head(&self, room: &str) -> u64 {
         self.log.head(room).newest()
+    }
+
+    /// Refuses a room that does not exist and may not be made now.
+    pub(crate) fn place(&self, room: &str) -> Result<()> {
+        if self.log.has_place(room) {
+            Ok(())
+        } else {
+            Err(Refusal::Full)
+        }
     }
 
     /// Returns the entries after `cursors`, as many as fit one answer, without empty pages.
@@ -169,15 +257,5 @@ impl Shared {
             }
         }
         Ok(pages)
-    }
-
-    /// Renews a session's lease. Returns the normal name of `room` if the session may read it: a
-    /// public room, or a private one that it is in.
-    pub(crate) fn readable(&self, session: Session, room: &str) -> Result<String> {
-        let mut people = self.people();
-        if people.renew(session, self.now())?.contains_key(room) {
-            return Ok(room.to_owned());
-        }
-        names::room(room).map_err(Refusal::Unfit)
     }
 }

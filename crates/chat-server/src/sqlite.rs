@@ -4,7 +4,6 @@
 //! searches, because a page must not wait for a search. WAL lets all of them work at the same time.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -54,8 +53,6 @@ pub struct Sqlite {
     progress: watch::Receiver<Progress>,
     bounds: Bounds,
     epoch: u64,
-    /// released with the process, however it ends
-    _lock: File,
 }
 
 impl Sqlite {
@@ -88,7 +85,11 @@ impl Sqlite {
             floor,
         };
         // It ends when the store is dropped, because the store owns the sender.
-        thread::spawn(move || writer.run());
+        thread::spawn(move || {
+            // Until the last append is stored, because another store would give its number again.
+            let _lock = lock;
+            writer.run();
+        });
         Ok(Arc::new(Self {
             tails,
             calls,
@@ -98,7 +99,6 @@ impl Sqlite {
             progress,
             bounds,
             epoch,
-            _lock: lock,
         }))
     }
 

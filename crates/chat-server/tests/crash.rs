@@ -82,7 +82,7 @@ async fn send(addr: String, session: Session, count: u64) {
                 context::current(),
                 session,
                 "lobby".into(),
-                vec![post.clone()],
+                vec![post.clone()].into(),
             );
             match call.await {
                 Ok(Ok(_)) => Some(()),
@@ -108,7 +108,12 @@ async fn read(addr: String, session: Session, total: usize, seen: mpsc::Sender<(
     };
     let mut shown = Vec::new();
     while shown.len() < total {
-        let poll = client.poll(context::current(), session, vec![cursor.clone()], 15_000);
+        let poll = client.poll(
+            context::current(),
+            session,
+            vec![cursor.clone()].into(),
+            15_000,
+        );
         let Ok(Ok(pages)) = poll.await else {
             enter(&client, session).await;
             continue;

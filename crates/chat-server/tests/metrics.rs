@@ -78,11 +78,16 @@ async fn the_values_move_with_the_messages() {
     let cursor: Cursor = cursor.expect("room");
     let post = |id, body: &str| {
         let (kind, body) = (Kind::Said, body.to_owned());
-        client.send(here, ann, "lobby".into(), vec![Post { id, kind, body }])
+        client.send(
+            here,
+            ann,
+            "lobby".into(),
+            vec![Post { id, kind, body }].into(),
+        )
     };
     assert!(post(1, "hello").await.expect("up").is_ok());
     assert!(post(2, " ").await.expect("up").is_err());
-    let pages = client.poll(here, ann, vec![cursor], 0).await;
+    let pages = client.poll(here, ann, vec![cursor].into(), 0).await;
     let pages = pages.expect("up").expect("here");
     assert_eq!(pages[0].entries.len(), 2);
     let after = get(metrics, "/metrics").await;
@@ -110,7 +115,7 @@ async fn polls_that_wait_are_counted_and_only_they() {
     let entered = client.enter(here, ann, "ann".into()).await;
     entered.expect("up").expect("free");
     let other = client.clone();
-    let poll = tokio::spawn(async move { other.poll(here, ann, vec![], 15_000).await });
+    let poll = tokio::spawn(async move { other.poll(here, ann, vec![].into(), 15_000).await });
     let waiting = async |expected| {
         while value(&get(metrics, "/metrics").await, "chat_polls_waiting") != expected {}
     };

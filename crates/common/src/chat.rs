@@ -1,7 +1,9 @@
 //! The contract of the chat: rooms that are numbered logs, read with cursors.
 //!
-//! - **Sending** may be repeated, because an entry is stored once under its key: the sender's
-//!   session and the post's id. It is acknowledged, and shown to readers, only after it is stored.
+//! - **Identity**: a [`Sender`] is a hash of a secret [`Session`]. So whoever acts as a sender has its
+//!   session, now and after a restart of the server, and nothing needs to be remembered for that.
+//! - **Sending** may be repeated, because an entry is stored once under its key: the room, the
+//!   sender and the post's id. It is acknowledged, and shown to readers, only after it is stored.
 //!   A session sends one call at a time, because two in flight may arrive in either order.
 //! - **Reading** is a long poll: [`poll`](Chat::poll) waits until there is an entry after a cursor.
 //!   Numbers in a room rise strictly, may skip, and are never used again. The reader keeps the
@@ -17,6 +19,11 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub use bounded::Bounded;
+
+mod bounded;
 
 /// The name of the server in its greeting.
 pub const SERVICE: &str = "chat-server";
@@ -32,17 +39,34 @@ pub const MAX_PAGE: usize = 128 * 1024;
 pub const MAX_ENTRIES: usize = 1000;
 /// Longest reason for a kick in bytes: a sentence.
 pub const MAX_WHY: usize = 256;
-/// Most rooms that one session is in.
+/// Most public rooms that one session is in.
 pub const MAX_JOINED: usize = 32;
+/// Most private rooms of one session: a screen of conversations. With one more, the least recently
+/// used is left.
+pub const MAX_PRIVATE: usize = 64;
+/// Most cursors in one poll: one for each room that a session can be in.
+pub const MAX_CURSORS: usize = MAX_JOINED + MAX_PRIVATE;
+/// Most posts in one send. They have [`MAX_PAGE`] bytes at most, so that more would be tiny.
+pub const MAX_POSTS: usize = 64;
+/// Longest name of a person or a public room in bytes, and longest text to search for. Longer ones
+/// are refused before anything is computed with them.
+pub const MAX_NAME: usize = 128;
+/// Most names in one list: a few screens. The next call goes on after the last of them.
+pub const MAX_LISTED: usize = 200;
 
-/// One life of one client: 128 random bits, drawn when it starts. The upper half is its public
-/// [`Sender`], the lower half is its secret. A client that knows both is taken for that session.
+/// One life of one client: 128 secret random bits, drawn when it starts. A caller that knows them is
+/// taken for that client.
 pub type Session = u128;
-/// The public half of a session.
-pub type Sender = u64;
-/// Returns the public half of a session.
+/// The public name of a session.
+pub type Sender = u128;
+/// Returns the public name of a session: the first 128 bits of a SHA-256 hash, because nobody can
+/// find a session for a given sender.
 pub fn sender(session: Session) -> Sender {
-    (session >> 64) as Sender
+    let hash = Sha256::new_with_prefix(b"sender")
+        .chain_update(session.to_be_bytes())
+        .finalize();
+    let half = hash.first_chunk().copied();
+    Sender::from_be_bytes(half.unwrap_or_default())
 }
 
 /// The kind of an entry.
@@ -125,6 +149,47 @@ pub struct RoomInfo {
     pub head: u64,
 }
 
+/// A part of a sorted list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed<T> {
+    /// At most [`MAX_LISTED`].
+    pub part: Vec<T>,
+    /// How many come after them.
+    pub more: u32,
+}
+
+impl<T> Listed<T> {
+    /// Returns the first part of `all`.
+    pub fn first(all: impl Iterator<Item = T>) -> Self {
+        let mut all = all.fuse();
+        let part = all.by_ref().take(MAX_LISTED).collect();
+        let more = u32::try_from(all.count()).unwrap_or(u32::MAX);
+        Self { part, more }
+    }
+}
+
+/// The private room of a session and another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Private {
+    /// The room, before the next entry.
+    pub cursor: Cursor,
+    /// The nick of the other one. It may only look like the one that was asked for.
+    pub nick: String,
+}
+
+/// Addresses that are kept out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ban {
+    /// The network in CIDR notation, such as `192.0.2.7/32`.
+    pub network: String,
+    /// The nick for which it was banned, or nothing.
+    pub nick: String,
+    /// The reason, or nothing.
+    pub why: String,
+    /// When it ends, in milliseconds since 1970; 0 is never.
+    pub until_ms: u64,
+}
+
 /// A command for the holder of the admin token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Admin {
@@ -135,17 +200,26 @@ pub enum Admin {
         /// The reason: at most [`MAX_WHY`] bytes, may be empty.
         why: String,
     },
-    /// The same, and refuses new sessions from its address until the server ends.
+    /// Refuses every call from some addresses, except those of operators, and ends the sessions
+    /// that are there.
     Ban {
-        /// The nick.
-        nick: String,
+        /// A nick, whose address (/32, or /64 in IPv6) is meant; or an address, or a network in
+        /// CIDR notation.
+        whom: String,
+        /// For how many minutes; 0 is until it is lifted.
+        minutes: u32,
         /// The reason: at most [`MAX_WHY`] bytes, may be empty.
         why: String,
     },
-    /// Lifts the ban on the address that this nick had.
+    /// Lifts the bans for this nick, or on this address or network.
     Unban {
-        /// The nick.
-        nick: String,
+        /// What was banned.
+        whom: String,
+    },
+    /// Returns the bans. A session that has called this is an operator's, and no ban keeps it out.
+    Bans {
+        /// The list begins after this network.
+        after: String,
     },
 }
 
@@ -167,18 +241,18 @@ pub enum Refusal {
     /// No session has that nick.
     #[error("nobody is called that")]
     Nobody,
-    /// Too fast: nothing was stored. Try again after this many milliseconds.
-    #[error("too fast")]
+    /// Too fast: nothing was done. Try again after this many milliseconds.
+    #[error("too fast: wait a moment and try again")]
     TooFast(u32),
-    /// Too many sessions, rooms or waiting calls: try again later.
+    /// The caller has its share of something; with what to do about it.
+    #[error("{0}")]
+    Share(String),
+    /// The server has too many sessions or rooms: try again later.
     #[error("the server is full")]
     Full,
     /// The log cannot be written now, and the entries may or may not be stored: try again.
     #[error("the log cannot be written: {0}")]
     Unavailable(String),
-    /// The session belongs to another client.
-    #[error("not allowed")]
-    Forbidden,
     /// The admin token is wrong, or the server was started without one.
     #[error("the server does not take this admin token")]
     WrongToken,
@@ -209,27 +283,59 @@ pub trait Chat {
     async fn bye(session: Session);
 
     /// Stores `posts` in `room`, all or none; returns their numbers.
-    async fn send(session: Session, room: String, posts: Vec<Post>) -> Result<Vec<u64>>;
+    async fn send(
+        session: Session,
+        room: String,
+        posts: Bounded<Post, MAX_POSTS>,
+    ) -> Result<Vec<u64>>;
 
     /// Returns the entries after the cursors, without empty pages. Waits for the first one, up to
     /// `wait_ms` and [`POLL_WAIT`]. A new poll of a session ends its last one.
-    async fn poll(session: Session, cursors: Vec<Cursor>, wait_ms: u32) -> Result<Vec<Page>>;
+    async fn poll(
+        session: Session,
+        cursors: Bounded<Cursor, MAX_CURSORS>,
+        wait_ms: u32,
+    ) -> Result<Vec<Page>>;
 
-    /// Returns the last `limit` entries of `room` before number `before`.
+    /// Returns the last `limit` entries of `room`, which the session is in, before number `before`.
     async fn history(session: Session, room: String, before: u64, limit: u32) -> Result<Page>;
 
-    /// Returns the last `limit` messages of `room` that contain `text`, in any case.
+    /// Returns the last `limit` messages of `room`, which the session is in, that contain `text`,
+    /// in any case.
     async fn search(session: Session, room: String, text: String, limit: u32) -> Result<Page>;
 
-    /// Returns the nicks in `room`.
-    async fn who(session: Session, room: String) -> Result<Vec<String>>;
+    /// Returns the nicks in `room`, which the session is in, that come after `after` in the order
+    /// of the alphabet.
+    async fn who(session: Session, room: String, after: String) -> Result<Listed<String>>;
 
-    /// Returns the public rooms that have people.
-    async fn rooms(session: Session) -> Result<Vec<RoomInfo>>;
+    /// Returns the public rooms that have people and come after `after`.
+    async fn rooms(session: Session, after: String) -> Result<Listed<RoomInfo>>;
 
-    /// Joins this session and `nick` to their private room, whose name begins with `@`.
-    async fn private(session: Session, nick: String) -> Result<Cursor>;
+    /// Opens the private room of this session and `nick`, whose name begins with `@`. The other one
+    /// is in it as soon as something is said there.
+    async fn private(session: Session, nick: String) -> Result<Private>;
 
-    /// Carries out a command, if `token` is the admin token.
-    async fn admin(token: String, command: Admin) -> Result<()>;
+    /// Carries out a command, if `token` is the admin token. Returns the bans if it asks for them.
+    async fn admin(session: Session, token: String, command: Admin) -> Result<Listed<Ban>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sender_is_the_beginning_of_a_hash() {
+        // (printf sender; head -c 16 /dev/zero) | sha256sum
+        assert_eq!(sender(0), 0xb1e8f2e594aa92db7933ca65e648a83b);
+        assert_ne!(sender(1), sender(0));
+        assert_ne!(sender(1 << 127), sender(0));
+    }
+
+    #[test]
+    fn a_list_says_how_many_it_leaves_out() {
+        let all = Listed::first(0..MAX_LISTED + 7);
+        assert_eq!((all.part.len(), all.more), (MAX_LISTED, 7));
+        let few = Listed::first(0..7);
+        assert_eq!((few.part.len(), few.more), (7, 0));
+    }
 }

@@ -7,7 +7,7 @@
 
 use std::fmt::Write;
 
-use common::chat::{Entry, RoomInfo};
+use common::chat::{Ban, Entry, Listed, RoomInfo, sender};
 
 use super::*;
 
@@ -86,6 +86,7 @@ impl Talk {
                 self.effects.clear();
                 return self.play("joined lobby:3");
             }
+            ("operator", _) => return self.conversation.is_operator = true,
             ("start", _) => Input::Started,
             ("type", text) => {
                 assert!(self.conversation.wants_line(), "no line is read: {line}");
@@ -101,6 +102,7 @@ impl Talk {
             ("elapsed", "resend") => Input::Elapsed(Timer::Resend),
             ("elapsed", _) => Input::Elapsed(Timer::GiveUp),
             ("entered", nick) => Input::Entered(answer(nick, str::to_owned)),
+            ("vouched", _) => Input::Vouched,
             ("joined", room) => Input::Joined(answer(room, cursor)),
             ("polled", pages) => Input::Polled(answer(pages, read)),
             ("polled-last", pages) => Input::PolledLast(answer(pages, read)),
@@ -144,6 +146,7 @@ fn answer<T>(text: &str, make: impl FnOnce(&str) -> T) -> Result<T, CallError> {
         "not joined" => Refusal::NotJoined,
         "too fast" => Refusal::TooFast(700),
         "full" => Refusal::Full,
+        "banned" => Refusal::Banned,
         "kicked" => Refusal::Kicked("too loud".into()),
         "wrong token" => Refusal::WrongToken,
         why => Refusal::Unfit(why.into()),
@@ -178,7 +181,7 @@ fn read(text: &str) -> Vec<Page> {
     } = cursor(at);
     let entry = Entry {
         number,
-        sender: if nick == "ann" { 1 } else { 2 },
+        sender: if nick == "ann" { sender(1 << 64) } else { 2 },
         kind: if body.is_empty() {
             Kind::Joined
         } else {
@@ -203,19 +206,39 @@ fn read(text: &str) -> Vec<Page> {
     }]
 }
 
+/// Two of a list.
+fn listed<T>(all: impl Iterator<Item = T>) -> Listed<T> {
+    let mut part: Vec<T> = all.collect();
+    let more = part.drain(part.len().min(2)..).count();
+    let more = u32::try_from(more).expect("few");
+    Listed { part, more }
+}
+
 fn reply(text: &str) -> Reply {
     let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
     match word {
-        "private" => Reply::Private(cursor("@1+2:0"), rest.into()),
+        "private" => Reply::Private(
+            Private {
+                cursor: cursor("@1+2:0"),
+                nick: "bob".into(),
+            },
+            rest.into(),
+        ),
         "joined" => Reply::Joined(cursor(rest)),
         "left" => Reply::Left(rest.into()),
         "renamed" => Reply::Renamed(rest.into()),
-        "people" => Reply::People("lobby".into(), rest.split(' ').map(str::to_owned).collect()),
-        "rooms" => Reply::Rooms(vec![RoomInfo {
+        "people" => Reply::People("lobby".into(), listed(rest.split(' ').map(str::to_owned))),
+        "rooms" => Reply::Rooms(listed(std::iter::once(RoomInfo {
             room: rest.into(),
             people: 2,
             head: 7,
-        }]),
+        }))),
+        "bans" => Reply::Bans(listed(rest.split(' ').map(|network| Ban {
+            network: network.into(),
+            nick: "eve".into(),
+            why: "too loud".into(),
+            until_ms: 0,
+        }))),
         "found" => Reply::Found(read(rest).pop().unwrap_or_else(|| Page {
             room: "lobby".into(),
             entries: Vec::new(),
@@ -236,6 +259,7 @@ fn words(effect: Effect) -> Option<String> {
     };
     Some(match effect {
         Effect::Call(Call::Enter(nick)) => format!("enter {nick}"),
+        Effect::Call(Call::Vouch) => "vouch".into(),
         Effect::Call(Call::Join(room)) => format!("join {room}"),
         Effect::Call(Call::Poll(all)) => format!("poll{}", cursors(all)),
         Effect::Call(Call::LastPoll(all)) => format!("last poll{}", cursors(all)),

@@ -50,14 +50,16 @@ impl User {
             let (id, kind) = (self.id, Kind::Said);
             Post { id, kind, body }
         });
-        let (here, room, posts) = (context::current(), "lobby".into(), posts.collect());
-        self.client.send(here, self.session, room, posts).await??;
+        let (here, room) = (context::current(), "lobby".into());
+        let posts: Vec<Post> = posts.collect();
+        let call = self.client.send(here, self.session, room, posts.into());
+        call.await??;
         Ok(())
     }
 
     /// Waits for entries and returns them.
     pub(crate) async fn poll(&mut self) -> anyhow::Result<Vec<Page>> {
-        let (here, cursors) = (context::current(), vec![self.cursor.clone()]);
+        let (here, cursors) = (context::current(), vec![self.cursor.clone()].into());
         let poll = self.client.poll(here, self.session, cursors, 15_000);
         let pages = poll.await??;
         let last = pages.last().and_then(|page| page.entries.last());

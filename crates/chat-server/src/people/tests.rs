@@ -1,0 +1,394 @@
+//! Who may do what, as short stories of three people from one address.
+
+use common::chat::{MAX_LISTED, MAX_PRIVATE, sender};
+
+use super::*;
+use crate::rooms::QUIET_ABOVE;
+
+const ANN: Session = 1;
+const BOB: Session = 2;
+const EVE: Session = 3;
+
+fn at(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn nick(text: &str) -> Nick {
+    Nick::new(text).expect("a nick")
+}
+
+/// A connection of its own for each session, all from one address.
+fn from(session: Session) -> Caller {
+    Caller {
+        ip: [10, 0, 0, 1].into(),
+        connection: session as u64,
+    }
+}
+
+fn empty(rate: u32, sessions: usize) -> People {
+    let shares = Shares {
+        rate,
+        sessions,
+        frees_loopback: false,
+    };
+    People::new(shares, Bans::default())
+}
+
+fn notice(room: &str, session: Session, nick: &str) -> Notice {
+    Notice {
+        room: room.into(),
+        sender: sender(session),
+        nick: nick.into(),
+    }
+}
+
+impl People {
+    fn enters(&mut self, session: Session, name: &str, now: u64) -> Result<Vec<Notice>> {
+        self.enter(session, &nick(name), from(session), at(now))
+    }
+
+    fn joins(&mut self, session: Session, room: &str, now: u64) -> Result<Option<Notice>> {
+        self.join(session, room, false, at(now), || Ok(7))
+    }
+
+    fn says(&mut self, session: Session, room: &str, count: u32) -> Result<Author> {
+        self.may_send(session, room, count, at(1), || 9)
+    }
+
+    /// Opens a private room. Returns it, and the nick of the other one.
+    fn opens(&mut self, session: Session, name: &str) -> Result<(String, String)> {
+        let (room, other) = self.private(session, &nick(name))?;
+        self.open(session, &room, &other, 3);
+        Ok((room, other.nick))
+    }
+
+    fn nicks(&self, session: Session, room: &str) -> Vec<String> {
+        self.who(session, room, "").part
+    }
+}
+
+fn two_in_the_lobby() -> People {
+    let mut people = empty(5, 99);
+    for (session, nick) in [(ANN, "ann"), (BOB, "bob")] {
+        people.enters(session, nick, 0).expect("free");
+        let joined = people.joins(session, "lobby", 0);
+        assert_eq!(joined, Ok(Some(notice("lobby", session, nick))));
+    }
+    people
+}
+
+#[test]
+fn a_nick_belongs_to_its_session_until_the_lease_ends() {
+    let mut people = two_in_the_lobby();
+    assert_eq!(people.enters(EVE, "Ann", 1), Err(Refusal::NickTaken));
+    assert_eq!(people.enters(ANN, "ann", 29), Ok(vec![]), "renewed");
+    let bob = notice("lobby", BOB, "bob");
+    assert_eq!(people.expire(at(31)), [bob], "bob was silent");
+    assert_eq!(people.nicks(ANN, "lobby"), ["ann"]);
+    people.enters(EVE, "bob", 32).expect("the nick is free");
+    assert_eq!(people.renew(BOB, at(32)), Err(Refusal::NoSession));
+}
+
+#[test]
+fn a_nick_that_looks_like_a_taken_one_is_taken() {
+    let mut people = empty(0, 99);
+    people.enters(ANN, "paul", 0).expect("free");
+    for alike in ["pauI", "PAUL", "p\u{430}ul", "paul_"] {
+        assert_eq!(people.enters(BOB, alike, 0), Err(Refusal::NickTaken));
+    }
+    people.enters(ANN, "ann", 0).expect("free");
+    people.enters(BOB, "pauI", 0).expect("free again");
+}
+
+#[test]
+fn a_session_that_comes_back_in_time_was_never_away() {
+    let mut people = two_in_the_lobby();
+    people.enters(ANN, "ann", 20).expect("hers");
+    let again = people.join(ANN, "lobby", true, at(20), || panic!("it is open"));
+    assert_eq!(again, Ok(None), "no notice");
+    let rooms: Vec<_> = people.rooms_of(ANN).collect();
+    assert_eq!(rooms, [(&"lobby".to_owned(), 7)], "no entry is skipped");
+}
+
+#[test]
+fn another_nick_frees_the_old_one_and_is_announced_under_it() {
+    let mut people = two_in_the_lobby();
+    let renamed = people.enters(ANN, "eve", 1);
+    assert_eq!(renamed, Ok(vec![notice("lobby", ANN, "ann")]));
+    people.enters(EVE, "ann", 1).expect("free again");
+    assert_eq!(people.nicks(ANN, "lobby"), ["bob", "eve"]);
+}
+
+#[test]
+fn big_rooms_get_no_notices() {
+    let mut people = empty(0, 99);
+    for n in 0..=QUIET_ABOVE {
+        let session = n as Session;
+        people.enters(session, &format!("p{n}"), 0).expect("free");
+        let joined = people.joins(session, "lobby", 0).expect("room");
+        assert_eq!(joined.is_some(), n < QUIET_ABOVE);
+    }
+    assert_eq!(people.bye(0), [], "51 are quiet");
+    assert_eq!(people.bye(1).len(), 1, "50 are not");
+}
+
+#[test]
+fn sending_needs_a_room_and_patience() {
+    let mut people = two_in_the_lobby();
+    assert_eq!(people.says(ANN, "kitchen", 1), Err(Refusal::NotJoined));
+    let said = people.says(ANN, "lobby", 20).expect("a burst");
+    assert_eq!((said.sender, &*said.nick), (sender(ANN), "ann"));
+    assert_eq!(people.says(ANN, "lobby", 1), Err(Refusal::TooFast(200)));
+    assert!(people.says(BOB, "lobby", 1).is_ok());
+}
+
+#[test]
+fn comings_and_goings_take_tokens_at_any_rate() {
+    let mut people = empty(0, 99);
+    people.enters(ANN, "ann", 0).expect("free");
+    let mut moves = 0;
+    while people.joins(ANN, "lobby", 0).is_ok() && people.leave(ANN, "lobby", at(0)).is_ok() {
+        moves += 2;
+    }
+    assert_eq!(moves, MAX_JOINED + 8);
+    assert_eq!(people.enters(ANN, "anna", 0), Err(Refusal::TooFast(2000)));
+    assert!(people.joins(ANN, "lobby", 2).is_ok());
+    assert!(people.joins(ANN, "lobby", 2).is_ok(), "again is no move");
+}
+
+#[test]
+fn a_room_that_cannot_be_opened_has_no_members() {
+    let mut people = two_in_the_lobby();
+    let full = people.join(ANN, "kitchen", false, at(0), || Err(Refusal::Full));
+    assert_eq!(full, Err(Refusal::Full));
+    assert_eq!(people.rooms_of(ANN).count(), 1);
+    assert_eq!(people.count(), (2, 1));
+}
+
+#[test]
+fn an_address_has_its_share_of_sessions_and_a_connection_too() {
+    let mut people = empty(0, 2);
+    people.enters(ANN, "ann", 0).expect("free");
+    people.enters(BOB, "bob", 0).expect("free");
+    let refused = people.enters(EVE, "eve", 0);
+    assert!(matches!(refused, Err(Refusal::Share(_))), "{refused:?}");
+    people.enters(ANN, "ann", 0).expect("she is here");
+    let other = Caller {
+        ip: [10, 0, 0, 2].into(),
+        connection: 0,
+    };
+    for n in 10..14 {
+        let entered = people.enter(n, &nick(&format!("p{n}")), other, at(0));
+        assert_eq!(entered.is_ok(), n < 12, "the share of the address");
+    }
+    people.bye(ANN);
+    people.enters(EVE, "eve", 0).expect("a place is free");
+    let mut people = empty(0, 99);
+    for n in 0..5 {
+        let entered = people.enter(n, &nick(&format!("p{n}")), other, at(0));
+        assert_eq!(entered.is_ok(), n < 4, "the share of the connection");
+    }
+}
+
+#[test]
+fn a_session_that_moves_keeps_its_place_until_it_has_another() {
+    let mut people = empty(0, 1);
+    people.enters(ANN, "ann", 0).expect("free");
+    let again = Caller {
+        connection: 77,
+        ..from(ANN)
+    };
+    people.enter(ANN, &nick("ann"), again, at(1)).expect("hers");
+    let elsewhere = Caller {
+        ip: [10, 0, 0, 2].into(),
+        connection: 78,
+    };
+    people
+        .enter(BOB, &nick("bob"), elsewhere, at(1))
+        .expect("free");
+    let moved = people.enter(ANN, &nick("ann"), elsewhere, at(1));
+    assert!(matches!(moved, Err(Refusal::Share(_))), "{moved:?}");
+    assert!(people.enters(EVE, "eve", 1).is_err(), "ann has her place");
+    people.bye(BOB);
+    people
+        .enter(ANN, &nick("ann"), elsewhere, at(1))
+        .expect("free");
+    people.enters(EVE, "eve", 1).expect("free");
+}
+
+#[test]
+fn all_calls_of_an_address_take_from_one_bucket() {
+    let mut people = empty(5, 16);
+    let (one, two) = ([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
+    let mut admit = |session, ip| people.door.admit(session, ip, 16, at(1));
+    for n in 0..40 {
+        assert_eq!(admit(n, one), Ok(()), "640 tokens");
+    }
+    assert_eq!(admit(99, one), Err(Refusal::TooFast(100)));
+    assert_eq!(admit(99, two), Ok(()));
+}
+
+#[test]
+fn an_address_makes_few_rooms() {
+    let mut people = empty(5, 16);
+    let ip = from(ANN).ip;
+    let mut made = 0;
+    while people.door.make_room(ip, at(1)).is_ok() {
+        made += 1;
+    }
+    assert_eq!(made, 64);
+    assert_eq!(people.door.make_room(ip, at(61)), Ok(()), "one a minute");
+}
+
+#[test]
+fn a_private_room_opens_for_the_other_one_with_its_first_message() {
+    let mut people = two_in_the_lobby();
+    let (room, shown) = people.opens(ANN, "BOB").expect("here");
+    assert_eq!(shown, "bob", "the name of its holder");
+    assert_eq!(people.rooms_of(BOB).count(), 1, "nothing was said");
+    let said = people.says(ANN, &room, 1).expect("hers");
+    assert_eq!(said.opened_for, Some(BOB));
+    assert!(
+        people
+            .rooms_of(BOB)
+            .any(|(opened, after)| *opened == room && after == 9)
+    );
+    assert_eq!(
+        people.says(BOB, &room, 1).map(|said| said.opened_for),
+        Ok(None)
+    );
+    assert_eq!(people.nicks(ANN, &room), ["ann", "bob"]);
+    people.leave(BOB, &room, at(1)).expect("his");
+    let said = people.says(ANN, &room, 1).expect("hers");
+    assert_eq!(said.opened_for, Some(BOB), "again");
+    assert_eq!(people.rooms("", |_| 3).part.len(), 1, "not listed");
+}
+
+#[test]
+fn private_rooms_take_none_of_the_others_and_the_oldest_is_left() {
+    let mut people = empty(0, 999);
+    people.enters(ANN, "ann", 0).expect("free");
+    for n in 0..=MAX_PRIVATE {
+        let session = 100 + n as Session;
+        people.enters(session, &format!("p{n}"), 0).expect("free");
+        let (room, _) = people.opens(session, "ann").expect("room");
+        people.says(session, &room, 1).expect("in it");
+    }
+    assert_eq!(people.rooms_of(ANN).count(), MAX_PRIVATE);
+    for n in 0..MAX_JOINED {
+        people.joins(ANN, &format!("r{n}"), 0).expect("her own 32");
+    }
+    let full = people.joins(ANN, "one-more", 0);
+    assert!(matches!(full, Err(Refusal::Share(_))), "{full:?}");
+    assert!(people.opens(ANN, "p1").is_ok());
+    let oldest = names::private(sender(ANN), sender(100));
+    assert!(people.rooms_of(ANN).all(|(room, _)| *room != oldest));
+}
+
+#[test]
+fn only_its_two_members_are_in_a_private_room_before_and_after_a_restart() {
+    let mut people = two_in_the_lobby();
+    let (room, _) = people.opens(ANN, "bob").expect("here");
+    people.enters(EVE, "eve", 0).expect("free");
+    assert_eq!(people.is_in(EVE, &room), Ok(false));
+    for wrong in [&room, &format!("{room}+1"), "@1+2", "@+\u{1b}]0;x"] {
+        assert_eq!(people.joins(EVE, wrong, 0), Err(Refusal::NotJoined));
+    }
+    people.bye(ANN);
+    // Whoever has the sender of ann has her session.
+    assert_eq!(people.joins(EVE, &room, 0), Err(Refusal::NotJoined));
+    let mut restarted = empty(0, 9);
+    restarted.enters(ANN, "ann", 0).expect("free");
+    assert_eq!(restarted.joins(ANN, &room, 0), Err(Refusal::NotJoined));
+    let known = restarted.join(ANN, &room, true, at(0), || Ok(0));
+    assert_eq!(known, Ok(None), "the log has kept it");
+    assert_eq!(restarted.is_in(ANN, &room), Ok(true));
+}
+
+#[test]
+fn lists_are_bounded_and_go_on() {
+    let mut people = empty(0, 9999);
+    for n in 0..MAX_LISTED + 5 {
+        let session = 1000 + n as Session;
+        people
+            .enters(session, &format!("p{n:03}"), 0)
+            .expect("free");
+        people.joins(session, "lobby", 0).expect("room");
+        people.joins(session, &format!("r{n:03}"), 0).expect("room");
+    }
+    let who = people.who(1000, "lobby", "");
+    assert_eq!((who.part.len(), who.more), (MAX_LISTED, 5));
+    let rest = people.who(1000, "lobby", &who.part[MAX_LISTED - 1]);
+    assert_eq!((rest.part.len(), rest.more), (5, 0));
+    let rooms = people.rooms("", |_| 3);
+    assert_eq!((rooms.part.len(), rooms.more), (MAX_LISTED, 6));
+    assert_eq!(rooms.part[0].people as usize, MAX_LISTED + 5);
+    assert_eq!(people.rooms("r203", |_| 3).part[0].room, "r204");
+}
+
+#[test]
+fn a_ban_ends_all_sessions_of_the_address_except_an_operators() {
+    let mut people = two_in_the_lobby();
+    let elsewhere = Caller {
+        ip: [10, 9, 9, 9].into(),
+        connection: 9,
+    };
+    people
+        .enter(EVE, &nick("eve"), elsewhere, at(0))
+        .expect("free");
+    let ip = from(ANN).ip;
+    people
+        .door
+        .operate(ANN, ip, || true, at(0))
+        .expect("the token");
+    let ban = |people: &mut People, whom: &str| {
+        let whom = Whom::new(whom).expect("somebody");
+        people.ban(&whom, "loud", Some(at(60)), at(1))
+    };
+    assert_eq!(ban(&mut people, "mallory"), Err(Refusal::Nobody));
+    let out = ban(&mut people, "Bob");
+    assert_eq!(out, Ok((vec![BOB], vec![notice("lobby", BOB, "bob")])));
+    let kicked = Refusal::Kicked("loud".into());
+    assert_eq!(people.door.check(BOB), Err(kicked));
+    // Every call from there is refused, of a session that entered elsewhere, too.
+    let mut admit = |session, ip, now| people.door.admit(session, ip, 0, at(now));
+    assert_eq!(admit(EVE, ip, 2), Err(Refusal::Banned));
+    assert_eq!(admit(EVE, elsewhere.ip, 2), Ok(()));
+    assert_eq!(admit(ANN, ip, 2), Ok(()), "an operator");
+    assert_eq!(admit(EVE, ip, 60), Ok(()), "it is over");
+    let all = ban(&mut people, "10.0.0.0/8").expect("a network");
+    assert_eq!(all.0, [EVE]);
+}
+
+#[test]
+fn a_kicked_session_learns_why_and_cannot_come_back() {
+    let mut people = two_in_the_lobby();
+    let kicked = people.kick(&nick("bob"), "too loud");
+    assert_eq!(kicked, Ok((BOB, vec![notice("lobby", BOB, "bob")])));
+    assert_eq!(people.renew(BOB, at(1)), Err(Refusal::NoSession));
+    let why = Refusal::Kicked("too loud".into());
+    assert_eq!(people.door.check(BOB), Err(why));
+    people.enters(EVE, "bob", 1).expect("a free nick");
+}
+
+#[test]
+fn tokens_are_guessed_three_times_a_minute() {
+    let mut people = two_in_the_lobby();
+    let ip = from(EVE).ip;
+    let mut guess = |session, right: bool, now| {
+        let mut looked = false;
+        let fits = || {
+            looked = true;
+            right
+        };
+        (people.door.operate(session, ip, fits, at(now)), looked)
+    };
+    assert_eq!(guess(ANN, true, 0), (Ok(()), true));
+    for _ in 0..3 {
+        assert_eq!(guess(EVE, false, 0), (Err(Refusal::WrongToken), true));
+    }
+    // Even the right one is not noticed now.
+    assert_eq!(guess(EVE, true, 0), (Err(Refusal::TooFast(20_000)), false));
+    assert_eq!(guess(ANN, true, 0), (Ok(()), true), "she has shown it");
+    assert_eq!(guess(EVE, true, 20), (Ok(()), true));
+}
