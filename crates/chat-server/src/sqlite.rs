@@ -83,6 +83,7 @@ impl Sqlite {
             bounds,
             rooms,
             floor,
+            unchecked: u64::MAX / 2, // so that a file that is too large shrinks with the first batch
         };
         // It ends when the store is dropped, because the store owns the sender.
         thread::spawn(move || {

@@ -61,3 +61,50 @@ impl<R> Caller<R> {
         move || Instant::now() < until && !self.sender.is_closed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_is_done_for_callers_that_have_gone() {
+        let worker = Worker::start(AtomicUsize::new(0), 4);
+        let count = |counter: &AtomicUsize, _: &Caller<usize>| Ok(counter.fetch_add(1, Relaxed));
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let (begin, began) = oneshot::channel();
+        let first = worker.ask(LogError::Busy, move |_, caller| {
+            let goes_on = caller.waits_within(Duration::from_secs(3600));
+            let _ = begin.send(goes_on());
+            let _ = wait.recv();
+            assert!(!goes_on(), "its caller has gone meanwhile");
+            Ok(())
+        });
+        assert_eq!(began.await, Ok(true));
+        let waiting: Vec<_> = (0..4).map(|_| worker.ask(LogError::Busy, count)).collect();
+        let one_more = worker.ask(LogError::Busy, count);
+        assert_eq!(one_more.await, Err(LogError::Busy), "four wait");
+        drop((first, waiting));
+        go.send(()).expect("it waits");
+        let last = loop {
+            match worker.ask(LogError::Busy, count).await {
+                Err(LogError::Busy) => thread::yield_now(), // until the four are thrown away
+                counted => break counted,
+            }
+        };
+        assert_eq!(last, Ok(0), "none of the four was done");
+    }
+
+    #[tokio::test]
+    async fn time_is_limited() {
+        let worker = Worker::start((), 1);
+        let goes_on = |limit| {
+            worker.ask(LogError::Busy, move |(), caller: &Caller<bool>| {
+                Ok(caller.waits_within(limit)())
+            })
+        };
+        assert_eq!(goes_on(Duration::from_secs(3600)).await, Ok(true));
+        assert_eq!(goes_on(Duration::ZERO).await, Ok(false));
+    }
+}

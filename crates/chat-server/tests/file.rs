@@ -4,10 +4,11 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 use chat_server::Sqlite;
 use chat_server::log::{Bounds, Limit, Log, NewEntry};
-use common::chat::{Kind, Sender};
+use common::chat::{Kind, Page, Sender};
 use program::{Program, signal};
 use rusqlite::Connection;
 
@@ -31,6 +32,29 @@ const VERSION_2: &str = "
         (1, 6, x'8000000000000001', NULL, 2, 'bob', '', 2);
     PRAGMA user_version = 2;";
 
+fn open(folder: &Path) -> anyhow::Result<Arc<Sqlite>> {
+    Sqlite::open(&folder.join("log.sqlite"), Bounds::default())
+}
+
+/// Appends a message to the lobby; returns its number.
+async fn append(log: &Log, id: u64, body: &str) -> u64 {
+    let entry = NewEntry {
+        sender: 1,
+        id: Some(id),
+        kind: Kind::Said,
+        nick: "eve".into(),
+        body: body.into(),
+        at_ms: 3,
+    };
+    let numbers = log.append("lobby", vec![entry]).await;
+    numbers.expect("stored")[0]
+}
+
+async fn read(log: &Log) -> Page {
+    let page = log.read("lobby", 0, Limit::messages(10)).await;
+    page.expect("readable")
+}
+
 fn mode(path: &Path) -> u32 {
     let metadata = fs::metadata(path).expect("there");
     metadata.permissions().mode() & 0o777
@@ -52,24 +76,38 @@ async fn a_log_of_the_last_version_is_read_on() {
     old.execute_batch(VERSION_2).expect("made");
     drop(old);
     for number in 7..9 {
-        let log: Log = Sqlite::open(&path, Bounds::default()).expect("a log");
+        let log: Log = open(folder.path()).expect("a log");
         assert_eq!(log.epoch(), 77, "readers go on where they were");
-        let entry = NewEntry {
-            sender: 1,
-            id: Some(number),
-            kind: Kind::Said,
-            nick: "eve".into(),
-            body: "new".into(),
-            at_ms: 3,
-        };
-        assert_eq!(log.append("lobby", vec![entry]).await, Ok(vec![number]));
-        let page = log.read("lobby", 0, Limit::messages(10)).await;
-        let page = page.expect("readable");
+        assert_eq!(append(&log, number, "new").await, number);
+        let page = read(&log).await;
         assert_eq!((page.first, page.head), (5, number));
         assert_eq!(page.entries[0].body, "said long ago");
         let senders: Vec<Sender> = page.entries.iter().map(|entry| entry.sender).collect();
         assert_eq!(senders[..3], [0xff, (1 << 63) + 1, 1]);
     }
+}
+
+#[tokio::test]
+async fn a_reopened_file_continues_where_it_ended() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log: Log = open(folder.path()).expect("a new file");
+    let epoch = log.epoch();
+    append(&log, 1, "before").await;
+    drop(log);
+    let log: Log = open(folder.path()).expect("the same file");
+    assert_eq!(log.epoch(), epoch);
+    assert_eq!(append(&log, 1, "resent").await, 1);
+    assert_eq!(append(&log, 2, "after").await, 2);
+    let bodies = read(&log).await.entries.into_iter().map(|entry| entry.body);
+    assert!(bodies.eq(["before", "after"]));
+}
+
+#[test]
+fn two_servers_cannot_share_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let _log = open(folder.path()).expect("a new file");
+    let error = format!("{:#}", open(folder.path()).err().expect("it is in use"));
+    assert!(error.contains("another chat-server"), "{error}");
 }
 
 #[test]
@@ -80,7 +118,7 @@ fn a_log_of_another_version_is_refused_in_words() {
     other
         .execute_batch("PRAGMA user_version = 99")
         .expect("set");
-    let error = Sqlite::open(&path, Bounds::default()).err();
+    let error = open(folder.path()).err();
     let error = error.expect("not this version").to_string();
     assert!(error.contains("a log of version 99"), "{error}");
 }
@@ -119,11 +157,10 @@ fn the_lock_follows_no_link_and_empties_no_file() {
     fs::write(&precious, "text").expect("written");
     let lock = folder.path().join("log.sqlite.lock");
     symlink(&precious, &lock).expect("made");
-    let open = || Sqlite::open(&folder.path().join("log.sqlite"), Bounds::default());
-    let error = format!("{:#}", open().err().expect("a link"));
+    let error = format!("{:#}", open(folder.path()).err().expect("a link"));
     assert!(error.contains("cannot lock"), "{error}");
     fs::remove_file(&lock).expect("there");
     fs::hard_link(&precious, &lock).expect("made");
-    drop(open().expect("a file like any other"));
+    drop(open(folder.path()).expect("a file like any other"));
     assert_eq!(fs::read_to_string(&precious).expect("there"), "text");
 }

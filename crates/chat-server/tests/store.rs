@@ -1,12 +1,12 @@
 //! What every store promises, checked on each of them.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use chat_server::log::{Bounds, Limit, Log, LogError, NewEntry};
 use chat_server::{Memory, Sqlite};
 use common::chat::{Kind, Page, Sender};
-use futures::FutureExt;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 
 /// Runs a test over a fresh store of each kind.
 macro_rules! over_all_stores {
@@ -42,6 +42,7 @@ over_all_stores! {
     eight_senders_at_once_leave_no_gap
     no_append_is_missed_between_reading_and_waiting
     reading_back_and_searching_return_the_last_ones
+    a_page_does_not_wait_for_searches
 }
 
 fn file(folder: &Path) -> Log {
@@ -306,27 +307,31 @@ async fn reading_back_and_searching_return_the_last_ones(log: Log) {
     }
 }
 
-#[tokio::test]
-async fn a_reopened_file_continues_where_it_ended() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let log = file(folder.path());
-    let epoch = log.epoch();
-    append(&log, "a", 1, 1, "before").await;
-    close(log, folder.path()).await;
-    let log = file(folder.path());
-    assert_eq!(log.epoch(), epoch);
-    assert_eq!(append(&log, "a", 1, 1, "resent").await, 1);
-    assert_eq!(append(&log, "a", 1, 2, "after").await, 2);
-    assert_eq!(bodies(&read(&log, "a", 0).await), ["before", "after"]);
-}
-
-#[tokio::test]
-async fn two_servers_cannot_share_a_file() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let _log = file(folder.path());
-    let second = Sqlite::open(&folder.path().join("log.sqlite"), Bounds::keeping(1000));
-    let error = format!("{:#}", second.err().expect("it is in use"));
-    assert!(error.contains("another chat-server"), "{error}");
+async fn a_page_does_not_wait_for_searches(log: Log) {
+    append(&log, "b", 1, 1, "hello").await;
+    let long = "a".repeat(4096);
+    for id in (1..=240).step_by(30) {
+        let entries = (id..id + 30).map(|id| entry(1, id, &long)).collect();
+        log.append("a", entries).await.expect("stored");
+    }
+    let text = "a".repeat(255) + "b"; // which a pattern with backtracking looks for for minutes
+    let limit = Limit::messages(10);
+    let searches = (0..16).map(|_| log.search("a", &text, limit));
+    let mut searches: FuturesUnordered<_> = searches.collect();
+    let page = log.read_back("b", u64::MAX, limit).await;
+    assert_eq!(bodies(&page.expect("readable")), ["hello"]);
+    assert!(
+        searches
+            .next()
+            .now_or_never()
+            .is_none_or(|_| searches.len() > 8)
+    );
+    let refused = (0..100).map(|_| log.search("a", &text, limit).now_or_never());
+    let too_many = Some(Err(LogError::TooManySearches));
+    assert!(refused.into_iter().any(|answer| answer == too_many));
+    while let Some(found) = searches.next().await {
+        assert!(found.is_ok() || found == Err(LogError::TooManySearches));
+    }
 }
 
 /// Returns a store of each kind with these bounds.
@@ -373,14 +378,4 @@ async fn a_full_store_drops_the_oldest_of_the_largest_room() {
     }
     let size = |name: &str| folder.path().join(name).metadata().expect("there").len();
     assert!(size("log.sqlite") <= LIMIT + LIMIT / 8);
-}
-
-/// Drops the log and waits until its threads have closed the file.
-async fn close(log: Log, folder: &Path) {
-    let weak = Arc::downgrade(&log);
-    drop(log);
-    while weak.strong_count() > 0 {
-        tokio::task::yield_now().await;
-    }
-    assert!(folder.join("log.sqlite").exists());
 }

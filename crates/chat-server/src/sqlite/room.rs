@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 use super::entry::{blob, kind};
 use super::file::{signed, unsigned};
-use crate::bounds::{Account, Bounds, bytes};
+use crate::bounds::{Account, Bounds, bytes, is_message};
 use crate::log::NewEntry;
 
 /// A room's row is written after this many bytes of entries, so that a message writes nothing but
@@ -136,80 +136,81 @@ impl Room {
 
     /// Deletes what is above the bounds.
     pub(super) fn trim(&mut self, disk: &Connection, bounds: &Bounds) -> Result<()> {
-        let id = self.id;
-        let nth = |sql: &str, n| {
-            let mut nth = disk.prepare_cached(sql)?;
-            nth.query_row(params![id, signed(n)], |row| unsigned(row, 0))
-        };
-        let excess = self.account.excess_messages(bounds);
+        let mut excess = self.account.excess_messages(bounds);
         if excess > 0 {
-            let oldest_kept = nth(
-                "SELECT number FROM entry WHERE room = ?1 AND kind < 2
-                 ORDER BY number LIMIT 1 OFFSET ?2",
-                excess,
-            )?;
-            self.delete(disk, "number < ?2", oldest_kept)?;
+            self.delete_while(disk, Among::All, |_, kind, _| {
+                let goes = excess > 0 || !is_message(kind);
+                excess -= u64::from(goes && is_message(kind));
+                goes
+            })?;
         }
-        let excess = self.account.excess_notices(bounds);
+        let mut excess = self.account.excess_notices(bounds);
         if excess > 0 {
-            let oldest_kept = nth(
-                "SELECT number FROM entry INDEXED BY notice WHERE room = ?1 AND kind > 1
-                 ORDER BY number LIMIT 1 OFFSET ?2",
-                excess,
-            )?;
-            let condition = "kind > 1 AND number < ?2";
-            self.delete(disk, condition, oldest_kept)?;
+            self.delete_while(disk, Among::Notices, |_, _, _| {
+                let goes = excess > 0;
+                excess = excess.saturating_sub(1);
+                goes
+            })?;
         }
         Ok(())
     }
 
     /// Deletes the oldest entries, about this many bytes, and never the newest entry, because its
     /// number must not be used again.
-    pub(super) fn delete_oldest(&mut self, disk: &Connection, most: u64) -> Result<()> {
-        let all = "SELECT number, octet_length(nick) + octet_length(body) FROM entry
-            WHERE room = ?1 ORDER BY number";
-        let (mut below, mut sum) = (0, 0);
-        let mut all = disk.prepare_cached(all)?;
-        let mut rows = all.query([self.id])?;
-        while sum < most
-            && let Some(row) = rows.next()?
-        {
-            sum += octets(row, 1)? as u64;
-            below = unsigned(row, 0)? + 1;
-        }
-        drop(rows);
-        let below = below.min(self.account.newest);
-        self.delete(disk, "number < ?2", below)
+    pub(super) fn delete_oldest(&mut self, disk: &Connection, most: usize) -> Result<()> {
+        let (newest, mut sum) = (self.account.newest, 0);
+        self.delete_while(disk, Among::All, |number, _, bytes| {
+            let goes = sum < most && number < newest;
+            sum += bytes;
+            goes
+        })
     }
 
     /// Deletes a room that has ended, or the oldest part of a large one. Returns whether all of it is
     /// gone.
     pub(super) fn end(&mut self, disk: &Connection) -> Result<bool> {
-        let later = "SELECT number FROM entry WHERE room = ?1 ORDER BY number LIMIT 1 OFFSET ?2";
-        let mut later = disk.prepare_cached(later)?;
-        let later = later.query_row(params![self.id, signed(AT_ONCE)], |row| unsigned(row, 0));
-        if let Some(later) = later.optional()? {
-            self.delete(disk, "number < ?2", later)?;
-            return Ok(false);
+        let mut left = AT_ONCE;
+        self.delete_while(disk, Among::All, |_, _, _| {
+            left = left.saturating_sub(1);
+            left > 0
+        })?;
+        let is_gone = left > 0;
+        if is_gone {
+            disk.execute("DELETE FROM room WHERE id = ?1", [self.id])?;
         }
-        disk.execute("DELETE FROM entry WHERE room = ?1", [self.id])?;
-        disk.execute("DELETE FROM room WHERE id = ?1", [self.id])?;
-        Ok(true)
+        Ok(is_gone)
     }
 
-    /// Deletes the entries that `condition` finds, in which `?2` is `number`.
-    fn delete(&mut self, disk: &Connection, condition: &str, number: u64) -> Result<()> {
-        let mut delete = disk.prepare_cached(&format!(
-            "DELETE FROM entry WHERE room = ?1 AND {condition}
-             RETURNING number, kind, octet_length(nick) + octet_length(body)"
+    /// Deletes the oldest entries, as long as `goes` says so of number, kind and bytes.
+    fn delete_while(
+        &mut self,
+        disk: &Connection,
+        among: Among,
+        mut goes: impl FnMut(u64, Kind, usize) -> bool,
+    ) -> Result<()> {
+        let (index, condition) = match among {
+            Among::All => ("", ""),
+            Among::Notices => ("INDEXED BY notice", "AND kind > 1"),
+        };
+        let mut oldest = disk.prepare_cached(&format!(
+            "SELECT number, kind, octet_length(nick) + octet_length(body)
+             FROM entry {index} WHERE room = ?1 {condition} ORDER BY number"
         ))?;
-        let gone = delete.query_map(params![self.id, signed(number)], |row| {
-            Ok((unsigned(row, 0)?, kind(row, 1)?, octets(row, 2)?))
-        })?;
-        for gone in gone {
-            let (number, kind, bytes): (u64, Kind, usize) = gone?;
+        let mut below = 0;
+        let mut rows = oldest.query([self.id])?;
+        while let Some(row) = rows.next()? {
+            let (number, kind, bytes) = (unsigned(row, 0)?, kind(row, 1)?, octets(row, 2)?);
+            if !goes(number, kind, bytes) {
+                break;
+            }
             self.account.remove(number, kind, bytes);
+            below = number + 1;
         }
+        drop(rows);
+        disk.prepare_cached(&format!(
+            "DELETE FROM entry {index} WHERE room = ?1 AND number < ?2 {condition}"
+        ))?
+        .execute(params![self.id, signed(below)])?;
         self.save(disk)
     }
 
@@ -238,6 +239,13 @@ impl Room {
         ])?;
         Ok(())
     }
+}
+
+/// Which entries are deleted.
+#[derive(Clone, Copy)]
+enum Among {
+    All,
+    Notices,
 }
 
 /// Returns the bytes that an entry counts whose nick and body have the number in `column`.

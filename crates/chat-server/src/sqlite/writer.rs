@@ -36,6 +36,10 @@ const TAIL_BYTES: usize = 2 * 1024 * 1024;
 /// Most bytes of all rooms in memory: see the sum in [`common::net::Limits`].
 const TAILS_BYTES: usize = 128 * 1024 * 1024;
 
+/// The size of the file is looked at after this many bytes of entries, so that small messages do not
+/// ask for it each time.
+const CHECK: u64 = 64 * 1024;
+
 /// How often one batch makes room in a full file, by a 64th of its limit each time. Senders wait for
 /// it, and one batch cannot fill more.
 const STEPS: u64 = 4;
@@ -67,6 +71,10 @@ impl Waiting {
         let waiting = Self(all.clone(), bytes);
         (all.fetch_add(bytes, Relaxed) + bytes <= most).then_some(waiting)
     }
+
+    fn bytes(&self) -> usize {
+        self.1
+    }
 }
 
 impl Drop for Waiting {
@@ -93,6 +101,8 @@ pub(super) struct Writer {
     pub(super) rooms: HashMap<String, Room>,
     /// the number after which a new room begins
     pub(super) floor: u64,
+    /// bytes of entries since the size of the file was looked at
+    pub(super) unchecked: u64,
 }
 
 /// The numbers of one append, and whether each is new.
@@ -192,7 +202,12 @@ impl Writer {
                 room.trim(&transaction, &self.bounds)?;
             }
         }
-        fit(&transaction, &self.rooms, &mut changed, self.bounds.bytes)?;
+        let bytes = |append: &Append| append.waiting.bytes() as u64;
+        self.unchecked += batch.iter().map(bytes).sum::<u64>();
+        if self.unchecked >= CHECK.min(self.bounds.bytes / 64) {
+            self.unchecked = 0;
+            fit(&transaction, &self.rooms, &mut changed, self.bounds.bytes)?;
+        }
         transaction.commit()?;
         Ok((stored, changed))
     }
@@ -292,7 +307,8 @@ fn fit(
             break;
         };
         let (name, mut room) = (name.clone(), room.clone());
-        room.delete_oldest(disk, (used - most).max(most / 64))?;
+        let bytes = (used - most).max(most / 64);
+        room.delete_oldest(disk, usize::try_from(bytes).unwrap_or(usize::MAX))?;
         changed.insert(name, room);
     }
     Ok(())
