@@ -28,6 +28,9 @@ use crate::polls::Polls;
 /// How often leases are checked. A session may outlive its lease by this much.
 const SWEEP: Duration = Duration::from_secs(LEASE.as_secs() / 6);
 
+/// How often rooms are checked, which live for an hour at least.
+const ROOMS_SWEEP: Duration = Duration::from_secs(60);
+
 /// How many of the newest entries a reader gets whose cursor is of a log that was replaced.
 const AFRESH: u64 = 50;
 
@@ -135,9 +138,15 @@ impl Shared {
 
     /// Ends leases that have run out, and rooms that nobody uses any more, for ever.
     pub(crate) async fn sweep(&self) {
+        // Only when clients had the time to come back after a restart, because a private room with
+        // people in it does not end.
+        let mut rooms_at = 2 * LEASE;
         loop {
-            self.end_rooms().await;
             sleep(SWEEP).await;
+            if self.now() >= rooms_at {
+                rooms_at = self.now() + ROOMS_SWEEP;
+                self.end_rooms().await;
+            }
             let gone = self.people().expire(self.now());
             for Notice { room, nick, .. } in &gone {
                 tracing::info!("{nick} of {room} was silent for too long");

@@ -40,8 +40,9 @@ const WAITING: usize = 32 * 1024 * 1024;
 /// Most pages that wait for the disk; further ones are refused as busy.
 const PAGES: usize = 1024;
 
-/// How much larger than its limit the file may get while it makes room: by an eighth.
-const RESERVE: u64 = 8;
+/// How much larger than its limit the file may get before it refuses: all that waits for the disk,
+/// twice, because SQLite fills its pages by half at worst. Room is made with the next batch.
+const RESERVE: u64 = 2 * WAITING as u64;
 
 /// The store in a file.
 pub struct Sqlite {
@@ -66,7 +67,7 @@ impl Sqlite {
         file::make(path)?;
         let disk = file::open(path)?;
         let (epoch, floor) = file::prepare(&disk)?;
-        file::limit(&disk, bounds.bytes.saturating_add(bounds.bytes / RESERVE))?;
+        file::limit(&disk, bounds.bytes.saturating_add(RESERVE))?;
         let rooms = room::load(&disk)?;
         let tails = Arc::new(Tails::new(floor));
         for (name, room) in &rooms {

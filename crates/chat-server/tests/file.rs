@@ -102,6 +102,30 @@ async fn a_reopened_file_continues_where_it_ended() {
     assert!(bodies.eq(["before", "after"]));
 }
 
+#[tokio::test]
+async fn a_file_above_its_limit_makes_room_for_what_is_new() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = |bytes| -> Log {
+        let bounds = Bounds {
+            bytes,
+            ..Bounds::default()
+        };
+        Sqlite::open(&folder.path().join("log.sqlite"), bounds).expect("a log")
+    };
+    let long = "x".repeat(4096);
+    let log = open(16 << 20);
+    for id in 1..=1000 {
+        append(&log, id, &long).await;
+    }
+    assert_eq!(read(&log).await.first, 1);
+    drop(log);
+    let log = open(1 << 20);
+    for id in 1001..=1100 {
+        append(&log, id, &long).await;
+    }
+    assert!(read(&log).await.first > 800);
+}
+
 #[test]
 fn two_servers_cannot_share_a_file() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -174,7 +174,12 @@ impl Writer {
     fn commit(&mut self, batch: &[Append]) -> Result<(Vec<Stored>, HashMap<String, Room>)> {
         let immediate = TransactionBehavior::Immediate;
         let transaction = self.disk.transaction_with_behavior(immediate)?;
-        let mut changed: HashMap<String, Room> = HashMap::new();
+        // First, because nothing can be inserted into a file that is larger than its limit.
+        let checks = self.unchecked >= CHECK.min(self.bounds.bytes / 64);
+        let mut changed = HashMap::new();
+        if checks {
+            fit(&transaction, &self.rooms, &mut changed, self.bounds.bytes)?;
+        }
         let mut made = 0;
         let mut stored = Vec::with_capacity(batch.len());
         for Append {
@@ -202,13 +207,10 @@ impl Writer {
                 room.trim(&transaction, &self.bounds)?;
             }
         }
+        transaction.commit()?;
+        self.unchecked = if checks { 0 } else { self.unchecked };
         let bytes = |append: &Append| append.waiting.bytes() as u64;
         self.unchecked += batch.iter().map(bytes).sum::<u64>();
-        if self.unchecked >= CHECK.min(self.bounds.bytes / 64) {
-            self.unchecked = 0;
-            fit(&transaction, &self.rooms, &mut changed, self.bounds.bytes)?;
-        }
-        transaction.commit()?;
         Ok((stored, changed))
     }
 
@@ -250,27 +252,31 @@ impl Writer {
 
     /// Deletes the rooms that have ended.
     fn end_rooms(&mut self, used: &HashSet<String>, now_ms: u64) -> Result<()> {
-        let has_ended =
-            |name: &str, room: &Room| room.account.has_ended(name, used.contains(name), now_ms);
-        let mut ending = self.rooms.clone();
-        ending.retain(|name, room| has_ended(name, room));
-        if ending.is_empty() {
+        let all = self.rooms.iter();
+        let ended = all.filter(|(name, room)| {
+            let is_used = used.contains(*name);
+            room.account.has_ended(name, is_used, now_ms)
+        });
+        let ended: Vec<_> = ended
+            .map(|(name, room)| (name.clone(), room.clone()))
+            .collect();
+        if ended.is_empty() {
             return Ok(());
         }
         let transaction = self.disk.transaction()?;
-        let mut left = HashMap::new();
-        for (name, mut room) in ending {
+        let mut left = Vec::with_capacity(ended.len());
+        for (name, mut room) in ended {
             let is_gone = room.end(&transaction)?;
-            left.insert(name, (room, is_gone));
+            left.push((name, room, is_gone));
         }
-        let gone = left.values().filter(|(_, is_gone)| *is_gone);
-        let newest = gone.map(|(room, _)| room.account.newest).max();
+        let gone = left.iter().filter(|(_, _, is_gone)| *is_gone);
+        let newest = gone.map(|(_, room, _)| room.account.newest).max();
         let floor = newest.unwrap_or(0).max(self.floor);
         transaction.execute("UPDATE log SET floor = ?1", [signed(floor)])?;
         transaction.commit()?;
         self.floor = floor;
         let mut tails = self.tails.lock();
-        for (name, (room, is_gone)) in left {
+        for (name, room, is_gone) in left {
             if is_gone {
                 self.rooms.remove(&name);
                 tails.end(&name, floor);
