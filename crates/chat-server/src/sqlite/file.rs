@@ -4,10 +4,15 @@ use std::fs::{DirBuilder, File, OpenOptions, Permissions, metadata, set_permissi
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use rusqlite::{Connection, Row};
 use rustix::fs::OFlags;
+
+/// How long the last appends of a closed store may take: a queue of thousands on a slow disk.
+const LAST_APPENDS: Duration = Duration::from_secs(1);
 
 /// The version of the schema.
 const VERSION: i64 = 3;
@@ -67,6 +72,11 @@ pub(super) fn lock(path: &Path) -> anyhow::Result<File> {
         .mode(0o600)
         .open(&beside)
         .with_context(|| format!("cannot lock {}", Path::new(&beside).display()))?;
+    // Tried again, because the last appends of a store that was closed just now are being stored.
+    let began = Instant::now();
+    while file.try_lock().is_err() && began.elapsed() < LAST_APPENDS {
+        thread::sleep(LAST_APPENDS / 100);
+    }
     file.try_lock().context("another chat-server uses it")?;
     Ok(file)
 }
