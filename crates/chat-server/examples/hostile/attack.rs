@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::chat::{
-    Admin, ChatClient, ChatRequest, ChatResponse, Cursor, Kind, Post, SERVICE, Session,
+    Admin, ChatClient, ChatRequest, ChatResponse, Cursor, Kind, MAX_CURSORS, Post, SERVICE, Session,
 };
 use common::net::{Channel, greeting};
 use futures::future::join_all;
@@ -161,7 +161,10 @@ async fn one_call(kind: u32, client: &Client) -> bool {
         8 => {
             let (nick, why) = ("member".into(), String::new());
             let kick = Admin::Kick { nick, why };
-            client.admin(here(), "guess".into(), kick).await.is_ok()
+            client
+                .admin(here(), session, "guess".into(), kick)
+                .await
+                .is_ok()
         }
         9 => client.join(here(), session, name, 0).await.is_ok(),
         10 => {
@@ -171,11 +174,18 @@ async fn one_call(kind: u32, client: &Client) -> bool {
                 kind: Kind::Said,
                 body: "a".repeat(4000),
             };
-            let posts = (0..20).map(post).collect();
-            joined.is_ok() && client.send(here(), session, lobby(), posts).await.is_ok()
+            let posts: Vec<_> = (0..20).map(post).collect();
+            joined.is_ok()
+                && client
+                    .send(here(), session, lobby(), posts.into())
+                    .await
+                    .is_ok()
         }
-        11 => client.who(here(), session, lobby()).await.is_ok(),
-        12 => client.rooms(here(), session).await.is_ok(),
+        11 => client
+            .who(here(), session, lobby(), String::new())
+            .await
+            .is_ok(),
+        12 => client.rooms(here(), session, String::new()).await.is_ok(),
         _ => {
             let room = String::new();
             let cursor = Cursor {
@@ -183,8 +193,11 @@ async fn one_call(kind: u32, client: &Client) -> bool {
                 after: 0,
                 epoch: 0,
             };
-            let cursors = vec![cursor; 50_000];
-            client.poll(here(), session, cursors, 15_000).await.is_ok()
+            let cursors = vec![cursor; MAX_CURSORS];
+            client
+                .poll(here(), session, cursors.into(), 15_000)
+                .await
+                .is_ok()
         }
     }
 }

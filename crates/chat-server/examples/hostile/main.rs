@@ -68,7 +68,7 @@ async fn member(addr: &str, span: Duration) -> anyhow::Result<()> {
             context::current(),
             session,
             room.clone(),
-            vec![post(id, body)],
+            vec![post(id, body)].into(),
         );
         match call.await {
             Ok(Ok(_)) => {
@@ -104,7 +104,12 @@ async fn read(
 ) -> anyhow::Result<BTreeSet<String>> {
     let mut bodies = BTreeSet::new();
     loop {
-        let poll = client.poll(context::current(), session, vec![cursor.clone()], 500);
+        let poll = client.poll(
+            context::current(),
+            session,
+            vec![cursor.clone()].into(),
+            500,
+        );
         let pages = poll.await??;
         let entries = pages.into_iter().flat_map(|page| page.entries);
         let before = cursor.after;
