@@ -130,7 +130,7 @@ pub struct Page {
     pub room: String,
     /// At most [`MAX_ENTRIES`], and [`MAX_PAGE`] bytes.
     pub entries: Vec<Entry>,
-    /// The oldest number that is kept, or the next one to be given if none is.
+    /// No message below this number is kept any more.
     pub first: u64,
     /// The newest number.
     pub head: u64,
@@ -273,7 +273,7 @@ pub trait Chat {
     /// Begins or resumes `session` under `nick`, or changes its nick. Returns the normalised nick.
     async fn enter(session: Session, nick: String) -> Result<String>;
 
-    /// Joins `room`, which may be repeated. The cursor is before the last `history` entries.
+    /// Joins `room`, which may be repeated. The cursor is before the last `history` messages.
     async fn join(session: Session, room: String, history: u32) -> Result<Cursor>;
 
     /// Leaves `room`.

@@ -1,7 +1,6 @@
 //! An entry as the file has it.
 
 use common::chat::{Entry, Kind, Sender};
-use rusqlite::types::Type;
 use rusqlite::{Error, Result, Row};
 
 use super::file::unsigned;
@@ -13,7 +12,7 @@ pub(super) const COLUMNS: &str = "number, sender, kind, nick, body, at_ms";
 pub(super) fn read(row: &Row<'_>) -> Result<Entry> {
     Ok(Entry {
         number: unsigned(row, 0)?,
-        sender: sender(row.get(1)?)?,
+        sender: Sender::from_be_bytes(row.get(1)?),
         kind: kind(row, 2)?,
         nick: row.get(3)?,
         body: row.get(4)?,
@@ -31,18 +30,4 @@ pub(super) fn kind(row: &Row<'_>, column: usize) -> Result<Kind> {
         4 => Ok(Kind::Renamed),
         other => Err(Error::IntegralValueOutOfRange(column, other)),
     }
-}
-
-/// Returns the 16 bytes of a sender.
-pub(super) fn blob(sender: Sender) -> [u8; 16] {
-    let bytes = sender.to_be_bytes();
-    let mut blob = [0; 16];
-    blob[16 - bytes.len()..].copy_from_slice(&bytes);
-    blob
-}
-
-fn sender(blob: [u8; 16]) -> Result<Sender> {
-    let (_, bytes) = blob.split_at(16 - size_of::<Sender>());
-    let bytes = bytes.try_into().map(Sender::from_be_bytes);
-    bytes.map_err(|error| Error::FromSqlConversionFailure(1, Type::Blob, Box::new(error)))
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use common::chat::Kind;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
-use super::entry::{blob, kind};
+use super::entry::kind;
 use super::file::{signed, unsigned};
 use crate::bounds::{Account, Bounds, bytes, is_message};
 use crate::log::NewEntry;
@@ -104,7 +104,7 @@ impl Room {
         let mut stored = Vec::with_capacity(entries.len());
         for entry in entries {
             let number = self.account.newest + 1;
-            let (sender, id) = (blob(entry.sender), entry.id.map(signed));
+            let (sender, id) = (entry.sender.to_be_bytes(), entry.id.map(signed));
             let inserted = insert.execute(params![
                 self.id,
                 signed(number),
