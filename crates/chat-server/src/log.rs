@@ -198,6 +198,8 @@ pub struct Status {
     pub trimmed: u64,
     /// Batches that were made durable since the server began.
     pub commits: u64,
+    /// Bytes of entries that wait to be written.
+    pub waiting: usize,
     /// Why the last write failed, if it did. It stays until the next write.
     pub failure: Option<String>,
 }

@@ -114,6 +114,7 @@ impl Counts {
             bytes_refused,
             ..
         } = state;
+        let waiting_bytes = log.waiting;
         let notices_lost = count(&self.notices_lost);
         let is_up = u8::from(log.failure.is_none());
         let (version, epoch, known) = (env!("CARGO_PKG_VERSION"), log.epoch, log.rooms);
@@ -136,6 +137,7 @@ impl Counts {
              gauge log_info{{epoch=\"{epoch}\"}} 1|Which log this is.
              gauge log_up {is_up}|Whether the last write succeeded.
              counter log_commits_total {commits}|Batches on disk.
+             gauge log_bytes_waiting {waiting_bytes}|Messages that wait to be written.
              gauge log_rooms {known}|Rooms the log knows.
              counter log_entries_total {entries}|Numbers given: the sum of the last of each room.
              counter log_trimmed_total {trimmed}|Entries no longer kept, in all rooms."
@@ -195,6 +197,7 @@ mod tests {
             entries: 7,
             trimmed: 3,
             commits: 5,
+            waiting: 11,
             failure: Some("disk full".into()),
         };
         counts.refused(&Refusal::Banned);
@@ -227,6 +230,7 @@ mod tests {
             "chat_log_info{epoch=\"18446744073709551615\"} 1",
             "chat_log_up 0",
             "chat_log_commits_total 5",
+            "chat_log_bytes_waiting 11",
             "chat_log_entries_total 7",
             "chat_log_trimmed_total 3",
         ] {

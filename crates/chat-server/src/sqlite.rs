@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 use anyhow::Context;
@@ -242,6 +242,7 @@ impl RoomLog for Sqlite {
             .then(|| LogError::stopped().to_string());
         Status {
             commits,
+            waiting: self.waiting.load(Relaxed),
             failure: stopped.or(failure),
             ..self.tails.status(self.epoch)
         }

@@ -23,6 +23,7 @@ fn help_names_every_flag_and_bad_flags_are_usage_errors() {
         "--history",
         "--store-limit",
         "--rate",
+        "--per-address",
         "--admin-token-file",
         "--metrics",
         "Examples",
@@ -50,6 +51,20 @@ fn a_store_that_cannot_be_opened_is_named() {
         text.contains("help: or keep messages in memory only"),
         "{text}"
     );
+}
+
+#[test]
+fn an_admin_token_that_can_be_guessed_is_refused_with_advice() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("token");
+    std::fs::write(&path, "sesame\n").expect("written");
+    let path = path.to_str().expect("text");
+    let flags = ["--store", "memory", "--admin-token-file", path];
+    let ended = run(&mut chat_server(&flags), "");
+    assert_eq!(ended.code, Some(1));
+    for says in ["is too short", "help: make a longer one"] {
+        assert!(ended.stderr.contains(says), "{}", ended.stderr);
+    }
 }
 
 #[test]
