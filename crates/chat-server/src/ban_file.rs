@@ -1,6 +1,6 @@
 //! The file in which bans outlive the server.
 
-use std::fs::{File, OpenOptions, rename};
+use std::fs::{OpenOptions, remove_file, rename};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,8 @@ use crate::bans::Bans;
 /// The bans that a server begins with, and where it writes them when they change.
 #[derive(Debug, Default)]
 pub struct BanFile {
-    path: Option<PathBuf>,
+    /// `None` if they last as long as the server
+    pub(crate) path: Option<PathBuf>,
     pub(crate) bans: Bans,
 }
 
@@ -37,22 +38,44 @@ impl BanFile {
         let path = Some(path);
         Ok(Self { path, bans })
     }
-
-    /// Returns where the bans are kept; `None` if they last as long as the server.
-    pub(crate) fn path(&self) -> Option<&Path> {
-        self.path.as_deref()
-    }
 }
 
 /// Replaces the file at `path` by one with this text. A crash leaves the old or the new one.
 pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
+    // Always a new file, because a link of that name could lead to another file of ours.
+    let _ = remove_file(&new);
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
     // Only for its owner, because it names addresses of people.
-    let mut file: File = options.mode(0o600).open(&new)?;
+    let options = options.write(true).create_new(true).mode(0o600);
+    let mut file = options.open(&new)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     rename(&new, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_link_beside_the_file_is_replaced_and_others_cannot_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, other) = (folder.path().join("bans"), folder.path().join("precious"));
+        fs::write(&other, "precious").expect("written");
+        symlink(&other, folder.path().join("bans.new")).expect("a link");
+        write(&path, "10.0.0.7/32\t0\teve\t\n").expect("written");
+        assert_eq!(fs::read_to_string(&other).expect("still there"), "precious");
+        let mode = fs::metadata(&path).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let read = BanFile::read(path.clone()).expect("bans");
+        assert_eq!(read.bans.text(), "10.0.0.7/32\t0\teve\t\n");
+        fs::write(&path, "what?").expect("written");
+        let error = BanFile::read(path).expect_err("no ban").to_string();
+        assert!(error.contains("\"what?\" is not a ban"), "{error}");
+    }
 }

@@ -43,7 +43,8 @@ pub(crate) struct Shared {
     lines: Mutex<LogLimit>,
     gate: Gate,
     admin: Option<Key>,
-    ban_file: Option<PathBuf>,
+    /// locked while the file is written, because the last ban must be in the last file
+    ban_file: tokio::sync::Mutex<Option<PathBuf>>,
     began: Instant,
     /// the time since 1970 at which it began
     began_at: Duration,
@@ -58,7 +59,7 @@ impl Shared {
             frees_loopback: config.limits.frees_loopback,
         };
         Self {
-            ban_file: config.bans.path().map(Into::into),
+            ban_file: tokio::sync::Mutex::new(config.bans.path),
             log: config.log,
             people: Mutex::new(People::new(shares, config.bans.bans)),
             polls: Polls::default(),
@@ -140,7 +141,7 @@ impl Shared {
     pub(crate) async fn sweep(&self) {
         // Only when clients had the time to come back after a restart, because a private room with
         // people in it does not end.
-        let mut rooms_at = 2 * LEASE;
+        let mut rooms_at = self.now() + 2 * LEASE;
         loop {
             sleep(SWEEP).await;
             if self.now() >= rooms_at {
@@ -184,7 +185,8 @@ impl Shared {
     /// # Errors
     /// If they cannot be written. They hold all the same, until the server ends.
     pub(crate) async fn save_bans(&self) -> Result<()> {
-        let Some(path) = self.ban_file.clone() else {
+        let file = self.ban_file.lock().await;
+        let Some(path) = file.clone() else {
             return Ok(());
         };
         let text = self.people().door.bans.text();

@@ -1,9 +1,12 @@
 //! What a hostile member cannot do: be another one, stop the server, shut others out, erase what was
 //! said. The limits are small, and 127.0.0.2 is another address.
 
-use chat_server::{BanFile, Config};
-use common::chat::{Admin, Private, Refusal, sender};
-use member::{AT_ONCE, Server, TOKEN, small};
+use std::collections::HashSet;
+
+use chat_server::log::{Bounds, Log};
+use chat_server::{BanFile, Config, Memory};
+use common::chat::{Admin, Cursor, Private, Refusal, sender};
+use member::{AT_ONCE, Server, TOKEN, config, small};
 use tarpc::context;
 use tokio::time::timeout;
 
@@ -84,6 +87,40 @@ async fn a_poll_in_a_full_server_waits_and_stops_nobody() {
     assert!(answered.expect("at once").is_ok());
     server.shut_down().await;
     poll.abort();
+}
+
+#[tokio::test]
+async fn a_poll_whose_room_has_ended_waits_until_there_is_one_again() {
+    let log: Log = Memory::new(Bounds::default());
+    let server = Server::start(config(log.clone())).await;
+    let ann = server.member(1, 1, "ann").await;
+    let bob = server.member(2, 2, "bob").await;
+    let head = ann.poll(0).await.expect("here")[0].head;
+    let after = Cursor {
+        room: "lobby".into(),
+        after: head,
+        epoch: log.epoch(),
+    };
+    let waiting = ann.clone();
+    let poll = tokio::spawn(async move {
+        let cursors = vec![after].into();
+        let poll = waiting.client.poll(context::current(), 1, cursors, 15_000);
+        poll.await
+    });
+    // Nobody of the sweep would end a room with people, but a poll must not depend on it.
+    let ended = log.end_rooms(HashSet::new(), u64::MAX).await;
+    ended.expect("in memory");
+    assert!(!log.head("lobby").exists());
+    let answered = timeout(AT_ONCE, bob.say("lobby", 1, "again")).await;
+    let number = answered.expect("at once").expect("a new room")[0];
+    assert!(number > head, "numbers go on");
+    let pages = timeout(AT_ONCE, poll).await.expect("at once");
+    let pages = pages.expect("no panic").expect("answered").expect("here");
+    assert_eq!(
+        pages[0].entries.last().map(|entry| entry.number),
+        Some(number)
+    );
+    server.shut_down().await;
 }
 
 #[tokio::test]
