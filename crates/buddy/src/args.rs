@@ -27,7 +27,7 @@ pub struct Args {
           default_value = "0.0.0.0:8030", value_parser = cli::listen_addr)]
     pub listen: SocketAddr,
 
-    /// Starts the song with this many bottles: for the last buddy started only
+    /// Starts the song with this many bottles, at most a million: for the last buddy started only
     #[arg(short = 'n', long, value_name = "N",
           value_parser = clap::value_parser!(u64).range(..=MAX_BOTTLES))]
     pub bottles: Option<u64>,
@@ -36,7 +36,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", value_parser = name)]
     pub name: Option<String>,
 
-    /// Pause before each verse is passed on; 0 for none
+    /// Pause before each verse is passed on, at most 10m; 0 for none
     #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = tempo)]
     pub tempo: Duration,
 

@@ -36,8 +36,8 @@ pub(crate) async fn serve(node: Arc<Node>, listener: TcpListener) {
     net::serve(listener, SERVICE, Gate::new(limits), ended, answer).await;
 }
 
-/// Hands each call of the machine at this address to the node in one synchronous step. A call that is cancelled may lose its
-/// answer, but never half of an action.
+/// Hands each call of the machine at this address to the node in one synchronous step. A call that
+/// is cancelled may lose its answer, but never half of an action.
 #[derive(Clone)]
 struct Handler(Arc<Node>, IpAddr);
 

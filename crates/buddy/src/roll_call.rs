@@ -14,6 +14,9 @@
 //!   died cannot block it. A sender holds only the newest call, so a rival's call may have replaced
 //!   one's own while a buddy waited for its next. Therefore a starter answers each call that it
 //!   keeps to itself with its own.
+//! * **No loop at all** cannot be told from a buddy that is not started yet. A buddy that waits for
+//!   its next says so, and waits.
+//!
 //! # What is believed of a closed roll
 //! A waiting buddy begins a song when it is sent the closed roll. It has no key, so it cannot know
 //! the sender. But the honest ring can only have sent a roll [that fits](RollCall::believes):
@@ -28,22 +31,17 @@
 //!
 //! Without a key, whoever knows my `--next` (a buddy of my ring, or a person who has seen the
 //! command lines) can still make me sing a song of that roll, within the bounds of [`Song`]; and
-//! I call its other addresses once my next is gone. A song that is sung already cannot be changed
-//! so, because only its ring knows its id.
-//!
-//! # Mistakes
-//! * **No loop at all** cannot be told from a buddy that is not started yet. A buddy that waits for
-//!   its next says so, and waits.
+//! I call its other addresses once my next is gone. A song that a ring sings already cannot be
+//! changed so, because only that ring knows its id.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use common::buddy::{Incarnation, MAX_BUDDIES, Place, RollCallReply, Song};
 
 /// Most songs whose roll calls are remembered: more starters than a ring has by mistake. Beyond it
-/// one is forgotten of the caller that has the most, because that is never the honest neighbour
-/// if a stranger makes up songs. Of those it is the greatest id, because it loses to all others.
-/// That may repeat a call, but never makes a wrong roll.
+/// the greatest id is forgotten, because it loses to all others. A stranger who makes up songs can
+/// bring that about. It may repeat a call, but never makes a wrong roll, and the closed roll of a
+/// song that was forgotten is believed like that of a song that was not heard.
 const MAX_SONGS: usize = 64;
 
 /// A roll call on its way.
@@ -89,7 +87,6 @@ struct Heard {
     place: usize,
     /// it came here again, so it misses its starter
     looped: bool,
-    from: IpAddr,
 }
 
 impl RollCall {
@@ -113,7 +110,7 @@ impl RollCall {
         let Some(song) = self.mine else {
             return Step::Nothing;
         };
-        self.attempt += 1;
+        self.attempt = self.attempt.saturating_add(1);
         Step::Send(Call {
             song,
             attempt: self.attempt,
@@ -121,15 +118,17 @@ impl RollCall {
         })
     }
 
-    /// Hears a roll call from the machine `from`. Returns its answer, and what is to be done about
-    /// it.
-    pub fn hear(&mut self, mut call: Call, from: IpAddr) -> (RollCallReply, Step) {
+    /// Hears a roll call. Returns its answer, and what is to be done about it.
+    pub fn hear(&mut self, mut call: Call) -> (RollCallReply, Step) {
         let place = call.roll.len();
         if place == 0 || place > MAX_BUDDIES || !call.song.is_within_bounds() {
             return (RollCallReply::Busy, Step::Nothing);
         }
         match self.mine {
             Some(mine) if mine.id == call.song.id => {
+                if call.roll[0] != self.next {
+                    return (RollCallReply::Busy, Step::Nothing); // because it is not my call
+                }
                 call.roll.rotate_right(1); // because my own address came last
                 return (RollCallReply::Heard, Step::Closed(call.roll));
             }
@@ -153,16 +152,19 @@ impl RollCall {
         if place == MAX_BUDDIES {
             return (RollCallReply::Busy, Step::Nothing); // because my next would not fit on it
         }
+        // Each of us adds its next once a lap, so this call goes round, and I have forgotten it.
+        if call.roll.iter().filter(|next| **next == self.next).count() > 1 {
+            return (RollCallReply::Heard, Step::Nothing);
+        }
         let heard = Heard {
             attempt: call.attempt,
             place,
             looped: false,
-            from,
         };
-        self.heard.insert(call.song.id, heard);
-        if self.heard.len() > MAX_SONGS {
-            self.forget_one();
+        if self.heard.len() >= MAX_SONGS && !self.heard.contains_key(&call.song.id) {
+            self.heard.pop_last();
         }
+        self.heard.insert(call.song.id, heard);
         call.roll.push(self.next.clone());
         (RollCallReply::Heard, Step::Send(call))
     }
@@ -177,25 +179,11 @@ impl RollCall {
             && self.mine.is_none_or(|mine| mine.id != song)
             && self.heard.get(&song).is_none_or(fits)
     }
-
-    fn forget_one(&mut self) {
-        let count = |from| self.heard.values().filter(|it| it.from == from).count();
-        let most = self
-            .heard
-            .iter()
-            .max_by_key(|(id, it)| (count(it.from), **id));
-        if let Some((&id, _)) = most {
-            self.heard.remove(&id);
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const NEIGHBOUR: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
-    const STRANGER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 9));
 
     fn call(id: Incarnation, roll: &[&str]) -> Call {
         Call {
@@ -217,38 +205,37 @@ mod tests {
     fn memory_is_bounded_and_so_is_the_roll() {
         let mut buddy = RollCall::new("a", None);
         for id in 1..=1000 {
-            assert_eq!(
-                buddy.hear(call(id, &["b"]), STRANGER).0,
-                RollCallReply::Heard
-            );
+            assert_eq!(buddy.hear(call(id, &["b"])).0, RollCallReply::Heard);
         }
         assert!(buddy.heard.len() <= MAX_SONGS);
         for roll in [vec![], vec!["b"; MAX_BUDDIES], vec!["b"; MAX_BUDDIES + 1]] {
-            let heard = buddy.hear(call(2000, &roll), STRANGER);
+            let heard = buddy.hear(call(2000, &roll));
             assert_eq!(heard, (RollCallReply::Busy, Step::Nothing));
         }
         for (bottles, tempo_ms) in [(1_000_001, 0), (1, 600_001)] {
             let mut call = call(2000, &["b"]);
             (call.song.bottles, call.song.tempo_ms) = (bottles, tempo_ms);
-            let heard = buddy.hear(call, STRANGER);
+            let heard = buddy.hear(call);
             assert_eq!(heard, (RollCallReply::Busy, Step::Nothing));
         }
     }
 
     #[test]
-    fn a_stranger_s_songs_do_not_make_a_buddy_forget_its_neighbour_s() {
+    fn a_call_that_was_forgotten_does_not_go_round_for_ever() {
         let mut buddy = RollCall::new("c", None);
-        buddy.hear(call(Incarnation::MAX, &["b"]), NEIGHBOUR);
-        for id in 1..=1000 {
-            buddy.hear(call(id, &["b"]), STRANGER);
+        let again = |buddy: &mut RollCall, roll: &[&str]| buddy.hear(call(1000, roll)).1;
+        assert!(matches!(again(&mut buddy, &["b", "c", "b"]), Step::Send(_)));
+        for id in 1..=MAX_SONGS as Incarnation {
+            buddy.hear(call(id, &["b"]));
         }
-        assert!(buddy.heard.contains_key(&Incarnation::MAX));
+        assert!(!buddy.heard.contains_key(&1000));
+        assert_eq!(again(&mut buddy, &["b", "c", "b", "c", "b"]), Step::Nothing);
     }
 
     #[test]
     fn a_closed_roll_is_believed_only_if_it_fits_what_was_heard() {
         let mut buddy = RollCall::new("c", Some(call(5, &[]).song));
-        buddy.hear(call(3, &["b"]), NEIGHBOUR);
+        buddy.hear(call(3, &["b"]));
         let believes =
             |buddy: &RollCall, id, roll: &[&str], to| buddy.believes(id, &names(roll), to);
         assert!(believes(&buddy, 3, &["a", "b", "c"], 1));
@@ -261,7 +248,7 @@ mod tests {
         assert!(believes(&buddy, 4, &["c", "x", "b"], 2), "as if restarted");
         assert!(!believes(&buddy, 4, &["b"], 0), "a ring of another one");
         assert!(!believes(&buddy, 5, &["b", "c"], 0), "my own song");
-        buddy.hear(call(3, &["b", "c", "d", "b"]), NEIGHBOUR);
+        buddy.hear(call(3, &["b", "c", "d", "b"]));
         assert!(
             !believes(&buddy, 3, &["a", "b", "c"], 1),
             "it has no starter"
@@ -269,10 +256,19 @@ mod tests {
     }
 
     #[test]
+    fn an_own_call_that_comes_back_begins_with_my_next() {
+        let mut buddy = RollCall::new("c", Some(call(5, &[]).song));
+        let heard = buddy.hear(call(5, &["x", "b"]));
+        assert_eq!(heard, (RollCallReply::Busy, Step::Nothing));
+        let heard = buddy.hear(call(5, &["c", "b"]));
+        assert_eq!(heard.1, Step::Closed(names(&["b", "c"])));
+    }
+
+    #[test]
     fn a_starter_in_a_loop_does_not_say_that_the_loop_has_none() {
         let mut buddy = RollCall::new("c", Some(call(5, &[]).song));
-        buddy.hear(call(3, &["b"]), STRANGER);
-        let again = buddy.hear(call(3, &["b", "c", "b"]), NEIGHBOUR);
+        buddy.hear(call(3, &["b"]));
+        let again = buddy.hear(call(3, &["b", "c", "b"]));
         assert_eq!(again, (RollCallReply::Heard, Step::Nothing));
     }
 }

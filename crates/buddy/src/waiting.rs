@@ -29,8 +29,8 @@ const LATE: u32 = 3;
 /// Most notices about the own next. A person reads a dozen.
 const MAX_TOLD: usize = 64;
 
-/// Most notices that only repeat what a caller says. An honest ring needs one or two, and a stranger
-/// can make any number of them, so they have no share of the others' room.
+/// Most notices that only repeat what a caller says. An honest ring needs one or two. A stranger can
+/// make any number of them, so they take no room from the notices about the own next.
 const MAX_FROM_OTHERS: usize = 3;
 
 /// What a buddy without a roll knows.
@@ -80,14 +80,15 @@ impl Waiting {
         }
     }
 
-    /// Hears a roll call from the machine `from`. Returns the song and its roll as well, once the roll is closed.
+    /// Hears a roll call from the machine `from`. Returns the song and its roll as well, once the
+    /// roll is closed.
     pub(crate) fn hear(
         &mut self,
         call: Call,
         from: IpAddr,
         out: &mut Vec<Effect>,
     ) -> (RollCallReply, Option<(Song, Vec<String>)>) {
-        let (reply, step) = self.roll_call.hear(call, from);
+        let (reply, step) = self.roll_call.hear(call);
         match step {
             Step::Send(call) => out.push(Effect::Send(Target::Next, Job::RollCall(call))),
             Step::Closed(roll) => return (reply, self.roll_call.mine().zip(Some(roll))),
@@ -114,8 +115,9 @@ impl Waiting {
         if !self.roll_call.believes(song.id, roll, to) {
             let next = &self.next;
             let text = format!(
-                "not singing along in a song whose roll does not lead from here to {next}; \
-                 if this buddy was restarted, give it the --next that it had before"
+                "not singing along in a song whose roll does not fit: {next} must come after this \
+                 buddy, at its place in the roll-call; if this buddy was restarted, give it the \
+                 --next that it had before"
             );
             self.tell_of_others(text, from, out);
             return false;

@@ -8,7 +8,12 @@ use std::time::Duration;
 
 use buddy::song::verse;
 use buddy::{Config, LineWriter, run_on};
-use common::net::greeting;
+use common::buddy::{
+    BuddyClient, MAX_BUDDIES, Mark, Progress, Reply, Roll, RollCallReply, SERVICE, Song, Stamp,
+    Take, Tally, Token,
+};
+use common::net::{Redial, greeting};
+use tarpc::context;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -63,25 +68,30 @@ impl Choir {
         self.addresses.rotate_left(1);
         let mut buddies = JoinSet::new();
         for (n, listener) in self.listeners.into_iter().enumerate() {
-            let config = Config {
-                next: self.addresses[n].clone(),
-                bottles: (n == 0).then_some(bottles),
-                name: None,
-                tempo: Duration::ZERO,
-                patience: Duration::from_secs(3),
-                wait: None,
-                incarnation: n as u64 + 1,
-            };
             let output = (
                 LineWriter::new(song.clone()),
                 LineWriter::new(notices.clone()),
             );
+            let config = config(n, &self.addresses[n], bottles);
             buddies.spawn(run_on(listener, output, config, pending()));
         }
         while let Some(end) = buddies.join_next().await {
             end.expect("no panic")?;
         }
         Ok((song.text(), notices.text()))
+    }
+}
+
+/// Returns the settings of the buddy at place `n`, of which the first starts the song.
+fn config(n: usize, next: &str, bottles: u64) -> Config {
+    Config {
+        next: next.into(),
+        bottles: (n == 0).then_some(bottles),
+        name: None,
+        tempo: Duration::ZERO,
+        patience: Duration::from_secs(3),
+        wait: None,
+        incarnation: n as u64 + 1,
     }
 }
 
@@ -124,6 +134,78 @@ async fn garbage_at_a_buddy_leaves_it_singing() {
     assert_eq!(lines, song(3, 30));
     while let Some(end) = connections.join_next().await {
         let _ = end.expect("no panic");
+    }
+}
+
+/// A stranger sends a waiting starter the closed roll of a song of its own, with the trap's address
+/// on it, and says that the song is over. Then the starter's next comes up, and they sing.
+#[tokio::test]
+async fn a_stranger_s_song_is_not_sung_and_its_roll_is_not_called() {
+    let mut choir = Choir::of(2).await;
+    let trap = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let trap_address = trap.local_addr().expect("bound").to_string();
+    let (text, notices) = (Paper::default(), Paper::default());
+    let mut buddies = JoinSet::new();
+    for n in 0..2 {
+        let output = (
+            LineWriter::new(text.clone()),
+            LineWriter::new(notices.clone()),
+        );
+        let config = config(n, &choir.addresses[1 - n], 9);
+        buddies.spawn(run_on(choir.listeners.remove(0), output, config, pending()));
+        if n == 0 {
+            pester(&choir.addresses[0], &trap_address).await;
+            assert_eq!(text.text(), "", "the starter still waits");
+        }
+    }
+    while let Some(end) = buddies.join_next().await {
+        end.expect("no panic").expect("home");
+    }
+    assert_eq!(text.text(), song(2, 9));
+    let notices = notices.text();
+    assert!(!notices.contains("--bottles 9 is ignored"), "{notices}");
+    assert!(notices.contains(" (called by 127.0.0.1)\n"), "{notices}");
+    let dialled = tokio::time::timeout(Duration::ZERO, trap.accept()).await;
+    assert!(dialled.is_err(), "the trap was called");
+}
+
+async fn pester(starter: &str, trap: &str) {
+    let redial = Redial::new(starter, SERVICE);
+    let client = BuddyClient::from(redial.within(Duration::from_secs(10)));
+    let song = Song {
+        id: 7,
+        bottles: 3,
+        tempo_ms: 0,
+    };
+    let progress = |hop, mark| Progress {
+        at: Stamp {
+            take: Take { number: 1, by: 7 },
+            hop,
+        },
+        mark,
+    };
+    for mark in [Mark::Left(3), Mark::Home] {
+        for (to, roll) in [(0, [starter, trap]), (1, [trap, starter])] {
+            let roll = Roll(roll.map(str::to_owned).to_vec());
+            let enlist = client.enlist(context::current(), song, roll, to, progress(5, mark));
+            assert_eq!(enlist.await.expect("answered"), Reply::Wrong);
+            let (go, tally) = (Token::Go, Tally::default());
+            let pass = client.pass(context::current(), 7, to, go, progress(6, mark), tally);
+            assert_eq!(pass.await.expect("answered"), Reply::Stranger);
+        }
+    }
+    let endless = Song {
+        bottles: u64::MAX,
+        ..song
+    };
+    let roll = Roll(vec![trap.to_owned()]);
+    let call = client.roll_call(context::current(), endless, 1, roll);
+    assert_eq!(call.await.expect("answered"), RollCallReply::Busy);
+    let false_ones = ["", "no port", "two\nlines:1"].map(|text| vec![text.to_owned()]);
+    let long = vec!["a:1".to_owned(); MAX_BUDDIES + 1];
+    for roll in false_ones.into_iter().chain([long]) {
+        let call = client.roll_call(context::current(), song, 1, Roll(roll));
+        assert!(call.await.is_err(), "it is not a roll");
     }
 }
 

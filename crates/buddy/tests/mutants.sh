@@ -55,7 +55,7 @@ mutant() {
   found=1
   case $1 in
     ring) tests=(--test explore --test transcript --test whole) ;;
-    roll_call) tests=(--test wirings) ;;
+    roll_call) tests=(--test wirings --test whole) ;;
     *) tests=(--test whole) ;;
   esac
   cp "$file" "$copy/original"
@@ -148,14 +148,20 @@ mutants() {
   mutant roll_call "what was heard is forgotten" \
     'self.heard.insert(call.song.id, heard);' ''
   mutant roll_call "attempts are not counted" \
-    'self.attempt += 1;' 'self.attempt = 1;'
+    'self.attempt = self.attempt.saturating_add(1);' 'self.attempt = 1;'
   mutant roll_call "a song is remembered by its starter only" \
     '.get_mut(&call.song.id)' '.get_mut(&0)'
-  mutant roll_call "a rival's place is believed of every song" \
+  mutant roll_call "a roll is believed only from a stranger's place" \
     'heard.place == place && !heard.looped' 'heard.place > place && !heard.looped'
   mutant roll_call "the buddy after me on the roll is any" \
-    'roll[(place + 1) % roll.len()] == self.next' 'roll[place] == self.next'
+    'roll[(place + 1) % roll.len()] == self.next' '!roll.is_empty()'
 
+  mutant waiting "a song may begin with more bottles than it has" \
+    'left > song.bottles' 'left > 1_000_000'
+  mutant waiting "a song of a stranger may be endless" \
+    '!song.is_within_bounds() || !is_in_song' '!is_in_song'
+  mutant waiting "callers have as many notices as they like" \
+    'self.told_by_others.len() < MAX_FROM_OTHERS && is_new' 'is_new'
   mutant ring "a pass that was heard counts as unanswered for ever" \
     'self.out = None; if progress.mark == Mark::Home' 'if progress.mark == Mark::Home'
   mutant singing "a buddy leaves before its pass is answered" \

@@ -17,6 +17,7 @@
 //!
 //! Real crashes are in `chaos.rs`, and every order of events of a small ring is in `explore`.
 
+mod hostile;
 mod notices;
 #[path = "../support/verdict.rs"]
 mod verdict;

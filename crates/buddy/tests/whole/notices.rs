@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use buddy::Config;
 use buddy::effect::{Cause, Effect, End, Job, Report, Target};
+use buddy::roll_call::Call;
 use buddy::state::State;
-use common::buddy::RollCallReply;
+use common::buddy::{Incarnation, Mark, Progress, Reply, RollCallReply, Song, Stamp};
 use common::net::{Error, Trouble};
 
-use super::world::MS;
-use super::world::World;
+use super::world::{MS, World, machine};
 use super::{SONG, verdict};
 
 #[test]
@@ -91,7 +91,7 @@ fn a_buddy_that_is_lost_and_one_that_is_back_are_named() {
 }
 
 /// A buddy in Ann's place, whose next is at `bob:1`.
-fn ann(bottles: Option<u64>) -> State {
+pub(super) fn ann(bottles: Option<u64>) -> State {
     State::new(Config {
         next: "bob:1".into(),
         bottles,
@@ -103,9 +103,14 @@ fn ann(bottles: Option<u64>) -> State {
     })
 }
 
-/// Tells `state` what came of its roll call after `ms`, and returns what it says about that.
+/// Tells `state` what came of a job after `ms`, and returns what it says about that.
 fn hears(state: &mut State, ms: u32, report: Report) -> String {
     state.reported(Target::Next, &Job::Ping, report, ms * MS);
+    lines(state)
+}
+
+/// Returns what `state` says, and what else it does.
+fn lines(state: &mut State) -> String {
     let mut effects = Vec::new();
     state.take_effects(&mut effects);
     let line = |effect| match effect {
@@ -159,4 +164,73 @@ fn what_does_not_mend_itself_is_said_at_once_and_what_never_will_is_the_end() {
     assert_eq!(hears(&mut ann, 300, Report::Silent(other)), "Ended");
     let end = ann.end(400 * MS);
     assert!(matches!(end, End::Hopeless(_)), "{end:?}");
+}
+
+fn call(id: Incarnation, roll: &[&str]) -> Call {
+    Call {
+        song: Song {
+            id,
+            bottles: 9,
+            tempo_ms: 0,
+        },
+        attempt: 1,
+        roll: roll.iter().map(|name| (*name).to_owned()).collect(),
+    }
+}
+
+#[test]
+fn what_strangers_say_is_told_a_few_times_and_leaves_room_for_what_is_true() {
+    let mut ann = ann(None);
+    let mut told = String::new();
+    for id in 10..100 {
+        let long = format!("eve{id}:1");
+        ann.roll_call(call(id, &["eve:1"]), machine(9));
+        ann.roll_call(call(id, &["eve:1", &long]), machine(9));
+        told += &lines(&mut ann);
+    }
+    assert_eq!(
+        told.matches("the ring misses its starter").count(),
+        3,
+        "{told}"
+    );
+    let shown = "eve10:1 -> and round again; one --next among these must lead to the starter \
+                 (called by 10.0.0.9)";
+    assert!(told.contains(shown), "{told}");
+    let refused = || Report::Refused(failed(Trouble::Refused));
+    hears(&mut ann, 0, refused());
+    assert!(hears(&mut ann, 2000, refused()).starts_with("waiting for the next buddy: "));
+}
+
+#[test]
+fn a_starter_does_not_say_that_the_loop_of_a_rival_s_call_has_no_starter() {
+    let mut ann = ann(Some(9));
+    let mut answered = |id| {
+        let job = Job::RollCall(call(id, &["bob:1"]));
+        let report = Report::Called(RollCallReply::Looped);
+        ann.reported(Target::Next, &job, report, MS);
+        lines(&mut ann)
+    };
+    assert_eq!(answered(3), "");
+    assert!(
+        answered(7).contains("--next bob:1 may be wrong"),
+        "its own call"
+    );
+}
+
+#[test]
+fn a_buddy_that_is_restarted_with_another_next_says_why_it_does_not_sing_along() {
+    let mut ann = ann(None);
+    let roll = ["ann:1", "eve:1"].map(str::to_owned).to_vec();
+    let progress = Progress {
+        at: Stamp::default(),
+        mark: Mark::Left(3),
+    };
+    let reply = ann.enlist(call(3, &[]).song, roll, 0, progress, machine(9));
+    assert_eq!(reply, Reply::Wrong);
+    assert_eq!(
+        lines(&mut ann),
+        "not singing along in a song whose roll does not fit: bob:1 must come after this buddy, at \
+         its place in the roll-call; if this buddy was restarted, give it the --next that it had \
+         before (called by 10.0.0.9)"
+    );
 }

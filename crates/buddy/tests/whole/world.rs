@@ -169,6 +169,14 @@ impl World {
         self.note("# healed".into());
     }
 
+    /// Lets something of which the network knows nothing happen to Buddy `n`.
+    pub(crate) fn disturb(&mut self, n: usize, happens: impl FnOnce(&mut State)) {
+        if let Some(buddy) = &mut self.buddies[n] {
+            happens(&mut buddy.state);
+            self.act(n);
+        }
+    }
+
     // How time passes.
 
     /// Lets time pass until `done` says so of the lines so far.

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
-use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
 use buddy::roll_call::{Call, RollCall, Step};
@@ -14,9 +13,6 @@ use common::buddy::{Incarnation, Place, RollCallReply, Song};
 
 use super::oracle::{Promise, Said, Wiring};
 use super::search::{Broken, World, counts};
-
-/// All buddies are on one machine, so that where a call came from adds no states.
-const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// A buddy, and the link to its next.
 #[derive(Clone, Hash)]
@@ -223,7 +219,7 @@ impl RollCallWorld {
         };
         let mut reply = RollCallReply::Busy;
         if self.seats[to].song.is_none() {
-            let heard = self.seat(to).roll_call.hear(call.clone(), HERE);
+            let heard = self.seat(to).roll_call.hear(call.clone());
             reply = heard.0;
             self.step(to, heard.1)?;
         }
