@@ -12,7 +12,7 @@ use common::chat::{Refusal, Result, Session};
 use common::net::{Exceeded, Quota};
 
 use crate::bans::Bans;
-use crate::bucket::Buckets;
+use common::bucket::Buckets;
 
 /// Most sessions at once: twice the connections that a server accepts, because a session outlives
 /// its connection by a lease. Each costs about a thousand bytes.

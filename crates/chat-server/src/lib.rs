@@ -27,7 +27,6 @@
 mod ban_file;
 mod bans;
 mod bounds;
-mod bucket;
 mod door;
 mod names;
 mod people;

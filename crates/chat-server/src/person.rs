@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use common::chat::{MAX_JOINED, MAX_PRIVATE, Result, Sender, Session, sender};
 
-use crate::bucket::Bucket;
 use crate::door::{Caller, too_fast};
 use crate::names::Nick;
+use common::bucket::Bucket;
 
 /// A full bucket of messages holds this many seconds' worth: a pasted paragraph, or a page of a
 /// log.

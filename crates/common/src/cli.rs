@@ -23,7 +23,7 @@ mod signals;
 mod watchdog;
 
 pub use args::{Common, DEFAULT_PORT, duration, host_port, listen_addr, parse};
-pub use end::{Failure, run};
+pub use end::{Failure, printable, run};
 pub use signals::{Interrupted, interrupted, let_it_print};
 
 /// Sends logs to stderr: what `RUST_LOG` says if it is set, otherwise what `-v` says.

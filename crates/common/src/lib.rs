@@ -7,6 +7,7 @@
 //! | [`net`] | the one place where sockets are opened, listened on, retried and framed |
 //! | [`cli`] | flags, logging, signals, errors with advice, exit codes |
 //! | [`key`] | a key that callers must know |
+//! | [`bucket`] | how fast something may be done, for each address |
 //! | [`log_limit`] | one line an address and minute in the log |
 //!
 //! The rule of dependencies: this crate knows none of the programs, and no program knows another.
@@ -17,6 +18,7 @@ pub mod buddy;
 pub mod chat;
 pub mod secret;
 
+pub mod bucket;
 pub mod cli;
 pub mod key;
 pub mod log_limit;

@@ -14,6 +14,10 @@ pub const SERVICE: &str = "secret-server";
 /// one takes a few microseconds, which is little beside a call.
 pub const MAX_TEXT: usize = 64 * 1024;
 
+/// Longest expected work for a chunk of several words. A worker that is taken for longer is taken
+/// from the other callers.
+pub const MAX_WORK: Duration = Duration::from_secs(10 * 60);
+
 /// The speed that a caller wants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Tier {
@@ -59,6 +63,12 @@ pub enum Refusal {
     /// The premium tier of this server wants another key.
     #[error("it does not accept this premium key")]
     KeyWrong,
+    /// Too many wrong premium keys came from this address: try again in a minute.
+    #[error("too many wrong premium keys came from your address")]
+    KeyGuessed,
+    /// The chunk would take a worker longer than [`MAX_WORK`]: send fewer words.
+    #[error("the chunk would take longer than ten minutes")]
+    TooMuch,
 }
 
 /// The service.

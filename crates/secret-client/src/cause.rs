@@ -48,6 +48,8 @@ impl Cause {
             Self::Refused(_, Refusal::Busy) => {
                 &["try again later, or name more servers: --server A,B,C"]
             }
+            Self::Refused(_, Refusal::KeyGuessed) => &["try again in a minute, with the right key"],
+            Self::Refused(_, Refusal::TooMuch) => &["send fewer words at once: a smaller --chunk"],
             Self::Refused(_, Refusal::TooLong) => &["the longest text takes 65536 bytes"],
             _ => &[],
         };

@@ -19,7 +19,7 @@
 //! Memory is bounded for a list of any length, by the window of the queue and by short channels
 //! between the threads.
 
-use std::io::{Write, stderr, stdout};
+use std::io::{Write, stderr};
 
 use common::cli::Interrupted;
 
@@ -41,6 +41,7 @@ mod keeper;
 mod list;
 mod pipes;
 mod progress;
+mod screen;
 mod string;
 
 pub use args::Args;
@@ -69,10 +70,10 @@ pub async fn run(
                 answer = reverse_string(&config.options, &text) => answer?,
                 signal = shutdown => return Err(signal.into()),
             };
-            return Ok(writeln!(stdout(), "{answer}")?);
+            return Ok(writeln!(screen::stdout(), "{answer}")?);
         }
     };
-    let (report, result) = reverse_list(config.options, list, stdout(), shutdown).await;
+    let (report, result) = reverse_list(config.options, list, screen::stdout(), shutdown).await;
     // Ignores a closed stderr, because the answers have been written.
     if config.verbose {
         let _ = writeln!(stderr(), "{}", report.detail());

@@ -107,8 +107,11 @@ impl Pacing {
 
     /// Learns from the answer to a call with this number of words.
     pub(crate) fn answered(&mut self, words: usize, timing: Timing) {
-        let word = timing.worked.as_secs_f64() / words.max(1) as f64;
-        let way = timing.took.saturating_sub(timing.waited + timing.worked);
+        // Neither can be longer than the whole call, whatever the server says.
+        let worked = timing.worked.min(timing.took);
+        let waited = timing.waited.min(timing.took - worked);
+        let word = worked.as_secs_f64() / words.max(1) as f64;
+        let way = timing.took - worked - waited;
         let way = way.as_secs_f64();
         let (word, way) = match self.means {
             None => (word, way),
@@ -139,6 +142,9 @@ impl Pacing {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use rand::rngs::StdRng;
+    use rand::{RngExt, SeedableRng};
 
     const US: Duration = Duration::from_micros(1);
     const MS: Duration = Duration::from_millis(1);
@@ -223,5 +229,34 @@ mod tests {
         pacing.answered(3, Timing::default());
         pacing.busy(5);
         assert_eq!((pacing.words(), pacing.calls()), (3, 5));
+    }
+
+    #[test]
+    fn a_lying_server_makes_it_neither_panic_nor_ask_for_odd_numbers() {
+        let seed = std::env::var("PACING_SEED")
+            .map_or_else(|_| rand::random(), |s| s.parse().expect("a number"));
+        println!("PACING_SEED={seed}");
+        let mut dice = StdRng::seed_from_u64(seed);
+        let odd = |dice: &mut StdRng| match dice.random_range(0..5) {
+            0 => Duration::MAX,
+            1 => Duration::ZERO,
+            2 => Duration::new(u64::MAX, 0),
+            _ => Duration::from_nanos(dice.random_range(0..10_000_000_000)),
+        };
+        for _ in 0..2000 {
+            let workers = [0, 1, usize::MAX][dice.random_range(0..3)];
+            let mut pacing = Pacing::new(workers, Fixed::default());
+            for _ in 0..20 {
+                let (took, waited, worked) = (odd(&mut dice), odd(&mut dice), odd(&mut dice));
+                let timing = Timing {
+                    took: took.min(Duration::from_secs(86_400)),
+                    waited,
+                    worked,
+                };
+                pacing.answered(dice.random_range(0..100), timing);
+                assert!((1..=MAX_WORDS).contains(&pacing.words()));
+                assert!((1..=MAX_CALLS).contains(&pacing.calls()));
+            }
+        }
     }
 }

@@ -46,6 +46,11 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub premium_key_file: Option<PathBuf>,
 
+    /// Connections of one address, and a share of the queue to match; more for a class behind one router
+    #[arg(long, default_value_t = 16, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=2048))]
+    pub per_address: u16,
+
     /// Draw the delays in an order that can be repeated [default: a new one each time]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -80,6 +85,7 @@ impl TryFrom<Args> for Config {
             delay: args.delay,
             fast_delay: args.fast_delay,
             key: key.transpose()?,
+            per_address: args.per_address.into(),
             seed: args.seed.unwrap_or_else(rand::random),
         })
     }

@@ -1,13 +1,16 @@
 //! Where tarpc meets the secret: which calls are admitted, which wait, how long a word takes.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use common::bucket::Buckets;
 use common::cli::Interrupted;
 use common::key::Key;
-use common::net::{self, Gate, Limits};
-use common::secret::{MAX_TEXT, Offer, Refusal, Reversed, SERVICE, Secret, Tier};
+use common::log_limit::LogLimit;
+use common::net::{self, Exceeded, Gate, Limits, Quota, SharedQuota};
+use common::secret::{MAX_TEXT, MAX_WORK, Offer, Refusal, Reversed, SERVICE, Secret, Tier};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tarpc::context::Context;
@@ -23,6 +26,9 @@ use crate::reverse::{reverse, reverse_words};
 /// room, and few enough that at the lab's 9 s a word no call waits for more than five minutes.
 pub const QUEUE_PER_WORKER: usize = 32;
 
+/// Wrong premium keys a minute of one address: a person mistypes.
+const GUESSES: f64 = 3.0;
+
 /// The longest deadline that a call may have. Long, because a chunk of many slow words takes long.
 const DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -37,6 +43,9 @@ pub struct Config {
     pub fast_delay: Duration,
     /// The key that the premium tier wants, if it wants one.
     pub key: Option<Key>,
+    /// Most connections of one address, loopback exempt. An address may hold as large a part of the
+    /// places for calls as this is of 64, at most all.
+    pub per_address: usize,
     /// The seed of the random delays. The same seed draws the same delays in the same order.
     pub seed: u64,
 }
@@ -49,13 +58,14 @@ pub async fn run(
 ) {
     let limits = Limits {
         deadline: DEADLINE,
+        per_address: config.per_address,
         ..Limits::default()
     };
     let gate = Gate::new(limits);
     let shared = Arc::new(Shared::new(config));
-    let server = SecretServer(shared.clone()).serve();
+    let for_callers = shared.clone();
     net::serve(listener, SERVICE, gate, shutdown, move |connection| {
-        let server = server.clone();
+        let server = SecretServer(for_callers.clone(), connection.peer.ip()).serve();
         connection.answer(move |context, request| server.clone().serve(context, request))
     })
     .await;
@@ -65,8 +75,11 @@ pub async fn run(
 /// What all connections share.
 struct Shared {
     config: Config,
-    /// room for calls, at work or waiting
-    places: Semaphore,
+    /// room for calls, at work or waiting, of which each address has a share
+    places: SharedQuota,
+    guesses: Mutex<Buckets>,
+    log_limit: Mutex<LogLimit>,
+    began: Instant,
     /// room for calls at work; it is fair, so the first to come is the first to be served
     workers: Semaphore,
     dice: Mutex<(StdRng, Delays)>,
@@ -76,8 +89,13 @@ struct Shared {
 
 impl Shared {
     fn new(config: Config) -> Self {
+        let places = config.workers * (1 + QUEUE_PER_WORKER);
+        let share = (places * config.per_address).div_ceil(64).min(places);
         Self {
-            places: Semaphore::new(config.workers * (1 + QUEUE_PER_WORKER)),
+            places: SharedQuota::new(Quota::new(places, share, true)),
+            guesses: Mutex::new(Buckets::new(GUESSES / 60.0, GUESSES)),
+            log_limit: Mutex::default(),
+            began: Instant::now(),
             workers: Semaphore::new(config.workers),
             dice: Mutex::new((StdRng::seed_from_u64(config.seed), Delays::default())),
             words: AtomicU64::new(0),
@@ -90,12 +108,23 @@ impl Shared {
     /// `reverse` returns, and the times.
     async fn work(
         &self,
+        ip: IpAddr,
         tier: &Tier,
         words: usize,
         reverse: impl FnOnce() -> String,
     ) -> Result<Reversed, Refusal> {
-        let most = self.admit(tier)?;
-        let _place = self.places.try_acquire().map_err(|_| Refusal::Busy)?;
+        let most = self.admit(ip, tier).inspect_err(|_| {
+            self.log(ip, "a premium key was refused");
+        })?;
+        if words > 1 && most / 2 * u32::try_from(words).unwrap_or(u32::MAX) > MAX_WORK {
+            return Err(Refusal::TooMuch);
+        }
+        let _place = self.places.take(ip).map_err(|exceeded| {
+            if exceeded == Exceeded::Share {
+                self.log(ip, "its share of the queue is taken");
+            }
+            Refusal::Busy
+        })?;
         let arrived = Instant::now();
         // `try_acquire` first, because `acquire` yields now and then even when a permit is free
         // (tokio's fairness to other tasks), which work as short as this does not need.
@@ -119,15 +148,35 @@ impl Shared {
     }
 
     /// Returns the longest time for a word on `tier`, if the caller may use it.
-    fn admit(&self, tier: &Tier) -> Result<Duration, Refusal> {
+    fn admit(&self, ip: IpAddr, tier: &Tier) -> Result<Duration, Refusal> {
         let Tier::Premium { key } = tier else {
             return Ok(self.config.delay);
         };
         match (&self.config.key, key) {
             (None, _) => Ok(self.config.fast_delay),
             (Some(_), None) => Err(Refusal::KeyMissing),
-            (Some(wanted), Some(given)) if wanted.fits(given) => Ok(self.config.fast_delay),
-            (Some(_), Some(_)) => Err(Refusal::KeyWrong),
+            (Some(wanted), Some(given)) => {
+                let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
+                // Taken before the comparison, because otherwise guessing would have no limit.
+                let allowed = guesses.take(ip, 1, self.began.elapsed());
+                allowed.map_err(|_| Refusal::KeyGuessed)?;
+                if !wanted.fits(given) {
+                    return Err(Refusal::KeyWrong);
+                }
+                guesses.give_back(ip, 1);
+                Ok(self.config.fast_delay)
+            }
+        }
+    }
+
+    /// Logs what callers from `ip` do, once a minute.
+    fn log(&self, ip: IpAddr, what: &'static str) {
+        let mut limit = self
+            .log_limit
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(more) = limit.note(ip, what, self.began.elapsed()) {
+            tracing::warn!("{ip}: {what} ({more} more since the last line)");
         }
     }
 
@@ -145,12 +194,12 @@ impl Shared {
 }
 
 #[derive(Clone)]
-struct SecretServer(Arc<Shared>);
+struct SecretServer(Arc<Shared>, IpAddr);
 
 impl SecretServer {
     async fn one(&self, tier: Tier, text: String) -> Result<String, Refusal> {
         check(&text)?;
-        let reversed = self.0.work(&tier, 1, || reverse(&text)).await?;
+        let reversed = self.0.work(self.1, &tier, 1, || reverse(&text)).await?;
         Ok(reversed.text)
     }
 }
@@ -177,7 +226,9 @@ impl Secret for SecretServer {
     ) -> Result<Reversed, Refusal> {
         check(&text)?;
         let words = text.bytes().filter(|byte| *byte == b'\n').count();
-        self.0.work(&tier, words, || reverse_words(text)).await
+        self.0
+            .work(self.1, &tier, words, || reverse_words(text))
+            .await
     }
 
     async fn offer(self, _: Context) -> Offer {
@@ -191,4 +242,38 @@ fn check(text: &str) -> Result<(), Refusal> {
         return Err(Refusal::TooLong);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::pin::Pin;
+
+    use futures::FutureExt;
+
+    fn is_refused(call: &mut Pin<Box<impl Future<Output = Result<Reversed, Refusal>>>>) -> bool {
+        call.as_mut().now_or_never() == Some(Err(Refusal::Busy))
+    }
+
+    #[tokio::test]
+    async fn an_address_has_its_share_of_the_queue_and_the_others_theirs() {
+        let shared = Shared::new(Config {
+            workers: 4,
+            delay: Duration::from_secs(9),
+            fast_delay: Duration::ZERO,
+            key: None,
+            per_address: 16,
+            seed: 1,
+        });
+        let [greedy, other] = [[10, 0, 0, 1].into(), [10, 0, 0, 2].into()];
+        let work = |ip| Box::pin(shared.work(ip, &Tier::Free, 1, String::new));
+        let places = 4 * (1 + QUEUE_PER_WORKER);
+        let mut calls: Vec<_> = (0..places).map(|_| work(greedy)).collect();
+        calls.retain_mut(|call| !is_refused(call));
+        assert_eq!(calls.len(), places / 4, "a quarter");
+        assert!(!is_refused(&mut work(other)));
+        drop(calls); // its places are free again at once
+        assert!(!is_refused(&mut work(greedy)));
+    }
 }

@@ -21,6 +21,7 @@ const QUICK: Config = Config {
     delay: Duration::ZERO,
     fast_delay: Duration::ZERO,
     key: None,
+    per_address: 16,
     seed: 1,
 };
 

@@ -1,5 +1,6 @@
 //! How a program ends: an error with advice, printed once, and the exit code.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -133,11 +134,32 @@ fn verdict(program: &str, error: &anyhow::Error) -> (String, u8) {
     if signal.is_some() && error.chain().count() == 1 {
         return (String::new(), code);
     }
+    // The last line of defence: an error may quote a peer, and only our own lines may break.
+    let help = error.chain().find_map(help).unwrap_or_default();
     let failure = Failure {
-        what: format!("{program}: {error:#}"),
-        help: error.chain().find_map(help).unwrap_or_default(),
+        what: printable(&format!("{program}: {error:#}")).replace('\n', "\\n"),
+        help: help.iter().map(|line| printable(line).into()).collect(),
     };
     (failure.report() + "\n", code)
+}
+
+/// Returns `text` with the characters escaped that a terminal obeys instead of showing them: control
+/// characters but for the newline, and those that turn the direction of writing (Unicode TR 9).
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_obeyed = |c: char| (c.is_control() && c != '\n') || turns(c);
+    if !text.contains(is_obeyed) {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if is_obeyed(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown.into()
 }
 
 fn help(cause: &(dyn std::error::Error + 'static)) -> Option<Vec<String>> {
@@ -163,6 +185,17 @@ mod tests {
             failure.within("reading the list").report(),
             "reading the list: cannot read x\nhelp: give another file"
         );
+    }
+
+    #[test]
+    fn no_word_of_a_peer_reaches_the_terminal_as_a_command() {
+        let evil = "\u{1b}]0;owned\u{7}\r\u{202e}\u{9b}31m";
+        let error = anyhow::Error::new(Failure::new(evil).help(evil)).context("line 1\nline 2");
+        let (text, _) = verdict("buddy", &error);
+        assert_eq!(text.lines().count(), 2, "{text}");
+        let is_shown = |c: char| c == '\n' || (!c.is_control() && c != '\u{202e}');
+        assert!(text.chars().all(is_shown), "{text:?}");
+        assert_eq!(printable("café 日本\n"), "café 日本\n");
     }
 
     #[test]

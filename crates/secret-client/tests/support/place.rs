@@ -13,6 +13,7 @@ pub(crate) const QUICK: Config = Config {
     delay: Duration::ZERO,
     fast_delay: Duration::ZERO,
     key: None,
+    per_address: 16,
     seed: 1,
 };
 

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use common::net::Network;
+use crate::net::Network;
 
 /// What is done takes tokens, and tokens come back at a steady rate.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Bucket {
+pub struct Bucket {
     rate: f64,
     full: f64,
     tokens: f64,
@@ -18,7 +18,7 @@ pub(crate) struct Bucket {
 impl Bucket {
     /// Returns a bucket that is full at time `now`. It holds `full` tokens, and `rate` of them
     /// come back each second; 0 is no limit.
-    pub(crate) fn new(rate: f64, full: f64, now: Duration) -> Self {
+    pub fn new(rate: f64, full: f64, now: Duration) -> Self {
         Self {
             rate,
             full,
@@ -29,7 +29,7 @@ impl Bucket {
 
     /// Takes `count` tokens, all or none, or returns how long to wait for them. More than a full
     /// bucket can never be taken.
-    pub(crate) fn take(&mut self, count: u32, now: Duration) -> Result<(), Duration> {
+    pub fn take(&mut self, count: u32, now: Duration) -> Result<(), Duration> {
         if self.rate == 0.0 {
             return Ok(());
         }
@@ -57,7 +57,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 
 /// A bucket for each network.
 #[derive(Debug)]
-pub(crate) struct Buckets {
+pub struct Buckets {
     fresh: Bucket,
     by_network: HashMap<Network, Bucket>,
     of_the_others: Bucket,
@@ -67,7 +67,7 @@ pub(crate) struct Buckets {
 impl Buckets {
     /// Returns buckets that are each full with `full` tokens, of which `rate` come back a second;
     /// 0 is no limit.
-    pub(crate) fn new(rate: f64, full: f64) -> Self {
+    pub fn new(rate: f64, full: f64) -> Self {
         let fresh = Bucket::new(rate, full, Duration::ZERO);
         Self {
             fresh,
@@ -78,7 +78,7 @@ impl Buckets {
     }
 
     /// Takes `count` tokens from the bucket of `ip`, or returns how long to wait for them.
-    pub(crate) fn take(&mut self, ip: IpAddr, count: u32, now: Duration) -> Result<(), Duration> {
+    pub fn take(&mut self, ip: IpAddr, count: u32, now: Duration) -> Result<(), Duration> {
         if self.fresh.rate == 0.0 {
             return Ok(());
         }
@@ -98,7 +98,7 @@ impl Buckets {
     }
 
     /// Gives back tokens of `ip` that were not needed.
-    pub(crate) fn give_back(&mut self, ip: IpAddr, count: u32) {
+    pub fn give_back(&mut self, ip: IpAddr, count: u32) {
         if let Some(bucket) = self.by_network.get_mut(&ip.into()) {
             bucket.tokens = (bucket.tokens + f64::from(count)).min(bucket.full);
         }

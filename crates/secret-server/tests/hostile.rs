@@ -1,0 +1,57 @@
+//! What a hostile caller cannot do: guess the premium key, or take a worker for hours.
+
+use std::future::pending;
+use std::time::Duration;
+
+use common::key::Key;
+use common::net::Channel;
+use common::secret::{Refusal, SERVICE, SecretClient, SecretRequest, SecretResponse, Tier};
+use secret_server::{Config, run};
+use tarpc::context;
+use tokio::net::TcpListener;
+
+async fn start(config: Config) -> SecretClient<Channel<SecretRequest, SecretResponse>> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let addr = listener.local_addr().expect("bound").to_string();
+    tokio::spawn(run(listener, config, pending()));
+    let channel = Channel::open(&addr, SERVICE).await;
+    SecretClient::from(channel.expect("up"))
+}
+
+fn config() -> Config {
+    Config {
+        workers: 1,
+        delay: Duration::from_secs(9),
+        fast_delay: Duration::ZERO,
+        key: Some(Key::new("a key of sixteen bytes".into())),
+        per_address: 16,
+        seed: 1,
+    }
+}
+
+#[tokio::test]
+async fn three_guesses_at_the_key_are_all_that_an_address_has() {
+    let client = start(config()).await;
+    let call = async |key: &str| {
+        let call = client.fast_reverse(context::current(), "ab".into(), Some(key.into()));
+        call.await.expect("an answer")
+    };
+    // Right keys are no guesses, however many.
+    for _ in 0..10 {
+        assert_eq!(call("a key of sixteen bytes").await, Ok("ba".into()));
+    }
+    for _ in 0..3 {
+        assert_eq!(call("a guess").await, Err(Refusal::KeyWrong));
+    }
+    assert_eq!(call("a guess").await, Err(Refusal::KeyGuessed));
+    let right = call("a key of sixteen bytes").await;
+    assert_eq!(right, Err(Refusal::KeyGuessed), "guessing goes on in vain");
+}
+
+#[tokio::test]
+async fn a_chunk_that_would_take_hours_is_refused_and_one_long_word_is_not() {
+    let client = start(config()).await;
+    let words = "\n".repeat(1000);
+    let chunk = client.reverse_words(context::current(), Tier::Free, words);
+    assert_eq!(chunk.await.expect("an answer"), Err(Refusal::TooMuch));
+}
