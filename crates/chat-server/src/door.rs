@@ -42,6 +42,8 @@ const BURST_SECONDS: f64 = 4.0;
 pub(crate) mod cost {
     /// A page from the disk, a list of names, a private room, a change that others are told.
     pub(crate) const PAGE: u32 = 4;
+    /// A poll costs a token for this many bytes. Waiting costs nothing.
+    pub(crate) const BYTES: usize = 8 * 1024;
     /// Looking at every message of a room.
     pub(crate) const SEARCH: u32 = 16;
     /// A new session: the place of one that is here for 30 seconds.
@@ -115,6 +117,23 @@ impl Door {
             return Ok(());
         }
         self.calls.take(ip, cost, now).map_err(too_fast)
+    }
+
+    /// Notes that a poll from `ip` has read this many bytes. They are paid afterwards, because
+    /// only then they are known.
+    pub(crate) fn has_read(&mut self, ip: IpAddr, bytes: usize, now: Duration) {
+        let count = u32::try_from(bytes / cost::BYTES).unwrap_or(u32::MAX);
+        if self.shares.rate > 0 && !self.is_free(ip) {
+            self.calls.owe(ip, count, now);
+        }
+    }
+
+    /// Returns how long a poll from `ip` has to wait until what others have read is paid.
+    pub(crate) fn debt(&mut self, ip: IpAddr, now: Duration) -> Option<Duration> {
+        if self.is_free(ip) {
+            return None;
+        }
+        self.calls.take(ip, 0, now).err()
     }
 
     /// Lets `ip` make a room.

@@ -4,8 +4,8 @@ use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use common::chat::{
-    Admin, Ban, Bounded, Chat, Cursor, Kind, Listed, MAX_CURSORS, MAX_NAME, MAX_POSTS, MAX_WHY,
-    POLL_WAIT, Page, Post, Private, Refusal, Result, RoomInfo, Session,
+    Admin, Ban, Bounded, Chat, Cursor, Kind, Listed, MAX_CURSORS, MAX_NAME, MAX_POSTS, POLL_WAIT,
+    Page, Post, Private, Refusal, Result, RoomInfo, Session,
 };
 use futures::FutureExt;
 use futures::future::{pending, select_all};
@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::bans::Whom;
 use crate::door::{Caller, cost};
-use crate::log::{Limit, NewEntry};
+use crate::log::{Limit, NewEntry, size};
 use crate::names::{self, Nick};
 use crate::people::People;
 use crate::person::Notice;
@@ -127,14 +127,20 @@ impl Handler {
     ) -> Result<Vec<Page>> {
         let until = Instant::now() + wait;
         let ip = self.caller.ip;
-        let (poll, cursors) = self.shared.begin_poll(session, ip, cursors)?;
+        let (poll, cursors, debt) = self.shared.begin_poll(session, ip, cursors)?;
+        if let Some(debt) = debt {
+            tokio::select! {
+                () = sleep_until(until.min(Instant::now() + debt)) => {}
+                () = self.shared.polls().ended(&poll) => return Ok(Vec::new()),
+            }
+        }
         loop {
             // Watched before reading, because otherwise an entry that comes in between is missed.
             let head = |cursor: &Cursor| self.shared.log().head(&cursor.room);
             let mut heads: Vec<_> = cursors.iter().map(head).collect();
             let pages = self.shared.pages_after(&cursors).await?;
             if !pages.is_empty() {
-                self.shared.counts().delivered(&pages);
+                self.delivered(&pages);
                 return Ok(pages);
             }
             let _waits = self.shared.counts().waits();
@@ -146,6 +152,20 @@ impl Handler {
                 () = sleep_until(until) => return Ok(Vec::new()),
                 () = self.shared.polls().ended(&poll) => return Ok(Vec::new()),
             }
+        }
+    }
+
+    /// Counts what a poll has read, and lets its address pay.
+    fn delivered(&self, pages: &[Page]) {
+        self.shared.counts().delivered(pages);
+        let bytes = pages.iter().flat_map(|page| &page.entries).map(size).sum();
+        // Without the lock for the few bytes of most polls.
+        if bytes >= cost::BYTES {
+            let now = self.shared.now();
+            self.shared
+                .people()
+                .door
+                .has_read(self.caller.ip, bytes, now);
         }
     }
 
@@ -218,12 +238,12 @@ impl Handler {
         match command {
             Admin::Kick { nick, why } => {
                 let nick = fit(Nick::new(&nick))?;
-                let why = reason(why)?;
+                let why = posts::reason(why)?;
                 let (session, notices) = self.shared.people().kick(&nick, &why)?;
                 self.put_out(&[session], notices, "put out", &why).await;
             }
             Admin::Ban { whom, minutes, why } => {
-                let (whom, why) = (Whom::new(&whom)?, reason(why)?);
+                let (whom, why) = (Whom::new(&whom)?, posts::reason(why)?);
                 let length = Duration::from_secs(60 * u64::from(minutes));
                 let until = (minutes > 0).then(|| now.saturating_add(length));
                 let (sessions, notices) = self.shared.people().ban(&whom, &why, until, now)?;
@@ -259,14 +279,6 @@ impl Handler {
 
 fn fit<T>(result: Result<T, String>) -> Result<T> {
     result.map_err(Refusal::Unfit)
-}
-
-fn reason(why: String) -> Result<String> {
-    if why.len() > MAX_WHY {
-        let why = format!("a reason has at most {MAX_WHY} bytes");
-        return Err(Refusal::Unfit(why));
-    }
-    Ok(why.replace('\0', ""))
 }
 
 impl Chat for Handler {

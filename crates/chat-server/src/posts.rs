@@ -1,6 +1,6 @@
 //! What may be sent. PURE.
 
-use common::chat::{Kind, MAX_BODY, MAX_PAGE, Post, Refusal, Result};
+use common::chat::{Kind, MAX_BODY, MAX_PAGE, MAX_WHY, Post, Refusal, Result};
 
 /// Returns the posts of one call without NUL, or why they may not be sent.
 pub(crate) fn check(mut posts: Vec<Post>) -> Result<Vec<Post>> {
@@ -26,6 +26,15 @@ pub(crate) fn check(mut posts: Vec<Post>) -> Result<Vec<Post>> {
         return unfit(format!("one call may send {MAX_PAGE} bytes"));
     }
     Ok(posts)
+}
+
+/// Returns the reason of a kick without NUL, or why it cannot be one.
+pub(crate) fn reason(why: String) -> Result<String> {
+    if why.len() > MAX_WHY {
+        let why = format!("a reason has at most {MAX_WHY} bytes");
+        return Err(Refusal::Unfit(why));
+    }
+    Ok(why.replace('\0', ""))
 }
 
 #[cfg(test)]

@@ -204,13 +204,13 @@ impl Shared {
 
     /// Renews a session's lease and begins a poll, which ends its last one. Returns the token for
     /// [`Polls::ended`], and a cursor for each of its rooms: the reader's own one, or where reading
-    /// began when it joined.
+    /// began when it joined; and how long to wait before reading, because of what was read before.
     pub(crate) fn begin_poll(
         &self,
         session: Session,
         ip: IpAddr,
         cursors: &[Cursor],
-    ) -> Result<(CancellationToken, Vec<Cursor>)> {
+    ) -> Result<(CancellationToken, Vec<Cursor>, Option<Duration>)> {
         let mut people = self.people();
         people.door.admit(session, ip, 0, self.now())?;
         people.renew(session, self.now())?;
@@ -221,7 +221,8 @@ impl Shared {
             own.cloned()
                 .unwrap_or_else(|| self.cursor(room.clone(), after))
         };
-        Ok((poll, people.rooms_of(session).map(cursor).collect()))
+        let cursors = people.rooms_of(session).map(cursor).collect();
+        Ok((poll, cursors, people.door.debt(ip, self.now())))
     }
 
     /// Returns a cursor of this log.

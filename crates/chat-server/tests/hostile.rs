@@ -2,6 +2,7 @@
 //! said. The limits are small, and 127.0.0.2 is another address.
 
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use chat_server::log::{Bounds, Log};
 use chat_server::{BanFile, Config, Memory};
@@ -221,6 +222,28 @@ async fn an_address_that_calls_too_fast_slows_only_itself() {
         .send(context::current(), 1, "lobby".into(), empty);
     let sent = sent.await.expect("answered");
     assert!(matches!(sent, Err(Refusal::Unfit(_))), "{sent:?}");
+    server.shut_down().await;
+}
+
+#[tokio::test]
+async fn reading_the_same_again_and_again_is_slowed() {
+    let log: Log = Memory::new(Bounds::default());
+    let mut config = config(log.clone());
+    (config.rate, config.limits.per_address) = (10, 1);
+    let server = Server::start(config).await;
+    let ann = server.member(1, 1, "ann").await;
+    for id in 0..30 {
+        let said = ann.say("lobby", id, &"x".repeat(4096)).await;
+        said.expect("a burst of 40");
+    }
+    let eve = server.member(2, 3, "eve").await;
+    let began = Instant::now();
+    for _ in 0..6 {
+        let pages = eve.reread(log.epoch()).await.expect("not refused");
+        assert_eq!(pages[0].entries.len(), 32);
+    }
+    // 15 tokens each; she has 56, and 20 come back a second. The last one is not paid yet.
+    assert!(began.elapsed() > Duration::from_millis(900));
     server.shut_down().await;
 }
 

@@ -79,9 +79,18 @@ impl Buckets {
 
     /// Takes `count` tokens from the bucket of `ip`, or returns how long to wait for them.
     pub fn take(&mut self, ip: IpAddr, count: u32, now: Duration) -> Result<(), Duration> {
-        if self.fresh.rate == 0.0 {
-            return Ok(());
-        }
+        self.bucket(ip, now).take(count, now)
+    }
+
+    /// Takes `count` tokens from the bucket of `ip`, which may not have them yet. Until it has,
+    /// none can be taken. It never owes more than it holds when it is full.
+    pub fn owe(&mut self, ip: IpAddr, count: u32, now: Duration) {
+        let bucket = self.bucket(ip, now);
+        let left = bucket.tokens_at(now) - f64::from(count);
+        (bucket.tokens, bucket.at) = (left.max(-bucket.full), now);
+    }
+
+    fn bucket(&mut self, ip: IpAddr, now: Duration) -> &mut Bucket {
         let network = ip.into();
         let is_new = !self.by_network.contains_key(&network);
         if is_new && self.by_network.len() >= NETWORKS {
@@ -90,11 +99,10 @@ impl Buckets {
                 self.by_network.retain(|_, b| b.tokens_at(now) < b.full);
             }
             if self.by_network.len() >= NETWORKS {
-                return self.of_the_others.take(count, now);
+                return &mut self.of_the_others;
             }
         }
-        let bucket = self.by_network.entry(network).or_insert(self.fresh);
-        bucket.take(count, now)
+        self.by_network.entry(network).or_insert(self.fresh)
     }
 
     /// Gives back tokens of `ip` that were not needed.
@@ -119,6 +127,17 @@ mod tests {
         assert_eq!(bucket.take(20, second(0)), Ok(()));
         assert_eq!(bucket.take(1, second(0)), Err(Duration::from_millis(200)));
         assert_eq!(bucket.take(5, second(1)), Ok(()));
+    }
+
+    #[test]
+    fn what_is_owed_is_paid_before_anything_is_taken() {
+        let (mut buckets, ip) = (Buckets::new(1.0, 4.0), [10, 0, 0, 1].into());
+        assert_eq!(buckets.take(ip, 0, second(1)), Ok(()));
+        buckets.owe(ip, 6, second(1));
+        assert_eq!(buckets.take(ip, 0, second(1)), Err(second(2)));
+        assert_eq!(buckets.take(ip, 1, second(4)), Ok(()));
+        buckets.owe(ip, u32::MAX, second(4));
+        assert_eq!(buckets.take(ip, 0, second(4)), Err(second(4)), "bounded");
     }
 
     #[test]

@@ -153,6 +153,15 @@ impl Member {
         call.await.expect("answered")
     }
 
+    /// Reads the lobby from its beginning.
+    pub(crate) async fn reread(&self, epoch: u64) -> Result<Vec<Page>> {
+        let (room, after) = ("lobby".to_owned(), 0);
+        let cursors = vec![Cursor { room, after, epoch }].into();
+        let here = context::current();
+        let call = self.client.poll(here, self.session, cursors, 5000);
+        call.await.expect("answered")
+    }
+
     pub(crate) async fn admin(&self, token: &str, command: Admin) -> Result<Vec<String>> {
         let here = context::current();
         let call = self.client.admin(here, self.session, token.into(), command);
