@@ -79,6 +79,9 @@ pub enum Refusal {
 ///   callers set their deadlines to minutes. A server that is still there answers
 ///   [`offer`](Secret::offer) at once, however long its queue is.
 /// - A call that is cancelled, or whose deadline passes, is dropped and frees its worker.
+/// - A caller that waits must say something every 30 seconds, most simply by asking for the
+///   [`offer`](Secret::offer). Otherwise it counts as gone, and its calls are dropped, because they
+///   hold places that others wait for.
 #[tarpc::service]
 pub trait Secret {
     /// Returns one text reversed, slowly.

@@ -5,6 +5,7 @@
 #[path = "../../common/tests/support/program.rs"]
 mod program;
 mod support {
+    pub(crate) mod fake;
     pub(crate) mod place;
 }
 
@@ -16,6 +17,7 @@ use common::key::Key;
 use common::net::greeting;
 use program::{Ended, Lines, Program, assert_flags, closed, signal};
 use secret_server::Config;
+use support::fake::Fake;
 use support::place::{Place, QUICK, numbers};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -230,4 +232,21 @@ async fn random_bytes_do_not_stop_a_server() {
         run(&["--server", &addr, "--string", "ab"], "").stdout,
         "ba\n"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lying_server_sends_the_terminal_nothing_and_breaks_nothing() {
+    for (fake, args, code, stdout) in [
+        (Fake::Shouts, &["--string", "ab"][..], 1, ""),
+        (Fake::Shouts, &["-"], 1, ""),
+        (Fake::Babbles, &["-"], 1, ""),
+        (Fake::Boasts, &["-v", "-"], 0, "ba\ndc\nfe\n"),
+    ] {
+        let addr = fake.place().await.addr();
+        let ended = run(&[&["--server", &addr], args].concat(), "ab\ncd\nef\n");
+        assert_eq!(ended.code, Some(code), "{ended:?}");
+        assert_eq!(ended.stdout, stdout);
+        let is_shown = |c: char| c == '\n' || !c.is_control();
+        assert!(ended.stderr.chars().all(is_shown), "{ended:?}");
+    }
 }

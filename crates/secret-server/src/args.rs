@@ -1,7 +1,7 @@
 //! The command line of `secret-server`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
@@ -64,6 +64,20 @@ pub struct Args {
 /// which 32 calls may wait for the same worker.
 const MAX_DELAY: Duration = Duration::from_secs(15);
 
+/// Shortest premium key in bytes. At three guesses a minute even a shorter one would hold, but a key
+/// is chosen once, and many addresses can guess at the same time.
+const MIN_KEY: usize = 16;
+
+fn premium_key(path: &Path) -> Result<Key, Failure> {
+    let key = Key::read(path)?;
+    if key.reveal().len() < MIN_KEY {
+        let shown = path.display();
+        let what = format!("the key in {shown} is too short: expected at least {MIN_KEY} bytes");
+        return Err(Failure::new(what).help("make one: openssl rand -hex 16"));
+    }
+    Ok(key)
+}
+
 fn delay(text: &str) -> Result<Duration, String> {
     match cli::duration(text)? {
         delay if delay <= MAX_DELAY => Ok(delay),
@@ -77,9 +91,9 @@ impl TryFrom<Args> for Config {
     /// Reads the key.
     ///
     /// # Errors
-    /// If the key file cannot be read.
+    /// If the key file cannot be read, or its key is too short.
     fn try_from(args: Args) -> Result<Self, Failure> {
-        let key = args.premium_key_file.as_deref().map(Key::read);
+        let key = args.premium_key_file.as_deref().map(premium_key);
         Ok(Self {
             workers: args.workers.into(),
             delay: args.delay,

@@ -84,3 +84,16 @@ fn it_gives_systemd_a_sign_of_life() {
         assert_eq!(&said[..length], b"WATCHDOG=1\n");
     }
 }
+
+#[test]
+fn a_key_that_can_be_guessed_is_refused_with_advice() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("key");
+    std::fs::write(&path, "fifteen letters\n").expect("writable");
+    let mut command = Command::new(PROGRAM);
+    command.args(["--listen", "127.0.0.1:0", "--premium-key-file"]);
+    let ended = run(command.arg(&path), "");
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("at least 16 bytes"), "{ended:?}");
+    assert!(ended.stderr.contains("\nhelp: "), "{ended:?}");
+}

@@ -21,9 +21,19 @@ pub(crate) enum Fake {
     Panics,
     /// It takes chunks and never answers.
     Sits,
-    /// It answers a string with an error that would clear the screen.
+    /// It answers everything with an error that would clear the screen.
     Shouts,
+    /// It answers rightly, and says that it took longer than the world exists.
+    Boasts,
+    /// It answers a word with a thousand.
+    Babbles,
 }
+
+/// Names everything, because the compiler would otherwise warn a test that uses only a part.
+const _: [Fake; 6] = {
+    use Fake::{Babbles, Boasts, Forgets, Panics, Shouts, Sits};
+    [Babbles, Boasts, Forgets, Panics, Shouts, Sits]
+};
 
 impl Fake {
     /// A place with such a server.
@@ -49,8 +59,11 @@ impl Fake {
         context: Context,
         request: SecretRequest,
     ) -> Result<common::secret::SecretResponse, ServerError> {
-        if let (Self::Shouts, SecretRequest::Reverse { .. }) = (self, &request) {
-            return Err(ServerError::new(io::ErrorKind::Other, "\u{1b}[2J".into()));
+        if let (Self::Shouts, SecretRequest::Reverse { .. } | SecretRequest::ReverseWords { .. }) =
+            (self, &request)
+        {
+            let words = "\u{1b}[2J\u{1b}]0;owned\u{7}\r\u{9b}31m";
+            return Err(ServerError::new(io::ErrorKind::Other, words.into()));
         }
         self.serve().serve(context, request).await
     }
@@ -80,6 +93,16 @@ impl Secret for Fake {
                     worked: Duration::ZERO,
                 })
             }
+            Self::Boasts => Ok(Reversed {
+                text: secret_server::reverse::reverse_words(text),
+                waited: Duration::MAX,
+                worked: Duration::MAX,
+            }),
+            Self::Babbles => Ok(Reversed {
+                text: "\u{1b}[2J\n".repeat(1000),
+                waited: Duration::MAX,
+                worked: Duration::ZERO,
+            }),
             Self::Panics => panic!("as requested"),
             Self::Sits | Self::Shouts => pending().await,
         }
