@@ -9,7 +9,7 @@ use common::bucket::Buckets;
 use common::cli::Interrupted;
 use common::key::Key;
 use common::log_limit::LogLimit;
-use common::net::{self, Exceeded, Gate, Limits, Quota, SharedQuota};
+use common::net::{self, Gate, Limits, Quota, SharedQuota};
 use common::secret::{MAX_TEXT, MAX_WORK, Offer, Refusal, Reversed, SERVICE, Secret, Tier};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -83,6 +83,8 @@ struct Shared {
     /// room for calls at work; it is fair, so the first to come is the first to be served
     workers: Semaphore,
     dice: Mutex<(StdRng, Delays)>,
+    /// refused calls by cause, in the order of [`Self::note`]
+    refused: [AtomicU64; 4],
     words: AtomicU64,
     worked_us: AtomicU64,
 }
@@ -98,6 +100,7 @@ impl Shared {
             began: Instant::now(),
             workers: Semaphore::new(config.workers),
             dice: Mutex::new((StdRng::seed_from_u64(config.seed), Delays::default())),
+            refused: Default::default(),
             words: AtomicU64::new(0),
             worked_us: AtomicU64::new(0),
             config,
@@ -113,18 +116,11 @@ impl Shared {
         words: usize,
         reverse: impl FnOnce() -> String,
     ) -> Result<Reversed, Refusal> {
-        let most = self.admit(ip, tier).inspect_err(|_| {
-            self.log(ip, "a premium key was refused");
-        })?;
+        let most = self.admit(ip, tier)?;
         if words > 1 && most / 2 * u32::try_from(words).unwrap_or(u32::MAX) > MAX_WORK {
             return Err(Refusal::TooMuch);
         }
-        let _place = self.places.take(ip).map_err(|exceeded| {
-            if exceeded == Exceeded::Share {
-                self.log(ip, "its share of the queue is taken");
-            }
-            Refusal::Busy
-        })?;
+        let _place = self.places.take(ip).map_err(|_| Refusal::Busy)?;
         let arrived = Instant::now();
         // `try_acquire` first, because `acquire` yields now and then even when a permit is free
         // (tokio's fairness to other tasks), which work as short as this does not need.
@@ -169,14 +165,19 @@ impl Shared {
         }
     }
 
-    /// Logs what callers from `ip` do, once a minute.
-    fn log(&self, ip: IpAddr, what: &'static str) {
-        let mut limit = self
-            .log_limit
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(more) = limit.note(ip, what, self.began.elapsed()) {
-            tracing::warn!("{ip}: {what} ({more} more since the last line)");
+    /// Counts a refusal of a call from `ip`, and logs it once a minute.
+    fn note(&self, ip: IpAddr, refusal: Refusal) {
+        let (cause, count) = match refusal {
+            Refusal::Busy => ("no place in the queue", 0),
+            Refusal::TooLong | Refusal::TooMuch => ("too much in one call", 1),
+            Refusal::KeyMissing | Refusal::KeyWrong => ("a wrong premium key", 2),
+            Refusal::KeyGuessed => ("too many wrong premium keys", 3),
+        };
+        self.refused[count].fetch_add(1, Relaxed);
+        let limit = self.log_limit.lock();
+        let mut limit = limit.unwrap_or_else(PoisonError::into_inner);
+        if let Some(more) = limit.note(ip, cause, self.began.elapsed()) {
+            tracing::warn!("refused {ip}: {cause} ({more} more since the last line)");
         }
     }
 
@@ -190,6 +191,11 @@ impl Shared {
     fn log_work(&self) {
         let (words, worked) = (self.words.load(Relaxed), self.worked_us.load(Relaxed));
         tracing::info!("worked on {words} words for {:.3}s", worked as f64 / 1e6);
+        let [busy, large, wrong, guessed] = self.refused.each_ref().map(|n| n.load(Relaxed));
+        tracing::info!(
+            "refused {busy} calls without a place in the queue, {large} with too much in them, \
+             {wrong} with a wrong premium key, {guessed} after too many wrong keys"
+        );
     }
 }
 
@@ -198,9 +204,12 @@ struct SecretServer(Arc<Shared>, IpAddr);
 
 impl SecretServer {
     async fn one(&self, tier: Tier, text: String) -> Result<String, Refusal> {
-        check(&text)?;
-        let reversed = self.0.work(self.1, &tier, 1, || reverse(&text)).await?;
-        Ok(reversed.text)
+        let work = async {
+            check(&text)?;
+            self.0.work(self.1, &tier, 1, || reverse(&text)).await
+        };
+        let result = work.await.map(|reversed| reversed.text);
+        result.inspect_err(|refusal| self.0.note(self.1, *refusal))
     }
 }
 
@@ -224,11 +233,14 @@ impl Secret for SecretServer {
         tier: Tier,
         text: String,
     ) -> Result<Reversed, Refusal> {
-        check(&text)?;
-        let words = text.bytes().filter(|byte| *byte == b'\n').count();
-        self.0
-            .work(self.1, &tier, words, || reverse_words(text))
-            .await
+        let work = async {
+            check(&text)?;
+            let words = text.bytes().filter(|byte| *byte == b'\n').count();
+            let reverse = || reverse_words(text);
+            self.0.work(self.1, &tier, words, reverse).await
+        };
+        let result = work.await;
+        result.inspect_err(|refusal| self.0.note(self.1, *refusal))
     }
 
     async fn offer(self, _: Context) -> Offer {

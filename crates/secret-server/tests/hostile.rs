@@ -1,11 +1,16 @@
 //! What a hostile caller cannot do: guess the premium key, or take a worker for hours.
 
+#[path = "../../common/tests/support/program.rs"]
+mod program;
+
 use std::future::pending;
+use std::process::Command;
 use std::time::Duration;
 
 use common::key::Key;
 use common::net::Channel;
 use common::secret::{Refusal, SERVICE, SecretClient, SecretRequest, SecretResponse, Tier};
+use program::{Program, signal};
 use secret_server::{Config, run};
 use tarpc::context;
 use tokio::net::TcpListener;
@@ -54,4 +59,30 @@ async fn a_chunk_that_would_take_hours_is_refused_and_one_long_word_is_not() {
     let words = "\n".repeat(1000);
     let chunk = client.reverse_words(context::current(), Tier::Free, words);
     assert_eq!(chunk.await.expect("an answer"), Err(Refusal::TooMuch));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guesser_is_one_line_in_the_log_and_a_count_at_the_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let key = folder.path().join("key");
+    std::fs::write(&key, "a key of sixteen bytes").expect("writable");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_secret-server"));
+    command.args(["-v", "--listen", "127.0.0.1:0", "--premium-key-file"]);
+    let mut server = Program::start(command.arg(&key));
+    let channel = Channel::open(&server.ready(), SERVICE).await;
+    let client = SecretClient::from(channel.expect("up"));
+    for _ in 0..100 {
+        let guess = Some("a guess".to_owned());
+        let call = client.fast_reverse(context::current(), "ab".into(), guess);
+        call.await.expect("an answer").expect_err("a wrong key");
+    }
+    signal(&server.child, "TERM");
+    let log = server.end().stderr;
+    let lines = |text| log.lines().filter(|line| line.contains(text)).count();
+    assert_eq!(lines("refused 127.0.0.1: a wrong premium key"), 1, "{log}");
+    assert_eq!(lines("refused 127.0.0.1: too many wrong"), 1, "{log}");
+    assert!(
+        log.contains(" 3 with a wrong premium key, 97 after"),
+        "{log}"
+    );
 }
