@@ -285,3 +285,66 @@ impl Tails {
         tails.len() < most || tails.contains_key(room)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use common::chat::Kind;
+
+    use super::*;
+
+    fn entry(number: u64, length: usize) -> Entry {
+        Entry {
+            number,
+            sender: 1,
+            kind: Kind::Said,
+            nick: "ann".into(),
+            body: "x".repeat(length),
+            at_ms: 1,
+        }
+    }
+
+    #[test]
+    fn tails_fit_their_bytes_and_know_what_they_have_forgotten() {
+        let tails = Tails::new(0);
+        let mut rooms = tails.lock();
+        for number in 1..=100 {
+            rooms.make("small", 0).push(entry(number, 10));
+            rooms.make("large", 0).push(entry(number, 4096));
+        }
+        let small = rooms.get("small").map(Tail::bytes);
+        rooms.shrink(200_000);
+        assert!(rooms.bytes() <= 200_000);
+        assert_eq!(
+            rooms.get("small").map(Tail::bytes),
+            small,
+            "the largest pays"
+        );
+        let large = rooms.get("large").expect("there");
+        let limit = Limit::messages(1000);
+        let is_kept = |number: &u64| large.read(number - 1, limit).is_some();
+        let oldest = (1..=100).find(is_kept).expect("some are kept");
+        assert!((50..=100).contains(&oldest), "{oldest}");
+        let page = large.read(oldest - 1, limit).expect("kept");
+        assert!(page.iter().map(|entry| entry.number).eq(oldest..=100));
+        assert_eq!(large.before_last(1), Some(99));
+        assert_eq!(large.before_last(100), None, "it is not here");
+        rooms.shrink(0);
+        assert_eq!(rooms.bytes(), 0);
+        let large = rooms.get("large").expect("there");
+        assert_eq!((large.newest(), large.read(99, limit)), (100, None));
+        assert_eq!(large.read(100, limit), Some(vec![]));
+    }
+
+    #[test]
+    fn one_tail_has_a_limit_of_its_own() {
+        let mut tail = Tail::new(0);
+        for number in 1..=10 {
+            tail.push(entry(number, 1000));
+        }
+        let each = tail.bytes() / 10;
+        tail.shrink(8, usize::MAX);
+        assert_eq!(tail.bytes(), 8 * each);
+        tail.shrink(8, 3 * each);
+        assert_eq!(tail.bytes(), 3 * each);
+    }
+}

@@ -329,3 +329,20 @@ fn in_words(error: &rusqlite::Error) -> LogError {
         _ => error.to_string(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_for_the_disk_is_counted_in_bytes() {
+        let all = Arc::default();
+        let first = Waiting::count(&all, 60, 100);
+        assert!(first.is_some());
+        assert!(Waiting::count(&all, 41, 100).is_none(), "and not counted");
+        let second = Waiting::count(&all, 40, 100);
+        assert!(second.is_some());
+        drop(first);
+        assert!(Waiting::count(&all, 60, 100).is_some());
+    }
+}
