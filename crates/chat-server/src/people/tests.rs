@@ -5,6 +5,8 @@ use common::chat::{MAX_LISTED, MAX_PRIVATE, sender};
 use super::*;
 use crate::rooms::QUIET_ABOVE;
 
+mod model;
+
 const ANN: Session = 1;
 const BOB: Session = 2;
 const EVE: Session = 3;
