@@ -90,8 +90,8 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Returns a new room. Its numbers begin above `floor`, because a reader may still have a cursor
-    /// of a room of this name that has ended.
+    /// Returns a new room. Its numbers begin above `floor`, because a reader may still have a
+    /// cursor of a room of this name that has ended.
     pub(crate) fn new(floor: u64) -> Self {
         Self {
             first: 1,
@@ -153,8 +153,8 @@ impl Account {
     }
 }
 
-/// Returns how much of `count` is above `most`, or 0 while it is only a little above. So trimming is
-/// rare, and done in bulk.
+/// Returns how much of `count` is above `most`, or 0 while it is only a little above. So trimming
+/// is rare, and done in bulk.
 fn excess(count: u64, most: u64) -> u64 {
     let little = (most / 4).min(512);
     if count > most + little {

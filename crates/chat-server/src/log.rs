@@ -225,7 +225,8 @@ pub trait RoomLog: Send + Sync {
     /// Returns the number after which the last messages of `room` come, this many.
     fn before_last(&self, room: &str, messages: u32) -> Reply<u64>;
 
-    /// Returns the newest number of `room`, to be waited for. It is never ahead of what can be read.
+    /// Returns the newest number of `room`, to be waited for. It is never ahead of what can be
+    /// read.
     fn head(&self, room: &str) -> Head;
 
     /// Returns whether `room` exists or may be made now.

@@ -13,7 +13,8 @@ use crate::search::{Needle, SEARCH_LIMIT, SEARCHES};
 use crate::tail::{Rooms, Tail, Tails};
 use crate::worker::Worker;
 
-/// Most bytes that this store takes, whatever its bounds say: see the sum in [`common::net::Limits`].
+/// Most bytes that this store takes, whatever its bounds say: see the sum in
+/// [`common::net::Limits`].
 const MOST_BYTES: u64 = 128 * 1024 * 1024;
 
 /// Entries that a search looks at while it holds the lock.

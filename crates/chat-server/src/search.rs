@@ -1,11 +1,11 @@
 //! What a search finds: the same in both stores.
 //!
-//! A search looks through the messages one by one, the newest first, and needs time in proportion to
-//! the room, whatever the text. A full room of 100,000 messages takes 35 ms in a file with 60 bytes
-//! each, and 70 ms with 400 bytes. An index would be faster, but each message would write it, and a
-//! durable send would wait for more pages. So a limit on the time is enough. The text has at least one
-//! byte, because an index of three letters, which could not find less, is not needed: short words are
-//! words too, in Chinese for example.
+//! A search looks through the messages one by one, the newest first, and needs time in proportion
+//! to the room, whatever the text. A full room of 100,000 messages takes 35 ms in a file with 60
+//! bytes each, and 70 ms with 400 bytes. An index would be faster, but each message would write it,
+//! and a durable send would wait for more pages. So a limit on the time is enough. The text has at
+//! least one byte, because an index of three letters, which could not find less, is not needed:
+//! short words are words too, in Chinese for example.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -38,8 +38,8 @@ impl Needle {
     }
 
     /// Returns those of `messages` that contain the text, oldest first, as many as fit `limit`.
-    /// `messages` begin with the newest one. Ends when `goes_on` says so; then those that were found
-    /// are returned, and finding none is an error, because there may be some.
+    /// `messages` begin with the newest one. Ends when `goes_on` says so; then those that were
+    /// found are returned, and finding none is an error, because there may be some.
     pub(crate) fn search(
         &self,
         messages: impl Iterator<Item = Entry>,
@@ -67,8 +67,8 @@ impl Needle {
     }
 }
 
-/// Returns `text` without the difference of upper and lower case, as Unicode folds it, nearly: by way
-/// of the upper case, because letters such as ß and ς have only that in common with SS and Σ.
+/// Returns `text` without the difference of upper and lower case, as Unicode folds it, nearly: by
+/// way of the upper case, because letters such as ß and ς have only that in common with SS and Σ.
 fn fold(text: &str) -> Cow<'_, str> {
     if !text.is_ascii() {
         let upper = text.chars().flat_map(char::to_uppercase);

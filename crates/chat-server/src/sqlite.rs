@@ -1,7 +1,8 @@
 //! A log in an SQLite file: what is acknowledged survives `kill -9` and a power cut.
 //!
-//! One thread [writes](writer). Two others read what is no longer in memory: one pages, the other one
-//! searches, because a page must not wait for a search. WAL lets all of them work at the same time.
+//! One thread [writes](writer). Two others read what is no longer in memory: one pages, the other
+//! one searches, because a page must not wait for a search. WAL lets all of them work at the same
+//! time.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -33,8 +34,8 @@ mod writer;
 /// commit the last of them waits a tenth of a second.
 const CALLS: usize = 4096;
 
-/// Most bytes of entries that wait for the disk, because an append outlives its call: see the sum in
-/// [`common::net::Limits`].
+/// Most bytes of entries that wait for the disk, because an append outlives its call: see the sum
+/// in [`common::net::Limits`].
 const WAITING: usize = 32 * 1024 * 1024;
 
 /// Most pages that wait for the disk; further ones are refused as busy.
@@ -104,7 +105,8 @@ impl Sqlite {
         }))
     }
 
-    /// Returns a page of the entries that `condition` finds, read from the file. Its `?2` is `value`.
+    /// Returns a page of the entries that `condition` finds, read from the file. Its `?2` is
+    /// `value`.
     fn find(
         &self,
         room: &str,

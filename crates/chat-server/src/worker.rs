@@ -26,8 +26,8 @@ impl<T: Send + 'static> Worker<T> {
         Self(jobs)
     }
 
-    /// Has a job done, or returns `busy` if too many wait. A job whose caller has gone is not begun;
-    /// it can ask its [`Caller`] whether to go on.
+    /// Has a job done, or returns `busy` if too many wait. A job whose caller has gone is not
+    /// begun; it can ask its [`Caller`] whether to go on.
     pub(crate) fn ask<R: Send + 'static>(
         &self,
         busy: LogError,

@@ -103,8 +103,8 @@ pub(super) fn make(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens the file at `path`. WAL, because one thread writes while others read. The log is made small
-/// again after it was large.
+/// Opens the file at `path`. WAL, because one thread writes while others read. The log is made
+/// small again after it was large.
 pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
     let disk = Connection::open(path)?;
     disk.execute_batch(

@@ -166,8 +166,8 @@ impl Room {
         })
     }
 
-    /// Deletes a room that has ended, or the oldest part of a large one. Returns whether all of it is
-    /// gone.
+    /// Deletes a room that has ended, or the oldest part of a large one. Returns whether all of it
+    /// is gone.
     pub(super) fn end(&mut self, disk: &Connection) -> Result<bool> {
         let mut left = AT_ONCE;
         self.delete_while(disk, Among::All, |_, _, _| {

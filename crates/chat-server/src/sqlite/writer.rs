@@ -36,12 +36,12 @@ const TAIL_BYTES: usize = 2 * 1024 * 1024;
 /// Most bytes of all rooms in memory: see the sum in [`common::net::Limits`].
 const TAILS_BYTES: usize = 128 * 1024 * 1024;
 
-/// The size of the file is looked at after this many bytes of entries, so that small messages do not
-/// ask for it each time.
+/// The size of the file is looked at after this many bytes of entries, so that small messages do
+/// not ask for it each time.
 const CHECK: u64 = 64 * 1024;
 
-/// How often one batch makes room in a full file, by a 64th of its limit each time. Senders wait for
-/// it, and one batch cannot fill more.
+/// How often one batch makes room in a full file, by a 64th of its limit each time. Senders wait
+/// for it, and one batch cannot fill more.
 const STEPS: u64 = 4;
 
 /// Calls that wait for the disk.
