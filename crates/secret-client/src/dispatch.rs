@@ -223,7 +223,8 @@ impl Dispatcher {
         let server = &mut self.servers[id];
         server.out -= usize::from(had);
         let wait = server.pause(dice);
-        self.effects.push_back(Effect::ResumeAfter(id, wait));
+        let resume = wait.map(|wait| Effect::ResumeAfter(id, wait));
+        self.effects.extend(resume);
     }
 
     /// Notes that a paused server may have room again.

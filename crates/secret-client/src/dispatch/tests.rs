@@ -192,6 +192,18 @@ fn a_busy_server_is_asked_again_after_a_growing_wait() {
 }
 
 #[test]
+fn several_busy_answers_at_once_are_one_pause() {
+    let mut s = Script::untried("ab cd", 1);
+    s.0.fixed.calls = Some(2);
+    assert_eq!(s.when(|d| d.up(0, 1)), "a gets ab, a gets cd");
+    for wait in ["resume a in 5ms", "resume a in 10ms"] {
+        assert_eq!(s.when(|d| d.refused(0, 0, Refusal::Busy, 1.0)), wait);
+        assert_eq!(s.when(|d| d.refused(0, 1, Refusal::Busy, 1.0)), "");
+        assert_eq!(s.when(|d| d.resume(0)), "a gets ab, a gets cd");
+    }
+}
+
+#[test]
 fn an_answer_with_another_number_of_lines_is_the_last_of_its_server() {
     let mut s = Script::new("ab cd", 2);
     assert_eq!(s.begin(), "a gets ab, b gets cd");
