@@ -34,7 +34,7 @@ impl Handler {
             NewEntry::said(sender(session), Some(id), kind, nick.clone(), body)
         };
         let entries = posts.into_iter().map(entry).collect();
-        Ok(self.shared.log().append(room, entries).await?)
+        Ok(self.shared.log.append(room, entries).await?)
     }
 }
 
@@ -68,7 +68,7 @@ impl Chat for Handler {
             people.renew(session, self.shared.now())?;
             people.join(session, &room, after)?
         };
-        self.shared.polls().end(session);
+        self.shared.polls.end(session);
         self.shared
             .announce(Vec::from_iter(joined), Kind::Joined, "")
             .await;
@@ -83,7 +83,7 @@ impl Chat for Handler {
 
     async fn bye(self, _: Context, session: Session) {
         let left = self.shared.people().bye(session);
-        self.shared.polls().end(session);
+        self.shared.polls.end(session);
         self.shared.announce(left, Kind::Left, "").await;
     }
 
@@ -96,7 +96,7 @@ impl Chat for Handler {
     ) -> Result<Vec<u64>> {
         let count = posts.len();
         let sent = self.try_send(session, &room, posts).await;
-        self.shared.counts().sent(count, &sent);
+        self.shared.counts.sent(count, &sent);
         sent
     }
 
@@ -108,25 +108,25 @@ impl Chat for Handler {
         wait_ms: u32,
     ) -> Result<Vec<Page>> {
         let until = Instant::now() + POLL_WAIT.min(Duration::from_millis(wait_ms.into()));
-        let poll = self.shared.polls().begin(session);
+        let poll = self.shared.polls.begin(session);
         let cursors = self.shared.cursors_of(session, &cursors)?;
         loop {
             // Watched before reading, because otherwise an entry that comes in between is missed.
-            let head = |cursor: &Cursor| self.shared.log().head(&cursor.room);
+            let head = |cursor: &Cursor| self.shared.log.head(&cursor.room);
             let mut heads: Vec<_> = cursors.iter().map(head).collect();
             let pages = self.shared.pages_after(&cursors).await?;
             if !pages.is_empty() {
-                self.shared.counts().delivered(&pages);
+                self.shared.counts.delivered(&pages);
                 return Ok(pages);
             }
-            let _waits = self.shared.counts().waits();
+            let _waits = self.shared.counts.waits();
             let mut changes: Vec<_> = heads.iter_mut().map(|h| h.changed().boxed()).collect();
             // One that never comes, because `select_all` must not be given an empty list.
             changes.push(pending().boxed());
             tokio::select! {
                 _ = select_all(changes) => {}
                 () = sleep_until(until) => return Ok(Vec::new()),
-                () = self.shared.polls().ended(&poll) => return Ok(Vec::new()),
+                () = self.shared.polls.ended(&poll) => return Ok(Vec::new()),
             }
         }
     }
@@ -141,7 +141,7 @@ impl Chat for Handler {
     ) -> Result<Page> {
         let room = self.shared.readable(session, &room)?;
         let limit = Limit::entries(limit as usize);
-        Ok(self.shared.log().read_back(&room, before, limit).await?)
+        Ok(self.shared.log.read_back(&room, before, limit).await?)
     }
 
     async fn search(
@@ -154,7 +154,7 @@ impl Chat for Handler {
     ) -> Result<Page> {
         let room = self.shared.readable(session, &room)?;
         let limit = Limit::entries(limit as usize);
-        Ok(self.shared.log().search(&room, &text, limit).await?)
+        Ok(self.shared.log.search(&room, &text, limit).await?)
     }
 
     async fn who(self, _: Context, session: Session, room: String) -> Result<Vec<String>> {
@@ -176,7 +176,7 @@ impl Chat for Handler {
         let head = self.shared.head(&room);
         for member in [session, other] {
             people.join(member, &room, head)?;
-            self.shared.polls().end(member);
+            self.shared.polls.end(member);
         }
         Ok(self.shared.cursor(room, head))
     }
@@ -204,7 +204,7 @@ impl Chat for Handler {
             }
             people.kick(&nick, &why)?
         };
-        self.shared.polls().end(session);
+        self.shared.polls.end(session);
         let done = if bans { "banned" } else { "put out" };
         let colon = if why.is_empty() { "" } else { ": " };
         let body = format!("was {done} by an operator{colon}{}", why.replace('\0', ""));

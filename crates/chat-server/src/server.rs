@@ -25,7 +25,7 @@ pub async fn run(
     let shared = Arc::new(Shared::new(config.log, config.rate, config.admin));
     let shutdown = async {
         shutdown.await;
-        shared.polls().end_all();
+        shared.polls.end_all();
     };
     let (for_clients, for_operators) = (shared.clone(), shared.clone());
     let clients = net::serve(chat, SERVICE, config.limits, shutdown, move |connection| {

@@ -24,10 +24,10 @@ const AFRESH: u64 = 50;
 
 /// The state of one server.
 pub(crate) struct Shared {
-    log: Log,
+    pub(crate) log: Log,
     people: Mutex<People>,
-    polls: Polls,
-    counts: Counts,
+    pub(crate) polls: Polls,
+    pub(crate) counts: Counts,
     admin: Option<Key>,
     began: Instant,
 }
@@ -46,22 +46,10 @@ impl Shared {
         }
     }
 
-    pub(crate) fn log(&self) -> &Log {
-        &self.log
-    }
-
     /// Locks the people. A poisoned lock is taken all the same, because no change of theirs can
     /// panic half way.
     pub(crate) fn people(&self) -> MutexGuard<'_, People> {
         self.people.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn polls(&self) -> &Polls {
-        &self.polls
-    }
-
-    pub(crate) fn counts(&self) -> &Counts {
-        &self.counts
     }
 
     /// Returns the time since the server began.

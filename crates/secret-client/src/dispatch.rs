@@ -241,7 +241,7 @@ impl Dispatcher {
         &mut self,
         now: impl FnOnce() -> Duration,
     ) -> Result<Option<Duration>, Cause> {
-        if let Some(first) = self.queue.hopeless() {
+        if let Some(first) = self.queue.hopeless {
             return Err(Cause::Hopeless(first + 1));
         }
         let is_retired = |server: &Server| matches!(server.state, State::Retired);
@@ -278,7 +278,7 @@ impl Dispatcher {
     pub(crate) fn report(&self, took: Duration) -> Report {
         let shares = self.shares().map(|(name, words)| (name.to_owned(), words));
         Report {
-            totals: self.queue.totals(),
+            totals: self.queue.totals,
             took,
             shares: shares.collect(),
             latencies: self.latencies.clone(),

@@ -241,7 +241,7 @@ impl Shell {
 
     fn show(&self) {
         let shares: Vec<_> = self.dispatcher.shares().collect();
-        let words = self.dispatcher.queue.totals().written;
+        let words = self.dispatcher.queue.totals.written;
         let rate = words as f64 / self.begun.elapsed().as_secs_f64();
         self.progress
             .show(self.bytes, progress(words, rate, &shares));

@@ -97,8 +97,10 @@ pub(crate) struct Queue {
     reorder: ReorderBuffer,
     /// bytes that count against the window
     held: usize,
-    totals: Totals,
-    hopeless: Option<u64>,
+    /// The totals so far.
+    pub(crate) totals: Totals,
+    /// The first line of a chunk that fails wherever it is tried.
+    pub(crate) hopeless: Option<u64>,
 }
 
 /// A chunk and the one or two servers that have it.
@@ -118,7 +120,7 @@ impl Queue {
 
     /// Notes that the input is over.
     pub(crate) fn end(&mut self) {
-        self.backlog.end();
+        self.backlog.ended = true;
     }
 
     /// Returns whether more input is wanted now.
@@ -199,7 +201,7 @@ impl Queue {
         }
         let (text, chunks) = self.reorder.take();
         self.held -= text.len() + chunks * CHUNK_COST;
-        self.totals.written = self.reorder.passed();
+        self.totals.written = self.reorder.next;
         Some(text)
     }
 
@@ -210,17 +212,7 @@ impl Queue {
 
     /// Returns whether all input was answered and taken.
     pub(crate) fn is_finished(&self) -> bool {
-        self.backlog.has_ended() && self.totals.written == self.totals.read
-    }
-
-    /// Returns the first line of a chunk that fails wherever it is tried.
-    pub(crate) fn hopeless(&self) -> Option<u64> {
-        self.hopeless
-    }
-
-    /// Returns the totals so far.
-    pub(crate) fn totals(&self) -> Totals {
-        self.totals
+        self.backlog.ended && self.totals.written == self.totals.read
     }
 
     fn is_full(&self) -> bool {
