@@ -126,7 +126,7 @@ impl Chat for Handler {
             tokio::select! {
                 _ = select_all(changes) => {}
                 () = sleep_until(until) => return Ok(Vec::new()),
-                () = self.shared.polls.ended(&poll) => return Ok(Vec::new()),
+                () = poll.cancelled() => return Ok(Vec::new()),
             }
         }
     }

@@ -15,21 +15,14 @@ pub(crate) struct Polls {
 }
 
 impl Polls {
-    /// Begins a poll of `session` and ends its last one. Returns the token for [`Self::ended`].
+    /// Begins a poll of `session` and ends its last one. Returns what is cancelled when the new
+    /// one has to end.
     pub(crate) fn begin(&self, session: Session) -> CancellationToken {
-        let poll = CancellationToken::new();
+        let poll = self.all.child_token();
         if let Some(last) = self.lock().insert(session, poll.clone()) {
             last.cancel();
         }
         poll
-    }
-
-    /// Waits until `poll` has to end.
-    pub(crate) async fn ended(&self, poll: &CancellationToken) {
-        tokio::select! {
-            () = poll.cancelled() => {}
-            () = self.all.cancelled() => {}
-        }
     }
 
     /// Ends the poll of `session`, because its rooms have changed: the next one knows them.

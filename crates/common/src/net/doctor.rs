@@ -239,11 +239,8 @@ impl Error {
         let aws = in_default_vpc(target)
             || self.own.is_some_and(in_default_vpc)
             || self.target.contains("amazonaws.com");
-        let status = if aws {
-            ": `scripts/ec2.sh status` shows it"
-        } else {
-            ""
-        };
+        let if_aws = |hint| if aws { hint } else { "" };
+        let status = if_aws(": `scripts/ec2.sh status` shows it");
         let other_network = self.own.is_none_or(|own| !same_network(own, target));
         if is_private(target) && other_network {
             return vec![
@@ -262,11 +259,7 @@ impl Error {
         }
         lines.push(format!(
             "a firewall may drop it: let port {port} in at the server (EC2: security group{})",
-            if aws {
-                ", `scripts/ec2.sh up` opens it for your address"
-            } else {
-                ""
-            }
+            if_aws(", `scripts/ec2.sh up` opens it for your address")
         ));
         lines.push(
             "or the machine is stopped or has another address now: an EC2 public address \

@@ -64,8 +64,8 @@ where
         };
         match accepted {
             Ok((io, peer)) => {
-                // A small answer must not wait for the acknowledgement of an earlier one. This fails
-                // only on a connection that is gone already, and the first read will say so.
+                // A small answer must not wait for the acknowledgement of an earlier one. This
+                // fails only on a connection that is gone already: the first read will say so.
                 let _ = io.set_nodelay(true);
                 let task = each(io, peer);
                 tasks.spawn(async move {
