@@ -53,16 +53,10 @@ async fn persist<T, F: Future<Output = Option<T>>>(mut call: impl FnMut() -> F) 
 async fn enter(client: &Client, session: Session) {
     persist(async || {
         let here = context::current();
-        client
-            .enter(here, session, format!("p{}", session >> 64))
-            .await
-            .ok()?
-            .ok()?;
-        client
-            .join(here, session, "lobby".into(), 0)
-            .await
-            .ok()?
-            .ok()
+        let entered = client.enter(here, session, format!("p{}", session >> 64));
+        entered.await.ok()?.ok()?;
+        let joined = client.join(here, session, "lobby".into(), 0);
+        joined.await.ok()?.ok()
     })
     .await;
 }
@@ -78,13 +72,8 @@ async fn send(addr: String, session: Session, count: u64) {
             body: format!("{}:{id}", session >> 64),
         };
         persist(async || {
-            let call = client.send(
-                context::current(),
-                session,
-                "lobby".into(),
-                vec![post.clone()],
-            );
-            match call.await {
+            let (here, posts) = (context::current(), vec![post.clone()]);
+            match client.send(here, session, "lobby".into(), posts).await {
                 Ok(Ok(_)) => Some(()),
                 Ok(Err(_)) => {
                     enter(&client, session).await;
@@ -137,11 +126,7 @@ async fn read(addr: String, session: Session, total: usize, seen: mpsc::Sender<(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_and_nothing_is_shown_twice() {
-    let number = |name| {
-        std::env::var(name)
-            .ok()
-            .and_then(|text| text.parse::<u64>().ok())
-    };
+    let number = |name| std::env::var(name).ok()?.parse::<u64>().ok();
     let kills = number("KILLS").unwrap_or(5);
     let seed = number("SEED").unwrap_or_else(rand::random);
     println!("SEED={seed} KILLS={kills}");
@@ -156,12 +141,8 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_shown_twice() {
     let total = (SENDERS * each) as usize;
     let (seen, mut shown) = mpsc::channel(1 << 16);
     let reader = |i| {
-        tokio::spawn(read(
-            addr.clone(),
-            Session::from(1000 + i) << 64,
-            total,
-            seen.clone(),
-        ))
+        let session = Session::from(1000 + i) << 64;
+        tokio::spawn(read(addr.clone(), session, total, seen.clone()))
     };
     let readers: Vec<_> = (0..READERS).map(reader).collect();
     let sender = |i| tokio::spawn(send(addr.clone(), Session::from(1 + i) << 64, each));

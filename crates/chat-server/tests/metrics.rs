@@ -123,13 +123,8 @@ async fn polls_that_wait_are_counted_and_only_they() {
 #[tokio::test]
 async fn odd_requests_are_refused_and_bounded() {
     let (_, metrics) = start(Memory::new(100)).await;
-    let long = [&b"GET /"[..], &vec![b'x'; 100_000], b" HTTP/1.1\r\n\r\n"].concat();
-    let many = [
-        b"GET / HTTP/1.1\r\n",
-        "a: b\r\n".repeat(5000).as_bytes(),
-        b"\r\n",
-    ]
-    .concat();
+    let long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(100_000));
+    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(5000));
     for (request, status) in [
         (&b"GET /nothing HTTP/1.1\r\n\r\n"[..], "404 Not Found"),
         (
@@ -147,7 +142,7 @@ async fn odd_requests_are_refused_and_bounded() {
         assert!(answer.starts_with(&expected), "{answer}");
     }
     for request in [&long, &many] {
-        let answer = answer(metrics, request).await;
+        let answer = answer(metrics, request.as_bytes()).await;
         assert!(
             answer.is_empty() || answer.starts_with("HTTP/1.1 431 "),
             "{answer}"
