@@ -115,6 +115,15 @@ fn no_file_is_too_long_to_be_read_at_once() {
 }
 
 #[test]
+fn no_line_is_wider_than_a_hundred_letters_but_those_of_tables() {
+    for (path, text) in rust_files(&root().join("crates")) {
+        let is_wide = |line: &&str| line.chars().count() > 100 && !line.starts_with("//! |");
+        let wide = text.lines().find(is_wide);
+        assert_eq!(wide, None, "{}", path.display());
+    }
+}
+
+#[test]
 fn the_tests_are_the_last_thing_in_a_file() {
     for (path, text) in rust_files(&root().join("crates")) {
         // Because the other rules do not look at what comes after the tests begin.

@@ -160,7 +160,7 @@ impl Shell {
                 Some(event) = self.events.recv() => self.happened(event),
                 Some(answer) = answers.next() => {
                     self.answered(answer);
-                    // All that are there already, because each turn of the loop has its price.
+                    // Takes all that are ready, because each turn of the loop costs time.
                     while let Some(Some(answer)) = answers.next().now_or_never() {
                         self.answered(answer);
                     }

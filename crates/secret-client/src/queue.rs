@@ -41,9 +41,9 @@ const WINDOW: usize = 8 << 20;
 /// word in each call it is this that fills the window, with 24 thousand words.
 const CHUNK_COST: usize = 320;
 
-/// How much blame ends the work: 8 failures that servers report, which speak against the words of
-/// the chunk, or 128 lost servers. In a bad minute a slow word may well lose its server a dozen
-/// times, but never so often.
+/// How much blame ends the work: 8 failures that servers report, because then the words of the
+/// chunk are probably the cause, or 128 lost servers. Even in a bad minute a slow word loses its
+/// server only a dozen times.
 const BLAME_LIMIT: u32 = 128;
 
 /// The blame for a failure that a server reports.

@@ -293,8 +293,8 @@ fn in_default_vpc(ip: IpAddr) -> bool {
 }
 
 /// Returns whether two addresses probably reach each other directly: they share their /16, the size
-/// of the default network of AWS. Two smaller networks may count as one, because wrong advice to
-/// use a public address would be worse.
+/// of the default network of AWS. Two small networks may wrongly count as one. The opposite
+/// mistake would be worse, because it would send neighbours over a public address.
 fn same_network(a: IpAddr, b: IpAddr) -> bool {
     match (a, b) {
         (IpAddr::V4(a), IpAddr::V4(b)) => a.octets()[..2] == b.octets()[..2],
