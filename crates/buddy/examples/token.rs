@@ -1,5 +1,5 @@
-//! The least that any ring must do: one thread, one TCP connection in, one out, eight bytes a verse.
-//! It sings the same lines, but has no roll call, no repair and no framing. A baseline for
+//! The least that any ring must do: one thread, one TCP connection in, one out, eight bytes a
+//! verse. It sings the same lines, but has no roll call, no repair and no framing. A baseline for
 //! `examples/hops.rs`.
 //!
 //! ```text

@@ -19,9 +19,9 @@ pub(crate) enum Threshold {
     AtOnce,
     /// `REFUSALS`.
     Soon,
-    /// As many as silences, and one for each heartbeat of a lap. After the song the next may have
-    /// gone home while the token that says so is still on its way. A buddy that asks round too soon
-    /// stops that token, so that a large ring would go home in small groups.
+    /// As many as silences, and one for each heartbeat of a lap. After the song my next may have
+    /// left before `Home` has reached me. If I asked round now, the new take would cancel that
+    /// `Home`, and a large ring would end in small groups.
     Late(u64),
 }
 

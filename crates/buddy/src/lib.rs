@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`ring`] | PURE: the song, the repair of every fault, the promises. The heart of it |
 //! | [`roll_call`] | PURE: the roll call before the song |
-//! | `failure_detector`, `ledger`, [`song`] | PURE: when a buddy counts as gone; who did how much; the words |
+//! | `failure_detector`, `ledger`, [`song`] | PURE: who counts as gone; who did how much; the words |
 //! | [`state`] | PURE: a whole buddy, how it leaves early, and how it ends |
 //! | `waiting`, `singing` | PURE: its two phases, around the roll call and around the ring |
 //! | [`effect`] | PURE: what a state decides and what is reported to it, as plain data |

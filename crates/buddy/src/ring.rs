@@ -23,9 +23,10 @@
 //!
 //! # Passing on
 //! A buddy that hears `Go` sings its mark and passes `Go` to its next. The answer to a pass only
-//! says that it was heard; the song does not wait for it. Every pass carries a *stamp* (take, hop).
-//! A buddy heeds only a stamp greater than any it has heeded, so that repeats, left-overs and split
-//! tokens do nothing. What comes while a buddy sings is held until the verse is sung.
+//! says that it was heard; the song does not wait for it. Every pass carries a *stamp*: the number
+//! of the take (see below) and of the hop in it. A buddy heeds only a stamp greater than all that
+//! it has heeded before, so that repeated and outdated tokens do nothing. What comes while a buddy
+//! sings is held until the verse is sung.
 //!
 //! A pass is repeated until it is answered, or until its sender has heeded a later stamp. It must
 //! not be repeated after that, because its receiver may have sung and then been restarted, and does
@@ -34,12 +35,14 @@
 //! # Losing track
 //! One repair serves every fault. A buddy has lost track if its next is gone, if its next came back
 //! without its memory, or if nothing was heard for long. It calls a later *take* and passes `Ask`.
-//! Each buddy that heeds the question has done with earlier takes; it puts in its mark and passes
-//! the question on. A buddy that hears it a second time in that take knows that it has been right
-//! round. It passes `Go` with the best mark: the true frontier among the living.
+//! A buddy that heeds the question ignores earlier takes from then on. If its own mark is further,
+//! it puts that into the question, and passes the question on. A buddy that hears it a second time
+//! in that take knows that it has been right round. It passes `Go` with the best mark: the true
+//! frontier among the living.
 //!
 //! A buddy that is gone is jumped over, by moving [`next`](Ring::next) on. It is still pinged, and
-//! its answer makes it next again. One that was restarted is sent the roll and the mark first.
+//! its answer makes it next again. One that was restarted has lost its memory, so it is sent the
+//! roll (all addresses, see `roll_call.rs`) and the mark first.
 //!
 //! # Going home
 //! After the ending the token goes round with the mark `Over`. When it has been right round, all
@@ -59,13 +62,13 @@
 //!
 //! | | promise | whatever |
 //! |---|---|---|
-//! | order | no verse is left out, none is sung before those before it were sung to the end | happens |
+//! | order | no verse is left out; one begins only after all earlier ones were sung to the end | happens |
 //! | self | no life sings a verse twice | happens |
-//! | once | each verse is sung once | is late, lost, repeated, reordered, or cried wolf over; if no buddy crashes or is given up on |
-//! | twice | a verse is heard again only if each earlier singer of it crashed, or a singer of it had been given up on | crashes, restarts and wrong verdicts |
-//! | alone | no two in good standing sing at the same time | crashes, restarts and wrong verdicts |
-//! | home | the song ends and all leave, if one buddy that knows the roll lives | faults there were, once they stop |
-//! | last | a buddy leaves only when all in good standing know that it is over | crashes, restarts and wrong verdicts |
+//! | once | each verse is sung exactly once, if no buddy crashes or is given up on | messages and false alarms do |
+//! | twice | a verse is repeated only if all who sang it crashed, or one of them was given up on | crashes, restarts and wrong verdicts do |
+//! | alone | no two in good standing sing at the same time | crashes, restarts and wrong verdicts do |
+//! | home | after the last fault the song ends and all leave, if one that knows the roll lives | happened before |
+//! | last | a buddy leaves only when all in good standing know that it is over | crashes, restarts and wrong verdicts do |
 //!
 //! Three things are impossible and not promised. *Exactly once* under crashes, because a crash
 //! between singing a verse and passing it on leaves no trace. To tell a slow buddy from a dead one.

@@ -33,8 +33,8 @@ const DIAGNOSIS: Duration = CONNECT_LIMIT.saturating_add(GREETING_LIMIT);
 pub(crate) struct Mailbox(watch::Sender<Option<Job>>);
 
 impl Mailbox {
-    /// Puts `job` in the place of an older one. A ping is put only where nothing is, because any
-    /// job asks as well whether the buddy lives.
+    /// Puts `job` in the place of an older one. A ping is put only into an empty mailbox, because
+    /// any other job shows as well whether the buddy lives.
     pub(crate) fn put(&self, job: Job) {
         self.0.send_if_modified(|slot| {
             let is_put = job != Job::Ping || slot.is_none();
@@ -109,7 +109,7 @@ impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
             };
             if matches!(outcome, Report::Called(_) | Report::Answered(_)) {
                 backoff.reset();
-                // Before the report, because the answer to it may be the same job again.
+                // Before the report, because it may be answered with an equal job, which must stay.
                 self.mailbox.forget(&job);
             }
             let until = match (self.report)(&job, outcome) {

@@ -118,7 +118,7 @@ impl Conversation {
                 Some(Ok(command)) => self.command(command),
             },
             Input::NoMoreLines => self.finish(Stage::InputOver),
-            // Not new, because a person who has typed /quit does not wait for the output.
+            // Nothing changes after /quit, because the client then ends whether it is read or not.
             Input::ReaderGone if self.stage == Stage::Quitting => {}
             Input::ReaderGone => {
                 self.out.unprinted = 0;
@@ -171,7 +171,7 @@ impl Conversation {
             }
         }
         if self.stage != Stage::Open && self.outbox.len() < unacknowledged {
-            self.finish(self.stage); // anew, because the server makes progress
+            self.finish(self.stage); // the time begins again, because the server acknowledges
         }
         self.go_on(dice);
         self.out.take()

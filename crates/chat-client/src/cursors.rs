@@ -78,8 +78,8 @@ impl Cursors {
     pub(crate) fn page(&mut self, page: Page) -> Vec<News> {
         let (room, first, epoch) = (page.room, page.first, page.epoch);
         // We never asked for this room. If it is private, another person has opened it with us,
-        // so it is read. Otherwise we have just left it, or are joining it and will be sent this
-        // again because the cursor is not there yet.
+        // so it is read. Otherwise we have just left it; or we are joining it and its cursor has
+        // not arrived yet, so that the server will send this page again.
         if !self.reads(&room) && !room.starts_with('@') {
             return Vec::new();
         }

@@ -82,7 +82,7 @@ impl Outbox {
     }
 
     /// Drops the message of the call that was out, and returns it, because it is refused for good.
-    /// Of several messages each is tried by itself from now on, to find the one that is refused.
+    /// If the call had several, returns `None`: they then go one by one, to find the refused one.
     pub(crate) fn refused(&mut self) -> Option<Post> {
         let out = std::mem::take(&mut self.out);
         if out > 1 {

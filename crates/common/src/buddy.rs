@@ -228,8 +228,8 @@ pub enum Reply {
 /// that took over its address does not answer in its place.
 #[tarpc::service]
 pub trait Buddy {
-    /// Asks to add an address to the roll and to send the call on to it. `roll` has the addresses so
-    /// far, in the order of the ring, the receiver's last.
+    /// Asks to add an address to the roll and to send the call on to it. `roll` has the addresses
+    /// so far, in the order of the ring, the receiver's last.
     async fn roll_call(song: Song, attempt: u32, roll: Roll) -> RollCallReply;
     /// Sends the closed roll, and how far the song has got.
     async fn enlist(song: Song, roll: Roll, to: Place, progress: Progress) -> Reply;

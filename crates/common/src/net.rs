@@ -12,7 +12,8 @@
 //!    per call                                                             limit    drain
 //! ```
 //!
-//! Every limit has its name and its reason here.
+//! Every limit has its name and its reason here. Another transport, such as TLS, belongs in two
+//! places: after the connect in `connect.rs`, and before the greeting in `listen.rs`.
 
 use std::time::Duration;
 

@@ -9,25 +9,33 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use common::net::{self, Limits, Redial, Trouble, greeting, wire};
-use common::secret::{SERVICE, SecretClient, SecretRequest, SecretResponse};
-use echo::{Server, echoes};
+use common::secret::{Refusal, SERVICE, SecretClient, SecretRequest, SecretResponse};
+use echo::{Server, echoes, says};
 use futures::{FutureExt, SinkExt};
 use program::closed;
-use tarpc::client::RpcError;
+use tarpc::client::{RpcError, stub::Stub};
 use tarpc::context;
 use tarpc::{ClientMessage, Request, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+/// Returns what comes of a call that the server holds.
+async fn held<S>(client: SecretClient<S>) -> Result<Result<String, Refusal>, RpcError>
+where
+    S: Stub<Req = SecretRequest, Resp = SecretResponse>,
+{
+    let call = client.fast_reverse(context::current(), "held".into(), None);
+    call.await
+}
+
 #[tokio::test]
 async fn each_wrong_peer_has_its_own_error() {
     let server = Server::start(Limits::default()).await;
     let target = server.addr.to_string();
-    let error = net::dial(&target, "buddy")
-        .await
-        .expect_err("wrong service");
+    let error = net::dial(&target, "buddy").await;
+    let error = error.expect_err("wrong service").to_string();
     assert_eq!(
-        error.to_string(),
+        error,
         format!("{target} answers, but it is a secret-server")
     );
 
@@ -81,10 +89,9 @@ async fn a_panicking_handler_is_an_error_and_the_connection_lives() {
     let server = Server::start(Limits::default()).await;
     let channel = net::Channel::open(&server.addr.to_string(), SERVICE).await;
     let client = SecretClient::from(channel.expect("up"));
-    let answer = client.reverse(context::current(), "panic".into()).await;
+    let answer = says(&client, "panic").await;
     assert!(matches!(answer, Err(RpcError::Server(_))), "{answer:?}");
-    let answer = client.reverse(context::current(), "on".into()).await;
-    assert_eq!(answer.expect("same connection"), Ok("on".into()));
+    assert!(says(&client, "on").await.expect("same connection"));
     server.shut_down().await;
 }
 
@@ -93,19 +100,12 @@ async fn a_client_finds_its_server_again() {
     let addr = closed();
     let server = Server::start_at(&addr, Limits::default()).await;
     let client = server.client();
-    client
-        .reverse(context::current(), "first".into())
-        .await
-        .expect("up")
-        .expect("echo");
+    assert!(says(&client, "first").await.expect("up"));
     server.shut_down().await;
 
     // The broken connection may cost one call, and only the dial after it is refused.
     let refused = loop {
-        let error = client
-            .reverse(context::current(), "down".into())
-            .await
-            .expect_err("down");
+        let error = says(&client, "down").await.expect_err("down");
         if let Some(error) = net::explain(&error) {
             break error.trouble.clone();
         }
@@ -113,11 +113,7 @@ async fn a_client_finds_its_server_again() {
     assert_eq!(refused, Trouble::Refused);
 
     let server = Server::start_at(&addr, Limits::default()).await;
-    client
-        .reverse(context::current(), "again".into())
-        .await
-        .expect("redialled")
-        .expect("echo");
+    assert!(says(&client, "again").await.expect("redialled"));
     server.shut_down().await;
 }
 
@@ -128,17 +124,12 @@ async fn a_timed_out_call_costs_its_connection_and_no_more() {
     let hasty = SecretClient::from(redial.within(Duration::from_millis(50)));
     // Again, because a call may be late before it has reached the server.
     while server.echo.held.notified().now_or_never().is_none() {
-        let late = hasty.fast_reverse(context::current(), "held".into(), None);
-        let error = late.await.expect_err("late");
+        let error = held(hasty.clone()).await.expect_err("late");
         assert!(matches!(error, RpcError::DeadlineExceeded), "{error:?}");
     }
     let before = server.echo.connections.load(Relaxed);
     let patient = SecretClient::from(redial);
-    patient
-        .reverse(context::current(), "next".into())
-        .await
-        .expect("fresh")
-        .expect("echo");
+    assert!(says(&patient, "next").await.expect("fresh"));
     assert_eq!(server.echo.connections.load(Relaxed), before + 1);
     server.shut_down().await;
 }
@@ -146,12 +137,7 @@ async fn a_timed_out_call_costs_its_connection_and_no_more() {
 #[tokio::test]
 async fn shutdown_answers_what_is_in_hand() {
     let server = Server::start(Limits::default()).await;
-    let client = server.client();
-    let call = tokio::spawn(async move {
-        client
-            .fast_reverse(context::current(), "held".into(), None)
-            .await
-    });
+    let call = tokio::spawn(held(server.client()));
     server.echo.held.notified().await;
     let _ = server.stop.send(());
     server.echo.release.notify_one();
@@ -175,16 +161,11 @@ async fn silent_connections_are_closed_and_their_slots_used_again() {
     };
     let server = Server::start(limits).await;
     let mut silent = TcpStream::connect(server.addr).await.expect("accepted");
-    silent
-        .write_all(&greeting::line(SERVICE))
-        .await
-        .expect("greeted");
-    let mut heard = Vec::new();
-    silent
-        .read_to_end(&mut heard)
-        .await
-        .expect("closed in order");
-    assert_eq!(heard, greeting::line(SERVICE));
+    let (hello, mut heard) = (greeting::line(SERVICE), Vec::new());
+    silent.write_all(&hello).await.expect("greeted");
+    let end = silent.read_to_end(&mut heard).await;
+    end.expect("closed in order");
+    assert_eq!(heard, hello);
     while !echoes(&server).await {} // until the only place is free again
     server.shut_down().await;
 }
@@ -197,21 +178,13 @@ async fn a_dropped_call_frees_its_place_and_an_excess_call_is_refused() {
     };
     let server = Server::start(limits).await;
     let client = server.client();
-    let held = tokio::spawn({
-        let client = client.clone();
-        async move {
-            client
-                .fast_reverse(context::current(), "held".into(), None)
-                .await
-        }
-    });
+    let held = tokio::spawn(held(client.clone()));
     server.echo.held.notified().await;
-    let excess = client.reverse(context::current(), "excess".into()).await;
+    let excess = says(&client, "excess").await;
     assert!(matches!(excess, Err(RpcError::Server(_))), "{excess:?}");
     held.abort();
     assert!(held.await.expect_err("dropped").is_cancelled());
-    let next = client.reverse(context::current(), "next".into()).await;
-    assert_eq!(next.expect("a free place"), Ok("next".into()));
+    assert!(says(&client, "next").await.expect("a free place"));
     server.shut_down().await;
 }
 

@@ -40,20 +40,13 @@ pub(crate) async fn call(client: Client, tier: Tier, assigned: Assigned) -> Answ
     let mut context = context::current();
     context.deadline = begun + call_limit(chunk.words);
     let result = client.reverse_words(context, tier, chunk.text).await;
-    let timed = |Reversed {
-                     text,
-                     waited,
-                     worked,
-                 }| {
-        let took = begun.elapsed();
-        (
-            text,
-            Timing {
-                took,
-                waited,
-                worked,
-            },
-        )
+    let timed = |answer: Reversed| {
+        let timing = Timing {
+            took: begun.elapsed(),
+            waited: answer.waited,
+            worked: answer.worked,
+        };
+        (answer.text, timing)
     };
     Answer {
         server,

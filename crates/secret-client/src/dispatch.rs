@@ -223,7 +223,8 @@ impl Dispatcher {
         let server = &mut self.servers[id];
         server.out -= usize::from(had);
         let wait = server.pause(dice);
-        self.effects.push_back(Effect::ResumeAfter(id, wait));
+        let resume = wait.map(|wait| Effect::ResumeAfter(id, wait));
+        self.effects.extend(resume);
     }
 
     /// Notes that a paused server may have room again.
@@ -240,7 +241,7 @@ impl Dispatcher {
         &mut self,
         now: impl FnOnce() -> Duration,
     ) -> Result<Option<Duration>, Cause> {
-        if let Some(first) = self.queue.hopeless() {
+        if let Some(first) = self.queue.hopeless {
             return Err(Cause::Hopeless(first + 1));
         }
         let is_retired = |server: &Server| matches!(server.state, State::Retired);
@@ -277,7 +278,7 @@ impl Dispatcher {
     pub(crate) fn report(&self, took: Duration) -> Report {
         let shares = self.shares().map(|(name, words)| (name.to_owned(), words));
         Report {
-            totals: self.queue.totals(),
+            totals: self.queue.totals,
             took,
             shares: shares.collect(),
             latencies: self.latencies.clone(),

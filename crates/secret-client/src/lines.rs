@@ -65,8 +65,10 @@ pub(crate) fn count(text: &str) -> usize {
 pub(crate) struct Cleaner {
     partial: Vec<u8>,
     seen: u64,
-    replaced: u64,
-    too_long: Option<u64>,
+    /// The number of lines that had bytes that are not UTF-8.
+    pub(crate) replaced: u64,
+    /// The number of the line that was too long, counted from 1. Nothing after it is taken.
+    pub(crate) too_long: Option<u64>,
 }
 
 impl Cleaner {
@@ -101,16 +103,6 @@ impl Cleaner {
         let mut last = std::mem::take(&mut self.partial);
         last.push(b'\n');
         self.clean(last)
-    }
-
-    /// Returns the number of the line that was too long, counted from 1. Nothing after it is taken.
-    pub(crate) fn too_long(&self) -> Option<u64> {
-        self.too_long
-    }
-
-    /// Returns the number of lines that had bytes that are not UTF-8.
-    pub(crate) fn replaced(&self) -> u64 {
-        self.replaced
     }
 
     /// Returns whole lines cleaned. `bytes` ends with a newline.
@@ -171,7 +163,7 @@ mod tests {
                 assert_eq!(cleaned(input, step).0, lines, "{input:?} by {step}");
             }
         }
-        assert_eq!(cleaned(b"\xff\nok\n\xc3", 2).1.replaced(), 2);
+        assert_eq!(cleaned(b"\xff\nok\n\xc3", 2).1.replaced, 2);
     }
 
     #[test]
@@ -185,7 +177,7 @@ mod tests {
             for step in [1000, MAX_LINE, input.len()] {
                 let (got, cleaner) = cleaned(input.as_bytes(), step);
                 assert!(got == lines, "the lines before it, by {step}");
-                assert_eq!(cleaner.too_long(), too_long, "by {step}");
+                assert_eq!(cleaner.too_long, too_long, "by {step}");
                 assert!(cleaner.partial.len() <= 2 * input.len().min(MAX_LINE + step));
             }
         }

@@ -160,7 +160,7 @@ impl Shell {
                 Some(event) = self.events.recv() => self.happened(event),
                 Some(answer) = answers.next() => {
                     self.answered(answer);
-                    // All that are there already, because each turn of the loop has its price.
+                    // Takes all that are ready, because each turn of the loop costs time.
                     while let Some(Some(answer)) = answers.next().now_or_never() {
                         self.answered(answer);
                     }
@@ -241,7 +241,7 @@ impl Shell {
 
     fn show(&self) {
         let shares: Vec<_> = self.dispatcher.shares().collect();
-        let words = self.dispatcher.queue.totals().written;
+        let words = self.dispatcher.queue.totals.written;
         let rate = words as f64 / self.begun.elapsed().as_secs_f64();
         self.progress
             .show(self.bytes, progress(words, rate, &shares));

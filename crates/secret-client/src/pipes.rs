@@ -56,7 +56,7 @@ fn read_all(mut input: impl Read, sender: &mpsc::Sender<Input>) {
         if !lines.is_empty() && sender.blocking_send(Input::Lines(lines)).is_err() {
             return;
         }
-        if let Some(line) = cleaner.too_long() {
+        if let Some(line) = cleaner.too_long {
             let what = format!("line {line} is longer than {MAX_LINE} bytes");
             let help = "the lines before it were done; split or remove this one";
             break Some(Failure::new(what).help(help));
@@ -65,7 +65,7 @@ fn read_all(mut input: impl Read, sender: &mpsc::Sender<Input>) {
             break failure;
         }
     };
-    let replaced = cleaner.replaced();
+    let replaced = cleaner.replaced;
     // It fails if the receiver was dropped, because the work is then over.
     let _ = sender.blocking_send(Input::End { replaced, failure });
 }

@@ -41,9 +41,9 @@ const WINDOW: usize = 8 << 20;
 /// word in each call it is this that fills the window, with 24 thousand words.
 const CHUNK_COST: usize = 320;
 
-/// How much blame ends the work: 8 failures that servers report, which speak against the words of
-/// the chunk, or 128 lost servers. In a bad minute a slow word may well lose its server a dozen
-/// times, but never so often.
+/// How much blame ends the work: 8 failures that servers report, because then the words of the
+/// chunk are probably the cause, or 128 lost servers. Even in a bad minute a slow word loses its
+/// server only a dozen times.
 const BLAME_LIMIT: u32 = 128;
 
 /// The blame for a failure that a server reports.
@@ -97,8 +97,10 @@ pub(crate) struct Queue {
     reorder: ReorderBuffer,
     /// bytes that count against the window
     held: usize,
-    totals: Totals,
-    hopeless: Option<u64>,
+    /// The totals so far.
+    pub(crate) totals: Totals,
+    /// The first line of a chunk that fails wherever it is tried.
+    pub(crate) hopeless: Option<u64>,
 }
 
 /// A chunk and the one or two servers that have it.
@@ -118,7 +120,7 @@ impl Queue {
 
     /// Notes that the input is over.
     pub(crate) fn end(&mut self) {
-        self.backlog.end();
+        self.backlog.ended = true;
     }
 
     /// Returns whether more input is wanted now.
@@ -199,7 +201,7 @@ impl Queue {
         }
         let (text, chunks) = self.reorder.take();
         self.held -= text.len() + chunks * CHUNK_COST;
-        self.totals.written = self.reorder.passed();
+        self.totals.written = self.reorder.next;
         Some(text)
     }
 
@@ -210,17 +212,7 @@ impl Queue {
 
     /// Returns whether all input was answered and taken.
     pub(crate) fn is_finished(&self) -> bool {
-        self.backlog.has_ended() && self.totals.written == self.totals.read
-    }
-
-    /// Returns the first line of a chunk that fails wherever it is tried.
-    pub(crate) fn hopeless(&self) -> Option<u64> {
-        self.hopeless
-    }
-
-    /// Returns the totals so far.
-    pub(crate) fn totals(&self) -> Totals {
-        self.totals
+        self.backlog.ended && self.totals.written == self.totals.read
     }
 
     fn is_full(&self) -> bool {

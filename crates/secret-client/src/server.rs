@@ -82,12 +82,13 @@ impl Server {
         }
     }
 
-    /// Pauses it because it was busy. Returns for how long; `dice` is a random number from 0 to 1.
-    pub(crate) fn pause(&mut self, dice: f64) -> Duration {
-        self.is_paused = true;
+    /// Pauses it because it was busy. Returns for how long, unless it is paused already, because
+    /// all calls of one busy spell count as one. `dice` is a random number from 0 to 1.
+    pub(crate) fn pause(&mut self, dice: f64) -> Option<Duration> {
         if let State::Up(pacing) = &mut self.state {
             pacing.busy(self.out + 1);
         }
-        self.busy.wait(dice)
+        let was_paused = std::mem::replace(&mut self.is_paused, true);
+        (!was_paused).then(|| self.busy.wait(dice))
     }
 }

@@ -96,22 +96,6 @@ async fn with_all_servers_killed_the_work_goes_on_when_one_returns() {
     .await;
 }
 
-/// A reader that goes away after the first text.
-struct Hasty(bool);
-
-impl io::Write for Hasty {
-    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        if std::mem::replace(&mut self.0, true) {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        }
-        Ok(text.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn a_reader_that_goes_away_ends_even_endless_work() {
     let place = Place::with(QUICK).await;
@@ -119,7 +103,9 @@ async fn a_reader_that_goes_away_ends_even_endless_work() {
         input: Box::new(io::repeat(b'\n')),
         ..list("")
     };
-    let (_, result) = reverse_list(options([&place]), endless, Hasty(false), pending()).await;
+    let (reader, output) = io::pipe().expect("a pipe");
+    drop(reader);
+    let (_, result) = reverse_list(options([&place]), endless, output, pending()).await;
     let error = result.expect_err("no reader");
     let cause = error.downcast_ref::<io::Error>().map(io::Error::kind);
     assert_eq!(cause, Some(io::ErrorKind::BrokenPipe));

@@ -2,8 +2,8 @@
 
 /// Draws shares of the longest delay. Each is evenly spread from none to all of it.
 ///
-/// Every second draw is what the one before left of the whole (antithetic variates: Hammersley and
-/// Morton, 1956), so that two words together always take the longest delay once. A list then takes
+/// Every second draw is 1 minus the draw before it (antithetic variates: Hammersley and Morton,
+/// 1956), so that the delays of each pair add up to exactly the longest delay. A list then takes
 /// the same time whatever the seed, to within a word. With independent draws the 107 words of our
 /// list would differ by 6 % from run to run, which would hide smaller differences.
 #[derive(Debug, Default)]

@@ -36,18 +36,14 @@ async fn start(config: Config) -> Client {
 }
 
 async fn free(client: &Client, text: &str) -> Result<String, Refusal> {
-    client
-        .reverse(context::current(), text.to_owned())
-        .await
-        .expect("an answer")
+    let call = client.reverse(context::current(), text.to_owned());
+    call.await.expect("an answer")
 }
 
 async fn premium(client: &Client, key: Option<&str>) -> Result<String, Refusal> {
     let key = key.map(str::to_owned);
-    client
-        .fast_reverse(context::current(), "ab".into(), key)
-        .await
-        .expect("an answer")
+    let call = client.fast_reverse(context::current(), "ab".into(), key);
+    call.await.expect("an answer")
 }
 
 #[tokio::test]
@@ -65,17 +61,13 @@ async fn the_premium_tier_opens_to_its_key_only() {
     let key = Some(Key::new("sesame".into()));
     let client = start(Config { key, ..QUICK }).await;
     assert_eq!(premium(&client, None).await, Err(Refusal::KeyMissing));
-    assert_eq!(
-        premium(&client, Some("simsalabim")).await,
-        Err(Refusal::KeyWrong)
-    );
+    let wrong = premium(&client, Some("simsalabim")).await;
+    assert_eq!(wrong, Err(Refusal::KeyWrong));
     assert_eq!(premium(&client, Some("sesame")).await, Ok("ba".into()));
     assert_eq!(free(&client, "ab").await, Ok("ba".into()));
     let tier = Tier::Premium { key: None };
-    let chunk = client
-        .reverse_words(context::current(), tier, "ab\n".into())
-        .await;
-    assert_eq!(chunk.expect("an answer"), Err(Refusal::KeyMissing));
+    let chunk = client.reverse_words(context::current(), tier, "ab\n".into());
+    assert_eq!(chunk.await.expect("an answer"), Err(Refusal::KeyMissing));
 }
 
 #[tokio::test]
@@ -103,10 +95,8 @@ async fn a_text_over_the_limit_is_refused_and_the_connection_goes_on() {
     let client = start(QUICK).await;
     let longest = "x".repeat(MAX_TEXT);
     assert_eq!(free(&client, &longest).await, Ok(longest.clone()));
-    assert_eq!(
-        free(&client, &format!("{longest}x")).await,
-        Err(Refusal::TooLong)
-    );
+    let longer = format!("{longest}x");
+    assert_eq!(free(&client, &longer).await, Err(Refusal::TooLong));
     let chunk = client.reverse_words(context::current(), Tier::Free, format!("{longest}\n"));
     assert_eq!(chunk.await.expect("an answer"), Err(Refusal::TooLong));
     assert_eq!(free(&client, "ab").await, Ok("ba".into()));

@@ -1,8 +1,8 @@
 //! Rings of real processes: started, killed, stopped, restarted, and heard to the end.
 //!
-//! All write to one file, which is opened for appending, so that its lines are in the order in which
-//! they were written. What is done to the processes is noted among them. A line that begins with
-//! `Buddy` is sung, one that begins with `#` is ours, and the others are notices.
+//! All write to one file, which is opened for appending, so that its lines are in the order in
+//! which they were written. What is done to the processes is noted among them. A line that begins
+//! with `Buddy` is sung, one that begins with `#` is ours, and the others are notices.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;

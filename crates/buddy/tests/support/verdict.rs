@@ -11,12 +11,12 @@ pub(crate) enum Repeat {
     GivenUp,
 }
 
-/// Judges `lines`: verses (`Buddy N: ...`), `# killed Buddy N`, and notices, of which `lost Buddy N`
-/// matters. Returns the verses that were heard again.
+/// Judges `lines`: verses (`Buddy N: ...`), `# killed Buddy N`, and notices, of which `lost Buddy
+/// N` matters. Returns the verses that were heard again.
 ///
 /// Every verse must be there, in order. A life must not sing a verse twice. A verse may be heard
-/// again only as `ring.rs` promises. This is more lenient than the promise: a notice counts from the
-/// beginning, because it may come late. `explore` holds the promise to the letter.
+/// again only as `ring.rs` promises. This is more lenient than the promise: a notice counts from
+/// the beginning, because it may come late. `explore` holds the promise to the letter.
 pub(crate) fn judge(lines: &[String], bottles: u64) -> Result<Vec<Repeat>, String> {
     let left_of: BTreeMap<String, u64> = (0..=bottles)
         .map(|left| (buddy::song::verse(left, bottles), left))

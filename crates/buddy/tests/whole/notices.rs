@@ -154,7 +154,8 @@ fn what_does_not_mend_itself_is_said_at_once_and_what_never_will_is_the_end() {
     let text = hears(&mut ann, 100, Report::Silent(failed(Trouble::NoSuchHost)));
     assert!(
         text.starts_with(
-            "waiting for the next buddy: cannot reach bob:1 (192.0.2.1:1): no such machine on this network\nhelp: "
+            "waiting for the next buddy: cannot reach bob:1 (192.0.2.1:1): \
+             no such machine on this network\nhelp: "
         ),
         "{text}"
     );

@@ -68,7 +68,7 @@ struct Buddy {
     senders: BTreeMap<Target, Sender>,
 }
 
-/// A buddy, and the how manieth of its processes.
+/// A buddy, and the number of its process.
 type Process = (usize, u64);
 
 #[derive(Debug)]

@@ -22,15 +22,9 @@ pub struct Common {
 /// One dash is enough for a long flag (`-port`), because the lab sheet writes them so.
 pub fn parse<A: Parser>() -> A {
     let command = A::command();
-    let longs: Vec<String> = command
-        .get_arguments()
-        .flat_map(|arg| {
-            arg.get_long_and_visible_aliases()
-                .unwrap_or_default()
-                .into_iter()
-        })
-        .map(str::to_owned)
-        .collect();
+    let names = clap::Arg::get_long_and_visible_aliases;
+    let longs = command.get_arguments().filter_map(names).flatten();
+    let longs: Vec<String> = longs.map(str::to_owned).collect();
     A::parse_from(std::env::args_os().map(|arg| with_two_dashes(arg, &longs)))
 }
 

@@ -76,8 +76,8 @@ impl std::error::Error for Failure {}
 /// Runs a program's `work` on a runtime of such `threads`, prints what failed, and returns the exit
 /// code.
 ///
-/// Threads that still wait then are left behind, because a name server or a reader of stdout may
-/// keep them waiting for minutes.
+/// Blocked threads are not waited for, because a name server or a reader of stdout may block them
+/// for minutes.
 pub fn run(
     threads: &mut Builder,
     program: &str,

@@ -30,28 +30,22 @@ pub struct Backoff {
 impl Backoff {
     /// Waits of at most `first` in the beginning and at most `most` in the end.
     pub const fn new(first: Duration, most: Duration) -> Self {
-        // Not `min`, because a constant cannot call it yet.
-        let ceiling = if first.as_nanos() < most.as_nanos() {
-            first
-        } else {
-            most
-        };
         Self {
             first,
             most,
-            ceiling,
+            ceiling: first,
         }
     }
 
     /// Returns the next wait. `dice` is a fresh random number between 0 and 1.
     pub fn wait(&mut self, dice: f64) -> Duration {
-        let wait = self.ceiling.mul_f64(0.5 + dice.clamp(0.0, 1.0) / 2.0);
-        self.ceiling = (self.ceiling * 2).min(self.most);
-        wait
+        let ceiling = self.ceiling.min(self.most);
+        self.ceiling = ceiling * 2;
+        ceiling.mul_f64(0.5 + dice.clamp(0.0, 1.0) / 2.0)
     }
 
     /// Begins again with short waits, because the last try succeeded.
     pub fn reset(&mut self) {
-        self.ceiling = self.first.min(self.most);
+        self.ceiling = self.first;
     }
 }

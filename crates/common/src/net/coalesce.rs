@@ -5,8 +5,8 @@
 //! first flush after a message lets all other ready tasks run first. They add their messages, and
 //! one write carries all. On a runtime of one thread the ready tasks run first anyway.
 //!
-//! The flush waits by [`yield_now`] and does not wake itself, because tokio then wakes another
-//! worker thread as well, to share work that is not there.
+//! The flush waits by [`yield_now`]. It does not wake its own task, because tokio would then wake
+//! another worker thread as well, which would find nothing to do.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};

@@ -248,11 +248,8 @@ impl Error {
         let aws = in_default_vpc(target)
             || self.own.is_some_and(in_default_vpc)
             || self.target.contains("amazonaws.com");
-        let status = if aws {
-            ": `scripts/ec2.sh status` shows it"
-        } else {
-            ""
-        };
+        let if_aws = |hint| if aws { hint } else { "" };
+        let status = if_aws(": `scripts/ec2.sh status` shows it");
         let other_network = self.own.is_none_or(|own| !same_network(own, target));
         if is_private(target) && other_network {
             return vec![
@@ -271,11 +268,7 @@ impl Error {
         }
         lines.push(format!(
             "a firewall may drop it: let port {port} in at the server (EC2: security group{})",
-            if aws {
-                ", `scripts/ec2.sh up` opens it for your address"
-            } else {
-                ""
-            }
+            if_aws(", `scripts/ec2.sh up` opens it for your address")
         ));
         lines.push(
             "or the machine is stopped or has another address now: an EC2 public address \
@@ -309,8 +302,8 @@ fn in_default_vpc(ip: IpAddr) -> bool {
 }
 
 /// Returns whether two addresses probably reach each other directly: they share their /16, the size
-/// of the default network of AWS. Two smaller networks may count as one, because wrong advice to
-/// use a public address would be worse.
+/// of the default network of AWS. Two small networks may wrongly count as one. The opposite
+/// mistake would be worse, because it would send neighbours over a public address.
 fn same_network(a: IpAddr, b: IpAddr) -> bool {
     match (a, b) {
         (IpAddr::V4(a), IpAddr::V4(b)) => a.octets()[..2] == b.octets()[..2],

@@ -115,36 +115,22 @@ mod tests {
 
     #[test]
     fn every_mismatch_has_its_own_name() {
+        let stranger = |words: &str| Err(Trouble::Stranger(words.into()));
+        let service = || Err(Trouble::Service("secret-server".into()));
+        let version = Err(Trouble::Version("7".into()));
+        let full = line_of(&format!("{PROTOCOL} {VERSION} chat-server {FULL}"));
         let table: [(&[u8], Result<(), Trouble>); 8] = [
             (&line("chat-server"), Ok(())),
-            (
-                &line_of(&format!("{PROTOCOL} {VERSION} chat-server full")),
-                Err(Trouble::Full),
-            ),
-            (
-                &line("secret-server"),
-                Err(Trouble::Service("secret-server".into())),
-            ),
-            (
-                b"distributed-lab 7 chat-server \n",
-                Err(Trouble::Version("7".into())),
-            ),
-            (
-                b"distributed-lab 7 secret-server \n",
-                Err(Trouble::Service("secret-server".into())),
-            ),
+            (&full, Err(Trouble::Full)),
+            (&line("secret-server"), service()),
+            (b"distributed-lab 7 chat-server \n", version),
+            (b"distributed-lab 7 secret-server \n", service()),
             (
                 b"HTTP/1.1 400 Bad Request\r\n",
-                Err(Trouble::Stranger("HTTP/1.1 400 Bad Request".into())),
+                stranger("HTTP/1.1 400 Bad Request"),
             ),
-            (
-                b"distributed-lab\n",
-                Err(Trouble::Stranger("distributed-lab".into())),
-            ),
-            (
-                b"\xff\xfe",
-                Err(Trouble::Stranger("\u{fffd}\u{fffd}".into())),
-            ),
+            (b"distributed-lab\n", stranger("distributed-lab")),
+            (b"\xff\xfe", stranger("\u{fffd}\u{fffd}")),
         ];
         for (heard, verdict) in table {
             assert_eq!(check(heard, "chat-server"), verdict, "{heard:?}");

@@ -9,6 +9,7 @@ use common::net::{self, Gate, Limits, Redial};
 use common::secret::{
     Offer, Refusal, Reversed, SERVICE, Secret, SecretClient, SecretRequest, SecretResponse, Tier,
 };
+use tarpc::client::{RpcError, stub::Stub};
 use tarpc::context::{self, Context};
 use tarpc::server::Serve as _;
 use tokio::net::TcpListener;
@@ -112,11 +113,16 @@ impl Server {
     }
 }
 
+/// Calls with `text`, and returns whether it came back.
+pub(crate) async fn says<S>(client: &SecretClient<S>, text: &str) -> Result<bool, RpcError>
+where
+    S: Stub<Req = SecretRequest, Resp = SecretResponse>,
+{
+    let answer = client.reverse(context::current(), text.into()).await?;
+    Ok(answer.is_ok_and(|answer| answer == text))
+}
+
 /// Returns whether a new connection is served.
 pub(crate) async fn echoes(server: &Server) -> bool {
-    let answer = server
-        .client()
-        .reverse(context::current(), "hello".into())
-        .await;
-    matches!(answer, Ok(Ok(text)) if text == "hello")
+    says(&server.client(), "hello").await.is_ok_and(|same| same)
 }

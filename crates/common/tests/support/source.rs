@@ -15,29 +15,15 @@ pub(crate) struct Sources {
 }
 
 /// What one file says, without its comments and tests.
+#[derive(Default)]
 pub(crate) struct Source {
     pub(crate) code: String,
     pub(crate) is_pure: bool,
     uses: Vec<Use>,
 }
 
-/// A path in the code, or one that a `use` gives a name.
-struct Use {
-    path: String,
-    name: String,
-    is_public: bool,
-}
-
-impl Use {
-    fn of(path: &str, name: &str, is_public: bool) -> Self {
-        let (path, name) = (path.to_owned(), name.to_owned());
-        Self {
-            path,
-            name,
-            is_public,
-        }
-    }
-}
+/// A path in the code, the name that a `use` gives it, and whether others may use that name.
+type Use = (String, String, bool);
 
 /// Which file imports which.
 pub(crate) type Arrows = BTreeSet<(String, String)>;
@@ -48,17 +34,16 @@ pub(crate) fn head(text: &str) -> String {
     head.collect::<Vec<_>>().join("\n")
 }
 
-/// Returns the lines of a file that are neither comments nor tests.
-pub(crate) fn code(text: &str) -> String {
-    let code = text.split(TESTS).next().unwrap_or_default();
-    let lines = code.lines();
-    let lines = lines.filter(|line| !line.trim_start().starts_with("//"));
-    lines.flat_map(|line| [line, "\n"]).collect()
+/// Returns a file without its tests.
+pub(crate) fn before_tests(text: &str) -> &str {
+    text.split(TESTS).next().unwrap_or_default()
 }
 
-/// Returns how long a file is without its tests.
-pub(crate) fn lines_before_tests(text: &str) -> usize {
-    text.split(TESTS).next().unwrap_or_default().lines().count()
+/// Returns the lines of a file that are neither comments nor tests.
+pub(crate) fn code(text: &str) -> String {
+    let lines = before_tests(text).lines();
+    let lines = lines.filter(|line| !line.trim_start().starts_with("//"));
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// Returns whether nothing comes after a file's tests.
@@ -108,14 +93,10 @@ impl Sources {
         let (mut uses, rest) = uses(&code);
         let paths = rest.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
         let paths = paths.filter(|path| path.contains("::"));
-        uses.extend(paths.map(|path| Use::of(path, "", false)));
+        uses.extend(paths.map(|path| (path.to_owned(), String::new(), false)));
         let is_pure = module.contains("::") && head(text).contains("PURE");
-        let source = Source {
-            code,
-            is_pure,
-            uses,
-        };
-        self.files.insert(module.to_owned(), source);
+        let file = self.files.entry(module.to_owned()).or_default();
+        (file.code, file.is_pure, file.uses) = (code, is_pure, uses);
     }
 
     /// Returns which file imports which. A file that only offers names of its own submodule to
@@ -123,11 +104,9 @@ impl Sources {
     pub(crate) fn imports(&self) -> Arrows {
         let mut arrows = Arrows::new();
         for (from, source) in &self.files {
-            for used in &source.uses {
-                let Some(to) = self.find(from, &used.path) else {
-                    continue;
-                };
-                let is_offer = used.is_public && to.starts_with(&format!("{from}::"));
+            for (path, _, is_public) in &source.uses {
+                let to = self.find(from, path).unwrap_or_else(|| from.clone());
+                let is_offer = *is_public && to.starts_with(&format!("{from}::"));
                 if to != *from && !is_offer {
                     arrows.insert((from.clone(), to));
                 }
@@ -139,11 +118,9 @@ impl Sources {
     /// Returns the imports of pure files from files that are neither pure nor among `allowed`.
     pub(crate) fn impure_imports(&self, allowed: &[&str]) -> Arrows {
         let is_pure = |file: &String| self.files[file].is_pure;
-        let is_allowed = |file: &String| is_pure(file) || allowed.contains(&file.as_str());
-        let arrows = self.imports().into_iter();
+        let mut arrows = self.imports();
+        arrows.retain(|(from, to)| is_pure(from) && !is_pure(to) && !allowed.contains(&&**to));
         arrows
-            .filter(|(from, to)| is_pure(from) && !is_allowed(to))
-            .collect()
     }
 
     /// Returns the file in which the thing is that `module` calls `path`.
@@ -177,10 +154,11 @@ impl Sources {
             return Some(child);
         }
         let mut uses = self.files.get(module)?.uses.iter();
-        let is_it = |used: &&Use| used.name == name && (used.is_public || !only_public);
-        // `use rand::rand` would lead to itself.
-        let used = uses.find(|used| is_it(used) && !used.path.starts_with(name))?;
-        self.find(module, &used.path)
+        let (path, ..) = uses.find(|(path, called, is_public)| {
+            // `use rand::rand` would lead to itself.
+            called == name && (*is_public || !only_public) && !path.starts_with(name)
+        })?;
+        self.find(module, path)
     }
 }
 
@@ -218,7 +196,7 @@ fn uses(code: &str) -> (Vec<Use>, String) {
             }
             let is_public = !before.trim().is_empty();
             let names = names("", tree.trim_end_matches(';')).into_iter();
-            found.extend(names.map(|(path, name)| Use::of(&path, &name, is_public)));
+            found.extend(names.map(|(path, name)| (path, name, is_public)));
         } else {
             rest.extend([line, "\n"]);
         }
@@ -238,7 +216,7 @@ fn comments_and_tests_are_not_code() {
     let text = "//! Head.\nuse a::b;\n    // tokio\nfn f() {}\n#[cfg(test)]\nmod tests {}\n";
     assert_eq!(code(text), "use a::b;\nfn f() {}\n");
     assert_eq!(head(text), "//! Head.");
-    assert_eq!(lines_before_tests(text), 4);
+    assert_eq!(before_tests(text).lines().count(), 4);
     for tests in ["mod tests;", "mod tests {\n    fn f() {}\n}"] {
         let text = format!("fn f() {{}}\n{TESTS}\n{tests}\n");
         assert!(ends_with_its_tests(&text));

@@ -68,6 +68,11 @@ impl Script {
         &self.0.servers[id].name
     }
 
+    /// Server `a` has no room for the chunk at line `first`.
+    fn busy(&mut self, first: u64) -> String {
+        self.when(|d| d.refused(0, first, Refusal::Busy, 1.0))
+    }
+
     fn begin(&mut self) -> String {
         self.when(|_| {})
     }
@@ -127,7 +132,7 @@ fn the_words_of_a_lost_server_go_out_first() {
     assert_eq!(s.when(|d| d.closed(0)), "close a", "an outage is told once");
     assert_eq!(s.answered(1, 1, "dc"), "b gets ab");
     assert_eq!(s.when(|d| d.up(0, 1)), r#"say "a is there", a gets ef"#);
-    assert_eq!(s.0.queue.totals().retried, 1);
+    assert_eq!(s.0.queue.totals.retried, 1);
 }
 
 #[test]
@@ -143,52 +148,50 @@ fn a_big_chunk_comes_back_in_the_size_of_the_next_server() {
     assert_eq!(s.answered(1, 2, "z"), "b gets w");
     assert_eq!(s.answered(1, 3, "w"), "");
     assert_eq!(s.take().as_deref(), Some("x\ny\nz\nw\n"));
-    assert_eq!(s.0.queue.totals().retried, 3);
+    assert_eq!(s.0.queue.totals.retried, 3);
 }
 
 #[test]
 fn at_the_end_an_idle_server_does_a_word_twice_and_the_first_answer_counts() {
     let mut s = Script::new("ab cd", 3);
     assert_eq!(s.begin(), "a gets ab, b gets cd", "more input may come");
-    assert_eq!(
-        s.when(|d| d.end(0)),
-        "c gets cd",
-        "the newest has most left to do"
-    );
+    let copied = s.when(|d| d.end(0));
+    assert_eq!(copied, "c gets cd", "the newest has most left to do");
     assert_eq!(s.answered(2, 1, "dc"), "cancel 1 at b, b gets ab");
     assert_eq!(s.answered(1, 1, "dc"), "", "too late");
-    assert!(
-        s.when(|d| d.closed(0)).ends_with("c gets ab"),
-        "again two have it"
-    );
-    assert_eq!(s.0.queue.totals().retried, 0, "one always had it");
+    let lost = s.when(|d| d.closed(0));
+    assert!(lost.ends_with("c gets ab"), "again two have it");
+    assert_eq!(s.0.queue.totals.retried, 0, "one always had it");
     assert_eq!(s.answered(1, 0, "ba"), "cancel 0 at c");
     assert_eq!(s.take().as_deref(), Some("ba\ndc\n"));
     assert!(s.0.queue.is_finished());
-    assert_eq!(s.0.queue.totals().hedged, 3);
+    assert_eq!(s.0.queue.totals.hedged, 3);
 }
 
 #[test]
 fn a_busy_server_is_asked_again_after_a_growing_wait() {
     let mut s = Script::new("ab cd", 1);
     assert_eq!(s.begin(), "a gets ab");
-    assert_eq!(
-        s.when(|d| d.refused(0, 0, Refusal::Busy, 1.0)),
-        "resume a in 5ms"
-    );
+    assert_eq!(s.busy(0), "resume a in 5ms");
     assert_eq!(s.when(|d| d.resume(0)), "a gets ab");
-    assert_eq!(
-        s.when(|d| d.failed(0, 0, 1.0)),
-        "resume a in 10ms",
-        "a failure is the same"
-    );
+    let failed = s.when(|d| d.failed(0, 0, 1.0));
+    assert_eq!(failed, "resume a in 10ms", "a failure is the same");
     assert_eq!(s.when(|d| d.resume(0)), "a gets ab");
     assert_eq!(s.answered(0, 0, "ba"), "a gets cd");
-    assert_eq!(
-        s.when(|d| d.refused(0, 1, Refusal::Busy, 1.0)),
-        "resume a in 5ms"
-    );
-    assert_eq!(s.0.queue.totals().retried, 1, "a busy server did not fail");
+    assert_eq!(s.busy(1), "resume a in 5ms");
+    assert_eq!(s.0.queue.totals.retried, 1, "a busy server did not fail");
+}
+
+#[test]
+fn several_busy_answers_at_once_are_one_pause() {
+    let mut s = Script::untried("ab cd", 1);
+    s.0.fixed.calls = Some(2);
+    assert_eq!(s.when(|d| d.up(0, 1)), "a gets ab, a gets cd");
+    for wait in ["resume a in 5ms", "resume a in 10ms"] {
+        assert_eq!(s.busy(0), wait);
+        assert_eq!(s.busy(1), "");
+        assert_eq!(s.when(|d| d.resume(0)), "a gets ab, a gets cd");
+    }
 }
 
 #[test]
@@ -209,11 +212,8 @@ fn a_server_that_refuses_for_good_is_abandoned_and_told_of_once() {
     assert_eq!(s.when(|d| d.refused(0, 0, Refusal::KeyMissing, 1.0)), key);
     assert_eq!(s.when(|d| d.refused(0, 1, Refusal::KeyMissing, 1.0)), "");
     assert_eq!(s.when(|d| d.closed(0)), "");
-    assert_eq!(
-        s.when(|d| d.up(0, 1)),
-        "close a",
-        "it was connected meanwhile"
-    );
+    let up = s.when(|d| d.up(0, 1));
+    assert_eq!(up, "close a", "it was connected meanwhile");
     assert_eq!(s.check(0), Err("a: its premium tier wants a key".into()));
 }
 

@@ -24,7 +24,8 @@ pub(crate) struct Chunk {
 pub(super) struct Backlog {
     fresh: VecDeque<Lines>,
     fresh_bytes: usize,
-    ended: bool,
+    /// whether no more will be read
+    pub(super) ended: bool,
     /// the number of the first fresh line: all before it were assigned at least once
     next: u64,
     /// lines that were taken back, with their blame, by the number of the first line
@@ -37,14 +38,6 @@ impl Backlog {
             self.fresh_bytes += text.len();
             self.fresh.push_back(Lines::new(text));
         }
-    }
-
-    pub(super) fn end(&mut self) {
-        self.ended = true;
-    }
-
-    pub(super) fn has_ended(&self) -> bool {
-        self.ended
     }
 
     pub(super) fn wants_input(&self) -> bool {

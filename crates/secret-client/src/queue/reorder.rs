@@ -9,8 +9,8 @@ pub(super) struct ReorderBuffer {
     /// lines whose turn has come, and in how many chunks they came
     ready: String,
     ready_chunks: usize,
-    /// the number of the line after the ready ones
-    next: u64,
+    /// the number of lines whose turn has come so far, so also that of the line after them
+    pub(super) next: u64,
 }
 
 impl ReorderBuffer {
@@ -39,10 +39,5 @@ impl ReorderBuffer {
     pub(super) fn take(&mut self) -> (String, usize) {
         let ready = std::mem::take(&mut self.ready);
         (ready, std::mem::take(&mut self.ready_chunks))
-    }
-
-    /// Returns the number of lines whose turn has come so far.
-    pub(super) fn passed(&self) -> u64 {
-        self.next
     }
 }

@@ -25,11 +25,8 @@ impl Paper {
     /// Waits until this number of lines is written.
     pub(crate) async fn has_lines(&self, number: usize) {
         let enough = |text: &Vec<u8>| text.iter().filter(|b| **b == b'\n').count() >= number;
-        self.0
-            .subscribe()
-            .wait_for(enough)
-            .await
-            .expect("it exists");
+        let mut reader = self.0.subscribe();
+        reader.wait_for(enough).await.expect("it exists");
     }
 }
 

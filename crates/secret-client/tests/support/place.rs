@@ -70,11 +70,8 @@ impl Place {
 pub(crate) fn numbers(most: usize) -> (String, String) {
     let list = (1..=most).map(|n| format!("{n}\n")).collect();
     let line = |n: usize| {
-        n.to_string()
-            .chars()
-            .rev()
-            .chain(['\n'])
-            .collect::<String>()
+        let digits = n.to_string();
+        digits.chars().rev().chain(['\n']).collect::<String>()
     };
     (list, (1..=most).map(line).collect())
 }

@@ -44,7 +44,7 @@ impl Sender {
     }
 }
 
-/// One try of a job: by which process, to whom, and the how manieth.
+/// One try of a job: by which process, to whom, and its number.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Try {
     process: Process,

@@ -36,12 +36,8 @@ impl Model {
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
-    /// a server's answer about a chunk, in one of its lives
-    Answer {
-        server: ServerId,
-        life: u32,
-        first: u64,
-    },
+    /// a server's answer, in one of its lives, about the chunk at this line
+    Answer(ServerId, u32, u64),
     /// one server goes or comes back
     Disturb,
 }
@@ -96,11 +92,7 @@ impl Sim {
             let Reverse((now, _, event)) = self.events.pop().expect("it must not get stuck");
             self.now = now;
             match event {
-                Event::Answer {
-                    server,
-                    life,
-                    first,
-                } => self.answer(server, life, first),
+                Event::Answer(server, life, first) => self.answer(server, life, first),
                 Event::Disturb => self.disturb(),
             }
             self.pump();
@@ -165,24 +157,16 @@ impl Sim {
             let (first, life) = (chunk.first, self.servers[server].life);
             self.answers.insert((server, first), (answer, timing));
             self.servers[server].working.push(first);
-            self.at(
-                self.now + work + WAY,
-                Event::Answer {
-                    server,
-                    life,
-                    first,
-                },
-            );
+            self.at(self.now + work + WAY, Event::Answer(server, life, first));
         }
     }
 
     fn answer(&mut self, server: ServerId, life: u32, first: u64) {
-        let known = self.servers[server].life == life;
-        let Some((answer, timing)) = known
-            .then(|| self.answers.remove(&(server, first)))
-            .flatten()
-        else {
-            return; // cancelled, or from before a restart
+        if self.servers[server].life != life {
+            return; // from before a restart
+        }
+        let Some((answer, timing)) = self.answers.remove(&(server, first)) else {
+            return; // cancelled
         };
         self.dispatcher.answered(server, first, answer, timing);
         while let Some(effect) = self.dispatcher.next_effect() {
