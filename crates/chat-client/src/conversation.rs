@@ -130,28 +130,10 @@ impl Conversation {
             Input::Elapsed(Timer::Resend) => self.outbox.again(),
             Input::Elapsed(Timer::GiveUp) => self.is_over = true,
             Input::Entered(Ok(nick)) => self.entered(nick),
-            // An operator is not kept out by a ban, but has to say so first.
-            Input::Entered(Err(CallError::Refused(Refusal::Banned)))
-                if self.is_operator && !self.vouched =>
-            {
-                self.vouched = true;
-                self.out.call(Call::Vouch);
-            }
             Input::Vouched => self.connection.enter(&self.nick, &mut self.out),
             Input::Joined(Ok(cursor)) => self.joined(cursor),
-            // The server has another log, and does not know this private room.
-            Input::Joined(Err(CallError::Refused(Refusal::NotJoined)))
-                if !self.connection.is_new() =>
-            {
-                if let Some(room) = self.connection.join_next(&mut self.out) {
-                    self.cursors.leave(&room);
-                }
-            }
-            Input::Entered(Err(error)) | Input::Joined(Err(error)) => {
-                if let Some(why) = self.connection.failed(error, &mut self.out) {
-                    self.end(why);
-                }
-            }
+            Input::Entered(Err(error)) => self.not_let_in(error),
+            Input::Joined(Err(error)) => self.not_joined(error),
             Input::Polled(result) => {
                 self.polling = false;
                 self.polled(result);
@@ -229,6 +211,29 @@ impl Conversation {
             rooms.push(self.room.clone());
         }
         self.connection.join(rooms, &mut self.out);
+    }
+
+    fn not_let_in(&mut self, error: CallError) {
+        let is_banned = matches!(error, CallError::Refused(Refusal::Banned));
+        if is_banned && self.is_operator && !self.vouched {
+            // An operator is not kept out by a ban, but has to say so first.
+            self.vouched = true;
+            self.out.call(Call::Vouch);
+        } else if let Some(why) = self.connection.failed(error, &mut self.out) {
+            self.end(why);
+        }
+    }
+
+    fn not_joined(&mut self, error: CallError) {
+        let is_unknown = matches!(error, CallError::Refused(Refusal::NotJoined));
+        if is_unknown && !self.connection.is_new() {
+            // The server has another log, and does not know this private room.
+            if let Some(room) = self.connection.join_next(&mut self.out) {
+                self.cursors.leave(&room);
+            }
+        } else if let Some(why) = self.connection.failed(error, &mut self.out) {
+            self.end(why);
+        }
     }
 
     fn joined(&mut self, mut cursor: Cursor) {

@@ -151,6 +151,11 @@ impl Counts {
             let _ = writeln!(page, "# TYPE chat_{name} {kind}");
             let _ = writeln!(page, "chat_{value}");
         }
+        self.add_refusals(&mut page);
+        page
+    }
+
+    fn add_refusals(&self, page: &mut String) {
         for (name, help, counters) in [
             ("messages_refused", "Messages refused.", &self.refused),
             (
@@ -162,11 +167,10 @@ impl Counts {
             let _ = writeln!(page, "# HELP chat_{name}_total {help}");
             let _ = writeln!(page, "# TYPE chat_{name}_total counter");
             for (reason, counter) in REASONS.iter().zip(counters) {
-                let value = count(counter);
+                let value = counter.load(Relaxed);
                 let _ = writeln!(page, "chat_{name}_total{{reason=\"{reason}\"}} {value}");
             }
         }
-        page
     }
 }
 
