@@ -29,8 +29,8 @@ const LATE: u32 = 3;
 /// Most notices about the own next. A person reads a dozen.
 const MAX_TOLD: usize = 64;
 
-/// Most notices that only repeat what a caller says. An honest ring needs one or two. A stranger can
-/// make any number of them, so they take no room from the notices about the own next.
+/// Most notices that only repeat what a caller says. An honest ring needs one or two. A stranger
+/// can make any number of them, so they take no room from the notices about the own next.
 const MAX_FROM_OTHERS: usize = 3;
 
 /// What a buddy without a roll knows.

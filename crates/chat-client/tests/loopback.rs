@@ -4,14 +4,15 @@ mod support;
 
 use std::io::{BufRead, BufReader};
 
-use support::{Server, listener, printed, said, signal};
+use support::{Server, closed, listener, printed, said, signal};
 
 #[test]
 fn each_message_is_shown_once_through_crashes_of_the_server() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("log.sqlite");
-    let mut server = Server::over("127.0.0.1:0", &file);
-    let addr = server.addr.clone();
+    // Not a port of the system's choice, because a client's socket could take it in between.
+    let addr = closed();
+    let mut server = Server::over(&addr, &file);
     let mut ears = [server.listen("ear1", &[]), server.listen("ear2", &[])];
     let writers = (1..=4).map(|writer| {
         let addr = addr.clone();

@@ -27,7 +27,8 @@ pub struct Args {
     #[arg(long, value_name = "STORE", value_parser = store)]
     pub store: Option<Store>,
 
-    /// Messages kept of each room; 30 days after its last one a room ends, a private one after a day
+    /// Messages kept of each room; a room ends 30 days after its last one, a private one after a
+    /// day
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub history: u64,
 

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::bans::Whom;
 use crate::door::{Caller, cost};
-use crate::log::{Limit, NewEntry, size};
+use crate::log::{NewEntry, PageLimit, size};
 use crate::names::{self, Nick};
 use crate::people::People;
 use crate::person::Notice;
@@ -191,7 +191,7 @@ impl Handler {
             return Err(Refusal::Unfit(why));
         }
         drop(self.may_read(session, room, cost::SEARCH)?);
-        let limit = Limit::messages(limit as usize);
+        let limit = PageLimit::messages(limit as usize);
         Ok(self.shared.log().search(room, text, limit).await?)
     }
 
@@ -203,7 +203,7 @@ impl Handler {
         limit: u32,
     ) -> Result<Page> {
         drop(self.may_read(session, room, cost::PAGE)?);
-        let limit = Limit::messages(limit as usize);
+        let limit = PageLimit::messages(limit as usize);
         Ok(self.shared.log().read_back(room, before, limit).await?)
     }
 

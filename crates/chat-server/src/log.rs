@@ -8,7 +8,8 @@
 //! - The epoch changes whenever entries that were shown may be missing.
 //! - Reading or watching a room never makes it. An append to a new room is refused when there are
 //!   too many.
-//! - What is kept, and when a room ends, is the same in every store: see [`Bounds`].
+//! - How many messages of a room are kept (`--history`), and when a room ends, is the same in every
+//!   store: see [`Bounds`].
 //!
 //! `tests/store.rs` holds every store to them.
 
@@ -75,7 +76,7 @@ pub(crate) fn now_ms() -> u64 {
 
 /// How much one page may carry.
 #[derive(Clone, Copy, Debug)]
-pub struct Limit {
+pub struct PageLimit {
     /// Most messages. Notices between them come in addition, up to [`MAX_ENTRIES`] entries, because
     /// otherwise a page could be full of them.
     pub messages: usize,
@@ -83,7 +84,7 @@ pub struct Limit {
     pub bytes: usize,
 }
 
-impl Limit {
+impl PageLimit {
     /// Returns a limit of this many messages, and never more than fits a frame.
     pub fn messages(messages: usize) -> Self {
         Self {
@@ -213,14 +214,14 @@ pub trait RoomLog: Send + Sync {
     fn append(&self, room: &str, entries: Vec<NewEntry>) -> Reply<Vec<u64>>;
 
     /// Returns the entries after number `after`, oldest first. Never waits for new ones.
-    fn read(&self, room: &str, after: u64, limit: Limit) -> Reply<Page>;
+    fn read(&self, room: &str, after: u64, limit: PageLimit) -> Reply<Page>;
 
     /// Returns the last entries before number `before`, oldest first; the limit counts messages.
-    fn read_back(&self, room: &str, before: u64, limit: Limit) -> Reply<Page>;
+    fn read_back(&self, room: &str, before: u64, limit: PageLimit) -> Reply<Page>;
 
     /// Returns the last messages that contain `text`, in any case, oldest first. If that takes too
     /// long, those that were found.
-    fn search(&self, room: &str, text: &str, limit: Limit) -> Reply<Page>;
+    fn search(&self, room: &str, text: &str, limit: PageLimit) -> Reply<Page>;
 
     /// Returns the number after which the last messages of `room` come, this many.
     fn before_last(&self, room: &str, messages: u32) -> Reply<u64>;

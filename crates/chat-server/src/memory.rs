@@ -8,7 +8,7 @@ use futures::FutureExt;
 use futures::future::ready;
 
 use crate::bounds::{Account, Bounds, is_message};
-use crate::log::{Head, Limit, LogError, NewEntry, Reply, RoomLog, Status, size};
+use crate::log::{Head, LogError, NewEntry, PageLimit, Reply, RoomLog, Status, size};
 use crate::search::{Needle, SEARCH_LIMIT, SEARCHES};
 use crate::tail::{Rooms, Tail, Tails};
 use crate::worker::Worker;
@@ -105,7 +105,7 @@ impl Memory {
     }
 
     /// Returns the newest entries before `before`, oldest first.
-    fn back(&self, room: &str, before: u64, limit: Limit) -> Page {
+    fn back(&self, room: &str, before: u64, limit: PageLimit) -> Page {
         let rooms = self.tails.lock();
         let entries = rooms
             .get(room)
@@ -172,7 +172,7 @@ impl RoomLog for Memory {
         ready(self.store(room, entries)).boxed()
     }
 
-    fn read(&self, room: &str, after: u64, limit: Limit) -> Reply<Page> {
+    fn read(&self, room: &str, after: u64, limit: PageLimit) -> Reply<Page> {
         let rooms = self.tails.lock();
         let entries = rooms.get(room).and_then(|tail| tail.read(after, limit));
         ready(Ok(rooms.page(
@@ -183,11 +183,11 @@ impl RoomLog for Memory {
         .boxed()
     }
 
-    fn read_back(&self, room: &str, before: u64, limit: Limit) -> Reply<Page> {
+    fn read_back(&self, room: &str, before: u64, limit: PageLimit) -> Reply<Page> {
         ready(Ok(self.back(room, before, limit))).boxed()
     }
 
-    fn search(&self, room: &str, text: &str, limit: Limit) -> Reply<Page> {
+    fn search(&self, room: &str, text: &str, limit: PageLimit) -> Reply<Page> {
         let needle = match Needle::new(text) {
             Ok(needle) => needle,
             Err(error) => return ready(Err(error)).boxed(),

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use common::chat::Entry;
 
-use crate::log::{Limit, LogError};
+use crate::log::{LogError, PageLimit};
 
 /// Longest text to search for in bytes: a sentence, or an address of a web page.
 const LONGEST: usize = 256;
@@ -43,7 +43,7 @@ impl Needle {
     pub(crate) fn search(
         &self,
         messages: impl Iterator<Item = Entry>,
-        limit: Limit,
+        limit: PageLimit,
         goes_on: impl Fn() -> bool,
     ) -> Result<Vec<Entry>, LogError> {
         let mut is_whole = true;
@@ -115,7 +115,7 @@ mod tests {
             let goes_on = || left.replace(left.get() - 1) > 0;
             let newest_first = (1..=9).rev().map(entry);
             let needle = Needle::new(text).expect("fits");
-            let found = needle.search(newest_first, Limit::messages(2), goes_on);
+            let found = needle.search(newest_first, PageLimit::messages(2), goes_on);
             found.map(|found| found.iter().map(|entry| entry.number).collect::<Vec<_>>())
         };
         assert_eq!(search("number", 9), Ok(vec![8, 9]));

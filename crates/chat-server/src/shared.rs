@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ban_file;
 use crate::config::Config;
 use crate::door::Shares;
-use crate::log::{Limit, Log, NewEntry, now_ms, size};
+use crate::log::{Log, NewEntry, PageLimit, now_ms, size};
 use crate::metrics::{Counts, Report, State};
 use crate::people::People;
 use crate::person::Notice;
@@ -248,7 +248,7 @@ impl Shared {
     /// Returns the entries after `cursors`, as many as fit one answer, without empty pages.
     pub(crate) async fn pages_after(&self, cursors: &[Cursor]) -> Result<Vec<Page>> {
         let mut pages: Vec<Page> = Vec::new();
-        let mut left = Limit::messages(MAX_ENTRIES);
+        let mut left = PageLimit::messages(MAX_ENTRIES);
         for Cursor { room, after, epoch } in cursors {
             let head = self.head(room);
             let is_same_log = *epoch == self.log.epoch();

@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use self::file::{signed, unsigned};
 use self::writer::{Append, Call, Progress, Waiting, Writer};
 use crate::bounds::{Bounds, bytes};
-use crate::log::{Head, Limit, LogError, NewEntry, Reply, RoomLog, Status};
+use crate::log::{Head, LogError, NewEntry, PageLimit, Reply, RoomLog, Status};
 use crate::search::{Needle, SEARCH_LIMIT, SEARCHES};
 use crate::tail::{Tail, Tails};
 use crate::worker::Worker;
@@ -85,7 +85,8 @@ impl Sqlite {
             bounds,
             rooms,
             floor,
-            unchecked: u64::MAX / 2, // so that a file that is too large shrinks with the first batch
+            // So that a file that is too large shrinks with the first batch.
+            unchecked: u64::MAX / 2,
         };
         // It ends when the store is dropped, because the store owns the sender.
         thread::spawn(move || {
@@ -112,7 +113,7 @@ impl Sqlite {
         room: &str,
         condition: &'static str,
         value: impl ToSql + Send + 'static,
-        limit: Limit,
+        limit: PageLimit,
     ) -> Reply<Page> {
         let (tails, epoch, room) = (self.tails.clone(), self.epoch, room.to_owned());
         self.pages.ask(LogError::Busy, move |disk, _| {
@@ -148,7 +149,7 @@ impl RoomLog for Sqlite {
         .boxed()
     }
 
-    fn read(&self, room: &str, after: u64, limit: Limit) -> Reply<Page> {
+    fn read(&self, room: &str, after: u64, limit: PageLimit) -> Reply<Page> {
         let rooms = self.tails.lock();
         let in_memory = match rooms.get(room) {
             Some(tail) => tail.read(after, limit),
@@ -160,12 +161,12 @@ impl RoomLog for Sqlite {
         }
     }
 
-    fn read_back(&self, room: &str, before: u64, limit: Limit) -> Reply<Page> {
+    fn read_back(&self, room: &str, before: u64, limit: PageLimit) -> Reply<Page> {
         let condition = "number < ?2 ORDER BY number DESC";
         self.find(room, condition, signed(before), limit)
     }
 
-    fn search(&self, room: &str, text: &str, limit: Limit) -> Reply<Page> {
+    fn search(&self, room: &str, text: &str, limit: PageLimit) -> Reply<Page> {
         let needle = match Needle::new(text) {
             Ok(needle) => needle,
             Err(error) => return ready(Err(error)).boxed(),

@@ -7,7 +7,7 @@ use common::chat::{Entry, Page};
 use tokio::sync::watch;
 
 use crate::bounds::{Account, is_message};
-use crate::log::{Head, Limit, Status, size};
+use crate::log::{Head, PageLimit, Status, size};
 
 /// The bytes in memory of an entry beside what counts in a page: the struct, two allocations, and
 /// the key that [`Memory`](crate::Memory) remembers.
@@ -133,7 +133,7 @@ impl Tail {
     }
 
     /// Returns the entries after number `after`, if all of them are in memory.
-    pub(crate) fn read(&self, after: u64, limit: Limit) -> Option<Vec<Entry>> {
+    pub(crate) fn read(&self, after: u64, limit: PageLimit) -> Option<Vec<Entry>> {
         let after = after.max(self.first.saturating_sub(1));
         if after < self.complete_after {
             return None;
@@ -320,7 +320,7 @@ mod tests {
             "the largest pays"
         );
         let large = rooms.get("large").expect("there");
-        let limit = Limit::messages(1000);
+        let limit = PageLimit::messages(1000);
         let is_kept = |number: &u64| large.read(number - 1, limit).is_some();
         let oldest = (1..=100).find(is_kept).expect("some are kept");
         assert!((50..=100).contains(&oldest), "{oldest}");

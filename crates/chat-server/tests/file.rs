@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use chat_server::Sqlite;
-use chat_server::log::{Bounds, Limit, Log, NewEntry};
+use chat_server::log::{Bounds, Log, NewEntry, PageLimit};
 use common::chat::{Kind, Page, Sender};
 use program::{Program, signal};
 use rusqlite::Connection;
@@ -52,7 +52,7 @@ async fn append(log: &Log, ids: RangeInclusive<u64>, body: &str) -> u64 {
 }
 
 async fn read(log: &Log) -> Page {
-    let page = log.read("lobby", 0, Limit::messages(10)).await;
+    let page = log.read("lobby", 0, PageLimit::messages(10)).await;
     page.expect("readable")
 }
 

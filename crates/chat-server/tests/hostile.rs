@@ -1,5 +1,5 @@
-//! What a hostile member cannot do: be another one, stop the server, shut others out, erase what was
-//! said. The limits are small, and 127.0.0.2 is another address.
+//! What a hostile member cannot do: be another one, stop the server, shut others out, erase what
+//! was said. The limits are small, and 127.0.0.2 is another address.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};

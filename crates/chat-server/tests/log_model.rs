@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use chat_server::log::{Bounds, Limit, Log, LogError, NewEntry};
+use chat_server::log::{Bounds, Log, LogError, NewEntry, PageLimit};
 use chat_server::{Memory, Sqlite};
 use common::chat::{Entry, Kind, Page};
 use rand::rngs::SmallRng;
@@ -65,14 +65,14 @@ impl Pair {
             ended.expect("written");
         }
         for (&room, log) in &mut self.acknowledged {
-            let page = self.memory.read(room, 0, Limit::messages(1)).await;
+            let page = self.memory.read(room, 0, PageLimit::messages(1)).await;
             if page.expect("readable").entries.is_empty() {
                 log.clear();
             }
         }
     }
 
-    async fn compare(&self, room: &str, number: u64, limit: Limit, text: &str) {
+    async fn compare(&self, room: &str, number: u64, limit: PageLimit, text: &str) {
         let (memory, disk) = (&self.memory, self.disk());
         let read = memory.read(room, number, limit).await;
         assert_eq!(said(disk.read(room, number, limit).await), said(read));
@@ -91,7 +91,7 @@ impl Pair {
     async fn check(&self) {
         for (room, log) in &self.acknowledged {
             for store in [&self.memory, self.disk()] {
-                let page = store.read(room, 0, Limit::messages(1000)).await;
+                let page = store.read(room, 0, PageLimit::messages(1000)).await;
                 let entries = page.expect("readable").entries.into_iter();
                 let messages = entries.filter(|entry| entry.kind == Kind::Said);
                 let kept: Vec<_> = messages.map(|entry| (entry.number, entry.body)).collect();
@@ -140,7 +140,7 @@ async fn run(seed: u64) {
                 pair.end_rooms(used).await;
             }
             2..8 => {
-                let limit = Limit::messages(dice.random_range(0..12));
+                let limit = PageLimit::messages(dice.random_range(0..12));
                 let number = dice.random_range(0..60);
                 let text = TEXTS[dice.random_range(0..TEXTS.len())];
                 pair.compare(room, number, limit, text).await;

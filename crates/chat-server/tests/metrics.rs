@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chat_server::log::{Bounds, Head, Limit, Log, LogError, NewEntry, Reply, RoomLog, Status};
+use chat_server::log::{Bounds, Head, Log, LogError, NewEntry, PageLimit, Reply, RoomLog, Status};
 use chat_server::{Config, Listeners, Memory, run};
 use common::chat::{ChatClient, ChatRequest, ChatResponse, Cursor, Kind, Page, Post, SERVICE};
 use common::net::Redial;
@@ -193,15 +193,15 @@ impl RoomLog for Full {
         ready(Err(LogError::Failed("disk full".into()))).boxed()
     }
 
-    fn read(&self, room: &str, after: u64, limit: Limit) -> Reply<Page> {
+    fn read(&self, room: &str, after: u64, limit: PageLimit) -> Reply<Page> {
         self.0.read(room, after, limit)
     }
 
-    fn read_back(&self, room: &str, before: u64, limit: Limit) -> Reply<Page> {
+    fn read_back(&self, room: &str, before: u64, limit: PageLimit) -> Reply<Page> {
         self.0.read_back(room, before, limit)
     }
 
-    fn search(&self, room: &str, text: &str, limit: Limit) -> Reply<Page> {
+    fn search(&self, room: &str, text: &str, limit: PageLimit) -> Reply<Page> {
         self.0.search(room, text, limit)
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use chat_server::log::{Bounds, Limit, Log, LogError, NewEntry};
+use chat_server::log::{Bounds, Log, LogError, NewEntry, PageLimit};
 use chat_server::{Memory, Sqlite};
 use common::chat::{Kind, Page, Sender};
 use futures::stream::FuturesUnordered;
@@ -83,7 +83,7 @@ async fn append(log: &Log, room: &str, sender: Sender, id: u64, body: &str) -> u
 }
 
 async fn read(log: &Log, room: &str, after: u64) -> Page {
-    log.read(room, after, Limit::messages(1000))
+    log.read(room, after, PageLimit::messages(1000))
         .await
         .expect("readable")
 }
@@ -125,7 +125,7 @@ async fn a_key_belongs_to_its_room_and_its_sender(log: Log) {
 }
 
 async fn reading_and_watching_make_no_room(log: Log) {
-    let limit = Limit::messages(10);
+    let limit = PageLimit::messages(10);
     for n in 0..100 {
         let room = format!("r{n}");
         assert!(log.has_place(&room));
@@ -203,7 +203,7 @@ async fn no_number_of_notices_pushes_a_message_out(log: Log) {
         .extract_if(.., |entry| entry.kind == Kind::Joined);
     assert!((200..=250).contains(&notices.count()));
     assert_eq!((bodies(&page)[0], page.entries.len()), ("the oldest", 31));
-    let back = log.read_back("a", u64::MAX, Limit::messages(30)).await;
+    let back = log.read_back("a", u64::MAX, PageLimit::messages(30)).await;
     let back = back.expect("readable").entries;
     let messages = back.iter().filter(|entry| entry.kind == Kind::Said);
     assert_eq!(messages.count(), 30, "the limit counts messages");
@@ -242,7 +242,7 @@ async fn a_page_fits_its_limits(log: Log) {
         append(&log, "a", 1, id, "0123456789").await; // 61 bytes with nick and envelope
     }
     for (messages, bytes, count) in [(2, 1000, 2), (9, 183, 3), (9, 182, 2), (9, 1, 1)] {
-        let page = log.read("a", 0, Limit { messages, bytes }).await;
+        let page = log.read("a", 0, PageLimit { messages, bytes }).await;
         let found = page.expect("readable").entries.len();
         assert_eq!(found, count, "{messages} messages, {bytes} bytes");
     }
@@ -290,7 +290,7 @@ async fn reading_back_and_searching_return_the_last_ones(log: Log) {
     for (id, body) in (1..).zip(["Tea?", "100% tea", "coffee", "a_b", "TEA!", "Über", "ÜBER"]) {
         append(&log, "a", 1, id, body).await;
     }
-    let limit = Limit::messages(2);
+    let limit = PageLimit::messages(2);
     let back = log.read_back("a", 4, limit).await.expect("readable");
     assert_eq!(bodies(&back), ["100% tea", "coffee"]);
     let back = log.read_back("a", u64::MAX, limit).await.expect("readable");
@@ -315,7 +315,7 @@ async fn a_page_does_not_wait_for_searches(log: Log) {
         log.append("a", entries).await.expect("stored");
     }
     let text = "a".repeat(255) + "b"; // which a pattern with backtracking looks for for minutes
-    let limit = Limit::messages(10);
+    let limit = PageLimit::messages(10);
     let searches = (0..16).map(|_| log.search("a", &text, limit));
     let mut searches: FuturesUnordered<_> = searches.collect();
     let page = log.read_back("b", u64::MAX, limit).await;

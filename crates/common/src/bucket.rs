@@ -107,7 +107,9 @@ impl Buckets {
 
     /// Gives back tokens of `ip` that were not needed.
     pub fn give_back(&mut self, ip: IpAddr, count: u32) {
-        if let Some(bucket) = self.by_network.get_mut(&ip.into()) {
+        let own = self.by_network.get_mut(&ip.into());
+        let bucket = own.unwrap_or(&mut self.of_the_others);
+        if bucket.rate > 0.0 {
             bucket.tokens = (bucket.tokens + f64::from(count)).min(bucket.full);
         }
     }

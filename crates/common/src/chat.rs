@@ -1,7 +1,7 @@
 //! The contract of the chat: rooms that are numbered logs, read with cursors.
 //!
-//! - **Identity**: a [`Sender`] is a hash of a secret [`Session`]. So whoever acts as a sender has its
-//!   session, now and after a restart of the server, and nothing needs to be remembered for that.
+//! - **Identity**: a [`Sender`] is a hash of a secret [`Session`]. So a caller that acts as a
+//!   sender has its session, now and after a restart of the server, and nothing needs to be remembered for that.
 //! - **Sending** may be repeated, because an entry is stored once under its key: the room, the
 //!   sender and the post's id. It is acknowledged, and shown to readers, only after it is stored.
 //!   A session sends one call at a time, because two in flight may arrive in either order.
@@ -54,8 +54,8 @@ pub const MAX_NAME: usize = 128;
 /// Most names in one list: a few screens. The next call goes on after the last of them.
 pub const MAX_LISTED: usize = 200;
 
-/// One life of one client: 128 secret random bits, drawn when it starts. A caller that knows them is
-/// taken for that client.
+/// One life of one client: 128 secret random bits, drawn when it starts. A caller that knows them
+/// is taken for that client.
 pub type Session = u128;
 /// The public name of a session.
 pub type Sender = u128;

@@ -24,8 +24,9 @@ pub struct LogLimit {
 }
 
 impl LogLimit {
-    /// Notes a complaint of `kind` about `ip` at `now`, a time since any fixed moment. Returns `None`
-    /// if it must not be written. Otherwise returns how many were only counted since the last line.
+    /// Notes a complaint of `kind` about `ip` at `now`, a time since any fixed moment. Returns
+    /// `None` if it must not be written. Otherwise returns how many were only counted since the
+    /// last line.
     ///
     /// ```
     /// use common::log_limit::LogLimit;

@@ -63,15 +63,15 @@ pub const MAX_GROWTH: usize = 8;
 
 /// What a server allows its peers.
 ///
-/// The sum of what strangers can make a server hold, with the defaults: 2048 connections of 16 KiB of
-/// requests and two buffers of 16 KiB are 96 MiB, their tasks and sockets about 50 MiB, and
+/// The sum of what strangers can make a server hold, with the defaults: 2048 connections of 16 KiB
+/// of requests and two buffers of 16 KiB are 96 MiB, their tasks and sockets about 50 MiB, and
 /// [`bytes`](Self::bytes) is 192 MiB. That is 338 MiB, of the 640 MiB that the unit files allow.
-/// The chat server's log adds 128 MiB of newest entries (or the whole of its store in memory), 32 MiB
-/// of entries that wait for the disk, and 8 MiB of SQLite's caches: 506 MiB.
+/// The chat server's log adds 128 MiB of newest entries (or the whole of its store in memory), 32
+/// MiB of entries that wait for the disk, and 8 MiB of SQLite's caches: 506 MiB.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Most connections at once. One more is told so in the greeting, and closed. 2048 stay below the
-    /// file limit that the unit files set.
+    /// Most connections at once. One more is told so in the greeting, and closed. 2048 stay below
+    /// the file limit that the unit files set.
     pub connections: usize,
     /// Most connections of one address (/32, or /64 in IPv6), loopback exempt: a person with a few
     /// programs. A class behind one router needs more.

@@ -46,7 +46,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub premium_key_file: Option<PathBuf>,
 
-    /// Connections of one address, and a share of the queue to match; more for a class behind one router
+    /// Connections of one address, and its share of the queue; more for a class behind one router
     #[arg(long, default_value_t = 16, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=2048))]
     pub per_address: u16,
@@ -64,8 +64,8 @@ pub struct Args {
 /// which 32 calls may wait for the same worker.
 const MAX_DELAY: Duration = Duration::from_secs(15);
 
-/// Shortest premium key in bytes. At three guesses a minute even a shorter one would hold, but a key
-/// is chosen once, and many addresses can guess at the same time.
+/// Shortest premium key in bytes. At three guesses a minute even a shorter one would hold, but a
+/// key is chosen once, and many addresses can guess at the same time.
 const MIN_KEY: usize = 16;
 
 fn premium_key(path: &Path) -> Result<Key, Failure> {

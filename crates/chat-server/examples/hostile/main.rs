@@ -87,7 +87,8 @@ async fn member(addr: &str, span: Duration) -> anyhow::Result<()> {
     took.sort_unstable();
     let ms = |part: f64| took[(part * (took.len() - 1) as f64) as usize].as_secs_f64() * 1e3;
     println!(
-        "{} sends acknowledged, {failed} refused or failed, {lost} lost; p50 {:.1} ms, p99 {:.1} ms",
+        "{} sends acknowledged, {failed} refused or failed, {lost} lost; \
+         p50 {:.1} ms, p99 {:.1} ms",
         took.len(),
         ms(0.5),
         ms(0.99)

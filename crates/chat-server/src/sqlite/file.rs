@@ -108,7 +108,8 @@ pub(super) fn make(path: &Path) -> io::Result<()> {
 pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
     let disk = Connection::open(path)?;
     disk.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216",
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+         PRAGMA journal_size_limit = 16777216",
     )?;
     disk.set_prepared_statement_cache_capacity(32);
     Ok(disk)

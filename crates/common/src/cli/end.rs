@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
+use std::ops::RangeInclusive;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -143,10 +144,16 @@ fn verdict(program: &str, error: &anyhow::Error) -> (String, u8) {
     (failure.report() + "\n", code)
 }
 
-/// Returns `text` with the characters escaped that a terminal obeys instead of showing them: control
-/// characters but for the newline, and those that turn the direction of writing (Unicode TR 9).
+/// Returns `text` with the characters escaped that a terminal obeys instead of showing them:
+/// control characters but for the newline, and those that turn the direction of writing (Unicode TR
+/// 9).
 pub fn printable(text: &str) -> Cow<'_, str> {
-    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    const TURNS: [RangeInclusive<char>; 3] = [
+        '\u{200e}'..='\u{200f}',
+        '\u{202a}'..='\u{202e}',
+        '\u{2066}'..='\u{2069}',
+    ];
+    let turns = |c: char| TURNS.iter().any(|range| range.contains(&c));
     let is_obeyed = |c: char| (c.is_control() && c != '\n') || turns(c);
     if !text.contains(is_obeyed) {
         return text.into();

@@ -87,9 +87,9 @@ async fn connect(
     Ok(io)
 }
 
-/// How long a connection may be silent before the system asks the other machine whether it is there,
-/// how long it waits for each answer, and how often it asks: a machine that is switched off is
-/// noticed within half a minute.
+/// How long a connection may be silent before the system asks the other machine whether it is
+/// there, how long it waits for each answer, and how often it asks: a machine that is switched off
+/// is noticed within half a minute.
 const PROBE_AFTER: Duration = Duration::from_secs(15);
 const PROBE_EVERY: Duration = Duration::from_secs(5);
 const PROBES: u32 = 3;

@@ -121,8 +121,8 @@ impl Connection {
     }
 }
 
-/// Serves `listener` as `service` until `shutdown`, then drains. `gate` says what each peer may take.
-/// `answer` serves one connection, most simply by [`Connection::answer`].
+/// Serves `listener` as `service` until `shutdown`, then drains. `gate` says what each peer may
+/// take. `answer` serves one connection, most simply by [`Connection::answer`].
 pub async fn serve<F>(
     listener: TcpListener,
     service: &'static str,

@@ -4,8 +4,8 @@
 //! A server that only has a limit in total can be filled by one address, and then it is full for
 //! all. So each address has a share as well. An address is what one person can easily have all of:
 //! a whole IPv4 address, the first 64 bits of an IPv6 address. Loopback has no share of its own,
-//! because only users of this machine are on it; and a sixteenth is kept for it, so that an operator
-//! gets in when the rest is taken.
+//! because only users of this machine are on it; and a sixteenth is kept for it, so that an
+//! operator gets in when the rest is taken.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -1,17 +1,17 @@
 //! The server's end of a connection: requests in, answers out, all on one task.
 //!
-//! It drives tarpc's generated `serve` with tarpc's own messages. It replaces tarpc's server channel,
-//! because that one has no idle timeout, accepts any deadline from a caller (a far one panics its
-//! timer), answers nothing when a handler panics, and is slower: `scripts/bench.sh secret` runs a
-//! plain tarpc pair beside ours.
+//! It drives tarpc's generated `serve` with tarpc's own messages. It replaces tarpc's server
+//! channel, because that one has no idle timeout, accepts any deadline from a caller (a far one
+//! panics its timer), answers nothing when a handler panics, and is slower: `scripts/bench.sh
+//! secret` runs a plain tarpc pair beside ours.
 //!
 //! What a peer can make this task hold and do is bounded:
 //!
 //! - **Bytes.** Calls go on only while the peer reads: no answer is computed before the last one is
 //!   written. So a peer that does not read costs its buffers and its requests in hand, and both are
 //!   paid for from the server's budget ([`Limits::bytes`]).
-//! - **Turns.** One turn takes at most tokio's cooperative budget of 128 steps, and a call that never
-//!   waits is no exception. So no peer can keep a thread of the runtime for itself.
+//! - **Turns.** One turn takes at most tokio's cooperative budget of 128 steps, and a call
+//!   that never waits is no exception. So no peer can keep a thread of the runtime for itself.
 //! - **Time.** A peer that is silent, or does not read, is cut off, and its calls end with it.
 
 use std::collections::HashMap;

@@ -24,8 +24,8 @@ const ENOUGH: usize = 2 * 1024;
 /// The bytes of a buffer that every connection may keep: two of tokio-util's first buffers.
 const BUFFER: usize = 16 * 1024;
 
-/// The longest time limit that a request may carry, in seconds: 300 years. tarpc adds it to the clock
-/// while it decodes, and panics if the sum is too large.
+/// The longest time limit that a request may carry, in seconds: 300 years. tarpc adds it to the
+/// clock while it decodes, and panics if the sum is too large.
 const MAX_TIME_LIMIT: u64 = 10_000_000_000;
 
 /// A transport for tarpc: it receives `In` and sends `Out` over any byte stream.
@@ -35,8 +35,9 @@ pub struct Wire<IO, In, Out> {
     types: PhantomData<fn(Out) -> In>,
 }
 
-/// Returns the transport over `io`. A frame longer than [`MAX_FRAME`] ends the connection when it is
-/// received. A message that cannot be sent is an error of its own and leaves the connection intact.
+/// Returns the transport over `io`. A frame longer than [`MAX_FRAME`] ends the connection when it
+/// is received. A message that cannot be sent is an error of its own and leaves the connection
+/// intact.
 pub fn wire<IO: AsyncRead + AsyncWrite, In, Out>(io: IO) -> Wire<IO, In, Out> {
     let mut framed = LengthDelimitedCodec::builder()
         .max_frame_length(MAX_FRAME)
@@ -121,7 +122,7 @@ fn give_back(buffer: &mut BytesMut) {
 ///
 /// # Errors
 /// If the frame does not hold exactly one message, or a request's time limit is above
-/// [`MAX_TIME_LIMIT`].
+/// 300 years.
 pub fn decode<In: DeserializeOwned>(frame: &[u8]) -> io::Result<In> {
     let invalid = |error: &str| Err(io::Error::new(ErrorKind::InvalidData, error));
     if has_endless_limit(frame) {
