@@ -1,7 +1,8 @@
 //! The contract of the chat: rooms that are numbered logs, read with cursors.
 //!
 //! - **Identity**: a [`Sender`] is a hash of a secret [`Session`]. So a caller that acts as a
-//!   sender has its session, now and after a restart of the server, and nothing needs to be remembered for that.
+//!   sender has its session, now and after a restart of the server, and nothing needs to be
+//!   remembered for that.
 //! - **Sending** may be repeated, because an entry is stored once under its key: the room, the
 //!   sender and the post's id. It is acknowledged, and shown to readers, only after it is stored.
 //!   A session sends one call at a time, because two in flight may arrive in either order.
