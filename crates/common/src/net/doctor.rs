@@ -197,12 +197,7 @@ impl Error {
             Trouble::HungUp => &[format!(
                 "is that port a {service}'s? one that is shutting down hangs up too"
             )],
-            Trouble::Full => &[
-                "it has as many connections as it allows, in total or from your address: \
-                 try again later"
-                    .into(),
-                format!("behind one address with many others? start {service} with --per-address"),
-            ],
+            Trouble::Full => return self.full(),
             Trouble::Service(name) => &[format!(
                 "two ports swapped? give the address of a {service}, not of a {}",
                 name.escape_debug()
@@ -215,6 +210,22 @@ impl Error {
             Trouble::Other(_) => &[],
         };
         lines.to_vec()
+    }
+
+    /// Advice for a server without a place. A buddy has no flag for more, because a ring needs few.
+    fn full(&self) -> Vec<String> {
+        let mut lines = vec![
+            "it has as many connections as it allows, in total or from your address: \
+             try again later"
+                .to_owned(),
+        ];
+        if self.service.ends_with("server") {
+            let service = self.service;
+            lines.push(format!(
+                "behind one address with many others? start {service} with --per-address"
+            ));
+        }
+        lines
     }
 
     /// Advice for a failed bind.
