@@ -20,7 +20,7 @@ use secret_server::Config;
 use support::fake::Fake;
 use support::place::{Place, QUICK, numbers};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_secret-client");
 
@@ -191,15 +191,14 @@ async fn ctrl_c_ends_it_though_no_reader_takes_the_answers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_all_servers_gone_it_counts_what_is_missing() {
-    let mut place = Place::with(SLOW).await;
-    let addr = place.addr();
+    // A port that no other test takes, so that connections are refused once the server is gone.
+    let addr = closed();
+    let listener = TcpListener::bind(&addr).await.expect("a claimed port");
+    let mut place = Place::from(listener);
+    place.start(SLOW);
     let (program, mut stdout) = at_work("missing", &addr);
     place.kill().await;
     drop(place);
-    // Bound and not listening, so that connections are refused and the port is not reused.
-    let closed = TcpSocket::new_v4().expect("a socket");
-    closed.set_reuseaddr(true).expect("a TCP socket");
-    closed.bind(addr.parse().expect("IP:PORT")).expect("free");
     stdout.by_ref().for_each(drop);
     let ended = program.end();
     assert_eq!(ended.code, Some(1));

@@ -23,14 +23,20 @@ pub(crate) struct Place {
     server: Option<JoinHandle<()>>,
 }
 
-impl Place {
-    /// An address without a server.
-    pub(crate) async fn empty() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+impl From<TcpListener> for Place {
+    fn from(listener: TcpListener) -> Self {
         Self {
             listener: listener.into_std().expect("a listener"),
             server: None,
         }
+    }
+}
+
+impl Place {
+    /// An address without a server.
+    pub(crate) async fn empty() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await;
+        listener.expect("a free port").into()
     }
 
     /// An address with a secret server.
