@@ -65,6 +65,9 @@ impl Tail {
     /// Removes and returns the `count` oldest notices.
     pub(crate) fn pop_notices(&mut self, mut count: u64) -> Vec<Entry> {
         let mut gone = Vec::new();
+        if count == 0 {
+            return gone; // because every append asks, and a look at all entries takes long
+        }
         self.retain(|entry| {
             let goes = count > 0 && !is_message(entry.kind);
             if goes {
