@@ -84,6 +84,10 @@ impl Tail {
         let (first, first_notice) = (account.first, account.first_notice);
         if (first, first_notice) != (self.first, self.first_notice) {
             (self.first, self.first_notice) = (first, first_notice);
+            let oldest = self.entries.front().map_or(u64::MAX, |entry| entry.number);
+            if oldest >= first.max(first_notice) {
+                return; // because a look at all entries takes long, and all of them stay
+            }
             self.retain(|entry| {
                 entry.number
                     >= if is_message(entry.kind) {
