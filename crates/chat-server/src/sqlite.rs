@@ -106,6 +106,20 @@ impl Sqlite {
         }))
     }
 
+    /// Hands `call` to the writer. Returns what comes by `answer`.
+    fn ask<T: Send + 'static>(
+        &self,
+        call: Call,
+        answer: oneshot::Receiver<Result<T, LogError>>,
+    ) -> Reply<T> {
+        let sent = self.calls.try_send(call).map_err(|_| LogError::Busy);
+        async move {
+            sent?;
+            answer.await.map_err(|_| LogError::stopped())?
+        }
+        .boxed()
+    }
+
     /// Returns a page of the entries that `condition` finds, read from the file. Its `?2` is
     /// `value`.
     fn find(
@@ -141,12 +155,7 @@ impl RoomLog for Sqlite {
             reply,
             waiting,
         });
-        let sent = self.calls.try_send(append).map_err(|_| LogError::Busy);
-        async move {
-            sent?;
-            numbers.await.map_err(|_| LogError::stopped())?
-        }
-        .boxed()
+        self.ask(append, numbers)
     }
 
     fn read(&self, room: &str, after: u64, limit: PageLimit) -> Reply<Page> {
@@ -225,12 +234,7 @@ impl RoomLog for Sqlite {
             now_ms,
             reply,
         };
-        let sent = self.calls.try_send(call).map_err(|_| LogError::Busy);
-        async move {
-            sent?;
-            ended.await.map_err(|_| LogError::stopped())?
-        }
-        .boxed()
+        self.ask(call, ended)
     }
 
     fn epoch(&self) -> u64 {
