@@ -5,7 +5,7 @@ use std::time::Duration;
 use common::chat::{
     Admin, Ban, ChatClient, ChatRequest, ChatResponse, Listed, POLL_WAIT, Refusal, SERVICE, Session,
 };
-use common::key::Key;
+use common::credential::Credential;
 use common::net::{self, Redial};
 use tarpc::client::RpcError;
 use tarpc::context;
@@ -111,7 +111,7 @@ impl Api {
     async fn admin(&self, order: Admin) -> Result<Listed<Ban>, CallError> {
         // The token leaves this program only here, so only to a server that let us in or that has
         // banned our address.
-        let token = self.config.admin.as_ref().map_or("", Key::reveal);
+        let token = self.config.admin.as_ref().map_or("", Credential::reveal);
         let (now, me) = (context::current(), self.session);
         flat(self.quick.admin(now, me, token.into(), order).await)
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use common::cli;
-use common::key::Key;
+use common::credential::Credential;
 
 use crate::command::SHOWN_ON_JOIN;
 use crate::config::{Config, Style};
@@ -64,7 +64,8 @@ impl TryFrom<Args> for Config {
 
     /// Fails if the token file cannot be read.
     fn try_from(args: Args) -> Result<Self, cli::Failure> {
-        let admin = args.admin_token_file.as_deref().map(Key::read);
+        let token = args.admin_token_file.as_deref();
+        let admin = token.map(|path| Credential::read(path, "admin token"));
         let login = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
         let nick = args.name.or_else(|| login().ok());
         Ok(Self {

@@ -1,6 +1,6 @@
 //! The settings of a client: what its arguments become.
 
-use common::key::Key;
+use common::credential::Credential;
 
 /// The settings of one client.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct Config {
     /// How many earlier messages of a room to show.
     pub history: u32,
     /// The token that lets its holder kick and ban people.
-    pub admin: Option<Key>,
+    pub admin: Option<Credential>,
 }
 
 /// How messages are printed.

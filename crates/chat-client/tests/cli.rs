@@ -171,6 +171,6 @@ fn the_token_goes_to_its_server_and_nowhere_else() {
 fn a_token_file_that_cannot_be_read_is_named() {
     let ended = listener("127.0.0.1:1", &["--admin-token-file", "/nowhere/token"]).end();
     assert_eq!(ended.code, Some(1));
-    let what = "chat-client: cannot read the key in /nowhere/token: ";
+    let what = "chat-client: cannot read the admin token in /nowhere/token: ";
     assert!(ended.stderr.starts_with(what), "{ended:?}");
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use common::cli::Failure;
-use common::key::Key;
+use common::credential::Credential;
 use common::net::Limits;
 
 use crate::args::{Args, Store};
@@ -22,7 +22,7 @@ pub struct Config {
     /// Messages a second that each session may send; 0 is no limit.
     pub rate: u32,
     /// The token whose holders may kick and ban. Without one, both are refused.
-    pub admin: Option<Key>,
+    pub admin: Option<Credential>,
     /// Whom operators keep out.
     pub bans: BanFile,
     /// What the network allows. An address may have as many sessions as connections.
@@ -48,7 +48,7 @@ impl TryFrom<Args> for Config {
 
     fn try_from(args: Args) -> anyhow::Result<Self> {
         let token = args.admin_token_file.as_deref();
-        let admin = token.map(admin_key).transpose()?;
+        let admin = token.map(admin_token).transpose()?;
         let bounds = Bounds {
             bytes: args.store_limit,
             ..Bounds::keeping(args.history)
@@ -68,10 +68,10 @@ impl TryFrom<Args> for Config {
 }
 
 /// Reads the admin token. A short one is refused, because it could be guessed.
-fn admin_key(path: &Path) -> anyhow::Result<Key> {
-    let key = Key::read(path)?;
-    if key.reveal().len() >= SHORTEST_TOKEN {
-        return Ok(key);
+fn admin_token(path: &Path) -> anyhow::Result<Credential> {
+    let token = Credential::read(path, "admin token")?;
+    if token.reveal().len() >= SHORTEST_TOKEN {
+        return Ok(token);
     }
     let path = path.display();
     let what = format!("the admin token in {path} is too short: it could be guessed");

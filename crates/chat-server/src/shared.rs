@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use common::chat::{Cursor, Kind, LEASE, MAX_ENTRIES, Page, Refusal, Result, Session};
-use common::key::Key;
+use common::credential::Credential;
 use common::log_limit::LogLimit;
 use common::net::Gate;
 use tokio::task::spawn_blocking;
@@ -42,7 +42,7 @@ pub(crate) struct Shared {
     counts: Counts,
     lines: Mutex<LogLimit>,
     gate: Gate,
-    admin: Option<Key>,
+    admin: Option<Credential>,
     /// locked while the file is written, because the last ban must be in the last file
     ban_file: tokio::sync::Mutex<Option<PathBuf>>,
     began: Instant,

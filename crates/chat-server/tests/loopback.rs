@@ -10,7 +10,7 @@ use common::chat::{
     SERVICE, Session,
 };
 use common::cli::Interrupted;
-use common::key::Key;
+use common::credential::Credential;
 use common::net::Redial;
 use futures::FutureExt;
 use tarpc::context;
@@ -32,7 +32,7 @@ impl Server {
         let addr = listener.local_addr().expect("bound");
         let (stop, stopped) = oneshot::channel::<()>();
         let config = Config {
-            admin: Some(Key::new("secret".into())),
+            admin: Some(Credential::new("secret".into())),
             ..Config::new(Memory::new(Bounds::keeping(1000)))
         };
         let shutdown = stopped.map(|_| Interrupted::Term);

@@ -6,7 +6,7 @@
 //! | [`buddy`], [`secret`], [`chat`] | the three services: trait, wire types, promises, no more |
 //! | [`net`] | the one place where sockets are opened, listened on, retried and framed |
 //! | [`cli`] | flags, logging, signals, errors with advice, exit codes |
-//! | [`key`] | a key that callers must know |
+//! | [`credential`], [`private_file`] | a text that callers must show; files with a secret |
 //! | [`bucket`] | how fast something may be done, for each address |
 //! | [`log_limit`] | one line an address and minute in the log |
 //!
@@ -20,6 +20,7 @@ pub mod secret;
 
 pub mod bucket;
 pub mod cli;
-pub mod key;
+pub mod credential;
 pub mod log_limit;
 pub mod net;
+pub mod private_file;

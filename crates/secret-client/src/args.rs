@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use common::cli::{self, Failure};
-use common::key::Key;
+use common::credential::Credential;
 
 use crate::config::{Config, List, Options, Work};
 use crate::pacing::{Fixed, MAX_CALLS, MAX_WORDS};
@@ -74,12 +74,13 @@ impl TryFrom<Args> for Config {
             Some(text) => Work::String(text),
             None => Work::List(open(&args.wordlist)?),
         };
-        let key = args.premium_key_file.as_deref().map(Key::read);
+        let key = args.premium_key_file.as_deref();
+        let key = key.map(|path| Credential::read(path, "premium key"));
         let key = key.transpose()?;
         let options = Options {
             servers: args.server,
             premium: args.premium || key.is_some(),
-            key,
+            premium_key: key,
             fixed: Fixed {
                 words: args.chunk.map(usize::from),
                 calls: args.in_flight.map(usize::from),

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::Duration;
 
-use common::key::Key;
+use common::credential::Credential;
 use common::secret::Tier;
 
 use crate::pacing::Fixed;
@@ -45,7 +45,7 @@ pub struct Options {
     /// Whether to use the faster, premium tier.
     pub premium: bool,
     /// The key to the premium tier.
-    pub key: Option<Key>,
+    pub premium_key: Option<Credential>,
     /// What is not left to adapt by itself.
     pub fixed: Fixed,
     /// How long to go on trying while no server at all can be reached.
@@ -55,7 +55,7 @@ pub struct Options {
 impl Options {
     pub(crate) fn tier(&self) -> Tier {
         if self.premium {
-            let key = self.key.as_ref().map(|key| key.reveal().to_owned());
+            let key = self.premium_key.as_ref().map(|key| key.reveal().to_owned());
             Tier::Premium { key }
         } else {
             Tier::Free

@@ -279,7 +279,7 @@ mod tests {
         let options = Options {
             servers: Vec::new(),
             premium: false,
-            key: None,
+            premium_key: None,
             fixed: crate::Fixed::default(),
             give_up_after: Duration::ZERO,
         };

@@ -13,7 +13,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::key::Key;
+use common::credential::Credential;
 use common::net::greeting;
 use program::{Ended, Lines, Program, assert_flags, closed, signal};
 use secret_server::Config;
@@ -80,8 +80,13 @@ async fn a_list_from_stdin_over_two_servers_keeps_its_order_and_is_summed_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_string_and_the_premium_key() {
-    let key = Some(Key::new("sesame".into()));
-    let addr = Place::with(Config { key, ..QUICK }).await.addr();
+    let key = Some(Credential::new("sesame".into()));
+    let addr = Place::with(Config {
+        premium_key: key,
+        ..QUICK
+    })
+    .await
+    .addr();
     let hello = ["--server", &addr, "--string", "Hello", "--premium"];
     assert_eq!(run(&hello[..4], "").stdout, "olleH\n");
 

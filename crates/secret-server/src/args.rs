@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use common::cli::{self, Failure};
-use common::key::Key;
+use common::credential::Credential;
 
 use crate::server::Config;
 
@@ -68,11 +68,11 @@ const MAX_DELAY: Duration = Duration::from_secs(15);
 /// key is chosen once, and many addresses can guess at the same time.
 const MIN_KEY: usize = 16;
 
-fn premium_key(path: &Path) -> Result<Key, Failure> {
-    let key = Key::read(path)?;
+fn premium_key(path: &Path) -> Result<Credential, Failure> {
+    let key = Credential::read(path, "premium key")?;
     if key.reveal().len() < MIN_KEY {
         let shown = path.display();
-        let what = format!("the key in {shown} is too short: expected at least {MIN_KEY} bytes");
+        let what = format!("the premium key in {shown} is too short: it needs {MIN_KEY} bytes");
         return Err(Failure::new(what).help("make one: openssl rand -hex 16"));
     }
     Ok(key)
@@ -98,7 +98,7 @@ impl TryFrom<Args> for Config {
             workers: args.workers.into(),
             delay: args.delay,
             fast_delay: args.fast_delay,
-            key: key.transpose()?,
+            premium_key: key.transpose()?,
             per_address: args.per_address.into(),
             seed: args.seed.unwrap_or_else(rand::random),
         })

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use common::bucket::Buckets;
 use common::cli::Interrupted;
-use common::key::Key;
+use common::credential::Credential;
 use common::log_limit::LogLimit;
 use common::net::{self, Gate, Limits, Quota, SharedQuota};
 use common::secret::{MAX_TEXT, MAX_WORK, Offer, Refusal, Reversed, SERVICE, Secret, Tier};
@@ -42,7 +42,7 @@ pub struct Config {
     /// The same on the premium tier.
     pub fast_delay: Duration,
     /// The key that the premium tier wants, if it wants one.
-    pub key: Option<Key>,
+    pub premium_key: Option<Credential>,
     /// Most connections of one address, loopback exempt. An address may hold as large a part of the
     /// places for calls as this is of 64, at most all.
     pub per_address: usize,
@@ -148,7 +148,7 @@ impl Shared {
         let Tier::Premium { key } = tier else {
             return Ok(self.config.delay);
         };
-        match (&self.config.key, key) {
+        match (&self.config.premium_key, key) {
             (None, _) => Ok(self.config.fast_delay),
             (Some(_), None) => Err(Refusal::KeyMissing),
             (Some(wanted), Some(given)) => {
@@ -274,7 +274,7 @@ mod tests {
             workers: 4,
             delay: Duration::from_secs(9),
             fast_delay: Duration::ZERO,
-            key: None,
+            premium_key: None,
             per_address: 16,
             seed: 1,
         });

@@ -42,7 +42,7 @@ fn a_key_file_that_cannot_be_read_is_named() {
     assert_eq!(ended.code, Some(1));
     let error = ended.stderr;
     assert!(
-        error.starts_with("secret-server: cannot read the key in /no/such/key"),
+        error.starts_with("secret-server: cannot read the premium key in /no/such/key"),
         "{error}"
     );
     assert!(error.contains("\nhelp: "), "{error}");

@@ -7,7 +7,7 @@ use std::future::pending;
 use std::process::Command;
 use std::time::Duration;
 
-use common::key::Key;
+use common::credential::Credential;
 use common::net::Channel;
 use common::secret::{Refusal, SERVICE, SecretClient, SecretRequest, SecretResponse, Tier};
 use program::{Program, signal};
@@ -28,7 +28,7 @@ fn config() -> Config {
         workers: 1,
         delay: Duration::from_secs(9),
         fast_delay: Duration::ZERO,
-        key: Some(Key::new("a key of sixteen bytes".into())),
+        premium_key: Some(Credential::new("a key of sixteen bytes".into())),
         per_address: 16,
         seed: 1,
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use common::key::Key;
+use common::credential::Credential;
 use common::net::Redial;
 use common::secret::{MAX_TEXT, Refusal, SERVICE, SecretClient, SecretRequest, SecretResponse};
 use common::secret::{Offer, Tier};
@@ -20,7 +20,7 @@ const QUICK: Config = Config {
     workers: 1,
     delay: Duration::ZERO,
     fast_delay: Duration::ZERO,
-    key: None,
+    premium_key: None,
     per_address: 16,
     seed: 1,
 };
@@ -58,8 +58,12 @@ async fn a_text_or_a_chunk_comes_back_reversed() {
 
 #[tokio::test]
 async fn the_premium_tier_opens_to_its_key_only() {
-    let key = Some(Key::new("sesame".into()));
-    let client = start(Config { key, ..QUICK }).await;
+    let key = Some(Credential::new("sesame".into()));
+    let client = start(Config {
+        premium_key: key,
+        ..QUICK
+    })
+    .await;
     assert_eq!(premium(&client, None).await, Err(Refusal::KeyMissing));
     let wrong = premium(&client, Some("simsalabim")).await;
     assert_eq!(wrong, Err(Refusal::KeyWrong));

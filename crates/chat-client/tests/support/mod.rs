@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use chat_server::log::Bounds;
 use chat_server::{Config, Memory, Sqlite};
-use common::key::Key;
+use common::credential::Credential;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -70,7 +70,7 @@ impl Server {
     /// Starts a server whose operators have `token`.
     pub(crate) fn with(token: &str) -> Self {
         let mut config = Config::new(Memory::new(Bounds::keeping(10_000)));
-        config.admin = Some(Key::new(token.into()));
+        config.admin = Some(Credential::new(token.into()));
         Self::run("127.0.0.1:0", config)
     }
 

@@ -9,7 +9,7 @@ use common::chat::{
     Admin, ChatClient, Cursor, Entry, Kind, Page, Post, Private, Result, SERVICE, Session,
 };
 use common::cli::Interrupted;
-use common::key::Key;
+use common::credential::Credential;
 use common::net::{Limits, greeting, wire};
 use futures::FutureExt;
 use tarpc::{client, context};
@@ -33,7 +33,7 @@ pub(crate) struct Server {
 pub(crate) fn config(log: Log) -> Config {
     Config {
         rate: 100,
-        admin: Some(Key::new(TOKEN.into())),
+        admin: Some(Credential::new(TOKEN.into())),
         limits: Limits {
             frees_loopback: false,
             ..Limits::default()

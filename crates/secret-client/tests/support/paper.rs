@@ -46,7 +46,7 @@ pub(crate) fn options<'a>(places: impl IntoIterator<Item = &'a Place>) -> Option
     Options {
         servers: places.into_iter().map(Place::addr).collect(),
         premium: false,
-        key: None,
+        premium_key: None,
         fixed: Fixed::default(),
         give_up_after: Duration::from_secs(60),
     }

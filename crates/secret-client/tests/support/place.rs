@@ -12,7 +12,7 @@ pub(crate) const QUICK: Config = Config {
     workers: 1,
     delay: Duration::ZERO,
     fast_delay: Duration::ZERO,
-    key: None,
+    premium_key: None,
     per_address: 16,
     seed: 1,
 };
