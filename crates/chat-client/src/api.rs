@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use common::chat::{
-    Admin, Ban, ChatClient, ChatRequest, ChatResponse, Listed, POLL_WAIT, Refusal, SERVICE, Session,
+    Admin, Ban, Bounded, ChatClient, ChatRequest, ChatResponse, Listed, POLL_WAIT, Refusal,
+    SERVICE, Session,
 };
 use common::credential::Credential;
 use common::net::{self, Redial};
@@ -64,10 +65,12 @@ impl Api {
             Call::Join(room) => Input::Joined(flat(api.join(now, me, room, history).await)),
             Call::Poll(cursors) => {
                 let wait = u32::try_from(POLL_WAIT.as_millis()).unwrap_or(u32::MAX);
-                Input::Polled(flat(self.waiting.poll(now, me, cursors.into(), wait).await))
+                let pages = self.waiting.poll(now, me, cursors.into(), wait).await;
+                Input::Polled(flat(pages).map(Bounded::into_inner))
             }
             Call::LastPoll(cursors) => {
-                Input::PolledLast(flat(self.waiting.poll(now, me, cursors.into(), 0).await))
+                let pages = self.waiting.poll(now, me, cursors.into(), 0).await;
+                Input::PolledLast(flat(pages).map(Bounded::into_inner))
             }
             Call::Send(room, posts) => {
                 let numbers = flat(api.send(now, me, room.clone(), posts.into()).await);

@@ -24,7 +24,7 @@ const PUBLIC_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// is nothing to read in it.
 const UNUSED_AGE: Duration = Duration::from_secs(60 * 60);
 
-/// The bytes of an entry beside its texts, on the wire: the number has at most 10, the sender 19,
+/// The bytes of an entry beside its texts, on the wire: the number has at most 10, the sender 16,
 /// the time 10, kind and lengths 5. In a file it takes about as many.
 const ENVELOPE: usize = 48;
 

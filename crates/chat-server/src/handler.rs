@@ -124,14 +124,14 @@ impl Handler {
         session: Session,
         cursors: &[Cursor],
         wait: Duration,
-    ) -> Result<Vec<Page>> {
+    ) -> Result<Bounded<Page, MAX_CURSORS>> {
         let until = Instant::now() + wait;
         let ip = self.caller.ip;
         let (poll, cursors, debt) = self.shared.begin_poll(session, ip, cursors)?;
         if let Some(debt) = debt {
             tokio::select! {
                 () = sleep_until(until.min(Instant::now() + debt)) => {}
-                () = self.shared.polls().ended(&poll) => return Ok(Vec::new()),
+                () = self.shared.polls().ended(&poll) => return Ok(Vec::new().into()),
             }
         }
         loop {
@@ -141,7 +141,7 @@ impl Handler {
             let pages = self.shared.pages_after(&cursors).await?;
             if !pages.is_empty() {
                 self.delivered(&pages);
-                return Ok(pages);
+                return Ok(pages.into());
             }
             let _waits = self.shared.counts().waits();
             let mut changes: Vec<_> = heads.iter_mut().map(|h| h.changed().boxed()).collect();
@@ -149,8 +149,8 @@ impl Handler {
             changes.push(pending().boxed());
             tokio::select! {
                 _ = select_all(changes) => {}
-                () = sleep_until(until) => return Ok(Vec::new()),
-                () = self.shared.polls().ended(&poll) => return Ok(Vec::new()),
+                () = sleep_until(until) => return Ok(Vec::new().into()),
+                () = self.shared.polls().ended(&poll) => return Ok(Vec::new().into()),
             }
         }
     }
@@ -319,11 +319,11 @@ impl Chat for Handler {
         session: Session,
         room: String,
         posts: Bounded<Post, MAX_POSTS>,
-    ) -> Result<Vec<u64>> {
+    ) -> Result<Bounded<u64, MAX_POSTS>> {
         let count = posts.len();
         let sent = self.try_send(session, &room, posts.into_inner()).await;
         self.shared.counts().sent(count, &sent);
-        self.count(sent)
+        self.count(sent).map(Bounded::from)
     }
 
     async fn poll(
@@ -332,7 +332,7 @@ impl Chat for Handler {
         session: Session,
         cursors: Bounded<Cursor, MAX_CURSORS>,
         wait_ms: u32,
-    ) -> Result<Vec<Page>> {
+    ) -> Result<Bounded<Page, MAX_CURSORS>> {
         let wait = POLL_WAIT.min(Duration::from_millis(wait_ms.into()));
         self.count(self.try_poll(session, &cursors, wait).await)
     }

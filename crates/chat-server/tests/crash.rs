@@ -118,7 +118,7 @@ async fn read(addr: String, session: Session, total: usize, seen: mpsc::Sender<(
             enter(&client, session).await;
             continue;
         };
-        for page in pages {
+        for page in pages.into_inner() {
             if cursor.epoch != page.epoch {
                 assert_eq!(cursor.epoch, 0, "the log stays the same");
                 (cursor.epoch, cursor.after) = (page.epoch, 0);

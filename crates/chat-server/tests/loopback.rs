@@ -111,7 +111,7 @@ impl User {
         let call = self
             .client
             .poll(here, self.session, cursors.into(), wait_ms);
-        call.await.expect("up").expect("here")
+        call.await.expect("up").expect("here").into_inner()
     }
 
     /// Waits for entries in the lobby and returns them.

@@ -94,7 +94,9 @@ impl<'de> Visitor<'de> for Addresses {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Roll, A::Error> {
-        let mut roll = Vec::new();
+        // Exactly as long as it is, because a list that grows takes twice its length.
+        let announced = seq.size_hint().unwrap_or(0);
+        let mut roll = Vec::with_capacity(announced.min(MAX_BUDDIES));
         while let Some(address) = seq.next_element::<&str>()? {
             if roll.len() == MAX_BUDDIES || !is_address(address) {
                 return Err(A::Error::custom("not a roll"));

@@ -25,6 +25,7 @@ use sha2::{Digest, Sha256};
 pub use bounded::Bounded;
 
 mod bounded;
+mod sender_bytes;
 
 /// The name of the server in its greeting.
 pub const SERVICE: &str = "chat-server";
@@ -91,6 +92,7 @@ pub struct Entry {
     /// Its place in the room.
     pub number: u64,
     /// The sender, by which a client knows its own lines, after a change of nick too.
+    #[serde(with = "sender_bytes")]
     pub sender: Sender,
     /// What it is.
     pub kind: Kind,
@@ -130,6 +132,7 @@ pub struct Page {
     /// The room.
     pub room: String,
     /// At most [`MAX_ENTRIES`], and [`MAX_PAGE`] bytes.
+    #[serde(deserialize_with = "bounded::at_most::<_, _, MAX_ENTRIES>")]
     pub entries: Vec<Entry>,
     /// No message below this number is kept any more.
     pub first: u64,
@@ -154,6 +157,8 @@ pub struct RoomInfo {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed<T> {
     /// At most [`MAX_LISTED`].
+    #[serde(deserialize_with = "bounded::at_most::<_, _, MAX_LISTED>")]
+    #[serde(bound(deserialize = "T: Deserialize<'de>"))]
     pub part: Vec<T>,
     /// How many come after them.
     pub more: u32,
@@ -288,7 +293,7 @@ pub trait Chat {
         session: Session,
         room: String,
         posts: Bounded<Post, MAX_POSTS>,
-    ) -> Result<Vec<u64>>;
+    ) -> Result<Bounded<u64, MAX_POSTS>>;
 
     /// Returns the entries after the cursors, without empty pages. Waits for the first one, up to
     /// `wait_ms` and [`POLL_WAIT`]. A new poll of a session ends its last one.
@@ -296,7 +301,7 @@ pub trait Chat {
         session: Session,
         cursors: Bounded<Cursor, MAX_CURSORS>,
         wait_ms: u32,
-    ) -> Result<Vec<Page>>;
+    ) -> Result<Bounded<Page, MAX_CURSORS>>;
 
     /// Returns the last `limit` entries of `room`, which the session is in, before number `before`.
     async fn history(session: Session, room: String, before: u64, limit: u32) -> Result<Page>;

@@ -112,7 +112,8 @@ async fn read(
             500,
         );
         let pages = poll.await??;
-        let entries = pages.into_iter().flat_map(|page| page.entries);
+        let pages = pages.into_inner().into_iter();
+        let entries = pages.flat_map(|page| page.entries);
         let before = cursor.after;
         for entry in entries {
             cursor.after = cursor.after.max(entry.number);

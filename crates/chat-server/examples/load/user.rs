@@ -61,7 +61,7 @@ impl User {
     pub(crate) async fn poll(&mut self) -> anyhow::Result<Vec<Page>> {
         let (here, cursors) = (context::current(), vec![self.cursor.clone()].into());
         let poll = self.client.poll(here, self.session, cursors, 15_000);
-        let pages = poll.await??;
+        let pages = poll.await??.into_inner();
         let last = pages.last().and_then(|page| page.entries.last());
         self.cursor.after = last.map_or(self.cursor.after, |entry| entry.number);
         Ok(pages)

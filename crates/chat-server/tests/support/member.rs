@@ -6,7 +6,7 @@ use std::time::Duration;
 use chat_server::log::{Bounds, Log};
 use chat_server::{Config, Memory, run};
 use common::chat::{
-    Admin, ChatClient, Cursor, Entry, Kind, Page, Post, Private, Result, SERVICE, Session,
+    Admin, Bounded, ChatClient, Cursor, Entry, Kind, Page, Post, Private, Result, SERVICE, Session,
 };
 use common::cli::Interrupted;
 use common::credential::Credential;
@@ -129,7 +129,7 @@ impl Member {
         let posts = vec![Post { id, kind, body }].into();
         let here = context::current();
         let call = self.client.send(here, self.session, room.into(), posts);
-        call.await.expect("answered")
+        call.await.expect("answered").map(Bounded::into_inner)
     }
 
     pub(crate) async fn private(&self, nick: &str) -> Result<Private> {
@@ -150,7 +150,7 @@ impl Member {
     pub(crate) async fn poll(&self, wait_ms: u32) -> Result<Vec<Page>> {
         let here = context::current();
         let call = self.client.poll(here, self.session, vec![].into(), wait_ms);
-        call.await.expect("answered")
+        call.await.expect("answered").map(Bounded::into_inner)
     }
 
     /// Reads the lobby from its beginning.
@@ -159,7 +159,7 @@ impl Member {
         let cursors = vec![Cursor { room, after, epoch }].into();
         let here = context::current();
         let call = self.client.poll(here, self.session, cursors, 5000);
-        call.await.expect("answered")
+        call.await.expect("answered").map(Bounded::into_inner)
     }
 
     pub(crate) async fn admin(&self, token: &str, command: Admin) -> Result<Vec<String>> {

@@ -67,6 +67,15 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Bounded<T
     }
 }
 
+/// Reads a plain list that has at most `MOST` items, for a field of a wire type.
+pub(super) fn at_most<'de, D, T, const MOST: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Bounded::<T, MOST>::deserialize(deserializer).map(Bounded::into_inner)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
