@@ -27,18 +27,20 @@ pub mod greeting;
 mod lab_key;
 mod listen;
 mod quota;
+mod race;
 mod redial;
 mod server;
 pub mod wire;
 
 pub use backoff::Backoff;
 pub use client::Channel;
-pub use connect::{dial, resolve};
+pub use connect::{Dialled, dial, resolve};
 pub use doctor::{Error, Trouble};
 pub use gate::{Gate, Share, SharedQuota};
 pub use lab_key::{Fingerprint, Flaw, LabKey};
 pub use listen::{Connection, accept, bind, serve};
 pub use quota::{Exceeded, Network, Quota};
+pub use race::race;
 pub use redial::{Redial, explain};
 
 /// The version of the protocol of all five programs.

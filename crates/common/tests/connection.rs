@@ -5,19 +5,21 @@ mod echo;
 #[path = "support/program.rs"]
 mod program;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use common::net::{self, Limits, Redial, Trouble, greeting, wire};
 use common::secret::{Refusal, SERVICE, SecretClient, SecretRequest, SecretResponse};
 use echo::{Server, echoes, says};
-use futures::{FutureExt, SinkExt};
+use futures::{FutureExt, SinkExt, StreamExt};
 use program::closed;
 use tarpc::client::{RpcError, stub::Stub};
 use tarpc::context;
 use tarpc::{ClientMessage, Request, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 /// Returns what comes of a call that the server holds.
 async fn held<S>(client: SecretClient<S>) -> Result<Result<String, Refusal>, RpcError>
@@ -131,6 +133,77 @@ async fn a_timed_out_call_costs_its_connection_and_no_more() {
     let patient = SecretClient::from(redial);
     assert!(says(&patient, "next").await.expect("fresh"));
     assert_eq!(server.echo.connections.load(Relaxed), before + 1);
+    server.shut_down().await;
+}
+
+/// Waits for a connection at `listener` and greets it, as a server far away does.
+async fn greets(listener: &TcpListener) -> TcpStream {
+    let (mut io, _) = listener.accept().await.expect("a caller");
+    let hello = greeting::line(SERVICE);
+    io.write_all(&hello).await.expect("written");
+    let mut heard = vec![0; hello.len()];
+    io.read_exact(&mut heard).await.expect("a greeting");
+    io
+}
+
+#[tokio::test]
+async fn a_dial_goes_on_when_the_call_that_began_it_has_no_time_left() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("port");
+    let addr = listener.local_addr().expect("bound").to_string();
+    let redial = Redial::new(addr, SERVICE);
+    let hasty = SecretClient::from(redial.within(Duration::from_millis(20)));
+    for _ in 0..3 {
+        let error = says(&hasty, "early").await.expect_err("not greeted yet");
+        assert!(matches!(error, RpcError::DeadlineExceeded), "{error:?}");
+    }
+    let server = tokio::spawn(async move {
+        let io = greets(&listener).await;
+        let mut calls = wire::wire::<_, ClientMessage<SecretRequest>, Response<SecretResponse>>(io);
+        let Some(Ok(ClientMessage::Request(request))) = calls.next().await else {
+            panic!("the first connection is used")
+        };
+        let SecretRequest::Reverse { text } = request.message else {
+            panic!("as called below")
+        };
+        assert_eq!(text, "on the same connection");
+        let answer = Response {
+            request_id: request.id,
+            message: Ok(SecretResponse::Reverse(Ok(text))),
+        };
+        calls.send(answer).await.expect("sent");
+        assert!(listener.accept().now_or_never().is_none(), "a second dial");
+    });
+    assert!(redial.round_trip().await.expect("up") > Duration::ZERO);
+    let patient = SecretClient::from(redial);
+    assert!(says(&patient, "on the same connection").await.expect("up"));
+    server.await.expect("no panic");
+}
+
+#[tokio::test]
+async fn an_old_failure_is_not_the_answer_to_a_new_call() {
+    let addr = closed();
+    let (begin, failed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let redial: Redial<SecretRequest, SecretResponse> = Redial::by({
+        let (addr, begin, failed) = (addr.clone(), begin.clone(), failed.clone());
+        move || {
+            let (addr, begin, failed) = (addr.clone(), begin.clone(), failed.clone());
+            let open = async move {
+                begin.notified().await;
+                let opened = net::Channel::open(&addr, SERVICE).await;
+                failed.notify_one(); // in the same step in which the dial ends
+                opened
+            };
+            open.boxed()
+        }
+    });
+    let hasty = SecretClient::from(redial.within(Duration::ZERO));
+    let error = says(&hasty, "early").await.expect_err("no time");
+    assert!(matches!(error, RpcError::DeadlineExceeded), "{error:?}");
+    begin.notify_one();
+    failed.notified().await;
+    let server = Server::start_at(&addr, Limits::default()).await;
+    begin.notify_one();
+    assert!(says(&redial.into(), "now").await.expect("dialled again"));
     server.shut_down().await;
 }
 

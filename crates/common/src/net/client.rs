@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::coalesce::Coalesce;
-use super::connect::dial;
+use super::connect::{Dialled, dial};
 use super::doctor::Error;
 use super::wire::{Wire, wire};
 
@@ -42,6 +42,7 @@ struct Shared<Req, Resp> {
     commands: mpsc::Sender<Command<Req, Resp>>,
     next_id: AtomicU64,
     closed: CancellationToken,
+    round_trip: Duration,
 }
 
 enum Command<Req, Resp> {
@@ -59,6 +60,11 @@ impl<Req, Resp> Channel<Req, Resp> {
     /// Returns when the connection has ended: the peer closed it, or its process died.
     pub async fn broken(&self) {
         self.0.closed.cancelled().await;
+    }
+
+    /// Returns how long a message there and one back took when the connection was opened.
+    pub fn round_trip(&self) -> Duration {
+        self.0.round_trip
     }
 
     pub(super) fn is_broken(&self) -> bool {
@@ -80,7 +86,7 @@ where
     /// # Errors
     /// Why there is no connection.
     pub async fn open(target: &str, service: &'static str) -> Result<Self, Error> {
-        let io = dial(target, service).await?;
+        let Dialled { io, round_trip } = dial(target, service).await?;
         let (commands, inbox) = mpsc::channel(PENDING_CALLS);
         let calling = Calling {
             transport: Coalesce::new(wire(io), Duration::ZERO),
@@ -99,6 +105,7 @@ where
             commands,
             next_id: AtomicU64::new(0),
             closed,
+            round_trip,
         })))
     }
 }

@@ -3,11 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use futures::TryFutureExt;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpStream, UdpSocket, lookup_host};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::doctor::{Error, Trouble};
+use super::race::race;
 use super::{CONNECT_LIMIT, greeting};
 
 /// Returns all addresses of `target`, which is `HOST:PORT`; at least one.
@@ -38,22 +40,37 @@ pub async fn resolve(target: &str, service: &'static str) -> Result<Vec<SocketAd
     Ok(found)
 }
 
-/// Returns a greeted connection to the first address of `target` that answers. The addresses share
-/// the [`CONNECT_LIMIT`], so that a name with many addresses takes no longer than one.
+/// Most addresses of one name that are dialled. Who answers for a name must not be able to make
+/// this machine knock at any number of doors.
+const MAX_DIALLED: usize = 8;
+
+/// A greeted connection, and how far away the other end is.
+#[derive(Debug)]
+pub struct Dialled {
+    /// The connection.
+    pub io: TcpStream,
+    /// The time of one message there and one back: the shorter one of the connect and of the
+    /// greeting, because one of them may have been sent twice.
+    pub round_trip: Duration,
+}
+
+/// Returns a greeted connection to an address of `target`, whichever answers first. They are tried
+/// [side by side](race), so that a silent one does not take the time of the others.
 ///
 /// # Errors
 /// [`Error`] about the first address that this machine has a route to, because an IPv6 address says
 /// nothing about a server where there is only IPv4. Without a route, about the first address.
-pub async fn dial(target: &str, service: &'static str) -> Result<TcpStream, Error> {
-    let addrs = resolve(target, service).await?;
-    let limit = CONNECT_LIMIT / u32::try_from(addrs.len()).unwrap_or(u32::MAX);
-    let mut failed = Vec::new();
-    for addr in addrs {
-        match connect(addr, service, limit).await {
-            Ok(io) => return Ok(io),
-            Err(trouble) => failed.push((trouble, addr)),
-        }
-    }
+pub async fn dial(target: &str, service: &'static str) -> Result<Dialled, Error> {
+    let addrs = alternate(resolve(target, service).await?);
+    let limit = Instant::now() + CONNECT_LIMIT;
+    let connect = |addr| {
+        let connected = connect(addr, service, limit);
+        connected.map_err(move |trouble| (trouble, addr))
+    };
+    let failed = match race(addrs.into_iter().take(MAX_DIALLED).map(connect)).await {
+        Ok(dialled) => return Ok(dialled),
+        Err(failed) => failed,
+    };
     let says_little = |trouble: &Trouble| matches!(trouble, Trouble::NoRoute | Trouble::Other(_));
     let (trouble, addr) = match failed.into_iter().min_by_key(|(t, _)| says_little(t)) {
         Some((trouble, addr)) => (trouble, Some(addr)),
@@ -73,18 +90,38 @@ pub async fn dial(target: &str, service: &'static str) -> Result<TcpStream, Erro
     })
 }
 
+/// Returns the same addresses so that IPv6 and IPv4 take turns, because one of the two families
+/// may be silent as a whole.
+fn alternate(addrs: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let begins_with_v4 = addrs.first().is_some_and(SocketAddr::is_ipv4);
+    let (first, second): (Vec<_>, Vec<_>) = addrs
+        .into_iter()
+        .partition(|addr| addr.is_ipv4() == begins_with_v4);
+    let mut second = second.into_iter();
+    let mut mixed = Vec::new();
+    for addr in first {
+        mixed.push(addr);
+        mixed.extend(second.next());
+    }
+    mixed.extend(second);
+    mixed
+}
+
 async fn connect(
     addr: SocketAddr,
     service: &'static str,
-    limit: Duration,
-) -> Result<TcpStream, Trouble> {
-    let mut io = match timeout(limit, TcpStream::connect(addr)).await {
+    limit: Instant,
+) -> Result<Dialled, Trouble> {
+    let began = Instant::now();
+    let mut io = match timeout_at(limit, TcpStream::connect(addr)).await {
         Ok(connected) => connected.map_err(|error| Trouble::connecting(&error))?,
         Err(_) => return Err(Trouble::NoAnswer),
     };
+    let connected = Instant::now();
     prepare(&io);
     greeting::exchange(&mut io, service).await?;
-    Ok(io)
+    let round_trip = connected.elapsed().min(connected - began);
+    Ok(Dialled { io, round_trip })
 }
 
 /// How long a connection may be silent before the system asks the other machine whether it is
@@ -116,4 +153,20 @@ pub(super) async fn own_address(target: SocketAddr) -> Option<IpAddr> {
     let socket = UdpSocket::bind(any).await.ok()?;
     socket.connect(target).await.ok()?;
     Some(socket.local_addr().ok()?.ip())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_families_take_turns() {
+        let addr = |text: &str| text.parse::<SocketAddr>().expect("an address");
+        let six = ["[::1]:1", "[::2]:1", "[::3]:1"].map(addr);
+        let four = ["1.1.1.1:1", "2.2.2.2:1"].map(addr);
+        let mixed = alternate([&six[..], &four].concat());
+        assert_eq!(mixed, [six[0], four[0], six[1], four[1], six[2]]);
+        let mixed = alternate([&four[..], &six].concat());
+        assert_eq!(mixed, [four[0], six[0], four[1], six[1], six[2]]);
+    }
 }

@@ -3,11 +3,17 @@
 //! tarpc never reconnects, may let a call outlive its deadline, and cannot notice a half-open
 //! connection. So every call here has a time limit, and a connection on which a call timed out is
 //! not used again. No call is retried, because only the caller knows whether it may be repeated.
+//!
+//! A dial outlasts the call that began it. A call may have less time than a look-up, a connect and
+//! a greeting need over a long way, and a caller that tries again finds the connection half made
+//! instead of beginning from nothing.
 
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
+use futures::future::{BoxFuture, RemoteHandle};
 use serde::{Serialize, de::DeserializeOwned};
 use tarpc::RequestName;
 use tarpc::client::{RpcError, stub::Stub};
@@ -32,11 +38,14 @@ pub struct Redial<Req, Resp> {
 }
 
 struct Shared<Req, Resp> {
-    target: Arc<str>,
-    service: &'static str,
+    open: Box<dyn Fn() -> Opening<Req, Resp> + Send + Sync>,
     channel: Mutex<Option<Channel<Req, Resp>>>,
-    dialling: tokio::sync::Mutex<()>,
+    /// the dial that goes on, if one does
+    dial: tokio::sync::Mutex<Option<RemoteHandle<Opened<Req, Resp>>>>,
 }
+
+type Opened<Req, Resp> = Result<Channel<Req, Resp>, Error>;
+type Opening<Req, Resp> = BoxFuture<'static, Opened<Req, Resp>>;
 
 impl<Req, Resp> Clone for Redial<Req, Resp> {
     fn clone(&self) -> Self {
@@ -45,13 +54,13 @@ impl<Req, Resp> Clone for Redial<Req, Resp> {
 }
 
 impl<Req, Resp> Redial<Req, Resp> {
-    /// A connection to `target`, not yet dialled, with a limit of ten seconds for a call.
-    pub fn new(target: impl Into<Arc<str>>, service: &'static str) -> Self {
+    /// A connection that `open` makes whenever there is none, not yet made, with a limit of ten
+    /// seconds for a call. `open` must end by itself.
+    pub fn by(open: impl Fn() -> Opening<Req, Resp> + Send + Sync + 'static) -> Self {
         let shared = Arc::new(Shared {
-            target: target.into(),
-            service,
+            open: Box::new(open),
             channel: Mutex::new(None),
-            dialling: tokio::sync::Mutex::new(()),
+            dial: tokio::sync::Mutex::new(None),
         });
         Self {
             shared,
@@ -98,23 +107,69 @@ impl<Req, Resp> Shared<Req, Resp> {
     }
 }
 
+impl<Req, Resp> Redial<Req, Resp>
+where
+    Req: RequestName + Serialize + Send + 'static,
+    Resp: DeserializeOwned + Send + 'static,
+{
+    /// A connection to `target`, not yet dialled, with a limit of ten seconds for a call.
+    pub fn new(target: impl Into<Arc<str>>, service: &'static str) -> Self {
+        let target = target.into();
+        Self::by(move || {
+            let target = target.clone();
+            async move { Channel::open(&target, service).await }.boxed()
+        })
+    }
+
+    /// Returns how far away the other end is, and dials it first if there is no connection.
+    ///
+    /// # Errors
+    /// Why there is no connection, or that there was none within the limit.
+    pub async fn round_trip(&self) -> Result<Duration, RpcError> {
+        let opened = timeout(self.limit, self.shared.channel()).await;
+        let opened = opened.map_err(|_| RpcError::DeadlineExceeded)?;
+        Ok(opened.map_err(unreached)?.round_trip())
+    }
+}
+
 impl<Req, Resp> Shared<Req, Resp>
 where
     Req: RequestName + Serialize + Send + 'static,
     Resp: DeserializeOwned + Send + 'static,
 {
-    async fn channel(&self) -> Result<Channel<Req, Resp>, Error> {
+    async fn channel(&self) -> Opened<Req, Resp> {
         if let Some(channel) = self.alive() {
             return Ok(channel);
         }
-        let _one_at_a_time = self.dialling.lock().await;
+        let mut dial = self.dial.lock().await;
         if let Some(channel) = self.alive() {
             return Ok(channel);
         }
         *self.slot() = None; // because the dial may fail, and then there is no connection
-        let channel = Channel::open(&self.target, self.service).await?;
+        let earlier = dial.as_mut().and_then(|dial| dial.now_or_never());
+        let opened = match earlier {
+            Some(Ok(channel)) if !channel.is_broken() => Ok(channel),
+            // An old failure says nothing about now.
+            Some(_) => self.begin(&mut dial).await,
+            None => match dial.as_mut() {
+                Some(going_on) => going_on.await,
+                None => self.begin(&mut dial).await,
+            },
+        };
+        *dial = None;
+        let channel = opened?;
         *self.slot() = Some(channel.clone());
         Ok(channel)
+    }
+
+    /// Begins to dial, in a task that goes on if the caller of this is dropped.
+    fn begin<'a>(
+        &self,
+        dial: &'a mut Option<RemoteHandle<Opened<Req, Resp>>>,
+    ) -> &'a mut RemoteHandle<Opened<Req, Resp>> {
+        let (task, handle) = (self.open)().remote_handle();
+        tokio::spawn(task);
+        dial.insert(handle)
     }
 }
 
