@@ -40,7 +40,7 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = tempo)]
     pub tempo: Duration,
 
-    /// Silence after which a buddy is taken for gone; refused connections are believed sooner
+    /// Silence after which a buddy is taken for gone, at least nine round trips of the ring
     #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = patience)]
     pub patience: Duration,
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use common::buddy::Incarnation;
 
-use crate::failure_detector::SILENCES;
+use crate::failure_detector::{ROUND_TRIPS, SILENCES};
 
 /// The settings of one buddy.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub struct Config {
     pub name: Option<String>,
     /// Pause before each verse is passed on.
     pub tempo: Duration,
-    /// Silence after which a buddy is taken for gone.
+    /// Silence after which a buddy is taken for gone, if the ring is not too wide for it.
     pub patience: Duration,
     /// How long to wait for the song to begin; for ever if none.
     pub wait: Option<Duration>,
@@ -26,9 +26,16 @@ pub struct Config {
 }
 
 impl Config {
-    /// Returns the time between heartbeats, which also limits one try.
-    pub fn beat(&self) -> Duration {
-        self.patience / SILENCES
+    /// Returns the silence after which a buddy is taken for gone in a ring whose longest round trip
+    /// takes `round_trip_ms`.
+    pub fn patience(&self, round_trip_ms: u64) -> Duration {
+        let least = Duration::from_millis(round_trip_ms.saturating_mul(ROUND_TRIPS));
+        self.patience.max(least)
+    }
+
+    /// Returns the time between heartbeats in such a ring, which also limits one try.
+    pub fn beat(&self, round_trip_ms: u64) -> Duration {
+        self.patience(round_trip_ms) / SILENCES
     }
 }
 

@@ -8,6 +8,10 @@ const REFUSALS: u32 = 4;
 /// Silences in a row that prove that a buddy is gone. `--patience` is split into this many tries.
 pub(crate) const SILENCES: u32 = 3;
 
+/// Round trips that fit the patience at least. A try that has to dial needs four of them (connect,
+/// greeting, and two calls), and may lose a message on the way.
+pub(crate) const ROUND_TRIPS: u64 = 9;
+
 /// One hop, at a slow place. A lap without verses takes this times the size of the ring.
 const WIRE_MS: u64 = 5;
 

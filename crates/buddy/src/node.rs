@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use common::buddy::SERVICE;
 use common::cli::{Failure, Interrupted};
 use common::net;
 use rand::rngs::SmallRng;
@@ -21,8 +22,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::effect::{Effect, End, Job, Target};
+use crate::failure_detector::SILENCES;
 use crate::output::LineWriter;
-use crate::sender::{self, Mailbox};
+use crate::sender::{self, Line, Mailbox};
 use crate::spin::Spin;
 use crate::state::State;
 
@@ -38,6 +40,8 @@ pub(crate) struct Node {
     verses: LineWriter,
     notices: mpsc::Sender<String>,
     spin: Spin,
+    /// the connection of the roll call, which is that of the song as well
+    next: Line,
     started: Instant,
     /// told to leave: waits for no tempo any more
     leaving: CancellationToken,
@@ -74,6 +78,7 @@ impl Node {
             effects: Vec::new(),
         };
         Self {
+            next: Line::new(&*config.next, SERVICE),
             config,
             locked: Mutex::new(locked),
             verses,
@@ -108,7 +113,8 @@ impl Node {
             self.event(State::leave);
             self.leaving.cancel();
             // A next that does not answer within the patience will never answer.
-            sleep(self.config.patience).await;
+            let patience = self.lock().state.beat_time() * SILENCES;
+            sleep(patience).await;
         };
         tokio::select! {
             biased;
@@ -178,7 +184,13 @@ impl Node {
                 let now = node.started.elapsed();
                 node.event(|state| state.reported(to, job, report, now))
             };
-            let (mailbox, task) = sender::open(to, song, address, &self.config, report);
+            let line = if address == self.config.next {
+                self.next.clone()
+            } else {
+                Line::new(address, SERVICE)
+            };
+            let pace = (locked.state.beat_time(), self.config.incarnation);
+            let (mailbox, task) = sender::open((song, to), line, pace, report);
             if to == Target::Next {
                 locked.waiting.spawn(task);
             } else {
@@ -201,9 +213,9 @@ impl Node {
     }
 
     async fn heartbeat(self: Arc<Self>) {
-        let beat = self.config.beat();
         let mut dice = SmallRng::seed_from_u64(self.config.incarnation);
         loop {
+            let beat = self.lock().state.beat_time();
             sleep(beat.mul_f64(dice.random_range(0.9..1.1))).await;
             self.event(State::beat);
         }

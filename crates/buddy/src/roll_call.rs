@@ -60,8 +60,8 @@ pub struct Call {
 pub enum Step {
     /// Send this to the next buddy, until it answers.
     Send(Call),
-    /// Begin the song: the own call is back, and this is the ring from here on.
-    Closed(Vec<String>),
+    /// Begin this song: the own call is back, and this is the ring from here on.
+    Closed(Song, Vec<String>),
     /// Tell the person that the ring loops without its starter. These are the buddies of the loop,
     /// this one last.
     Misses(Vec<String>),
@@ -130,7 +130,12 @@ impl RollCall {
                     return (RollCallReply::Busy, Step::Nothing); // because it is not my call
                 }
                 call.roll.rotate_right(1); // because my own address came last
-                return (RollCallReply::Heard, Step::Closed(call.roll));
+                let round_trip_ms = call.song.round_trip_ms;
+                let song = Song {
+                    round_trip_ms,
+                    ..mine
+                };
+                return (RollCallReply::Heard, Step::Closed(song, call.roll));
             }
             Some(mine) if mine.id < call.song.id => return (RollCallReply::Heard, self.call()),
             _ => {}
@@ -191,6 +196,7 @@ mod tests {
                 id,
                 bottles: 3,
                 tempo_ms: 0,
+                round_trip_ms: 0,
             },
             attempt: 1,
             roll: names(roll),
@@ -261,7 +267,7 @@ mod tests {
         let heard = buddy.hear(call(5, &["x", "b"]));
         assert_eq!(heard, (RollCallReply::Busy, Step::Nothing));
         let heard = buddy.hear(call(5, &["c", "b"]));
-        assert_eq!(heard.1, Step::Closed(names(&["b", "c"])));
+        assert_eq!(heard.1, Step::Closed(call(5, &[]).song, names(&["b", "c"])));
     }
 
     #[test]

@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use common::buddy::{BuddyClient, BuddyRequest, BuddyResponse, Incarnation, Reply, Roll, SERVICE};
+use common::buddy::{
+    BuddyClient, BuddyRequest, BuddyResponse, Incarnation, MAX_ROUND_TRIP_MS, Reply, Roll,
+};
 use common::net::{self, Backoff, CONNECT_LIMIT, GREETING_LIMIT, Redial, Trouble};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -14,7 +16,7 @@ use tarpc::context;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use crate::config::Config;
+use crate::config::millis;
 use crate::effect::{Cause, Job, Report, Retry, Target};
 
 /// The first wait after a refusal. Four tries take about 0.2 s, so a port that is opened this
@@ -56,36 +58,39 @@ impl Mailbox {
     }
 }
 
-/// Returns a mailbox for `to` at `address`, and the task that sends what is put there. `report`
-/// hears what happens to each job, and decides what becomes of it.
+/// A connection to one buddy.
+pub(crate) type Line = Redial<BuddyRequest, BuddyResponse>;
+
+/// Returns a mailbox for `to` in `song` at the end of `line`, and the task that sends what is put
+/// there. A try takes a `beat`; `seed` is for the jitter of the waits. `report` hears what happens
+/// to each job, and decides what becomes of it.
 pub(crate) fn open<F: Fn(&Job, Report) -> Retry>(
-    to: Target,
-    song: Incarnation,
-    address: &str,
-    config: &Config,
+    (song, to): (Incarnation, Target),
+    line: Line,
+    (beat, seed): (Duration, u64),
     report: F,
 ) -> (Mailbox, impl Future<Output = ()> + use<F>) {
     let mailbox = Mailbox(watch::Sender::new(None));
     let sender = Sender {
         to,
         song,
-        beat: config.beat(),
-        dice: SmallRng::seed_from_u64(config.incarnation),
-        redial: Redial::new(address, SERVICE),
+        beat,
+        dice: SmallRng::seed_from_u64(seed),
+        line,
         mailbox: mailbox.clone(),
         report,
     };
     (mailbox, sender.run())
 }
 
-type Client = BuddyClient<Redial<BuddyRequest, BuddyResponse>>;
+type Client = BuddyClient<Line>;
 
 struct Sender<F> {
     to: Target,
     song: Incarnation,
     beat: Duration,
     dice: SmallRng,
-    redial: Redial<BuddyRequest, BuddyResponse>,
+    line: Line,
     mailbox: Mailbox,
     report: F,
 }
@@ -95,7 +100,7 @@ impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
         let in_song = self.to != Target::Next;
         // A try in the song must end within a beat. Before it there is time to find the reason.
         let limit = if in_song { self.beat } else { DIAGNOSIS };
-        let client = BuddyClient::from(self.redial.within(limit));
+        let client = BuddyClient::from(self.line.within(limit));
         let mut jobs = self.mailbox.0.subscribe();
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         loop {
@@ -142,7 +147,7 @@ impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
                 biased;
                 _ = jobs.changed() => {}
                 // Asks at once instead of at the next beat, because its process has died, probably.
-                () = self.redial.broken() => self.mailbox.put(Job::Ping),
+                () = self.line.broken() => self.mailbox.put(Job::Ping),
             }
         }
     }
@@ -154,7 +159,12 @@ impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
             Target::Next => 0,
         };
         let reply = match job.clone() {
-            Job::RollCall(call) => {
+            Job::RollCall(mut call) => {
+                let round_trip = match self.line.within(DIAGNOSIS).round_trip().await {
+                    Ok(round_trip) => millis(round_trip).min(MAX_ROUND_TRIP_MS),
+                    Err(error) => return failed(error),
+                };
+                call.song.round_trip_ms = call.song.round_trip_ms.max(round_trip);
                 let called = client.roll_call(context, call.song, call.attempt, Roll(call.roll));
                 return called.await.map_or_else(failed, Report::Called);
             }
@@ -186,7 +196,11 @@ fn failed(error: RpcError) -> Report {
         Some(error) => matches!(error.trouble, Trouble::Refused | Trouble::HungUp),
         None => matches!(error, RpcError::Shutdown | RpcError::Channel(_)),
     };
-    let cause = dial.map_or_else(|| Cause::Call(error.to_string()), Cause::Dial);
+    let cause = match dial {
+        Some(error) => Cause::Dial(error),
+        None if matches!(error, RpcError::DeadlineExceeded) => Cause::Call("no answer".into()),
+        None => Cause::Call(error.to_string()),
+    };
     if is_refusal {
         Report::Refused(cause)
     } else {

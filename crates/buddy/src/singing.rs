@@ -27,6 +27,8 @@ pub(crate) struct Singing {
     watchdog: Watchdog,
     ledger: Ledger,
     beats: u32,
+    /// the time between heartbeats
+    pub(crate) beat: Duration,
     /// the heartbeats of one lap without verses
     lap: u64,
     /// the last buddy tried was gone, so the one after it may be too
@@ -50,16 +52,19 @@ impl Singing {
         // It always fits, because MAX_BUDDIES bounds the roll.
         let size = Place::try_from(roll.len()).unwrap_or(Place::MAX);
         let name = config.name.clone();
+        let beat = config.beat(song.round_trip_ms);
+        let hop_ms = song.tempo_ms.saturating_add(song.round_trip_ms);
         Self {
             song,
             name: name.unwrap_or_else(|| format!("Buddy {}", me + 1)),
             incarnation: config.incarnation,
             ring: Ring::new(size, song.id, me, config.incarnation, progress),
             suspicions: BTreeMap::new(),
-            watchdog: Watchdog::new(size, me, song.tempo_ms, millis(config.beat())),
+            watchdog: Watchdog::new(size, me, hop_ms, millis(beat)),
             ledger: Ledger::default(),
             beats: 0,
-            lap: beats_of_lap(size, 0, millis(config.beat())),
+            lap: beats_of_lap(size, song.round_trip_ms, millis(beat)),
+            beat,
             hasty: false,
             performing: false,
             home: false,

@@ -173,8 +173,27 @@ impl State {
         }
     }
 
+    /// Returns the time between heartbeats, which also limits one try.
+    pub fn beat_time(&self) -> Duration {
+        match &self.phase {
+            Phase::Waiting(_) => self.config.beat(0),
+            Phase::Singing(singing) => singing.beat,
+        }
+    }
+
     fn begin(&mut self, song: Song, roll: Vec<String>, me: Place, progress: Progress) {
         self.effects.push(Effect::Begun);
+        let (typed, patience) = (
+            self.config.patience,
+            self.config.patience(song.round_trip_ms),
+        );
+        if patience > typed {
+            let far = song.round_trip_ms;
+            self.effects.push(Effect::Tell(format!(
+                "a call takes up to {far}ms there and back in this ring, so a buddy counts as gone \
+                 after {patience:.1?} of silence instead of {typed:.1?}"
+            )));
+        }
         let mut singing = Box::new(Singing::new(&self.config, song, roll, me, progress));
         singing.event(Input::Enlisted, &mut self.effects);
         self.phase = Phase::Singing(singing);

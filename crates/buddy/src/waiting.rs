@@ -54,6 +54,7 @@ impl Waiting {
             id: config.incarnation,
             bottles,
             tempo_ms: millis(config.tempo),
+            round_trip_ms: 0,
         });
         Self {
             roll_call: RollCall::new(&config.next, mine),
@@ -91,7 +92,7 @@ impl Waiting {
         let (reply, step) = self.roll_call.hear(call);
         match step {
             Step::Send(call) => out.push(Effect::Send(Target::Next, Job::RollCall(call))),
-            Step::Closed(roll) => return (reply, self.roll_call.mine().zip(Some(roll))),
+            Step::Closed(song, roll) => return (reply, Some((song, roll))),
             Step::Misses(ring) => self.tell_of_others(misses(&ring), from, out),
             Step::Nothing => {}
         }
@@ -144,7 +145,8 @@ impl Waiting {
     ) -> Retry {
         let (cause, retry) = match report {
             Report::Called(reply) => {
-                let is_rival = |mine: Song| matches!(job, Job::RollCall(it) if it.song != mine);
+                let is_rival =
+                    |mine: Song| matches!(job, Job::RollCall(it) if it.song.id != mine.id);
                 let knows_better = self.roll_call.mine().is_some_and(is_rival);
                 self.answered(reply, knows_better, now, out);
                 return Retry::No;

@@ -3,6 +3,7 @@
 
 use std::future::pending;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use common::buddy::{
 };
 use common::net::{Redial, greeting};
 use tarpc::context;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
@@ -118,6 +119,28 @@ async fn rings_of_every_size_sing_what_one_singer_would() {
     }
 }
 
+/// Passes every connection on to `to`, and counts them.
+async fn passes_on(listener: TcpListener, to: String, count: Arc<AtomicUsize>) {
+    while let Ok((mut near, _)) = listener.accept().await {
+        count.fetch_add(1, Relaxed);
+        let mut far = TcpStream::connect(&to).await.expect("it listens");
+        tokio::spawn(async move { copy_bidirectional(&mut near, &mut far).await });
+    }
+}
+
+#[tokio::test]
+async fn the_song_goes_over_the_connection_of_the_roll_call() {
+    let mut choir = Choir::of(2).await;
+    let between = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let second = between.local_addr().expect("bound").to_string();
+    let second = std::mem::replace(&mut choir.addresses[1], second);
+    let count = Arc::new(AtomicUsize::new(0));
+    tokio::spawn(passes_on(between, second, count.clone()));
+    let (lines, _) = choir.sing(20).await.expect("home");
+    assert_eq!(lines, song(2, 20));
+    assert_eq!(count.load(Relaxed), 1);
+}
+
 #[tokio::test]
 async fn garbage_at_a_buddy_leaves_it_singing() {
     let choir = Choir::of(3).await;
@@ -176,6 +199,7 @@ async fn pester(starter: &str, trap: &str) {
         id: 7,
         bottles: 3,
         tempo_ms: 0,
+        round_trip_ms: 0,
     };
     let progress = |hop, mark| Progress {
         at: Stamp {

@@ -30,6 +30,10 @@ pub const MAX_BOTTLES: u64 = 1_000_000;
 /// they take the song for lost, so a longer one would stop a ring for good.
 pub const MAX_TEMPO_MS: u64 = 600_000;
 
+/// Longest round trip of a song: what a connect may take. Ten such trips are the longest silence
+/// that a stranger's song can make a buddy bear.
+pub const MAX_ROUND_TRIP_MS: u64 = 5000;
+
 /// A buddy's place on the roll. Place 0 is the starter, who is called Buddy 1.
 pub type Place = u32;
 
@@ -46,13 +50,18 @@ pub struct Song {
     /// The starter's pause before each verse is passed on, in milliseconds. All need it, to know
     /// how long a lap takes.
     pub tempo_ms: u64,
+    /// The longest round trip between two neighbours, in milliseconds. The roll call measures it,
+    /// hop by hop. All need it, to know how late an answer may be.
+    pub round_trip_ms: u64,
 }
 
 impl Song {
     /// Whether the song is one that a buddy sings: neither too long nor too slow.
     #[must_use]
     pub fn is_within_bounds(&self) -> bool {
-        self.bottles <= MAX_BOTTLES && self.tempo_ms <= MAX_TEMPO_MS
+        self.bottles <= MAX_BOTTLES
+            && self.tempo_ms <= MAX_TEMPO_MS
+            && self.round_trip_ms <= MAX_ROUND_TRIP_MS
     }
 }
 
@@ -280,13 +289,15 @@ mod tests {
 
     #[test]
     fn a_song_has_an_end() {
-        let song = |bottles, tempo_ms| Song {
+        let song = |bottles, tempo_ms, round_trip_ms| Song {
             id: 1,
             bottles,
             tempo_ms,
+            round_trip_ms,
         };
-        assert!(song(MAX_BOTTLES, MAX_TEMPO_MS).is_within_bounds());
-        assert!(!song(MAX_BOTTLES + 1, 0).is_within_bounds());
-        assert!(!song(0, MAX_TEMPO_MS + 1).is_within_bounds());
+        assert!(song(MAX_BOTTLES, MAX_TEMPO_MS, MAX_ROUND_TRIP_MS).is_within_bounds());
+        assert!(!song(MAX_BOTTLES + 1, 0, 0).is_within_bounds());
+        assert!(!song(0, MAX_TEMPO_MS + 1, 0).is_within_bounds());
+        assert!(!song(0, 0, MAX_ROUND_TRIP_MS + 1).is_within_bounds());
     }
 }

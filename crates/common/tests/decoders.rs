@@ -184,6 +184,7 @@ fn buddy(roll: usize) -> (Vec<BuddyRequest>, Vec<BuddyResponse>) {
         id: 1,
         bottles: 3,
         tempo_ms: 0,
+        round_trip_ms: 0,
     };
     let progress = Progress {
         at: Stamp::default(),

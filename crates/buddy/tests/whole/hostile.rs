@@ -10,8 +10,8 @@ use buddy::ring::Request;
 use buddy::roll_call::Call;
 use buddy::state::State;
 use common::buddy::{
-    Incarnation, MAX_BOTTLES, MAX_BUDDIES, MAX_TEMPO_MS, Mark, Place, Progress, Song, Stamp, Take,
-    Tally, Token,
+    Incarnation, MAX_BOTTLES, MAX_BUDDIES, MAX_ROUND_TRIP_MS, MAX_TEMPO_MS, Mark, Place, Progress,
+    Song, Stamp, Take, Tally, Token,
 };
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
@@ -45,6 +45,7 @@ impl Mischief {
             id: number(dice),
             bottles: number(dice),
             tempo_ms: number(dice),
+            round_trip_ms: number(dice) % 5100,
         };
         let most = if dice.random_bool(0.01) { 5000 } else { 5 };
         let size = dice.random_range(0..=most);
@@ -178,6 +179,7 @@ fn a_buddy_does_little_at_each_call_and_begins_only_a_song_that_fits() {
                     && roll.len() <= MAX_BUDDIES
                     && song.bottles <= MAX_BOTTLES
                     && song.tempo_ms <= MAX_TEMPO_MS
+                    && song.round_trip_ms <= MAX_ROUND_TRIP_MS
                     && progress.mark >= Mark::Left(song.bottles));
             match dice.random_range(0..10) {
                 0 => state.beat(),

@@ -108,6 +108,19 @@ fn without_faults_each_verse_is_sung_once() {
     });
 }
 
+/// A patience of one second is far too short for these ways, and nobody has died.
+#[test]
+fn no_buddy_is_given_up_on_because_the_others_are_far_away() {
+    play(200, |mut song| {
+        (song.bottles, song.latency) = (20, (150 + 150 * (song.seed as u32 % 2)) * MS);
+        let mut world = World::of(2 + song.seed as usize % 4, song);
+        assert_eq!(verdict(&mut world), []);
+        let lost = world.lines.iter().find(|line| line.starts_with("lost "));
+        assert_eq!(lost, None, "{}", world.story());
+        world.says("ms there and back in this ring, so a buddy counts as gone after ");
+    });
+}
+
 #[test]
 fn some_or_all_but_one_of_three_to_seven_crash() {
     play(300, |song| {

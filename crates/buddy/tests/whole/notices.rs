@@ -173,6 +173,7 @@ fn call(id: Incarnation, roll: &[&str]) -> Call {
             id,
             bottles: 9,
             tempo_ms: 0,
+            round_trip_ms: 0,
         },
         attempt: 1,
         roll: roll.iter().map(|name| (*name).to_owned()).collect(),

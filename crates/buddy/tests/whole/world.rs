@@ -18,7 +18,6 @@ use sender::{Letter, Sender, Try};
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
 const PATIENCE: Duration = Duration::from_secs(1);
-const BEAT: Duration = Duration::from_millis(333);
 const RECALL: Duration = Duration::from_secs(2);
 
 /// Simulated time after which a song that has not ended never will: the longest takes half of it.
@@ -153,7 +152,8 @@ impl World {
         if let Some(buddy) = &mut self.buddies[n] {
             buddy.state.leave();
             let process = (n, buddy.life);
-            self.later(PATIENCE, Event::PatienceOver(process));
+            let patience = 3 * buddy.state.beat_time();
+            self.later(patience, Event::PatienceOver(process));
             self.act(n);
         }
     }
@@ -311,7 +311,10 @@ impl World {
         if let Some(buddy) = self.buddy(process) {
             buddy.state.beat();
             self.act(process.0);
-            let time = BEAT.mul_f64(self.dice.random_range(0.9..1.1));
+            let beat = self
+                .buddy(process)
+                .map_or(PATIENCE, |buddy| buddy.state.beat_time());
+            let time = beat.mul_f64(self.dice.random_range(0.9..1.1));
             self.later(time, Event::Beat(process));
         }
     }

@@ -103,6 +103,7 @@ impl World for RollCallWorld {
                     id: me as Incarnation + 1,
                     bottles: 3,
                     tempo_ms: 0,
+                    round_trip_ms: 0,
                 };
                 Seat::new(
                     wiring.next[me],
@@ -238,7 +239,7 @@ impl RollCallWorld {
     fn step(&mut self, me: usize, step: Step) -> Result<(), Broken> {
         match step {
             Step::Send(call) => self.seat(me).slot = Some(call),
-            Step::Closed(roll) => {
+            Step::Closed(_, roll) => {
                 self.seat(me).song = Some(me);
                 self.seat(me).enlists = roll.len() > 1;
                 if numbers(&roll) != self.ring(me) {

@@ -8,10 +8,13 @@ use common::buddy::{Incarnation, Reply, Tally};
 use common::net::Backoff;
 use rand::RngExt;
 
-use super::{BEAT, Event, Process, World, machine};
+use super::{Event, Process, World, machine};
 
 /// The first and the longest wait between two tries.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+
+/// How long a roll call may take.
+const DIAGNOSIS: Duration = Duration::from_secs(8);
 
 /// A mailbox, and the task that empties it.
 pub(super) struct Sender {
@@ -97,6 +100,10 @@ impl World {
             to,
             number: sender.number,
         };
+        let limit = match to {
+            Target::Next => DIAGNOSIS,
+            Target::Place(_) => buddy.state.beat_time(),
+        };
         let (song, address) = buddy.state.address(to);
         let whom = address.parse().expect("a number");
         let letter = Letter {
@@ -108,7 +115,7 @@ impl World {
         let time = self.way();
         self.send(n, whom, time, Event::Call(Box::new(letter)));
         let silence = Report::Silent(Cause::Call("no answer".into()));
-        self.later(BEAT, Event::Answer(of, silence));
+        self.later(limit, Event::Answer(of, silence));
     }
 
     /// Lets a call arrive, and sends the answer.
@@ -122,10 +129,15 @@ impl World {
             Target::Next => 0,
         };
         let from = machine(of.process.0);
+        let longest = 2 * self.song.latency.as_millis() as u64;
         let report = if let Some(buddy) = &mut self.buddies[whom] {
             let state = &mut buddy.state;
             let reply = match letter.job {
-                Job::RollCall(call) => Err(state.roll_call(call, from)),
+                Job::RollCall(mut call) => {
+                    let round_trip = &mut call.song.round_trip_ms;
+                    *round_trip = longest.max(*round_trip);
+                    Err(state.roll_call(call, from))
+                }
                 Job::Enlist(song, roll, at) => {
                     Ok(state.enlist(song, roll.to_vec(), place, at, from))
                 }
@@ -161,6 +173,7 @@ impl World {
         }
         let (job, began) = (sender.job.clone(), sender.began);
         let buddy = self.buddy(of.process).expect("it has a sender");
+        let beat = buddy.state.beat_time();
         let retry = buddy.state.reported(of.to, &job, report, now);
         self.act(of.process.0);
         let dice = self.dice.random_range(0.0..1.0);
@@ -174,7 +187,7 @@ impl World {
                 Duration::ZERO
             }
             Retry::Soon => sender.backoff.wait(dice),
-            Retry::AtBeat => (began + BEAT).saturating_sub(now),
+            Retry::AtBeat => (began + beat).saturating_sub(now),
         };
         if sender.mailbox.as_ref() == Some(&job) {
             self.later(time, Event::Retry(of));
