@@ -7,7 +7,7 @@
 //!
 //! The messages themselves are in the [log](crate::log), not here.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use common::chat::{LEASE, Listed, MAX_JOINED, Refusal, Result, RoomInfo, Sender, Session};
@@ -22,7 +22,8 @@ use crate::rooms::Rooms;
 #[derive(Debug)]
 pub(crate) struct People {
     pub(crate) door: Door,
-    by_session: HashMap<Session, Person>,
+    /// sorted, so that the same calls lead to the same notices in the same order
+    by_session: BTreeMap<Session, Person>,
     by_sender: HashMap<Sender, Session>,
     /// the session that holds a nick, by both keys of the nick
     by_key: HashMap<String, Session>,
@@ -35,7 +36,7 @@ impl People {
     pub(crate) fn new(shares: Shares, bans: Bans) -> Self {
         Self {
             door: Door::new(shares, bans),
-            by_session: HashMap::new(),
+            by_session: BTreeMap::new(),
             by_sender: HashMap::new(),
             by_key: HashMap::new(),
             public: Rooms::default(),

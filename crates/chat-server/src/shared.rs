@@ -107,10 +107,8 @@ impl Shared {
     /// Writes what `ip` does, at most once a minute for each `kind`.
     pub(crate) fn complain(&self, ip: IpAddr, kind: &'static str) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        match lines.note(ip, kind, self.now()) {
-            Some(0) => tracing::warn!("{ip}: {kind}"),
-            Some(more) => tracing::warn!("{ip}: {kind}, and {more} times since the last line"),
-            None => {}
+        if let Some(line) = lines.note(ip, kind, self.now()) {
+            tracing::warn!("{line}");
         }
     }
 

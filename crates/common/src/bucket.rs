@@ -28,17 +28,18 @@ impl Bucket {
     }
 
     /// Takes `count` tokens, all or none, or returns how long to wait for them. More than a full
-    /// bucket can never be taken.
+    /// bucket holds are taken when it is full, and the rest is owed, because otherwise such a call
+    /// would be refused for ever.
     pub fn take(&mut self, count: u32, now: Duration) -> Result<(), Duration> {
         if self.rate == 0.0 {
             return Ok(());
         }
         (self.tokens, self.at) = (self.tokens_at(now), now);
-        let left = self.tokens - f64::from(count);
-        if left < 0.0 {
-            return Err(Duration::from_secs_f64(-left / self.rate));
+        let missing = f64::from(count).min(self.full) - self.tokens;
+        if missing > 0.0 {
+            return Err(Duration::from_secs_f64(missing / self.rate));
         }
-        self.tokens = left;
+        self.tokens -= f64::from(count);
         Ok(())
     }
 
@@ -129,6 +130,17 @@ mod tests {
         assert_eq!(bucket.take(20, second(0)), Ok(()));
         assert_eq!(bucket.take(1, second(0)), Err(Duration::from_millis(200)));
         assert_eq!(bucket.take(5, second(1)), Ok(()));
+    }
+
+    #[test]
+    fn more_than_a_full_bucket_passes_when_it_is_full_and_is_paid_afterwards() {
+        let mut bucket = Bucket::new(1.0, 4.0, second(0));
+        assert_eq!(bucket.take(1, second(0)), Ok(()));
+        assert_eq!(bucket.take(20, second(0)), Err(second(1)), "not yet full");
+        assert_eq!(bucket.take(20, second(1)), Ok(()));
+        assert_eq!(bucket.take(1, second(1)), Err(second(17)));
+        assert_eq!(bucket.take(20, second(20)), Err(second(1)));
+        assert_eq!(bucket.take(20, second(21)), Ok(()));
     }
 
     #[test]

@@ -24,21 +24,29 @@ pub struct LogLimit {
 }
 
 impl LogLimit {
-    /// Notes a complaint of `kind` about `ip` at `now`, a time since any fixed moment. Returns
-    /// `None` if it must not be written. Otherwise returns how many were only counted since the
-    /// last line.
+    /// Notes a complaint of `kind` about `ip` at `now`, a time since any fixed moment. Returns the
+    /// line to write, or `None` if the complaint is only counted.
     ///
     /// ```
     /// use common::log_limit::LogLimit;
     /// use std::time::Duration;
     ///
     /// let (mut limit, mallory) = (LogLimit::default(), [10, 6, 6, 6].into());
-    /// let second = Duration::from_secs;
-    /// assert_eq!(limit.note(mallory, "a wrong token", second(0)), Some(0));
-    /// assert_eq!(limit.note(mallory, "a wrong token", second(1)), None);
-    /// assert_eq!(limit.note(mallory, "a wrong token", second(60)), Some(1));
+    /// let mut note = |second| limit.note(mallory, "a wrong token", Duration::from_secs(second));
+    /// assert_eq!(note(0).as_deref(), Some("10.6.6.6: a wrong token"));
+    /// assert_eq!(note(1), None);
+    /// let line = "10.6.6.6: a wrong token (and 1 more since the last line)";
+    /// assert_eq!(note(60).as_deref(), Some(line));
     /// ```
-    pub fn note(&mut self, ip: IpAddr, kind: &'static str, now: Duration) -> Option<u64> {
+    pub fn note(&mut self, ip: IpAddr, kind: &'static str, now: Duration) -> Option<String> {
+        Some(match self.count(ip, kind, now)? {
+            0 => format!("{ip}: {kind}"),
+            more => format!("{ip}: {kind} (and {more} more since the last line)"),
+        })
+    }
+
+    /// Returns how many were only counted since the last line, if it is time for another one.
+    fn count(&mut self, ip: IpAddr, kind: &'static str, now: Duration) -> Option<u64> {
         let key = (ip.into(), kind);
         if self.written.len() >= MOST && !self.written.contains_key(&key) {
             self.written
@@ -85,9 +93,9 @@ mod tests {
         let at = Duration::from_secs(1);
         let [one, neighbour, other] =
             ["2001:db8::1", "2001:db8::2", "10.0.0.1"].map(|ip| ip.parse().expect("an address"));
-        assert_eq!(limit.note(one, "a", at), Some(0));
-        assert_eq!(limit.note(one, "b", at), Some(0));
-        assert_eq!(limit.note(other, "a", at), Some(0));
-        assert_eq!(limit.note(neighbour, "a", at), None, "the same /64");
+        assert_eq!(limit.count(one, "a", at), Some(0));
+        assert_eq!(limit.count(one, "b", at), Some(0));
+        assert_eq!(limit.count(other, "a", at), Some(0));
+        assert_eq!(limit.count(neighbour, "a", at), None, "the same /64");
     }
 }

@@ -176,8 +176,8 @@ impl Shared {
         self.refused[count].fetch_add(1, Relaxed);
         let limit = self.log_limit.lock();
         let mut limit = limit.unwrap_or_else(PoisonError::into_inner);
-        if let Some(more) = limit.note(ip, cause, self.began.elapsed()) {
-            tracing::warn!("refused {ip}: {cause} ({more} more since the last line)");
+        if let Some(line) = limit.note(ip, cause, self.began.elapsed()) {
+            tracing::warn!("refused {line}");
         }
     }
 
