@@ -10,7 +10,7 @@
 //! | `effect` | PURE: the inputs and the effects of a conversation |
 //! | `command`, `clean` | PURE: what a typed line means; what other people typed, made harmless |
 //! | `client`, `api`, `end` | the shell that does what a conversation wants; its calls; its error |
-//! | `pipes`, `terminal` | lines in and out; the line editor |
+//! | `pipes`, `terminal` | lines in and out; a terminal and its line editor |
 //! | `format`, `completion` | how messages are printed; what the Tab key completes |
 
 use std::io::{self, IsTerminal};
@@ -52,20 +52,24 @@ pub async fn run(
     config: Config,
     shutdown: impl Future<Output = Interrupted>,
 ) -> anyhow::Result<()> {
-    if config.style == Style::Lines
-        && io::stdin().is_terminal()
-        && io::stdout().is_terminal()
-        && let Some((console, restore)) = terminal::open()
-    {
-        let shutdown = async {
-            let signal = shutdown.await;
+    let is_terminal =
+        config.style == Style::Lines && io::stdin().is_terminal() && io::stdout().is_terminal();
+    let opened = is_terminal.then(terminal::open).flatten();
+    let (console, printed, restore) = match opened {
+        Some((console, printed, restore)) => (console, printed, Some(restore)),
+        None => {
+            let (console, printed) = pipes::open(config.style);
+            (console, printed, None)
+        }
+    };
+    let shutdown = async {
+        let signal = shutdown.await;
+        if let Some(restore) = &restore {
             restore.now(); // before goodbye, because a second signal ends the program on the spot
-            signal
-        };
-        return client::talk(config, console, shutdown).await;
-    }
+        }
+        signal
+    };
     let mut shutdown = pin!(shutdown.fuse());
-    let (console, printed) = pipes::open(config.style);
     let result = client::talk(config, console, &mut shutdown).await;
     // All output is printed before the program ends, unless it is to end at once.
     let hurried = matches!(&result, Err(error) if error.is::<Interrupted>());

@@ -1,127 +1,329 @@
-//! Terminal mode: messages appear above the line being typed.
+//! Terminal mode: messages appear above the line being typed, whatever is typed.
 //!
-//! The line editor blocks and cannot be cancelled, so it has a thread of its own. The printer has
-//! another one, and takes all that waits at once. The terminal's settings are put back at every end
-//! of the program, because one that ends while the editor waits would leave the terminal raw.
+//! | File | What it holds |
+//! |---|---|
+//! | `keys` | from bytes to keys |
+//! | `line`, `editor` | the text being typed; history, search and completion |
+//! | `screen` | where the line stands, and what to write |
+//! | `tty` | the terminal's settings, and how they are put back |
+//!
+//! No kept editor can do it, so this is a small one over the open parts of rustyline (its text and
+//! its history). rustyline's own loop does not print while it waits for the second key of a search
+//! or a completion, drops what was read behind an Enter, and ends at a byte that is not UTF-8
+//! (version 19). reedline's prints always, but it reads through crossterm: a letter behind such a
+//! byte is lost, a key that comes in two parts is torn, and each prompt asks the terminal for its
+//! cursor and waits two seconds for one that does not answer (reedline 0.52, crossterm 0.29).
+//!
+//! Writing to a terminal may block, so it has a thread of its own, and reading has another one.
 
+use std::collections::VecDeque;
 use std::env::var_os;
 use std::fs::{File, OpenOptions, create_dir_all};
 use std::future::pending;
-use std::io::Write;
+use std::io::{self, PipeReader, PipeWriter, Read, pipe};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
+use std::time::Duration;
 
 use futures::FutureExt;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
-use rustyline::completion::Completer;
-use rustyline::error::ReadlineError;
-use rustyline::history::DefaultHistory;
-use rustyline::{
-    Cmd, Config, Context, Editor, ExternalPrinter, Helper, Highlighter, Hinter, KeyEvent, Validator,
-};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::Signal;
+use rustyline::history::History;
+use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{Instant, sleep_until};
 
+use self::editor::{Act, Editor};
+use self::keys::{Key, Keys};
+use self::screen::Screen;
+use self::tty::{Restore, Tty};
 use crate::client::Console;
 use crate::command::{Command, parse};
 use crate::completion::Completion;
 use crate::effect::Output;
 use crate::format::text;
 
+mod editor;
+mod keys;
+mod line;
+mod screen;
+mod tty;
+
 /// Outputs that wait to be printed, and lines that wait for the conversation.
 const AHEAD: usize = 256;
 
-/// Typed lines that are kept.
-const TYPED_LINES: usize = 1000;
+/// Most that is typed ahead of the conversation, in bytes: a long text, line by line. Above it the
+/// terminal is not read, so that what is pasted waits there.
+const MAX_AHEAD: usize = 1024 * 1024;
 
-/// Completes nicks (`ann: ` at the beginning of a line), commands, and rooms.
-#[derive(Helper, Hinter, Highlighter, Validator)]
-struct Tab(Completion);
+/// Most that is read at once, in bytes: what Linux keeps for a terminal.
+const MAX_READ: usize = 4096;
 
-impl Completer for Tab {
-    type Candidate = String;
+/// The silence that tells the Esc key from the beginning of a sequence. As long as a shell's,
+/// because a slow connection may bring a sequence in two parts.
+const SILENCE: Duration = Duration::from_millis(500);
 
-    fn complete(
-        &self,
-        line: &str,
-        at: usize,
-        _: &Context<'_>,
-    ) -> rustyline::Result<(usize, Vec<String>)> {
-        Ok(self.0.complete(&line[..at]))
-    }
-}
+/// How long after it goes on a stopped program looks at the terminal's settings again, because a
+/// shell may put back its own ones only then.
+const SHELL_IS_DONE: Duration = Duration::from_millis(200);
 
-/// Opens the terminal. Returns `None` if it cannot do what an editor needs.
-pub(crate) fn open() -> Option<(Console, Restore)> {
+/// Opens the terminal. Returns `None` if it cannot do what an editor needs. The task ends when all
+/// is printed and all senders of outputs are gone.
+pub(crate) fn open() -> Option<(Console, JoinHandle<()>, Restore)> {
     if var_os("TERM").is_none_or(|term| term == "dumb") {
         return None;
     }
-    let reading = Arc::new(AtomicBool::new(false));
-    let restore = Restore::new(reading.clone());
-    let config = Config::builder().max_history_size(TYPED_LINES).ok()?;
-    let config = config.auto_add_history(true).build();
-    let mut editor = Editor::<Tab, DefaultHistory>::with_config(config).ok()?;
+    let tty = Arc::new(Tty::open().ok()?);
+    let (input, (stopped, stop)) = (tty.input().ok()?, pipe().ok()?);
     let completion = Completion::default();
-    editor.set_helper(Some(Tab(completion.clone())));
-    editor.bind_sequence(KeyEvent::ctrl('L'), Cmd::ClearScreen);
-    let printer = editor.create_external_printer().ok()?;
+    let history = history_file();
+    let mut editor = Editor::new("> ");
+    if let Some(path) = &history {
+        let _ = editor.history.load(path); // fails at first, because there is none yet
+        editor.begin();
+    }
     let (typed, lines) = mpsc::channel(AHEAD);
     let (outputs, receiver) = mpsc::channel(AHEAD);
-    thread::spawn(move || edit(editor, &typed, &reading));
-    thread::spawn(move || print(printer, receiver));
+    let (sender, bytes) = mpsc::channel(1);
+    let shell = Shell {
+        tty: tty.clone(),
+        keys: Keys::default(),
+        unread: VecDeque::new(),
+        editor,
+        screen: Screen::default(),
+        completion: completion.clone(),
+        has_colours: var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        history,
+        lines: VecDeque::new(),
+        stage: Stage::Editing(stop),
+        look: None,
+    };
+    let runtime = Handle::current();
+    thread::spawn(move || read(input, stopped, &sender));
+    let printed = spawn_blocking(move || {
+        let _ = runtime.block_on(shell.serve(bytes, receiver, typed)); // fails if the terminal goes
+    });
     let console = Console {
         lines,
         outputs,
         completion,
         reader_gone: pending().boxed(),
     };
-    Some((console, restore))
+    Some((console, printed, Restore(tty)))
 }
 
-fn edit(
-    mut editor: Editor<Tab, DefaultHistory>,
-    typed: &mpsc::Sender<String>,
-    reading: &AtomicBool,
-) {
-    let history = history_file();
-    if let Some(path) = &history {
-        let _ = editor.load_history(path); // fails at first, because there is none yet
-    }
-    let mut leaving = false;
+/// Reads until `stopped` is closed, so that what is typed after the end is left to the shell.
+fn read(mut input: File, stopped: PipeReader, bytes: &mpsc::Sender<Vec<u8>>) {
+    let mut buffer = vec![0; MAX_READ];
     loop {
-        reading.store(true, Relaxed);
-        let line = editor.readline("> ");
-        reading.store(false, Relaxed);
-        match line {
-            Ok(line) => {
-                leaving = false;
-                if let Some(path) = &history {
-                    let _ = editor.append_history(path);
+        let mut ready = [
+            PollFd::new(&input, PollFlags::IN),
+            PollFd::new(&stopped, PollFlags::IN),
+        ];
+        // Interrupted by signals, after which it is asked again.
+        if poll(&mut ready, None).is_ok() {
+            if !ready[1].revents().is_empty() {
+                return;
+            }
+            match input.read(&mut buffer) {
+                Ok(n @ 1..) if bytes.blocking_send(buffer[..n].to_vec()).is_ok() => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                _ => return,
+            }
+        }
+    }
+}
+
+enum Stage {
+    /// Keys are read, until this is dropped.
+    Editing(PipeWriter),
+    /// The process is about to stop.
+    Suspended(PipeWriter),
+    /// The person has left: only messages are printed.
+    Over,
+}
+
+struct Shell {
+    tty: Arc<Tty>,
+    keys: Keys,
+    /// keys behind a Ctrl-Z
+    unread: VecDeque<Key>,
+    editor: Editor,
+    screen: Screen,
+    completion: Completion,
+    has_colours: bool,
+    history: Option<PathBuf>,
+    /// lines that wait for the conversation
+    lines: VecDeque<String>,
+    stage: Stage,
+    /// when to look at the terminal's settings
+    look: Option<Instant>,
+}
+
+impl Shell {
+    /// # Errors
+    /// If the terminal has gone.
+    async fn serve(
+        mut self,
+        mut bytes: mpsc::Receiver<Vec<u8>>,
+        mut outputs: mpsc::Receiver<Output>,
+        typed: mpsc::Sender<String>,
+    ) -> io::Result<()> {
+        let mut resized = signal(SignalKind::window_change())?;
+        let mut resumed = signal(SignalKind::from_raw(Signal::CONT.as_raw()))?;
+        let mut silence = None;
+        self.tty.begin();
+        self.draw()?;
+        loop {
+            let has_room = self.lines.iter().map(String::len).sum::<usize>() < MAX_AHEAD;
+            tokio::select! {
+                output = outputs.recv() => match output {
+                    Some(output) => self.print(output, &mut outputs)?,
+                    None => return self.end(),
+                },
+                read = bytes.recv(), if has_room && matches!(self.stage, Stage::Editing(_)) => {
+                    let Some(bytes) = read else {
+                        self.act(Act::Leave)?; // because the window was closed
+                        continue;
+                    };
+                    self.unread.extend(self.keys.read(&bytes));
+                    silence = self.keys.is_waiting().then(|| Instant::now() + SILENCE);
+                    self.press_keys()?;
                 }
-                let quits = matches!(parse(&line), Some(Ok(Command::Quit)));
-                if typed.blocking_send(line).is_err() || quits {
-                    return; // because another prompt would be the last thing on the screen
+                permit = typed.reserve(), if !self.lines.is_empty() => {
+                    let line = self.lines.pop_front();
+                    // Without a permit the line is dropped, because the conversation is over.
+                    permit.into_iter().zip(line).for_each(|(permit, line)| permit.send(line));
+                }
+                () = at(silence) => {
+                    silence = None;
+                    self.unread.extend(self.keys.silence());
+                    self.press_keys()?;
+                }
+                _ = resized.recv() => self.draw()?,
+                _ = resumed.recv() => {
+                    self.go_on()?;
+                    self.look = Some(Instant::now() + SHELL_IS_DONE);
+                }
+                () = at(self.look) => {
+                    self.look = None;
+                    if matches!(self.stage, Stage::Suspended(_)) || self.tty.was_changed() {
+                        self.go_on()?;
+                    }
                 }
             }
-            // Only the second one in a row leaves, because the first one drops the line.
-            Err(ReadlineError::Interrupted) if !leaving => leaving = true,
-            Err(_) => return drop(typed.blocking_send("/quit".into())),
         }
+    }
+
+    /// Prints an output and all that wait behind it.
+    fn print(&mut self, first: Output, outputs: &mut mpsc::Receiver<Output>) -> io::Result<()> {
+        let mut lines = line(&first, self.has_colours);
+        while let Ok(output) = outputs.try_recv() {
+            lines.push_str(&line(&output, self.has_colours));
+        }
+        let size = self.tty.size();
+        let text = if self.is_editing() {
+            self.screen.print(&lines, self.editor.view(), size)
+        } else {
+            self.screen.wipe(size) + &lines.replace('\n', "\r\n")
+        };
+        self.tty.write(&text)
+    }
+
+    fn draw(&mut self) -> io::Result<()> {
+        if !self.is_editing() {
+            return Ok(());
+        }
+        let drawn = self.screen.draw(self.editor.view(), self.tty.size());
+        self.tty.write(&drawn)
+    }
+
+    fn is_editing(&self) -> bool {
+        matches!(self.stage, Stage::Editing(_)) && self.tty.is_raw()
+    }
+
+    /// Does what the keys want that were read, as far as the next Ctrl-Z.
+    fn press_keys(&mut self) -> io::Result<()> {
+        while self.is_editing()
+            && let Some(key) = self.unread.pop_front()
+        {
+            let completion = &self.completion;
+            let complete = |typed: &str| completion.complete(typed);
+            if let Some(act) = self.editor.key(key, &complete) {
+                self.act(act)?;
+            }
+        }
+        self.draw()
+    }
+
+    fn act(&mut self, act: Act) -> io::Result<()> {
+        let (size, prompt) = (self.tty.size(), self.editor.view().prompt);
+        match act {
+            Act::Line(line) => {
+                self.tty.write(&self.screen.finish(prompt, &line, size))?;
+                if let Some(path) = &self.history {
+                    let _ = self.editor.history.append(path);
+                }
+                let quits = matches!(parse(&line), Some(Ok(Command::Quit)));
+                self.lines.push_back(line);
+                if quits {
+                    self.leave()?;
+                }
+            }
+            Act::Dropped(line) => self.tty.write(&self.screen.finish(prompt, &line, size))?,
+            Act::Leave => {
+                self.lines.push_back("/quit".into());
+                self.leave()?;
+            }
+            Act::Suspend => {
+                self.tty.write(&self.screen.wipe(size))?;
+                if let Stage::Editing(stop) = std::mem::replace(&mut self.stage, Stage::Over) {
+                    self.stage = Stage::Suspended(stop);
+                }
+                self.tty.suspend();
+                self.look = Some(Instant::now() + SHELL_IS_DONE);
+            }
+            Act::ClearScreen => {
+                let cleared = self.screen.clear(self.editor.view(), size);
+                self.tty.write(&cleared)?;
+            }
+            Act::Bell => self.tty.write("\x07")?,
+        }
+        Ok(())
+    }
+
+    /// Takes the terminal again, after a shell has had it.
+    fn go_on(&mut self) -> io::Result<()> {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Over => return Ok(()),
+            Stage::Editing(stop) | Stage::Suspended(stop) => self.stage = Stage::Editing(stop),
+        }
+        self.tty.begin();
+        self.screen.forget();
+        self.press_keys()
+    }
+
+    /// Reads no more keys, and lets Ctrl-C be a signal again.
+    fn leave(&mut self) -> io::Result<()> {
+        self.stage = Stage::Over;
+        self.end()
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        let wiped = self.screen.wipe(self.tty.size());
+        self.tty.pause();
+        self.tty.write(&wiped)
     }
 }
 
-fn print(mut printer: impl ExternalPrinter, mut outputs: mpsc::Receiver<Output>) {
-    let colours = var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    while let Some(output) = outputs.blocking_recv() {
-        let mut lines = line(&output, colours);
-        while let Ok(output) = outputs.try_recv() {
-            lines.push_str(&line(&output, colours));
-        }
-        if printer.print(lines).is_err() {
-            return;
-        }
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => pending().await,
     }
 }
 
@@ -158,39 +360,4 @@ fn history_file() -> Option<PathBuf> {
     let mut options = OpenOptions::new();
     let opened = options.create(true).append(true).mode(0o600).open(&path);
     opened.is_ok().then_some(path)
-}
-
-/// Puts the terminal back as it was, when dropped.
-pub(crate) struct Restore {
-    /// whether the editor shows its prompt
-    reading: Arc<AtomicBool>,
-    settings: Option<(File, Termios)>,
-}
-
-impl Restore {
-    fn new(reading: Arc<AtomicBool>) -> Self {
-        let mut options = OpenOptions::new();
-        let tty = options.read(true).write(true).open("/dev/tty").ok();
-        let settings = tty.and_then(|tty| tcgetattr(&tty).ok().map(|settings| (tty, settings)));
-        Self { reading, settings }
-    }
-
-    /// Puts the terminal back. Doing so again does no harm.
-    pub(crate) fn now(&self) {
-        let Some((tty, settings)) = &self.settings else {
-            return;
-        };
-        let _ = tcsetattr(tty, OptionalActions::Now, settings);
-        if self.reading.swap(false, Relaxed) {
-            // Because the editor cannot do it any more: no more bracketed pastes, and a line of
-            // its own for what comes next.
-            let _ = (&*tty).write_all(b"\x1b[?2004l\n");
-        }
-    }
-}
-
-impl Drop for Restore {
-    fn drop(&mut self) {
-        self.now();
-    }
 }
