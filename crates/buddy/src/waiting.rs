@@ -195,7 +195,7 @@ impl Waiting {
 
     fn missing(&mut self, error: Error, now: Duration, out: &mut Vec<Effect>) {
         let since = *self.missing_since.get_or_insert(now);
-        if error.is_permanent() {
+        if is_hopeless(&error) {
             out.push(Effect::Ended);
         } else if error.trouble != Trouble::Refused || is_long(since, now) {
             // Told at once unless the port is closed, because only a closed port mends itself.
@@ -225,10 +225,16 @@ impl Waiting {
     /// Returns how this buddy ended, if it was not told to leave.
     pub(crate) fn end(&mut self) -> End {
         match self.last_error.take() {
-            Some(error) if error.is_permanent() => End::Hopeless(error),
+            Some(error) if is_hopeless(&error) => End::Hopeless(error),
             error => End::NoSong(error),
         }
     }
+}
+
+/// Returns whether it is useless to wait. A next with another key is waited for, because its owner
+/// may mend that, and would have to start this buddy again as well otherwise.
+fn is_hopeless(error: &Error) -> bool {
+    error.is_permanent() && !error.is_mended_there()
 }
 
 fn is_long(since: Duration, now: Duration) -> bool {

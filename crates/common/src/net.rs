@@ -1,19 +1,20 @@
 //! The network: everything that touches a socket, in one place.
 //!
 //! A connection is TCP that carries length-delimited [postcard](wire) frames of tarpc messages. A
-//! [greeting] opens it and says which program speaks. A server hands its bound listener to
+//! [greeting] opens it and says which program speaks. With the lab's key, a [seal](Seal) follows:
+//! TLS between holders of that key. A server hands its bound listener to
 //! [`serve`]; a client puts a [`Redial`] under its tarpc client. When a connection fails, the
 //! [doctor] says why, and what a person can try.
 //!
 //! ```text
 //!   client                                                    server
 //!   Redial ─ Channel ─ greeting ── frames ══ TCP ══ frames ── greeting ── answer ── serve
-//!    limit    calls    3 s        ≤ 256 KiB                   3 s         idle     accept,
-//!    per call                                                             limit    drain
+//!    limit    calls    and seal   ≤ 256 KiB                  and seal     idle     accept,
+//!    per call          2 x 3 s                               2 x 3 s      limit    drain
 //! ```
 //!
-//! Every limit has its name and its reason here. Another transport, such as TLS, belongs in two
-//! places: after the connect in `connect.rs`, and before the greeting in `listen.rs`.
+//! Every limit has its name and its reason here. The seal is in one place, `seal.rs`, and nothing
+//! above it knows whether there is one.
 
 use std::time::Duration;
 
@@ -21,14 +22,18 @@ mod backoff;
 mod client;
 mod coalesce;
 mod connect;
+mod crypto;
 pub mod doctor;
 mod gate;
 pub mod greeting;
+mod knocks;
 mod lab_key;
 mod listen;
+mod pipe;
 mod quota;
 mod race;
 mod redial;
+mod seal;
 mod server;
 pub mod wire;
 
@@ -39,9 +44,11 @@ pub use doctor::{Error, Trouble};
 pub use gate::{Gate, Share, SharedQuota};
 pub use lab_key::{Fingerprint, Flaw, LabKey};
 pub use listen::{Connection, accept, bind, serve};
+pub use pipe::Pipe;
 pub use quota::{Exceeded, Network, Quota};
 pub use race::race;
 pub use redial::{Redial, explain};
+pub use seal::{Protocol, Seal};
 
 /// The version of the protocol of all five programs.
 ///
@@ -58,7 +65,8 @@ pub const MAX_FRAME: usize = 256 * 1024;
 /// on this network", because that must not look like a firewall; far shorter than its two minutes.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long the other side may take over its greeting: it needs one round trip and no work.
+/// How long the other side may take over its greeting, and as long again over the handshake of the
+/// seal: each needs one round trip and less than a millisecond of work.
 pub const GREETING_LIMIT: Duration = Duration::from_secs(3);
 
 /// The most bytes that decoding makes of one byte of a frame, because the types in memory are wider

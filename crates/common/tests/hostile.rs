@@ -24,7 +24,7 @@ async fn raw(server: &Server, ip: &str) -> Result<Raw, Trouble> {
     let from = SocketAddr::new(ip.parse().expect("an address"), 0);
     socket.bind(from).expect("all of 127/8 is ours");
     let mut io = socket.connect(server.addr).await.expect("accepted");
-    greeting::exchange(&mut io, SERVICE).await?;
+    greeting::exchange(&mut io, SERVICE, false).await?;
     Ok(wire::wire(io))
 }
 
@@ -189,7 +189,9 @@ async fn an_answer_above_a_frame_is_the_error_of_its_call_only() {
 async fn a_time_limit_that_overflows_the_clock_ends_the_connection_without_a_panic() {
     let server = Server::start(Limits::default()).await;
     let mut io = TcpStream::connect(server.addr).await.expect("accepted");
-    greeting::exchange(&mut io, SERVICE).await.expect("greeted");
+    greeting::exchange(&mut io, SERVICE, false)
+        .await
+        .expect("greeted");
     let mut frame = vec![0; 1]; // a request
     frame.extend([0xff; 9]);
     frame.push(1); // 2^64 - 1 seconds

@@ -60,7 +60,7 @@ async fn attack(kind: u32, addr: &str) {
 async fn sleep_on_connections(addr: &str) {
     let greet = async |_| {
         let mut io = TcpStream::connect(addr).await.ok()?;
-        greeting::exchange(&mut io, SERVICE).await.ok()?;
+        greeting::exchange(&mut io, SERVICE, false).await.ok()?;
         Some(io)
     };
     let connections = join_all((0..512).map(greet)).await;
@@ -89,7 +89,7 @@ async fn read_nothing(addr: &str) {
 
 async fn raw(addr: &str) -> Option<Raw> {
     let mut io = TcpStream::connect(addr).await.ok()?;
-    greeting::exchange(&mut io, SERVICE).await.ok()?;
+    greeting::exchange(&mut io, SERVICE, false).await.ok()?;
     Some(common::net::wire::wire(io))
 }
 
@@ -116,7 +116,7 @@ async fn odd_frames(addr: &str) {
         let Ok(mut io) = TcpStream::connect(addr).await else {
             return;
         };
-        if greeting::exchange(&mut io, SERVICE).await.is_ok() {
+        if greeting::exchange(&mut io, SERVICE, false).await.is_ok() {
             let _ = io.write_all(frame).await;
         }
     }

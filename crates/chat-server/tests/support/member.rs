@@ -66,7 +66,9 @@ impl Server {
         let ip = SocketAddr::from(([127, 0, 0, from], 0));
         socket.bind(ip).expect("all of 127/8 is ours");
         let mut io = socket.connect(self.addr).await.expect("accepted");
-        greeting::exchange(&mut io, SERVICE).await.expect("greeted");
+        greeting::exchange(&mut io, SERVICE, false)
+            .await
+            .expect("greeted");
         let client = ChatClient::new(client::Config::default(), wire::wire(io)).spawn();
         Member { client, session }
     }

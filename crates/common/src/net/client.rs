@@ -8,9 +8,9 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -18,13 +18,14 @@ use futures::{Sink, Stream};
 use serde::{Serialize, de::DeserializeOwned};
 use tarpc::client::{RpcError, stub::Stub};
 use tarpc::{ClientMessage, Request, RequestName, Response, ServerError, context, trace};
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::coalesce::Coalesce;
 use super::connect::{Dialled, dial};
-use super::doctor::Error;
+use super::doctor::{Error, Trouble};
+use super::pipe::Pipe;
+use super::seal::{Protocol, is_refusal};
 use super::wire::{Wire, wire};
 
 /// Most calls that wait to be written. Further callers wait for a place, which bounds the memory.
@@ -43,6 +44,16 @@ struct Shared<Req, Resp> {
     next_id: AtomicU64,
     closed: CancellationToken,
     round_trip: Duration,
+    /// that the server has not accepted our key, which it says only after the handshake
+    refused: Arc<OnceLock<Error>>,
+}
+
+impl<Req, Resp> Shared<Req, Resp> {
+    /// Returns the error of a call that the end of the connection has cut off.
+    fn ended(&self) -> RpcError {
+        let refused = self.refused.get().cloned();
+        refused.map_or(RpcError::Shutdown, |error| RpcError::Send(Box::new(error)))
+    }
 }
 
 enum Command<Req, Resp> {
@@ -81,12 +92,15 @@ where
     Req: RequestName + Serialize + Send + 'static,
     Resp: DeserializeOwned + Send + 'static,
 {
-    /// Returns a new connection to `target`, which is `HOST:PORT`, for calls of `service`.
+    /// Returns a new connection to `target`, which is `HOST:PORT`, for calls by `protocol`.
     ///
     /// # Errors
     /// Why there is no connection.
-    pub async fn open(target: &str, service: &'static str) -> Result<Self, Error> {
-        let Dialled { io, round_trip } = dial(target, service).await?;
+    pub async fn open(target: &str, protocol: impl Into<Protocol>) -> Result<Self, Error> {
+        let protocol = protocol.into();
+        let service = protocol.service();
+        let Dialled { io, round_trip } = dial(target, protocol).await?;
+        let refused = Arc::new(OnceLock::new());
         let (commands, inbox) = mpsc::channel(PENDING_CALLS);
         let calling = Calling {
             transport: Coalesce::new(wire(io), Duration::ZERO),
@@ -95,9 +109,21 @@ where
         };
         let closed = CancellationToken::new();
         let says_so = closed.clone().drop_guard();
+        let (target, to_note) = (target.to_owned(), refused.clone());
         tokio::spawn(async move {
-            if let Err(error) = calling.await {
+            let mut calling = pin!(calling);
+            if let Err(error) = calling.as_mut().await {
                 tracing::debug!("connection broken: {error}");
+                if is_refusal(&error) {
+                    // While the callers still wait, so that they find it.
+                    let _ = to_note.set(Error {
+                        trouble: Trouble::NotLetIn,
+                        service,
+                        target,
+                        addr: None,
+                        own: None,
+                    });
+                }
             }
             drop(says_so);
         });
@@ -106,6 +132,7 @@ where
             next_id: AtomicU64::new(0),
             closed,
             round_trip,
+            refused,
         })))
     }
 }
@@ -128,14 +155,14 @@ where
         };
         let (caller, answer) = oneshot::channel();
         let sent = shared.commands.send(Command::Call(request, caller)).await;
-        sent.map_err(|_| RpcError::Shutdown)?;
+        sent.map_err(|_| shared.ended())?;
         let mut guard = Guard {
             commands: &shared.commands,
             id: Some(id),
         };
         let answer = answer.await;
         guard.id = None;
-        answer.unwrap_or(Err(RpcError::Shutdown))
+        answer.unwrap_or_else(|_| Err(shared.ended()))
     }
 }
 
@@ -157,7 +184,7 @@ impl<Req, Resp> Drop for Guard<'_, Req, Resp> {
 
 /// The task of a [`Channel`]. It ends with the connection, or with the last clone of the channel.
 struct Calling<Req, Resp> {
-    transport: Coalesce<Wire<TcpStream, Response<Resp>, ClientMessage<Req>>>,
+    transport: Coalesce<Wire<Pipe, Response<Resp>, ClientMessage<Req>>>,
     inbox: mpsc::Receiver<Command<Req, Resp>>,
     callers: HashMap<u64, oneshot::Sender<Result<Resp, RpcError>>>,
 }

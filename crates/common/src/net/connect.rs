@@ -8,9 +8,11 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpStream, UdpSocket, lookup_host};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::CONNECT_LIMIT;
 use super::doctor::{Error, Trouble};
+use super::pipe::Pipe;
 use super::race::race;
-use super::{CONNECT_LIMIT, greeting};
+use super::seal::Protocol;
 
 /// Returns all addresses of `target`, which is `HOST:PORT`; at least one.
 ///
@@ -48,23 +50,26 @@ const MAX_DIALLED: usize = 8;
 #[derive(Debug)]
 pub struct Dialled {
     /// The connection.
-    pub io: TcpStream,
+    pub io: Pipe,
     /// The time of one message there and one back: the shorter one of the connect and of the
     /// greeting, because one of them may have been sent twice.
     pub round_trip: Duration,
 }
 
-/// Returns a greeted connection to an address of `target`, whichever answers first. They are tried
-/// [side by side](race), so that a silent one does not take the time of the others.
+/// Returns a greeted connection to an address of `target`, whichever answers first, sealed if
+/// `protocol` is. The addresses are tried [side by side](race), so that a silent one does not take
+/// the time of the others.
 ///
 /// # Errors
 /// [`Error`] about the first address that this machine has a route to, because an IPv6 address says
 /// nothing about a server where there is only IPv4. Without a route, about the first address.
-pub async fn dial(target: &str, service: &'static str) -> Result<Dialled, Error> {
+pub async fn dial(target: &str, protocol: impl Into<Protocol>) -> Result<Dialled, Error> {
+    let protocol = protocol.into();
+    let service = protocol.service();
     let addrs = alternate(resolve(target, service).await?);
     let limit = Instant::now() + CONNECT_LIMIT;
     let connect = |addr| {
-        let connected = connect(addr, service, limit);
+        let connected = connect(addr, &protocol, limit);
         connected.map_err(move |trouble| (trouble, addr))
     };
     let failed = match race(addrs.into_iter().take(MAX_DIALLED).map(connect)).await {
@@ -109,17 +114,17 @@ fn alternate(addrs: Vec<SocketAddr>) -> Vec<SocketAddr> {
 
 async fn connect(
     addr: SocketAddr,
-    service: &'static str,
+    protocol: &Protocol,
     limit: Instant,
 ) -> Result<Dialled, Trouble> {
     let began = Instant::now();
-    let mut io = match timeout_at(limit, TcpStream::connect(addr)).await {
+    let io = match timeout_at(limit, TcpStream::connect(addr)).await {
         Ok(connected) => connected.map_err(|error| Trouble::connecting(&error))?,
         Err(_) => return Err(Trouble::NoAnswer),
     };
     let connected = Instant::now();
     prepare(&io);
-    greeting::exchange(&mut io, service).await?;
+    let io = protocol.call(io).await?;
     let round_trip = connected.elapsed().min(connected - began);
     Ok(Dialled { io, round_trip })
 }

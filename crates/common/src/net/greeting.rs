@@ -1,4 +1,4 @@
-//! The first words on a connection: which service, which version.
+//! The first words on a connection: which service, which version, sealed or not.
 //!
 //! Both sides send one line of [`LEN`] bytes at once and read the line of the other side. The
 //! caller names the service that it wants. The line is text, so that `nc HOST PORT` shows a person
@@ -18,9 +18,17 @@ const PROTOCOL: &str = "distributed-lab";
 /// The word of a server that has no place for the caller.
 const FULL: &str = "full";
 
-/// Returns the greeting of `service`, as it goes over the wire.
+/// The word of a side that goes on in TLS, and only with holders of its key.
+const KEY: &str = "key";
+
+/// Returns the greeting of `service` without a seal, as it goes over the wire.
 pub fn line(service: &str) -> [u8; LEN] {
     line_of(&format!("{PROTOCOL} {VERSION} {service}"))
+}
+
+/// Returns the greeting of `service` under the [seal](super::Seal) of a key.
+pub fn keyed_line(service: &str) -> [u8; LEN] {
+    line_of(&format!("{PROTOCOL} {VERSION} {service} {KEY}"))
 }
 
 fn line_of(words: &str) -> [u8; LEN] {
@@ -31,11 +39,13 @@ fn line_of(words: &str) -> [u8; LEN] {
     line
 }
 
-/// Checks what the other side said: it must be `service` in our version.
+/// Checks what the other side said: it must be `service` in our version, and have a key if and only
+/// if this side has one.
 ///
 /// # Errors
-/// [`Trouble::Service`], [`Trouble::Version`], [`Trouble::Stranger`] or [`Trouble::Full`].
-pub fn check(heard: &[u8], service: &str) -> Result<(), Trouble> {
+/// [`Trouble::Stranger`], [`Trouble::Service`], [`Trouble::Version`], [`Trouble::Full`],
+/// [`Trouble::Open`] or [`Trouble::Locked`]: the first that holds.
+pub fn check(heard: &[u8], service: &str, has_key: bool) -> Result<(), Trouble> {
     let stranger = || Trouble::Stranger(String::from_utf8_lossy(heard).trim().to_owned());
     let text = std::str::from_utf8(heard).map_err(|_| stranger())?;
     let mut words = text.split_ascii_whitespace();
@@ -49,9 +59,12 @@ pub fn check(heard: &[u8], service: &str) -> Result<(), Trouble> {
     if version != VERSION.to_string() {
         return Err(Trouble::Version(version.to_owned()));
     }
-    match words.next() {
-        Some(FULL) => Err(Trouble::Full),
-        _ => Ok(()),
+    match (words.next(), words.next()) {
+        (Some(FULL), None) => Err(Trouble::Full),
+        (None, _) if has_key => Err(Trouble::Open),
+        (Some(KEY), None) if !has_key => Err(Trouble::Locked),
+        (None | Some(KEY), None) => Ok(()),
+        _ => Err(stranger()),
     }
 }
 
@@ -73,24 +86,29 @@ where
     let _ = timeout(GREETING_LIMIT, talk).await;
 }
 
-/// Exchanges greetings over `io`: both sides say `service`.
+/// Exchanges greetings over `io`: both sides say `service`, and whether they have a key.
 ///
 /// # Errors
-/// [`Trouble`] when the other side is silent for [`GREETING_LIMIT`], hangs up, or is not
-/// `service` of our version.
-pub async fn exchange<IO>(io: &mut IO, service: &str) -> Result<(), Trouble>
+/// [`Trouble`] when the other side is silent for [`GREETING_LIMIT`], hangs up, or does not pass the
+/// [`check`].
+pub async fn exchange<IO>(io: &mut IO, service: &str, has_key: bool) -> Result<(), Trouble>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
+    let own = if has_key {
+        keyed_line(service)
+    } else {
+        line(service)
+    };
     let talk = async {
         // A failed write is not reported, because the read tells more: what the other side said
         // before it hung up.
-        let _ = io.write_all(&line(service)).await;
+        let _ = io.write_all(&own).await;
         let _ = io.flush().await;
         let mut heard = Vec::with_capacity(LEN);
         // Stops at the first byte that cannot be ours, because an HTTP server may answer and then
         // wait for a request.
-        while heard.len() < LEN && line(service).starts_with(&heard[..heard.len().min(PREFIX)]) {
+        while heard.len() < LEN && own.starts_with(&heard[..heard.len().min(PREFIX)]) {
             let mut rest = vec![0; LEN - heard.len()];
             match io.read(&mut rest).await {
                 Ok(0) | Err(_) => break,
@@ -102,7 +120,7 @@ where
     match timeout(GREETING_LIMIT, talk).await {
         Err(_) => Err(Trouble::Silent),
         Ok(heard) if heard.is_empty() => Err(Trouble::HungUp),
-        Ok(heard) => check(&heard, service),
+        Ok(heard) => check(&heard, service, has_key),
     }
 }
 
@@ -119,32 +137,58 @@ mod tests {
         let service = || Err(Trouble::Service("secret-server".into()));
         let version = Err(Trouble::Version("7".into()));
         let full = line_of(&format!("{PROTOCOL} {VERSION} chat-server {FULL}"));
-        let table: [(&[u8], Result<(), Trouble>); 8] = [
-            (&line("chat-server"), Ok(())),
-            (&full, Err(Trouble::Full)),
-            (&line("secret-server"), service()),
-            (b"distributed-lab 7 chat-server \n", version),
-            (b"distributed-lab 7 secret-server \n", service()),
+        let odd = |words: &str| format!("{PROTOCOL} {VERSION} chat-server {words}\n");
+        let (tls, more) = (odd("tls"), odd("key key"));
+        let (plain, keyed) = (line("chat-server"), keyed_line("chat-server"));
+        let (open, locked) = (Err(Trouble::Open), Err(Trouble::Locked));
+        // What was said, and how it is judged by a side without a key and by one with a key.
+        let table: [(&[u8], Result<(), Trouble>, Result<(), Trouble>); 11] = [
+            (&plain, Ok(()), open),
+            (&keyed, locked, Ok(())),
+            (&full, Err(Trouble::Full), Err(Trouble::Full)),
+            (&line("secret-server"), service(), service()),
+            (&keyed_line("secret-server"), service(), service()),
+            (
+                b"distributed-lab 7 chat-server key\n",
+                version.clone(),
+                version,
+            ),
+            (b"distributed-lab 7 secret-server \n", service(), service()),
+            (tls.as_bytes(), stranger(tls.trim()), stranger(tls.trim())),
+            (
+                more.as_bytes(),
+                stranger(more.trim()),
+                stranger(more.trim()),
+            ),
             (
                 b"HTTP/1.1 400 Bad Request\r\n",
                 stranger("HTTP/1.1 400 Bad Request"),
+                stranger("HTTP/1.1 400 Bad Request"),
             ),
-            (b"distributed-lab\n", stranger("distributed-lab")),
-            (b"\xff\xfe", stranger("\u{fffd}\u{fffd}")),
+            (
+                b"\xff\xfe",
+                stranger("\u{fffd}\u{fffd}"),
+                stranger("\u{fffd}\u{fffd}"),
+            ),
         ];
-        for (heard, verdict) in table {
-            assert_eq!(check(heard, "chat-server"), verdict, "{heard:?}");
+        for (heard, without, with) in table {
+            assert_eq!(check(heard, "chat-server", false), without, "{heard:?}");
+            assert_eq!(check(heard, "chat-server", true), with, "{heard:?}");
         }
+        let longest = keyed_line("secret-server");
+        assert!(longest.ends_with(b"key    \n"), "nothing is cut off");
     }
 
     #[tokio::test]
     async fn two_greet_each_other_and_read_nothing_more() {
         let (mut a, mut b) = tokio::io::duplex(LEN);
         let server = tokio::spawn(async move {
-            exchange(&mut b, "buddy").await?;
+            exchange(&mut b, "buddy", false).await?;
             b.write_all(b"frame").await.map_err(|_| Trouble::HungUp)
         });
-        exchange(&mut a, "buddy").await.expect("same service");
+        exchange(&mut a, "buddy", false)
+            .await
+            .expect("same service");
         let mut next = [0; 5];
         a.read_exact(&mut next).await.expect("what comes behind");
         assert_eq!(&next, b"frame");
@@ -155,21 +199,21 @@ mod tests {
     async fn a_caller_without_a_place_hears_so() {
         let (mut a, mut b) = tokio::io::duplex(LEN);
         let server = async { refuse(&mut b, "secret-server").await };
-        let (heard, ()) = tokio::join!(exchange(&mut a, "secret-server"), server);
+        let (heard, ()) = tokio::join!(exchange(&mut a, "secret-server", false), server);
         assert_eq!(heard, Err(Trouble::Full));
     }
 
     #[tokio::test(start_paused = true)]
     async fn silence_has_an_end() {
         let (mut a, _b) = tokio::io::duplex(LEN);
-        assert_eq!(exchange(&mut a, "buddy").await, Err(Trouble::Silent));
+        assert_eq!(exchange(&mut a, "buddy", false).await, Err(Trouble::Silent));
     }
 
     #[tokio::test]
     async fn a_stranger_is_recognised_by_its_first_bytes() {
         let (mut a, mut b) = tokio::io::duplex(LEN);
         b.write_all(b"SSH-2.0\r\n").await.expect("room"); // and then it waits for us
-        let verdict = exchange(&mut a, "buddy").await;
+        let verdict = exchange(&mut a, "buddy", false).await;
         assert_eq!(verdict, Err(Trouble::Stranger("SSH-2.0".into())));
     }
 }

@@ -19,6 +19,9 @@ use super::connect::prepare;
 use super::doctor::{Error, Trouble};
 use super::gate::{Gate, Share, SharedQuota};
 use super::greeting;
+use super::knocks::Knocks;
+use super::pipe::Pipe;
+use super::seal::Protocol;
 use super::server::Answering;
 
 /// Pause after a failed accept. Without it the loop would take a whole core, because an accept that
@@ -95,7 +98,7 @@ where
 pub struct Connection {
     /// The address of the caller, as accepted.
     pub peer: SocketAddr,
-    io: TcpStream,
+    io: Pipe,
     gate: Gate,
     stop: CancellationToken,
 }
@@ -121,27 +124,30 @@ impl Connection {
     }
 }
 
-/// Serves `listener` as `service` until `shutdown`, then drains. `gate` says what each peer may
+/// Serves `listener` by `protocol` until `shutdown`, then drains. `gate` says what each peer may
 /// take. `answer` serves one connection, most simply by [`Connection::answer`].
 pub async fn serve<F>(
     listener: TcpListener,
-    service: &'static str,
+    protocol: impl Into<Protocol>,
     gate: Gate,
     shutdown: impl Future,
     answer: impl Fn(Connection) -> F + Send + Sync + 'static,
 ) where
     F: Future<Output = ()> + Send,
 {
-    let answer = Arc::new(answer);
+    let (answer, protocol) = (Arc::new(answer), protocol.into());
+    let service = protocol.service();
     let stop = CancellationToken::new();
+    let knocks = Arc::new(Knocks::default());
     let refuse = |mut io| async move { greeting::refuse(&mut io, service).await };
-    let each = |mut io, peer| {
+    let each = |io, peer: SocketAddr| {
         let (answer, gate, stop) = (answer.clone(), gate.clone(), stop.clone());
+        let (protocol, knocks) = (protocol.clone(), knocks.clone());
         async move {
-            if let Err(trouble) = greeting::exchange(&mut io, service).await {
-                tracing::debug!("{peer} is no caller of ours: {trouble}");
-                return;
-            }
+            let io = match protocol.answer(io).await {
+                Ok(io) => io,
+                Err(trouble) => return knocks.note(peer.ip(), &trouble),
+            };
             let connection = Connection {
                 peer,
                 io,

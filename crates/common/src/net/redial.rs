@@ -22,6 +22,7 @@ use tokio::time::timeout;
 
 use super::client::Channel;
 use super::doctor::Error;
+use super::seal::Protocol;
 
 /// How much later the server's deadline is than our own limit. The caller must always give up
 /// first, so that one clock decides.
@@ -113,11 +114,11 @@ where
     Resp: DeserializeOwned + Send + 'static,
 {
     /// A connection to `target`, not yet dialled, with a limit of ten seconds for a call.
-    pub fn new(target: impl Into<Arc<str>>, service: &'static str) -> Self {
-        let target = target.into();
+    pub fn new(target: impl Into<Arc<str>>, protocol: impl Into<Protocol>) -> Self {
+        let (target, protocol) = (target.into(), protocol.into());
         Self::by(move || {
-            let target = target.clone();
-            async move { Channel::open(&target, service).await }.boxed()
+            let (target, protocol) = (target.clone(), protocol.clone());
+            async move { Channel::open(&target, protocol).await }.boxed()
         })
     }
 

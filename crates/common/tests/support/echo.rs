@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use common::net::{self, Gate, Limits, Redial};
+use common::net::{self, Gate, Limits, Protocol, Redial};
 use common::secret::{
     Offer, Refusal, Reversed, SERVICE, Secret, SecretClient, SecretRequest, SecretResponse, Tier,
 };
@@ -64,6 +64,11 @@ impl Secret for Echo {
     }
 }
 
+/// Uses everything, because the compiler would otherwise warn a test that uses only a part.
+const _: () = {
+    let _ = (Server::start, Server::start_at, Server::client, echoes);
+};
+
 /// An echo server of its own for one test.
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
@@ -78,6 +83,15 @@ impl Server {
     }
 
     pub(crate) async fn start_at(addr: &str, limits: Limits) -> Self {
+        Self::start_by(addr, limits, SERVICE).await
+    }
+
+    pub(crate) async fn start_by(
+        addr: &str,
+        limits: Limits,
+        protocol: impl Into<Protocol> + Send + 'static,
+    ) -> Self {
+        let protocol = protocol.into();
         let listener = TcpListener::bind(addr).await.expect("a free port");
         let addr = listener.local_addr().expect("bound");
         let echo = Echo::default();
@@ -86,7 +100,7 @@ impl Server {
         let server = echo.clone().serve();
         let done = tokio::spawn(net::serve(
             listener,
-            SERVICE,
+            protocol,
             Gate::new(limits),
             async { drop(stopped.await) },
             move |connection| {

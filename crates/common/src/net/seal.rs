@@ -1,0 +1,234 @@
+//! The seal on a connection: TLS 1.3 between two holders of one [key](LabKey).
+//!
+//! Whether a side wants a seal was decided by the person who started it. Nothing is negotiated, so
+//! nothing can be stripped by somebody on the way: the [greetings](super::greeting) only let both
+//! sides say in words what does not match.
+//!
+//! ```text
+//! caller                                                 called
+//!   greeting, 40 bytes in the clear  ◀──────────────▶  greeting
+//!   ClientHello  ────────────────────────────────────▶
+//!                ◀────────────────────────────────────  its public key, signed
+//!   compares it with its own lab's
+//!   the callers' public key, signed  ────────────────▶  compares it
+//!   frames  ◀════════════════════════════════════════▶  frames
+//! ```
+//!
+//! The caller finds a wrong key first, and so can say so: both public keys follow from one key.
+//! Service and version are part of what is signed (as ALPN, RFC 7301). Without that, somebody on
+//! the way could lead a caller to another service of the same key.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use rustls::{AlertDescription, CertificateError, ClientConfig, OtherError, ServerConfig};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+
+use super::crypto::{self, Unexpected};
+use super::lab_key::{Fingerprint, LabKey};
+use super::pipe::Pipe;
+use super::{GREETING_LIMIT, Trouble, VERSION, greeting};
+
+/// The most encrypted bytes that wait for a peer that does not read: one record. rustls would keep
+/// 64 KiB for each connection.
+const UNSENT: usize = 16 * 1024;
+
+/// How the connections of a program are protected: by a key, or not at all.
+#[derive(Clone)]
+pub struct Seal(Option<Arc<Keyed>>);
+
+struct Keyed {
+    caller: ClientConfig,
+    /// what a guest key has not
+    host: Option<ServerConfig>,
+    fingerprint: Fingerprint,
+}
+
+impl Seal {
+    /// No protection: whoever reaches the port can come in, and read along on the way.
+    pub const fn none() -> Self {
+        Self(None)
+    }
+
+    /// Connections of holders of `key` only, which nobody else can read or change.
+    ///
+    /// # Errors
+    /// If the crypto library refuses the key, which is true of no key that is known.
+    pub fn new(key: &LabKey) -> io::Result<Self> {
+        let keyed = Keyed {
+            caller: crypto::caller(key).map_err(io::Error::other)?,
+            host: crypto::host(key).map_err(io::Error::other)?,
+            fingerprint: key.fingerprint(),
+        };
+        Ok(Self(Some(Arc::new(keyed))))
+    }
+
+    /// Returns the name of the key, if there is one: six letters that people can compare.
+    pub fn name(&self) -> Option<String> {
+        self.0.as_ref().map(|keyed| keyed.fingerprint.name())
+    }
+
+    /// Returns the protocol of `service` under this seal.
+    pub fn of(&self, service: &'static str) -> Protocol {
+        let tls = self.0.as_ref().map(|keyed| {
+            let alpn = format!("distributed-lab/{VERSION}/{service}").into_bytes();
+            let mut caller = keyed.caller.clone();
+            caller.alpn_protocols = vec![alpn.clone()];
+            let host = keyed.host.clone().map(|mut host| {
+                host.alpn_protocols = vec![alpn.clone()];
+                TlsAcceptor::from(Arc::new(host))
+            });
+            Arc::new(Tls {
+                caller: TlsConnector::from(Arc::new(caller)),
+                host,
+                alpn,
+                fingerprint: keyed.fingerprint,
+            })
+        });
+        Protocol { service, tls }
+    }
+}
+
+/// Shows no secret, because a configuration may end up in a log.
+impl fmt::Debug for Seal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Seal({})", self.name().as_deref().unwrap_or("none"))
+    }
+}
+
+/// What both ends of a connection must agree on: the service, its version, and the seal. The name
+/// of a service alone is that service without a seal.
+#[derive(Clone)]
+pub struct Protocol {
+    service: &'static str,
+    tls: Option<Arc<Tls>>,
+}
+
+struct Tls {
+    caller: TlsConnector,
+    host: Option<TlsAcceptor>,
+    alpn: Vec<u8>,
+    fingerprint: Fingerprint,
+}
+
+impl From<&'static str> for Protocol {
+    fn from(service: &'static str) -> Self {
+        Self { service, tls: None }
+    }
+}
+
+impl Protocol {
+    /// The service, whose name is also that of its program.
+    pub fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// Greets, and seals, a connection that this side has made. Exactly a greeting is read before
+    /// the seal, so that nothing sent in the clear can slip in behind it.
+    ///
+    /// # Errors
+    /// What does not fit, or that the other side is silent for [`GREETING_LIMIT`], twice at most.
+    pub async fn call<IO>(&self, mut io: IO) -> Result<Pipe<IO>, Trouble>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        greeting::exchange(&mut io, self.service, self.tls.is_some()).await?;
+        let Some(tls) = &self.tls else {
+            return Ok(Pipe::Plain(io));
+        };
+        // The name is neither sent nor looked at, because the key says who it is.
+        let name = IpAddr::from(Ipv4Addr::UNSPECIFIED).into();
+        let handshake = timeout(GREETING_LIMIT, tls.caller.connect(name, io)).await;
+        tls.sealed(handshake.map(|io| io.map(Into::into)))
+    }
+
+    /// Greets, and seals, a connection that was accepted.
+    ///
+    /// # Errors
+    /// Those of [`call`](Self::call).
+    pub async fn answer<IO>(&self, mut io: IO) -> Result<Pipe<IO>, Trouble>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        greeting::exchange(&mut io, self.service, self.tls.is_some()).await?;
+        let Some(tls) = &self.tls else {
+            return Ok(Pipe::Plain(io));
+        };
+        let no_host = || Trouble::Other("a guest key cannot let anybody in".into());
+        let host = tls.host.as_ref().ok_or_else(no_host)?;
+        let handshake = timeout(GREETING_LIMIT, host.accept(io)).await;
+        tls.sealed(handshake.map(|io| io.map(Into::into)))
+    }
+}
+
+impl Tls {
+    /// Returns the sealed connection of a `handshake`, or why there is none.
+    fn sealed<IO, Elapsed>(
+        &self,
+        handshake: Result<io::Result<TlsStream<IO>>, Elapsed>,
+    ) -> Result<Pipe<IO>, Trouble> {
+        let io = handshake.map_err(|_| Trouble::Silent)?;
+        let mut io = io.map_err(|error| self.trouble(&error))?;
+        match &mut io {
+            TlsStream::Client(io) => io.get_mut().1.set_buffer_limit(Some(UNSENT)),
+            TlsStream::Server(io) => io.get_mut().1.set_buffer_limit(Some(UNSENT)),
+        }
+        // An end that names no service at all would not be refused by rustls.
+        if io.get_ref().1.alpn_protocol() != Some(&self.alpn) {
+            return Err(Trouble::Disguised);
+        }
+        Ok(Pipe::Sealed(Box::new(io)))
+    }
+
+    fn trouble(&self, error: &io::Error) -> Trouble {
+        let Some(cause) = cause(error) else {
+            return match error.kind() {
+                ErrorKind::UnexpectedEof
+                | ErrorKind::ConnectionReset
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::BrokenPipe => Trouble::CutOff,
+                _ => Trouble::Other(error.to_string()),
+            };
+        };
+        let own = self.fingerprint.name();
+        match cause {
+            rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(why))) => {
+                match why.downcast_ref() {
+                    Some(Unexpected(theirs)) => Trouble::OtherKey(theirs.name(), own),
+                    None => Trouble::Garbled(why.to_string()),
+                }
+            }
+            rustls::Error::InvalidCertificate(CertificateError::BadSignature) => {
+                Trouble::Unproven(own)
+            }
+            rustls::Error::NoApplicationProtocol
+            | rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol) => {
+                Trouble::Disguised
+            }
+            _ if is_refusal(error) => Trouble::NotLetIn,
+            _ => Trouble::Garbled(cause.to_string()),
+        }
+    }
+}
+
+/// Returns whether the other end says in `error` that it does not accept our key. In TLS 1.3 a
+/// caller hears this only after the handshake, with the first bytes that it reads.
+pub(super) fn is_refusal(error: &io::Error) -> bool {
+    matches!(
+        cause(error),
+        Some(rustls::Error::AlertReceived(
+            AlertDescription::CertificateUnknown
+                | AlertDescription::CertificateRequired
+                | AlertDescription::BadCertificate
+                | AlertDescription::AccessDenied
+        ))
+    )
+}
+
+fn cause(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
