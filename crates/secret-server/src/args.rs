@@ -72,7 +72,7 @@ fn premium_key(path: &Path) -> Result<Credential, Failure> {
     let key = Credential::read(path, "premium key")?;
     if key.reveal().len() < MIN_KEY {
         let shown = path.display();
-        let what = format!("the premium key in {shown} is too short: it needs {MIN_KEY} bytes");
+        let what = format!("the premium key in {shown} is too short: at least {MIN_KEY} bytes");
         return Err(Failure::new(what).help("make one: openssl rand -hex 16"));
     }
     Ok(key)
