@@ -24,6 +24,8 @@ mod coalesce;
 mod connect;
 mod crypto;
 pub mod doctor;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod gate;
 pub mod greeting;
 mod knocks;

@@ -18,13 +18,13 @@ use futures::{Sink, Stream};
 use serde::{Serialize, de::DeserializeOwned};
 use tarpc::client::{RpcError, stub::Stub};
 use tarpc::{ClientMessage, Request, RequestName, Response, ServerError, context, trace};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::coalesce::Coalesce;
 use super::connect::{Dialled, dial};
 use super::doctor::{Error, Trouble};
-use super::pipe::Pipe;
 use super::seal::{Protocol, is_refusal};
 use super::wire::{Wire, wire};
 
@@ -100,6 +100,19 @@ where
         let protocol = protocol.into();
         let service = protocol.service();
         let Dialled { io, round_trip } = dial(target, protocol).await?;
+        Ok(Self::over(io, round_trip, service, target))
+    }
+
+    /// Returns the calling end of a connection to `service` at `target`.
+    pub(super) fn over<IO>(
+        io: IO,
+        round_trip: Duration,
+        service: &'static str,
+        target: &str,
+    ) -> Self
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let refused = Arc::new(OnceLock::new());
         let (commands, inbox) = mpsc::channel(PENDING_CALLS);
         let calling = Calling {
@@ -127,13 +140,13 @@ where
             }
             drop(says_so);
         });
-        Ok(Self(Arc::new(Shared {
+        Self(Arc::new(Shared {
             commands,
             next_id: AtomicU64::new(0),
             closed,
             round_trip,
             refused,
-        })))
+        }))
     }
 }
 
@@ -183,14 +196,15 @@ impl<Req, Resp> Drop for Guard<'_, Req, Resp> {
 }
 
 /// The task of a [`Channel`]. It ends with the connection, or with the last clone of the channel.
-struct Calling<Req, Resp> {
-    transport: Coalesce<Wire<Pipe, Response<Resp>, ClientMessage<Req>>>,
+struct Calling<IO, Req, Resp> {
+    transport: Coalesce<Wire<IO, Response<Resp>, ClientMessage<Req>>>,
     inbox: mpsc::Receiver<Command<Req, Resp>>,
     callers: HashMap<u64, oneshot::Sender<Result<Resp, RpcError>>>,
 }
 
-impl<Req, Resp> Calling<Req, Resp>
+impl<IO, Req, Resp> Calling<IO, Req, Resp>
 where
+    IO: AsyncRead + AsyncWrite + Unpin,
     Req: Serialize,
     Resp: DeserializeOwned,
 {
@@ -239,8 +253,9 @@ where
     }
 }
 
-impl<Req, Resp> Future for Calling<Req, Resp>
+impl<IO, Req, Resp> Future for Calling<IO, Req, Resp>
 where
+    IO: AsyncRead + AsyncWrite + Unpin,
     Req: Serialize,
     Resp: DeserializeOwned,
 {
