@@ -37,8 +37,8 @@ impl Completion {
     /// Returns what the last word of `typed` may become, and where it begins: a command, a room
     /// after `/join` and `/leave`, otherwise a nick, with a colon at the beginning of a line.
     pub(crate) fn complete(&self, typed: &str) -> (usize, Vec<String>) {
-        let space = typed.rfind(char::is_whitespace);
-        let begin = space.map_or(0, |space| space + 1);
+        let is_letter = |c: char| !c.is_whitespace();
+        let begin = typed.trim_end_matches(is_letter).len();
         let word = typed[begin..].to_lowercase();
         if begin == 0 && word.starts_with('/') {
             let commands = HELP.iter().filter_map(|(usage, _)| usage.split(' ').next());
@@ -73,6 +73,7 @@ mod tests {
             ("/jo", 0, vec!["/join "]),
             ("/join lo", 6, vec!["lobby"]),
             ("", 0, vec![]),
+            ("hello\u{a0}an", 7, vec!["Anton ", "ann "]),
             ("h\u{e9}llo an", 7, vec!["Anton ", "ann "]),
         ];
         for (typed, begin, candidates) in table {
