@@ -32,6 +32,8 @@ mod cursors;
 mod effect;
 mod end;
 mod format;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod ignored;
 mod outbox;
 mod pipes;
