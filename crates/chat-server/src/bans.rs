@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use common::chat::{Ban, Refusal, Result};
@@ -42,7 +42,14 @@ impl Subnet {
     /// Returns the addresses that the person at `ip` can easily have: /32, or /64 in IPv6.
     pub(crate) fn around(ip: IpAddr) -> Self {
         let ip = ip.to_canonical();
-        Self::new(ip, if ip.is_ipv4() { 128 } else { 64 })
+        let around = Self::new(ip, if ip.is_ipv4() { 128 } else { 64 });
+        // One address alone, if all of IPv4 has the same beginning: ::1 has.
+        let is_narrow = around.prefix >= around.widest();
+        if is_narrow {
+            around
+        } else {
+            Self::new(ip, 128)
+        }
     }
 
     /// Returns an address, or a network in CIDR notation.
@@ -51,15 +58,18 @@ impl Subnet {
             return text.parse().ok().map(Self::around);
         };
         let (ip, length): (IpAddr, u8) = (ip.parse().ok()?, length.parse().ok()?);
-        let (begin, widest) = if ip.is_ipv4() {
-            (V4, WIDEST[0])
-        } else {
-            (0, WIDEST[1])
-        };
-        let prefix = begin.checked_add(length)?;
-        (widest..=128)
-            .contains(&prefix)
-            .then(|| Self::new(ip, prefix))
+        let begin = if ip.is_ipv4() { V4 } else { 0 };
+        let prefix = begin.checked_add(length).filter(|&prefix| prefix <= 128)?;
+        let subnet = Self::new(ip, prefix);
+        (subnet.prefix >= subnet.widest()).then_some(subnet)
+    }
+
+    /// Returns the length of the widest network around this one that can be banned. What is written
+    /// as IPv6 may be IPv4 as well: `::/16` would be all of it.
+    fn widest(self) -> u8 {
+        let with_ipv4 = Self::new(Ipv4Addr::UNSPECIFIED.into(), self.prefix.min(V4));
+        let own = Self::new(Ipv6Addr::from_bits(self.bits).into(), with_ipv4.prefix);
+        WIDEST[usize::from(own != with_ipv4)]
     }
 
     /// Returns whether `ip` is one of these addresses.
@@ -233,6 +243,7 @@ mod tests {
             ("10.0.0.7", "10.0.0.7/32", "::ffff:10.0.0.7", "10.0.0.8"),
             ("10.0.0.7/24", "10.0.0.0/24", "10.0.0.255", "10.0.1.0"),
             ("::ffff:10.0.0.7", "10.0.0.7/32", "10.0.0.7", "::1"),
+            ("::1", "::1/128", "::1", "10.0.0.7"),
             (
                 "2001:db8:1:2::7",
                 "2001:db8:1:2::/64",
@@ -255,7 +266,9 @@ mod tests {
                 "{whom}"
             );
         }
-        for wrong in ["10.0.0.0/7", "10.0.0.0/33", "::/15", "10.0.0.0/x", "1:2"] {
+        const WRONG: &str = "10.0.0.0/7 10.0.0.0/33 8000::/15 10.0.0.0/x 1:2 ::/129 ::/16 \
+            ::ffff:0:0/96 ::ffff:10.0.0.0/103";
+        for wrong in WRONG.split(' ') {
             assert!(Whom::new(wrong).is_err(), "{wrong}");
         }
     }
