@@ -80,7 +80,11 @@ fn keys(nick: &str) -> [String; 2] {
 /// Returns the normal form of a public room's name, or a sentence for the person. A `#` before it
 /// is a habit, not a part of the name.
 pub(crate) fn room(text: &str) -> Result<String, String> {
-    Ok(name(text.strip_prefix('#').unwrap_or(text), "a room")?.to_lowercase())
+    let room = name(text.strip_prefix('#').unwrap_or(text), "a room")?;
+    // Without the second dot that a lowered İ has, because a mark alone may not be in a name: the
+    // room could be joined, and then never again under its own name.
+    let lower = room.to_lowercase().replace("i\u{307}", "i");
+    name(&lower, "a room")
 }
 
 fn name(text: &str, what: &str) -> Result<String, String> {
@@ -224,6 +228,7 @@ mod tests {
     #[test]
     fn rooms_have_one_spelling() {
         assert_eq!(room("#Lobby").as_deref(), Ok("lobby"));
+        assert_eq!(room("İstanbul").as_deref(), Ok("istanbul"));
         assert!(room("@private").is_err());
     }
 
