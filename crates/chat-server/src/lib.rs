@@ -41,7 +41,12 @@ mod sqlite;
 mod tail;
 mod worker;
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod handler;
+#[cfg(any(test, fuzzing))]
+#[path = "../../common/tests/support/input.rs"]
+mod input;
 mod metrics;
 mod polls;
 mod shared;

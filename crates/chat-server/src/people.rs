@@ -18,6 +18,9 @@ use crate::names::{self, Nick, is_private};
 use crate::person::{Author, Notice, Other, Person};
 use crate::rooms::Rooms;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod model;
+
 /// All sessions that are here.
 #[derive(Debug)]
 pub(crate) struct People {

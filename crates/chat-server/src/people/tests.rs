@@ -6,7 +6,6 @@ use super::*;
 use crate::rooms::QUIET_ABOVE;
 
 mod limits;
-mod model;
 
 const ANN: Session = 1;
 const BOB: Session = 2;
