@@ -37,6 +37,8 @@ mod args;
 mod call;
 mod config;
 mod connections;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod keeper;
 mod list;
 mod pipes;
