@@ -5,8 +5,11 @@ mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 
-use support::{Server, assert_flags, chat_client, closed, listener, printed, run, said, signal};
+use support::{
+    Lines, Program, Server, assert_flags, chat_client, closed, listener, printed, run, said, signal,
+};
 
 #[test]
 fn help_names_every_flag_and_wrong_flags_are_usage_errors() {
@@ -126,6 +129,30 @@ fn a_signal_ends_it_though_its_output_is_not_read() {
         assert_eq!(stuck.end().code, Some(code));
         drop(stdout);
     }
+}
+
+#[test]
+fn a_closed_window_frees_the_nick_at_once() {
+    let server = Server::start();
+    let ann = server.listen("ann", &[]);
+    signal(&ann.program.child, "HUP");
+    assert_eq!(ann.program.end().code, Some(129));
+    assert_eq!(said(&server.addr, "ann", "back\n").code, Some(0));
+}
+
+#[test]
+fn what_nohup_has_started_outlives_the_window() {
+    let server = Server::start();
+    let mut command = Command::new("nohup");
+    command.arg(env!("CARGO_BIN_EXE_chat-client"));
+    command.args(["--server", &server.addr, "--name", "ann"]);
+    let mut ann = Program::start(command.stdin(Stdio::null()).stdout(Stdio::piped()));
+    let mut lines = Lines::of(ann.child.stdout.take().expect("piped"));
+    server.wait_for("ann");
+    signal(&ann.child, "HUP");
+    assert_eq!(said(&server.addr, "bob", "still there?\n").code, Some(0));
+    let line = lines.next().expect("a line");
+    assert!(line.ends_with("bob: still there?\n"), "{line}");
 }
 
 #[test]

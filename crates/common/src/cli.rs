@@ -7,7 +7,7 @@
 //! | File | What it holds |
 //! |---|---|
 //! | `args` | flags that all programs have, and the values that flags take |
-//! | `signals` | Ctrl-C and SIGTERM, and what an interrupted program still prints |
+//! | `signals` | Ctrl-C, SIGTERM and SIGHUP, and what an interrupted program still prints |
 //! | `end` | an error with advice, and the exit code |
 //! | `watchdog` | the sign of life for systemd |
 
@@ -24,7 +24,7 @@ mod watchdog;
 
 pub use args::{Common, DEFAULT_PORT, duration, host_port, listen_addr, parse};
 pub use end::{Failure, printable, run};
-pub use signals::{Interrupted, interrupted, let_it_print};
+pub use signals::{Interrupted, interrupted, interrupted_or_closed, let_it_print};
 
 /// Sends logs to stderr: what `RUST_LOG` says if it is set, otherwise what `-v` says.
 ///
