@@ -94,7 +94,7 @@ impl Conversation {
             asking: Asking::Nothing,
             polling: false,
             is_over: false,
-            out: Effects::default(),
+            out: Effects::new(room),
         }
     }
 
@@ -155,6 +155,7 @@ impl Conversation {
         if self.stage != Stage::Open && self.outbox.len() < unacknowledged {
             self.finish(self.stage); // the time begins again, because the server acknowledges
         }
+        self.out.prompt(&self.room);
         self.go_on(dice);
         self.out.take()
     }

@@ -116,6 +116,8 @@ pub(crate) enum Output {
     Entry(Entry, String, bool),
     /// A notice of this program.
     Status(Clean),
+    /// The prompt from now on. Pipes have none.
+    Prompt(Clean),
 }
 
 /// A name that the Tab key can complete.
@@ -131,9 +133,20 @@ pub(crate) struct Effects {
     /// how many outputs the printer has not taken
     pub(crate) unprinted: usize,
     last_status: String,
+    /// the room that the prompt names
+    prompted: String,
 }
 
 impl Effects {
+    /// Returns none yet, where the prompt names `room` already.
+    pub(crate) fn new(room: &str) -> Self {
+        let prompted = room.into();
+        Self {
+            prompted,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn push(&mut self, effect: Effect) {
         self.list.push(effect);
     }
@@ -160,6 +173,14 @@ impl Effects {
         }
     }
 
+    /// Lets the prompt name the room in which the person talks, unless it does already.
+    pub(crate) fn prompt(&mut self, room: &str) {
+        if self.prompted != room {
+            self.prompted = room.into();
+            self.print(Output::Prompt(prompt(room)));
+        }
+    }
+
     /// Prints each of these lines.
     pub(crate) fn statuses(&mut self, lines: Vec<String>) {
         lines.into_iter().for_each(|line| self.status(line));
@@ -169,6 +190,11 @@ impl Effects {
     pub(crate) fn take(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.list)
     }
+}
+
+/// Returns the prompt of a person who talks in `room`.
+pub(crate) fn prompt(room: &str) -> Clean {
+    Clean::new(&format!("#{room}> "))
 }
 
 /// Returns whether a person said this entry, as opposed to a notice of the server.

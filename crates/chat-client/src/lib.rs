@@ -56,7 +56,7 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let is_terminal =
         config.style == Style::Lines && io::stdin().is_terminal() && io::stdout().is_terminal();
-    let opened = is_terminal.then(terminal::open).flatten();
+    let opened = is_terminal.then(|| terminal::open(&config.room)).flatten();
     let (console, printed, restore) = match opened {
         Some((console, printed, restore)) => (console, printed, Some(restore)),
         None => {

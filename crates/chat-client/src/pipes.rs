@@ -107,6 +107,7 @@ async fn reader_gone(_lines: mpsc::Sender<String>) {
 /// If stdout is closed. A closed stderr is not an error, because no program reads it.
 fn print(output: &Output, style: Style) -> io::Result<()> {
     let line = match (output, style) {
+        (Output::Prompt(_), _) => return Ok(()),
         (Output::Status(status), _) => status.to_string(),
         (Output::Entry(entry, room, _), Style::Json) if is_message(entry) => json(entry, room),
         (Output::Entry(entry, room, here), _) => text(entry, room, *here),

@@ -44,7 +44,7 @@ use self::tty::{Restore, Tty};
 use crate::client::Console;
 use crate::command::{Command, parse};
 use crate::completion::Completion;
-use crate::effect::Output;
+use crate::effect::{Output, prompt};
 use crate::format::text;
 
 mod editor;
@@ -71,9 +71,9 @@ const SILENCE: Duration = Duration::from_millis(500);
 /// shell may put back its own ones only then.
 const SHELL_IS_DONE: Duration = Duration::from_millis(200);
 
-/// Opens the terminal. Returns `None` if it cannot do what an editor needs. The task ends when all
+/// Opens the terminal, for a person who talks in `room`. Returns `None` if it cannot do what an editor needs. The task ends when all
 /// is printed and all senders of outputs are gone.
-pub(crate) fn open() -> Option<(Console, JoinHandle<()>, Restore)> {
+pub(crate) fn open(room: &str) -> Option<(Console, JoinHandle<()>, Restore)> {
     if var_os("TERM").is_none_or(|term| term == "dumb") {
         return None;
     }
@@ -81,7 +81,7 @@ pub(crate) fn open() -> Option<(Console, JoinHandle<()>, Restore)> {
     let (input, (stopped, stop)) = (tty.input().ok()?, pipe().ok()?);
     let completion = Completion::default();
     let history = history_file();
-    let mut editor = Editor::new("> ");
+    let mut editor = Editor::new(prompt(room).as_str());
     if let Some(path) = &history {
         let _ = editor.history.load(path); // fails at first, because there is none yet
         editor.begin();
@@ -221,9 +221,13 @@ impl Shell {
 
     /// Prints an output and all that wait behind it.
     fn print(&mut self, first: Output, outputs: &mut mpsc::Receiver<Output>) -> io::Result<()> {
-        let mut lines = line(&first, self.has_colours);
-        while let Ok(output) = outputs.try_recv() {
-            lines.push_str(&line(&output, self.has_colours));
+        let (mut lines, mut next) = (String::new(), Some(first));
+        while let Some(output) = next {
+            match output {
+                Output::Prompt(prompt) => self.editor.set_prompt(prompt.to_string()),
+                output => lines.push_str(&line(&output, self.has_colours)),
+            }
+            next = outputs.try_recv().ok();
         }
         let size = self.tty.size();
         let text = if self.is_editing() {
@@ -329,6 +333,7 @@ async fn at(time: Option<Instant>) {
 
 fn line(output: &Output, colours: bool) -> String {
     match output {
+        Output::Prompt(_) => String::new(),
         Output::Status(status) => format!("-- {status}\n"),
         Output::Entry(entry, room, here) => {
             let line = text(entry, room, *here);

@@ -271,6 +271,7 @@ fn words(effect: Effect) -> Option<String> {
         }
         Effect::Call(Call::Ask(room, question)) => format!("ask in {room}: {question:?}"),
         Effect::Print(Output::Status(text)) => format!("-- {text}"),
+        Effect::Print(Output::Prompt(prompt)) => format!("prompt {prompt}").trim_end().into(),
         Effect::Print(Output::Entry(entry, room, here)) => {
             let room = if here {
                 String::new()

@@ -97,6 +97,11 @@ impl Editor {
         self.at = self.history.len();
     }
 
+    /// Shows another prompt from now on.
+    pub(crate) fn set_prompt(&mut self, prompt: String) {
+        self.prompt = prompt;
+    }
+
     /// Returns what a person sees.
     pub(crate) fn view(&self) -> View<'_> {
         let (before_cursor, after_cursor) = self.line.parts();
