@@ -71,8 +71,8 @@ const SILENCE: Duration = Duration::from_millis(500);
 /// shell may put back its own ones only then.
 const SHELL_IS_DONE: Duration = Duration::from_millis(200);
 
-/// Opens the terminal, for a person who talks in `room`. Returns `None` if it cannot do what an editor needs. The task ends when all
-/// is printed and all senders of outputs are gone.
+/// Opens the terminal, for a person who talks in `room`. Returns `None` if it cannot do what an
+/// editor needs. The task ends when all is printed and all senders of outputs are gone.
 pub(crate) fn open(room: &str) -> Option<(Console, JoinHandle<()>, Restore)> {
     if var_os("TERM").is_none_or(|term| term == "dumb") {
         return None;
