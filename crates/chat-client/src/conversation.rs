@@ -74,6 +74,8 @@ pub(crate) struct Conversation {
     polling: bool,
     /// whether only the printer is waited for
     is_over: bool,
+    /// whether something could not be read, because the log is damaged there
+    damaged: bool,
     out: Effects,
 }
 
@@ -94,6 +96,7 @@ impl Conversation {
             asking: Asking::Nothing,
             polling: false,
             is_over: false,
+            damaged: false,
             out: Effects::new(room),
         }
     }
@@ -173,7 +176,8 @@ impl Conversation {
         let is_done = all_sent && all_printed && matches!(self.asking, Asking::Nothing);
         let is_last = matches!(self.stage, Stage::Quitting | Stage::Unread);
         if (is_done && is_last) || (self.is_over && all_printed) {
-            return self.end(Why::Done);
+            let lost = (self.damaged && !is_last).then(|| Why::Unread(words::DAMAGED.into()));
+            return self.end(lost.unwrap_or(Why::Done));
         }
         self.connection.begin(&self.nick, dice, &mut self.out);
         if !self.connection.is_attached() {
@@ -266,6 +270,10 @@ impl Conversation {
                     }
                 }
                 News::Gone(room, n) => out.status(format!("{n} older messages of {room} are gone")),
+                News::Damaged(room, n) => {
+                    out.status(words::unreadable(n, &room));
+                    self.damaged = true;
+                }
                 News::Anew(room) => {
                     out.status(format!("{room} begins anew: the server has another log"));
                 }
@@ -372,8 +380,12 @@ impl Conversation {
             Reply::People(room, nicks) => out.statuses(words::people(&room, nicks)),
             Reply::Rooms(rooms) => out.statuses(words::rooms(rooms)),
             Reply::Bans(bans) => out.statuses(words::bans(bans)),
-            Reply::Found(page) if page.entries.is_empty() => out.status("nothing found"),
             Reply::Found(page) => {
+                if page.damaged > 0 {
+                    out.status(words::unreadable(page.damaged, &page.room));
+                } else if page.entries.is_empty() {
+                    out.status("nothing found");
+                }
                 let shown = page.entries.into_iter();
                 for entry in shown.filter(|entry| !self.ignored.hides(entry)) {
                     out.print(Output::Entry(entry, page.room.clone(), true));

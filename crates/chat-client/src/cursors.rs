@@ -13,6 +13,8 @@ pub(crate) enum News {
     Entry(String, Entry),
     /// This many older entries are gone for ever.
     Gone(String, u64),
+    /// Up to this many entries cannot be read, because the log is damaged there.
+    Damaged(String, u64),
     /// The log was lost or replaced.
     Anew(String),
 }
@@ -103,6 +105,11 @@ impl Cursors {
             news.push(News::Gone(room.clone(), first - next));
             cursor.after = first - 1;
         }
+        if page.damaged > 0 {
+            news.push(News::Damaged(room.clone(), page.damaged));
+            let past = cursor.after.saturating_add(page.damaged).min(begin);
+            cursor.after = cursor.after.max(past);
+        }
         for entry in page.entries {
             if entry.number > cursor.after {
                 cursor.after = entry.number;
@@ -140,6 +147,7 @@ mod tests {
             first,
             head,
             epoch,
+            damaged: 0,
         }
     }
 
@@ -185,6 +193,23 @@ mod tests {
         let news = cursors.page(page(vec![entry(10, 2)], 10, 5));
         assert_eq!(news[0], News::Gone("a".into(), 6));
         assert_eq!(numbers(&news), [10]);
+    }
+
+    #[test]
+    fn what_is_damaged_is_said_and_passed() {
+        let mut cursors = reader(3);
+        let mut empty = page(vec![], 1, 5);
+        (empty.head, empty.damaged) = (100, 10);
+        assert_eq!(cursors.page(empty), [News::Damaged("a".into(), 10)]);
+        assert_eq!(cursors.all()[0].after, 13, "and not the head");
+        let mut rest = page(vec![entry(20, 2)], 1, 5);
+        rest.damaged = 6;
+        let news = cursors.page(rest.clone());
+        assert_eq!(news[0], News::Damaged("a".into(), 6));
+        assert_eq!(numbers(&news), [20]);
+        rest.damaged = u64::MAX;
+        assert_eq!(cursors.page(rest).len(), 1);
+        assert_eq!(cursors.all()[0].after, 20, "whatever a server says");
     }
 
     #[test]

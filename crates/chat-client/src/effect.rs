@@ -60,6 +60,8 @@ pub(crate) enum Why {
     CannotBegin(CallError),
     /// An operator has kicked or banned the person.
     Kicked(Refusal),
+    /// What was said until the end could not be read; with the reason.
+    Unread(String),
 }
 
 /// What a client waits for.

@@ -21,6 +21,10 @@ pub(crate) fn result(
         Why::Done => None,
         Why::Interrupted => signal.map(anyhow::Error::from),
         Why::CannotBegin(error) => Some(cannot_begin(config, error).into()),
+        Why::Unread(why) => {
+            let what = format!("not all messages could be read: {why}");
+            Some(Failure::new(Clean::new(&what).to_string()).into())
+        }
         Why::Kicked(refusal) => {
             let what = format!("{}: {refusal}", config.server);
             Some(Failure::new(Clean::new(&what).to_string()).into())

@@ -285,6 +285,7 @@ fn page(choices: &mut Choices<'_>) -> Page {
         first: choices.number(),
         head: choices.number(),
         epoch: choices.number(),
+        damaged: choices.number(),
     }
 }
 

@@ -16,6 +16,14 @@ pub(crate) fn no(error: &CallError) -> String {
     }
 }
 
+/// Returns the notice of a room of which some lines are lost.
+pub(crate) fn unreadable(lines: u64, room: &str) -> String {
+    format!("up to {lines} lines of {room} cannot be read: {DAMAGED}")
+}
+
+/// Why lines are lost.
+pub(crate) const DAMAGED: &str = "the server's file is damaged there";
+
 /// Returns the notice of an order that was carried out.
 pub(crate) fn obeyed(order: &Admin) -> String {
     match order {

@@ -155,9 +155,12 @@ pub enum LogError {
     /// More is waiting to be written than the store can take: try again.
     #[error("too much is waiting to be written")]
     Busy,
-    /// The store failed. The entry may or may not be stored.
+    /// The store could not be written. The entry may or may not be stored.
     #[error("{0}")]
     Failed(String),
+    /// The store could not be read.
+    #[error("{0}")]
+    Unreadable(String),
     /// The room is new, and there are as many as the store may have.
     #[error("there are too many rooms")]
     TooManyRooms,
@@ -170,9 +173,11 @@ pub enum LogError {
 }
 
 impl LogError {
+    pub(crate) const STOPPED: &str = "the store has stopped";
+
     /// Returns the error of a store whose thread has ended.
     pub(crate) fn stopped() -> Self {
-        Self::Failed("the store has stopped".into())
+        Self::Failed(Self::STOPPED.into())
     }
 }
 
@@ -181,6 +186,7 @@ impl From<LogError> for Refusal {
         match error {
             LogError::TooManyRooms | LogError::TooManySearches => Self::Full,
             LogError::Unfit(why) => Self::Unfit(why),
+            LogError::Unreadable(why) => Self::Unreadable(why),
             LogError::Busy | LogError::Failed(_) => Self::Unavailable(error.to_string()),
         }
     }
@@ -199,6 +205,8 @@ pub struct Status {
     pub trimmed: u64,
     /// Batches that were made durable since the server began.
     pub commits: u64,
+    /// Bytes that the log takes, in its file or in memory, as of a moment ago.
+    pub bytes: u64,
     /// Bytes of entries that wait to be written.
     pub waiting: usize,
     /// Why the last write failed, if it did. It stays until the next write.
@@ -213,7 +221,8 @@ pub trait RoomLog: Send + Sync {
     /// Stores `entries` in `room`, all or none; returns their numbers.
     fn append(&self, room: &str, entries: Vec<NewEntry>) -> Reply<Vec<u64>>;
 
-    /// Returns the entries after number `after`, oldest first. Never waits for new ones.
+    /// Returns the entries after number `after`, oldest first. Never waits for new ones. Entries
+    /// that cannot be read are left out and counted, here and below.
     fn read(&self, room: &str, after: u64, limit: PageLimit) -> Reply<Page>;
 
     /// Returns the last entries before number `before`, oldest first; the limit counts messages.
@@ -235,6 +244,10 @@ pub trait RoomLog: Send + Sync {
 
     /// Deletes the rooms that have ended at `now_ms`. `used` are the rooms that sessions are in.
     fn end_rooms(&self, used: HashSet<String>, now_ms: u64) -> Reply<()>;
+
+    /// Stores what waits, and puts the log away, so that its file alone holds all of it. Later
+    /// calls are refused.
+    fn close(&self) -> Reply<()>;
 
     /// Returns the epoch of this log.
     fn epoch(&self) -> u64;

@@ -244,11 +244,19 @@ impl RoomLog for Memory {
         ready(Ok(())).boxed()
     }
 
+    fn close(&self) -> Reply<()> {
+        ready(Ok(())).boxed()
+    }
+
     fn epoch(&self) -> u64 {
         self.epoch
     }
 
     fn status(&self) -> Status {
-        self.tails.status(self.epoch)
+        let bytes = self.tails.lock().bytes() as u64;
+        Status {
+            bytes,
+            ..self.tails.status(self.epoch)
+        }
     }
 }

@@ -36,7 +36,7 @@ fn reason(refusal: &Refusal) -> usize {
         Refusal::Unfit(_) | Refusal::NickTaken => 1,
         Refusal::NoSession | Refusal::NotJoined | Refusal::Nobody => 2,
         Refusal::Full => 3,
-        Refusal::Unavailable(_) => 4,
+        Refusal::Unavailable(_) | Refusal::Unreadable(_) => 4,
         Refusal::Share(_) => 5,
         Refusal::Kicked(_) | Refusal::Banned => 6,
         Refusal::WrongToken => 7,
@@ -114,7 +114,7 @@ impl Counts {
             bytes_refused,
             ..
         } = state;
-        let waiting_bytes = log.waiting;
+        let (waiting_bytes, log_bytes) = (log.waiting, log.bytes);
         let notices_lost = count(&self.notices_lost);
         let is_up = u8::from(log.failure.is_none());
         let (version, epoch, known) = (env!("CARGO_PKG_VERSION"), log.epoch, log.rooms);
@@ -137,6 +137,7 @@ impl Counts {
              gauge log_info{{epoch=\"{epoch}\"}} 1|Which log this is.
              gauge log_up {is_up}|Whether the last write succeeded.
              counter log_commits_total {commits}|Batches on disk.
+             gauge log_bytes {log_bytes}|Bytes that the log takes, in its file or in memory.
              gauge log_bytes_waiting {waiting_bytes}|Messages that wait to be written.
              gauge log_rooms {known}|Rooms the log knows.
              counter log_entries_total {entries}|Numbers given: the sum of the last of each room.
@@ -201,6 +202,7 @@ mod tests {
             entries: 7,
             trimmed: 3,
             commits: 5,
+            bytes: 12,
             waiting: 11,
             failure: Some("disk full".into()),
         };
@@ -234,6 +236,7 @@ mod tests {
             "chat_log_info{epoch=\"18446744073709551615\"} 1",
             "chat_log_up 0",
             "chat_log_commits_total 5",
+            "chat_log_bytes 12",
             "chat_log_bytes_waiting 11",
             "chat_log_entries_total 7",
             "chat_log_trimmed_total 3",

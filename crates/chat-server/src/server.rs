@@ -17,7 +17,7 @@ use crate::metrics;
 use crate::shared::Shared;
 
 /// Serves `listeners` until `shutdown`. Then ends the polls that wait, answers the other calls in
-/// hand, and returns.
+/// hand, puts the log away, and returns.
 pub async fn run(
     listeners: impl Into<Listeners>,
     config: Config,
@@ -59,4 +59,5 @@ pub async fn run(
         () = operators => {}
         () = shared.sweep() => {}
     }
+    shared.close().await;
 }

@@ -12,6 +12,8 @@ use common::chat::{Cursor, Kind, LEASE, MAX_ENTRIES, Page, Refusal, Result, Sess
 use common::credential::Credential;
 use common::log_limit::LogLimit;
 use common::net::Gate;
+use futures::TryFutureExt;
+use futures::future::join_all;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -166,16 +168,26 @@ impl Shared {
         }
     }
 
+    /// Puts the log away, after the last call.
+    pub(crate) async fn close(&self) {
+        if let Err(error) = self.log.close().await {
+            tracing::warn!("the log was not closed: {error}");
+        }
+    }
+
     /// Writes notices into the log. A notice that cannot be written is lost, because no client
     /// depends on it.
     pub(crate) async fn announce(&self, notices: Vec<Notice>, kind: Kind, body: &str) {
-        for Notice { room, sender, nick } in notices {
+        // All at once, because each of them may have to wait until the log refuses it.
+        let written = notices.into_iter().map(|notice| {
+            let Notice { room, sender, nick } = notice;
             let entry = NewEntry::said(sender, None, kind, nick, body.to_owned());
-            if let Err(error) = self.log.append(&room, vec![entry]).await {
+            self.log.append(&room, vec![entry]).map_err(move |error| {
                 self.counts.lost();
                 tracing::debug!("a notice in {room} is lost: {error}");
-            }
-        }
+            })
+        });
+        join_all(written).await;
     }
 
     /// Writes the bans into their file, if they have one.
@@ -261,8 +273,9 @@ impl Shared {
             let page = self.log.read(room, after, left).await?;
             let bytes = page.entries.iter().map(size).sum();
             left.bytes = left.bytes.saturating_sub(bytes);
-            // A page of another log goes out even when it is empty, because of its epoch.
-            if !is_same_log || !page.entries.is_empty() {
+            // Some go out even when they are empty: because of another log's epoch, and because the
+            // cursor has to get past what is damaged.
+            if !is_same_log || page.damaged > 0 || !page.entries.is_empty() {
                 pages.push(page);
             }
         }

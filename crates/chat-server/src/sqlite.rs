@@ -10,24 +10,31 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
-use anyhow::Context;
-use common::chat::{Entry, MAX_ENTRIES, Page};
+use anyhow::{Context, anyhow};
+use common::chat::{MAX_ENTRIES, Page};
 use futures::FutureExt;
 use futures::future::ready;
-use rusqlite::{Connection, ToSql};
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use self::file::{signed, unsigned};
-use self::writer::{Append, Call, Progress, Waiting, Writer};
-use crate::bounds::{Bounds, bytes};
+use self::calls::{Append, Call, Waiting};
+use self::connection::{GONE, words};
+use self::file::Held;
+use self::walk::Walk;
+use self::writer::{Progress, Writer};
+use crate::bounds::{Bounds, bytes, is_message};
 use crate::log::{Head, LogError, NewEntry, PageLimit, Reply, RoomLog, Status};
 use crate::search::{Needle, SEARCH_LIMIT, SEARCHES};
 use crate::tail::{Tail, Tails};
 use crate::worker::Worker;
 
+mod calls;
+mod connection;
 mod entry;
 mod file;
 mod room;
+mod schema;
+mod walk;
 mod writer;
 
 /// Most calls that wait for the disk; further ones are refused as busy. At 64 a commit and 1 ms a
@@ -50,11 +57,19 @@ pub struct Sqlite {
     tails: Arc<Tails>,
     calls: mpsc::Sender<Call>,
     waiting: Arc<AtomicUsize>,
-    pages: Worker<Connection>,
-    searches: Worker<Connection>,
+    pages: Worker<Reader>,
+    searches: Worker<Reader>,
     progress: watch::Receiver<Progress>,
+    held: Arc<Held>,
     bounds: Bounds,
     epoch: u64,
+}
+
+/// What a reading thread has.
+struct Reader {
+    // First, because the file is held until nobody works on it.
+    disk: Connection,
+    _held: Arc<Held>,
 }
 
 impl Sqlite {
@@ -64,43 +79,60 @@ impl Sqlite {
     /// If the file cannot be opened, is not such a log, or is in use by another server.
     pub fn open(path: &Path, bounds: Bounds) -> anyhow::Result<Arc<Self>> {
         file::make_folder(path).context("its folder cannot be made")?;
-        let lock = file::lock(path)?;
         file::make(path)?;
-        let disk = file::open(path)?;
-        let (epoch, floor) = file::prepare(&disk)?;
-        file::limit(&disk, bounds.bytes.saturating_add(RESERVE))?;
-        let rooms = room::load(&disk)?;
+        // One name for all who come by a link, because SQLite's own files are beside this one.
+        let path = &path.canonicalize()?;
+        let lock = file::lock(path)?;
+        let fails = |error| anyhow!(words(&error));
+        let disk = connection::connect(path).map_err(fails)?;
+        let (epoch, floor) = schema::prepare(&disk)?;
+        connection::set_up(&disk).map_err(fails)?;
+        let limit = bounds.bytes.saturating_add(RESERVE);
+        connection::limit(&disk, limit).map_err(fails)?;
+        let rooms = room::load(&disk).map_err(fails)?;
         let tails = Arc::new(Tails::new(floor));
         for (name, room) in &rooms {
             let tail = Tail::stored(room.account.first, room.account.newest);
             tails.lock().insert(name.clone(), tail);
         }
+        let held = Arc::new(Held::new(lock, path)?);
+        let reader = || -> rusqlite::Result<Reader> {
+            let disk = connection::connect(path)?;
+            connection::set_up(&disk)?;
+            let _held = held.clone();
+            Ok(Reader { disk, _held })
+        };
+        let (pages, searches) = (reader().map_err(fails)?, reader().map_err(fails)?);
         let (calls, to_do) = mpsc::channel(CALLS);
-        let (to_report, progress) = watch::channel(Progress::default());
+        let begin = Progress {
+            bytes: connection::used(&disk).map_err(fails)?,
+            ..Progress::default()
+        };
+        let (to_report, progress) = watch::channel(begin);
         let writer = Writer {
             disk,
+            held: held.clone(),
             calls: to_do,
             tails: tails.clone(),
             progress: to_report,
+            told: None,
             bounds,
             rooms,
             floor,
+            damaged: HashSet::new(),
             // So that a file that is too large shrinks with the first batch.
             unchecked: u64::MAX / 2,
         };
-        // It ends when the store is dropped, because the store owns the sender.
-        thread::spawn(move || {
-            // Until the last append is stored, because another store would give its number again.
-            let _lock = lock;
-            writer.run();
-        });
+        // It ends when the store is closed or dropped, because the store owns the sender.
+        thread::spawn(move || writer.run());
         Ok(Arc::new(Self {
             tails,
             calls,
             waiting: Arc::default(),
-            pages: Worker::start(file::open(path)?, PAGES),
-            searches: Worker::start(file::open(path)?, SEARCHES),
+            pages: Worker::start(pages, PAGES),
+            searches: Worker::start(searches, SEARCHES),
             progress,
+            held,
             bounds,
             epoch,
         }))
@@ -120,22 +152,29 @@ impl Sqlite {
         .boxed()
     }
 
-    /// Returns a page of the entries that `condition` finds, read from the file. Its `?2` is
-    /// `value`.
-    fn find(
-        &self,
-        room: &str,
-        condition: &'static str,
-        value: impl ToSql + Send + 'static,
-        limit: PageLimit,
-    ) -> Reply<Page> {
+    /// Returns the entries after number `after`, read from the file.
+    fn read_up(&self, room: &str, after: u64, limit: PageLimit) -> Reply<Page> {
+        let (lowest, newest) = self.range(room);
+        let after = after.max(lowest - 1);
         let (tails, epoch, room) = (self.tails.clone(), self.epoch, room.to_owned());
-        self.pages.ask(LogError::Busy, move |disk, _| {
-            let mut found = entries(disk, condition, &[&room, &value], |found| limit.take(found))?;
-            // Some conditions find the newest first, so that the limit keeps the newest ones.
-            found.sort_unstable_by_key(|entry| entry.number);
-            Ok(tails.lock().page(&room, found, epoch))
-        })
+        self.pages
+            .ask(LogError::Busy, move |Reader { disk, .. }, _| {
+                let mut walk = Walk::up(disk, &room, after, newest);
+                let found = limit.take(&mut walk);
+                let damaged = walk.damaged()?;
+                Ok(Page {
+                    damaged,
+                    ..tails.lock().page(&room, found, epoch)
+                })
+            })
+    }
+
+    /// Returns the number below which `room` has nothing, and its newest number.
+    fn range(&self, room: &str) -> (u64, u64) {
+        let rooms = self.tails.lock();
+        rooms
+            .get(room)
+            .map_or((1, 0), |tail| (tail.first, tail.newest()))
     }
 }
 
@@ -166,13 +205,28 @@ impl RoomLog for Sqlite {
         };
         match in_memory {
             Some(entries) => ready(Ok(rooms.page(room, entries, self.epoch))).boxed(),
-            None => self.find(room, "number > ?2 ORDER BY number", signed(after), limit),
+            None => {
+                drop(rooms);
+                self.read_up(room, after, limit)
+            }
         }
     }
 
     fn read_back(&self, room: &str, before: u64, limit: PageLimit) -> Reply<Page> {
-        let condition = "number < ?2 ORDER BY number DESC";
-        self.find(room, condition, signed(before), limit)
+        let (lowest, newest) = self.range(room);
+        let before = before.min(newest.saturating_add(1));
+        let (tails, epoch, room) = (self.tails.clone(), self.epoch, room.to_owned());
+        self.pages
+            .ask(LogError::Busy, move |Reader { disk, .. }, _| {
+                let mut walk = Walk::down(disk, &room, before, lowest);
+                let mut found = limit.take(&mut walk);
+                found.reverse();
+                let damaged = walk.damaged()?;
+                Ok(Page {
+                    damaged,
+                    ..tails.lock().page(&room, found, epoch)
+                })
+            })
     }
 
     fn search(&self, room: &str, text: &str, limit: PageLimit) -> Reply<Page> {
@@ -180,15 +234,19 @@ impl RoomLog for Sqlite {
             Ok(needle) => needle,
             Err(error) => return ready(Err(error)).boxed(),
         };
+        let (lowest, newest) = self.range(room);
         let (tails, epoch, room) = (self.tails.clone(), self.epoch, room.to_owned());
         self.searches
-            .ask(LogError::TooManySearches, move |disk, caller| {
+            .ask(LogError::TooManySearches, move |reader, caller| {
                 let goes_on = caller.waits_within(SEARCH_LIMIT);
-                let condition = "kind < ?2 ORDER BY number DESC";
-                let found = entries(disk, condition, &[&room, &2], |messages| {
-                    needle.search(messages, limit, goes_on)
-                })?;
-                Ok(tails.lock().page(&room, found?, epoch))
+                let mut walk = Walk::down(&reader.disk, &room, newest.saturating_add(1), lowest);
+                let messages = walk.by_ref().filter(|entry| is_message(entry.kind));
+                let found = needle.search(messages, limit, goes_on);
+                let damaged = walk.damaged()?;
+                Ok(Page {
+                    damaged,
+                    ..tails.lock().page(&room, found?, epoch)
+                })
             })
     }
 
@@ -205,18 +263,17 @@ impl RoomLog for Sqlite {
             Ok(before) => return ready(Ok(before)).boxed(),
             Err(before_first) => before_first,
         };
-        let room = room.to_owned();
-        self.pages.ask(LogError::Busy, move |disk, _| {
-            // One page of them, because the caller must not decide how long this takes.
-            let oldest = messages.min(MAX_ENTRIES) - 1;
-            let number = "SELECT number FROM entry
-                WHERE room = (SELECT id FROM room WHERE name = ?1) AND kind < 2
-                ORDER BY number DESC LIMIT 1 OFFSET ?2";
-            let mut number = disk.prepare_cached(number)?;
-            let mut rows = number.query((&room, signed(oldest as u64)))?;
-            let number = rows.next()?.map(|row| unsigned(row, 0)).transpose()?;
-            Ok(number.map_or(before_first, |number| number - 1))
-        })
+        let ((lowest, newest), room) = (self.range(room), room.to_owned());
+        self.pages
+            .ask(LogError::Busy, move |Reader { disk, .. }, _| {
+                // One page of them, because the caller must not decide how long this takes.
+                let others = messages.min(MAX_ENTRIES) - 1;
+                let mut walk = Walk::down(disk, &room, newest.saturating_add(1), lowest);
+                let mut spoken = walk.by_ref().filter(|entry| is_message(entry.kind));
+                let oldest = spoken.nth(others);
+                walk.damaged()?;
+                Ok(oldest.map_or(before_first, |entry| entry.number - 1))
+            })
     }
 
     fn head(&self, room: &str) -> Head {
@@ -237,46 +294,48 @@ impl RoomLog for Sqlite {
         self.ask(call, ended)
     }
 
+    fn close(&self) -> Reply<()> {
+        let (reply, closed) = oneshot::channel();
+        let (pages, searches) = (self.pages.close(), self.searches.close());
+        let calls = self.calls.clone();
+        async move {
+            // The readers first, because SQLite tidies up when the last connection is closed.
+            tokio::join!(pages, searches);
+            let sent = calls.send(Call::Close(reply)).await;
+            sent.map_err(|_| LogError::stopped())?;
+            closed.await.map_err(|_| LogError::stopped())
+        }
+        .boxed()
+    }
+
     fn epoch(&self) -> u64 {
         self.epoch
     }
 
     fn status(&self) -> Status {
-        let Progress { commits, failure } = self.progress.borrow().clone();
-        let stopped = self
-            .calls
-            .is_closed()
-            .then(|| LogError::stopped().to_string());
+        let Progress {
+            commits,
+            bytes,
+            failure,
+        } = self.progress.borrow().clone();
+        let failure = match self.calls.is_closed() {
+            true => Some(LogError::STOPPED.to_owned()),
+            false if !self.held.is_there() => Some(GONE.to_owned()),
+            false => failure,
+        };
         Status {
             commits,
+            bytes,
             waiting: self.waiting.load(Relaxed),
-            failure: stopped.or(failure),
+            failure,
             ..self.tails.status(self.epoch)
         }
     }
 }
 
-/// Returns what `pick` makes of the entries that `condition` finds in the room that is the first of
-/// `params`.
-fn entries<T>(
-    disk: &Connection,
-    condition: &str,
-    params: &[&dyn ToSql],
-    pick: impl FnOnce(&mut dyn Iterator<Item = Entry>) -> T,
-) -> rusqlite::Result<T> {
-    let columns = entry::COLUMNS;
-    let mut statement = disk.prepare_cached(&format!(
-        "SELECT {columns} FROM entry
-         WHERE room = (SELECT id FROM room WHERE name = ?1) AND {condition}"
-    ))?;
-    let mut error = None;
-    let rows = statement.query_map(params, entry::read)?;
-    let picked = pick(&mut rows.map_while(|row| row.map_err(|e| error = Some(e)).ok()));
-    error.map_or(Ok(picked), Err)
-}
-
+/// An error of reading, because the writer has words of its own.
 impl From<rusqlite::Error> for LogError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Failed(error.to_string())
+        Self::Unreadable(words(&error))
     }
 }

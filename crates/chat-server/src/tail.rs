@@ -244,6 +244,7 @@ impl Rooms {
             first: tail.map_or(1, |tail| tail.first),
             head: tail.map_or_else(|| self.floor(), Tail::newest),
             epoch,
+            damaged: 0,
         }
     }
 }

@@ -8,22 +8,45 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::log::{LogError, Reply};
 
-type Job<T> = Box<dyn FnOnce(&T) + Send>;
+/// What a thread is told.
+enum Order<T> {
+    Job(Box<dyn FnOnce(&T) + Send>),
+    /// Put the tool away, and say so.
+    End(oneshot::Sender<()>),
+}
 
-/// A thread with its tool, such as a connection to a file. It ends when the worker is dropped and
-/// its last job is done.
-pub(crate) struct Worker<T>(mpsc::Sender<Job<T>>);
+/// A thread with its tool, such as a connection to a file. It ends when the worker is closed or
+/// dropped and its last job is done.
+pub(crate) struct Worker<T>(mpsc::Sender<Order<T>>);
 
 impl<T: Send + 'static> Worker<T> {
     /// Starts a thread with this tool. At most `most` jobs wait for it.
     pub(crate) fn start(tool: T, most: usize) -> Self {
-        let (jobs, mut to_do) = mpsc::channel::<Job<T>>(most);
+        let (orders, mut to_do) = mpsc::channel(most);
         thread::spawn(move || {
-            while let Some(job) = to_do.blocking_recv() {
-                job(&tool);
-            }
+            let ended = loop {
+                match to_do.blocking_recv() {
+                    Some(Order::Job(job)) => job(&tool),
+                    Some(Order::End(ended)) => break Some(ended),
+                    None => break None,
+                }
+            };
+            drop(tool);
+            ended.map(|ended| ended.send(()))
         });
-        Self(jobs)
+        Self(orders)
+    }
+
+    /// Ends the thread after the jobs that wait, and returns when its tool is put away. Later jobs
+    /// are refused.
+    pub(crate) fn close(&self) -> impl Future<Output = ()> + Send + 'static {
+        let orders = self.0.clone();
+        async move {
+            let (ended, end) = oneshot::channel();
+            if orders.send(Order::End(ended)).await.is_ok() {
+                let _ = end.await; // fails if another one has closed it just now
+            }
+        }
     }
 
     /// Has a job done, or returns `busy` if too many wait. A job whose caller has gone is not
@@ -35,12 +58,12 @@ impl<T: Send + 'static> Worker<T> {
     ) -> Reply<R> {
         let (sender, reply) = oneshot::channel();
         let caller = Caller { sender };
-        let sent = self.0.try_send(Box::new(move |tool| {
+        let sent = self.0.try_send(Order::Job(Box::new(move |tool| {
             if !caller.sender.is_closed() {
                 let result = job(tool, &caller);
                 let _ = caller.sender.send(result);
             }
-        }));
+        })));
         async move {
             sent.map_err(|_| busy)?;
             reply.await.map_err(|_| LogError::stopped())?
@@ -64,6 +87,7 @@ impl<R> Caller<R> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
     use super::*;
@@ -94,6 +118,19 @@ mod tests {
             }
         };
         assert_eq!(last, Ok(0), "none of the four was done");
+    }
+
+    #[tokio::test]
+    async fn a_closed_worker_has_put_its_tool_away() {
+        let tool = Arc::new(());
+        let worker = Worker::start(tool.clone(), 4);
+        let done = worker.ask(LogError::Busy, |_, _: &Caller<()>| Ok(()));
+        worker.close().await;
+        assert_eq!(Arc::strong_count(&tool), 1);
+        assert_eq!(done.await, Ok(()), "what was asked before is done");
+        let late = worker.ask(LogError::Busy, |_, _: &Caller<()>| Ok(()));
+        assert!(late.await.is_err());
+        worker.close().await;
     }
 
     #[tokio::test]

@@ -6,9 +6,10 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::thread;
 
 use chat_server::Sqlite;
-use chat_server::log::{Bounds, Log, NewEntry, PageLimit};
+use chat_server::log::{Bounds, Log, LogError, NewEntry, PageLimit};
 use common::chat::{Kind, Page, Sender};
 use program::{Program, signal};
 use rusqlite::Connection;
@@ -37,17 +38,21 @@ fn open(folder: &Path) -> anyhow::Result<Arc<Sqlite>> {
     Sqlite::open(&folder.join("log.sqlite"), Bounds::default())
 }
 
-/// Appends messages with these ids to the lobby; returns the number of the last one.
-async fn append(log: &Log, ids: RangeInclusive<u64>, body: &str) -> u64 {
-    let entry = |id| NewEntry {
+fn entry(id: u64, body: &str) -> NewEntry {
+    NewEntry {
         sender: 1,
         id: Some(id),
         kind: Kind::Said,
         nick: "eve".into(),
         body: body.into(),
         at_ms: 3,
-    };
-    let numbers = log.append("lobby", ids.map(entry).collect()).await;
+    }
+}
+
+/// Appends messages with these ids to the lobby; returns the number of the last one.
+async fn append(log: &Log, ids: RangeInclusive<u64>, body: &str) -> u64 {
+    let entries = ids.map(|id| entry(id, body)).collect();
+    let numbers = log.append("lobby", entries).await;
     *numbers.expect("stored").last().expect("one at least")
 }
 
@@ -128,11 +133,189 @@ async fn a_file_above_its_limit_makes_room_for_what_is_new() {
 }
 
 #[test]
-fn two_servers_cannot_share_a_file() {
+fn two_servers_cannot_share_a_file_whatever_they_call_it() {
     let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("log.sqlite");
     let _log = open(folder.path()).expect("a new file");
-    let error = format!("{:#}", open(folder.path()).err().expect("it is in use"));
-    assert!(error.contains("another chat-server"), "{error}");
+    let (link, hard) = (folder.path().join("a"), folder.path().join("b"));
+    symlink(&path, &link).expect("made");
+    fs::hard_link(&path, &hard).expect("made");
+    let folder_link = folder.path().join("c");
+    symlink(folder.path(), &folder_link).expect("made");
+    let _ = fs::remove_file(folder.path().join("log.sqlite.lock"));
+    let names = [path, link, hard, folder_link.join("log.sqlite")];
+    // At the same time, because each of them waits a moment for the file.
+    thread::scope(|scope| {
+        let open = |name| scope.spawn(move || Sqlite::open(name, Bounds::default()).err());
+        for refused in names.iter().map(|name| open(name)).collect::<Vec<_>>() {
+            let error = refused.join().expect("no panic").expect("it is in use");
+            let error = format!("{error:#}");
+            assert!(error.contains("another chat-server"), "{error}");
+        }
+    });
+}
+
+#[tokio::test]
+async fn a_file_whose_making_was_cut_off_is_finished() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("log.sqlite");
+    let half = Connection::open(&path).expect("a new file");
+    // A server of version 2 made the tables first and drew the epoch afterwards.
+    let tables = VERSION_2.split("INSERT").next().expect("the tables");
+    let cut_off = format!("{tables} PRAGMA user_version = 2;");
+    half.execute_batch(&cut_off).expect("made");
+    drop(half);
+    let log: Log = open(folder.path()).expect("finished");
+    let epoch = log.epoch();
+    assert_ne!(epoch, 0);
+    assert_eq!(append(&log, 1..=1, "new").await, 1);
+    drop(log);
+    let log: Log = open(folder.path()).expect("a log");
+    assert_eq!(log.epoch(), epoch);
+}
+
+#[test]
+fn a_database_of_another_program_is_refused_and_left_as_it_is() {
+    for version in [0, 2, 3] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("log.sqlite");
+        let other = Connection::open(&path).expect("a new file");
+        let theirs = format!("CREATE TABLE photo (id); PRAGMA user_version = {version};");
+        other.execute_batch(&theirs).expect("made");
+        drop(other);
+        let before = fs::read(&path).expect("there");
+        let error = open(folder.path()).err().expect("not ours").to_string();
+        assert_eq!(error, "it is a database of another program");
+        assert!(fs::read(&path).expect("there") == before, "unchanged");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("log.sqlite"), "a text\n".repeat(1000)).expect("written");
+    let error = open(folder.path()).err().expect("not ours").to_string();
+    assert_eq!(error, "it is not an SQLite file");
+}
+
+/// Starts the server on a new file in a shell that runs `script` before it, and then once more
+/// without. Returns whether the first start succeeded.
+fn starts_after(script: &str) -> bool {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = format!("sqlite:{}", folder.path().join("log.sqlite").display());
+    let start = |script: &str| {
+        let program = env!("CARGO_BIN_EXE_chat-server");
+        let script = format!("{script} exec \"$0\" --listen 127.0.0.1:0 --store \"$1\"");
+        Program::start(Command::new("sh").args(["-c", &script, program, &store]))
+    };
+    let mut first = start(script);
+    let is_ready = first.stderr.any(|line| line.starts_with("listening on "));
+    drop(first);
+    start("").ready();
+    is_ready
+}
+
+#[test]
+fn a_first_start_can_be_cut_off_at_every_write() {
+    // A file may not grow beyond this many blocks of 512 bytes. The writer is killed, or every
+    // other time it is told so, as on a full disk.
+    let starts = (0..160).step_by(8).map(|blocks| {
+        let is_told = if blocks % 16 == 0 {
+            "trap '' XFSZ;"
+        } else {
+            ""
+        };
+        starts_after(&format!("{is_told} ulimit -f {blocks};"))
+    });
+    let starts: Vec<bool> = starts.collect();
+    assert!(
+        starts.is_sorted(),
+        "from the first write to the last: {starts:?}"
+    );
+    assert!(!starts[0] && starts[starts.len() - 1], "{starts:?}");
+}
+
+#[tokio::test]
+async fn a_closed_log_is_whole_in_its_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log: Log = open(folder.path()).expect("a new file");
+    append(&log, 1..=100, "before").await;
+    assert_eq!(log.close().await, Ok(()));
+    let inside = fs::read_dir(folder.path()).expect("there");
+    let names: Vec<_> = inside
+        .map(|file| file.expect("there").file_name())
+        .collect();
+    assert!(
+        !names.iter().any(|name| name == "log.sqlite-wal"),
+        "{names:?}"
+    );
+    let late = log.append("lobby", vec![]).await;
+    assert_eq!(late, Ok(vec![]), "nothing is nothing");
+    let refused = log
+        .read_back("lobby", u64::MAX, PageLimit::messages(1))
+        .await;
+    assert!(refused.is_err(), "{refused:?}");
+    assert!(log.close().await.is_err() || log.status().failure.is_some());
+    let copy = folder.path().join("copy.sqlite");
+    fs::copy(folder.path().join("log.sqlite"), &copy).expect("a copy");
+    let copy: Log = Sqlite::open(&copy, Bounds::default()).expect("a log");
+    assert_eq!(copy.head("lobby").newest(), 100);
+}
+
+#[test]
+fn sigterm_leaves_the_whole_log_in_its_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = folder.path().join("log.sqlite");
+    let mut server = start(&store);
+    server.ready();
+    assert!(folder.path().join("log.sqlite-wal").exists());
+    signal(&server.child, "TERM");
+    assert_eq!(server.end().code, Some(0));
+    assert!(!folder.path().join("log.sqlite-wal").exists());
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_into_a_file_that_was_deleted_or_replaced() {
+    for (name, is_replaced) in [
+        ("log.sqlite", false),
+        ("log.sqlite", true),
+        ("log.sqlite-wal", false),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log: Log = open(folder.path()).expect("a new file");
+        append(&log, 1..=1, "before").await;
+        assert_eq!(log.status().failure, None);
+        let (file, elsewhere) = (folder.path().join(name), folder.path().join("elsewhere"));
+        fs::rename(&file, &elsewhere).expect("there");
+        if is_replaced {
+            fs::copy(&elsewhere, &file).expect("a copy");
+        }
+        let why = log.status().failure.expect("health knows at once");
+        assert!(why.starts_with("its file was deleted or replaced"), "{why}");
+        let two = || vec![entry(2, "not lost")];
+        assert_eq!(log.append("lobby", two()).await, Err(LogError::Failed(why)));
+        assert_eq!(read(&log).await.head, 1, "and not shown");
+        fs::rename(&elsewhere, &file).expect("put back");
+        assert_eq!(log.append("lobby", two()).await, Ok(vec![2]));
+        assert_eq!(log.status().failure, None);
+    }
+}
+
+#[tokio::test]
+async fn another_program_that_holds_the_log_is_named_and_waited_for_by_senders_only() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log: Log = open(folder.path()).expect("a new file");
+    append(&log, 1..=1, "before").await;
+    let other = Connection::open(folder.path().join("log.sqlite")).expect("the file");
+    other.execute_batch("BEGIN IMMEDIATE").expect("free");
+    let refused = log.append("lobby", vec![entry(2, "later")]).await;
+    let why = "another program holds the log".to_owned();
+    assert_eq!(refused, Err(LogError::Failed(why.clone())));
+    assert_eq!(log.status().failure, Some(why));
+    assert_eq!(read(&log).await.head, 1);
+    let back = log
+        .read_back("lobby", u64::MAX, PageLimit::messages(9))
+        .await;
+    assert_eq!(back.expect("readable").entries.len(), 1);
+    other.execute_batch("ROLLBACK").expect("held");
+    assert_eq!(append(&log, 2..=2, "later").await, 2);
+    assert_eq!(log.status().failure, None);
 }
 
 #[test]
@@ -159,7 +342,7 @@ fn only_the_owner_can_read_it_whatever_the_umask() {
     }
     let inside = fs::read_dir(folder.path().join("state/chat")).expect("there");
     let files: Vec<_> = inside.map(|file| file.expect("there").path()).collect();
-    assert_eq!(files.len(), 4, "{files:?}"); // the log, its -wal and -shm, the lock
+    assert!(files.len() >= 3, "{files:?}"); // the log, its -wal and -shm
     for file in files {
         assert_eq!(mode(&file), 0o600, "{}", file.display());
     }
@@ -173,19 +356,4 @@ fn only_the_owner_can_read_it_whatever_the_umask() {
     let text = server.end().stderr;
     assert!(text.contains("other users may read the messages"), "{text}");
     assert!(text.contains("chmod 600"), "{text}");
-}
-
-#[test]
-fn the_lock_follows_no_link_and_empties_no_file() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let precious = folder.path().join("precious");
-    fs::write(&precious, "text").expect("written");
-    let lock = folder.path().join("log.sqlite.lock");
-    symlink(&precious, &lock).expect("made");
-    let error = format!("{:#}", open(folder.path()).err().expect("a link"));
-    assert!(error.contains("cannot lock"), "{error}");
-    fs::remove_file(&lock).expect("there");
-    fs::hard_link(&precious, &lock).expect("made");
-    drop(open(folder.path()).expect("a file like any other"));
-    assert_eq!(fs::read_to_string(&precious).expect("there"), "text");
 }

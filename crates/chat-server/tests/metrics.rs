@@ -221,6 +221,10 @@ impl RoomLog for Full {
         self.0.end_rooms(used, now_ms)
     }
 
+    fn close(&self) -> Reply<()> {
+        self.0.close()
+    }
+
     fn epoch(&self) -> u64 {
         self.0.epoch()
     }

@@ -140,6 +140,9 @@ pub struct Page {
     pub head: u64,
     /// The log.
     pub epoch: u64,
+    /// How many numbers were stepped over, because the file of the log is damaged there. In a
+    /// poll's page, they follow the cursor, and the entries come after them.
+    pub damaged: u64,
 }
 
 /// A room in a list of rooms.
@@ -259,6 +262,9 @@ pub enum Refusal {
     /// The log cannot be written now, and the entries may or may not be stored: try again.
     #[error("the log cannot be written: {0}")]
     Unavailable(String),
+    /// The log cannot be read now: try again.
+    #[error("the log cannot be read: {0}")]
+    Unreadable(String),
     /// The admin token is wrong, or the server was started without one.
     #[error("the server does not take this admin token")]
     WrongToken,

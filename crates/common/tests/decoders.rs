@@ -86,6 +86,7 @@ fn page(entries: Vec<Entry>) -> Page {
         first: 0,
         head: 0,
         epoch: 0,
+        damaged: 0,
     }
 }
 

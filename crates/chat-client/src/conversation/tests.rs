@@ -164,7 +164,8 @@ fn cursor(text: &str) -> Cursor {
 }
 
 /// `lobby:3 bob hello` is bob's message 3. Without a text it says that bob is here. The text
-/// `anew` begins another log, and before `late` the older messages are gone.
+/// `anew` begins another log, before `late` the older messages are gone, and before `after damage`
+/// seven are damaged.
 fn read(text: &str) -> Vec<Page> {
     let mut words = text.split(' ');
     let Some(at) = words.next().filter(|at| !at.is_empty()) else {
@@ -202,6 +203,11 @@ fn read(text: &str) -> Vec<Page> {
         head: number,
         first,
         epoch,
+        damaged: if entry.body.starts_with("after damage") {
+            7
+        } else {
+            0
+        },
         entries: vec![entry],
     }]
 }
@@ -245,6 +251,7 @@ fn reply(text: &str) -> Reply {
             first: 1,
             head: 1,
             epoch: 1,
+            damaged: 0,
         })),
         _ => panic!("what is {text:?}?"),
     }

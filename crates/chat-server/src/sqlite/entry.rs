@@ -3,7 +3,7 @@
 use common::chat::{Entry, Kind, Sender};
 use rusqlite::{Error, Result, Row};
 
-use super::file::unsigned;
+use super::connection::unsigned;
 
 /// The columns that [`read`] reads.
 pub(super) const COLUMNS: &str = "number, sender, kind, nick, body, at_ms";

@@ -1,50 +1,18 @@
-//! The file: how it is made, locked and opened, and what is in it.
+//! The file and its name: how it is made, that only one server has it, and whether it is still
+//! there.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions, metadata, set_permissions};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions, metadata, set_permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
-use rusqlite::{Connection, Row};
+use anyhow::Context;
 use rustix::fs::OFlags;
 
 /// How long the last appends of a closed store may take: a queue of thousands on a slow disk.
 const LAST_APPENDS: Duration = Duration::from_secs(1);
-
-/// The version of the schema.
-const VERSION: i64 = 3;
-
-/// A room's row is written rarely: `messages`, `notices` and `bytes` are those of its entries up to
-/// number `counted`, and what came later is counted when the file is opened.
-const SCHEMA: &str = "
-    CREATE TABLE room (
-        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, first INTEGER NOT NULL,
-        counted INTEGER NOT NULL DEFAULT 0, messages INTEGER NOT NULL DEFAULT 0,
-        notices INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0);
-    CREATE TABLE entry (
-        room INTEGER NOT NULL, number INTEGER NOT NULL, sender BLOB NOT NULL, id INTEGER,
-        kind INTEGER NOT NULL, nick TEXT NOT NULL, body TEXT NOT NULL, at_ms INTEGER NOT NULL,
-        PRIMARY KEY (room, number)) WITHOUT ROWID;
-    CREATE TABLE log (epoch INTEGER NOT NULL, floor INTEGER NOT NULL DEFAULT 0);";
-
-/// The key of an entry, and a way to the notices, which are trimmed apart from the messages.
-const INDEXES: &str = "
-    CREATE UNIQUE INDEX entry_key ON entry (room, sender, id) WHERE id IS NOT NULL;
-    CREATE INDEX notice ON entry (room, number) WHERE kind > 1;";
-
-/// From version 2, in which senders had 8 bytes. They become the last 8 of 16: such a sender is not
-/// the hash of any session, so nobody can continue as one of them, and all that was said stays.
-const FROM_2: &str = "
-    DROP INDEX entry_key;
-    UPDATE entry SET sender = CAST(x'0000000000000000' || sender AS BLOB);
-    ALTER TABLE room ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;
-    ALTER TABLE room ADD COLUMN messages INTEGER NOT NULL DEFAULT 0;
-    ALTER TABLE room ADD COLUMN notices INTEGER NOT NULL DEFAULT 0;
-    ALTER TABLE room ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
-    ALTER TABLE log ADD COLUMN floor INTEGER NOT NULL DEFAULT 0;";
 
 /// Makes the folder of the file at `path` if necessary. Then only its owner can look into it.
 pub(super) fn make_folder(path: &Path) -> io::Result<()> {
@@ -54,31 +22,6 @@ pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true).mode(0o700);
     folder.map_or(Ok(()), |folder| builder.create(folder))
-}
-
-/// Locks the file at `path` until the returned file is dropped, or the process ends. Otherwise two
-/// servers on one file would both believe that they know the newest numbers.
-pub(super) fn lock(path: &Path) -> anyhow::Result<File> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".lock");
-    // Never through a link and never truncated, because in a folder that others can write, the link
-    // could lead to a file of ours.
-    let no_link = OFlags::NOFOLLOW.bits().cast_signed();
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .custom_flags(no_link)
-        .mode(0o600)
-        .open(&beside)
-        .with_context(|| format!("cannot lock {}", Path::new(&beside).display()))?;
-    // Tried again, because the last appends of a store that was closed just now are being stored.
-    let began = Instant::now();
-    while file.try_lock().is_err() && began.elapsed() < LAST_APPENDS {
-        thread::sleep(LAST_APPENDS / 100);
-    }
-    file.try_lock().context("another chat-server uses it")?;
-    Ok(file)
 }
 
 /// Makes the file at `path` if there is none, so that only its owner can read it. SQLite gives the
@@ -103,65 +46,71 @@ pub(super) fn make(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens the file at `path`. WAL, because one thread writes while others read. The log is made
-/// small again after it was large.
-pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
-    let disk = Connection::open(path)?;
-    disk.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-         PRAGMA journal_size_limit = 16777216",
-    )?;
-    disk.set_prepared_statement_cache_capacity(32);
-    Ok(disk)
-}
-
-/// Makes the tables of a new file, or brings an old one to this version. Returns the epoch, and the
-/// number after which a new room begins.
-pub(super) fn prepare(disk: &Connection) -> anyhow::Result<(u64, u64)> {
-    let version: i64 = disk.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    ensure!(
-        matches!(version, 0 | 2 | VERSION),
-        "it is a log of version {version}, and this server reads version 2 and {VERSION}"
-    );
-    let changes = match version {
-        0 => {
-            let epoch: i64 = rand::random_range(1..=i64::MAX);
-            format!("{SCHEMA} {INDEXES} INSERT INTO log (epoch) VALUES ({epoch});")
-        }
-        2 => format!("{FROM_2} {INDEXES}"),
-        _ => String::new(),
-    };
-    if !changes.is_empty() {
-        disk.execute_batch(&format!(
-            "BEGIN; {changes} PRAGMA user_version = {VERSION}; COMMIT"
-        ))?;
+/// Locks the file at `path`, which has no link in it, until the returned file is dropped, or the
+/// process ends. Otherwise two servers on one file would both believe that they know the newest
+/// numbers.
+///
+/// It locks the file itself, because one file may have several names, and because a lock beside it
+/// could be deleted. Only Linux keeps such a lock (`flock`) apart from those that SQLite takes
+/// (`fcntl`), so elsewhere it is a lock beside the file after all.
+pub(super) fn lock(path: &Path) -> anyhow::Result<File> {
+    let mut locked = path.as_os_str().to_owned();
+    if cfg!(not(target_os = "linux")) {
+        locked.push(".lock");
     }
-    let log = "SELECT epoch, floor FROM log";
-    Ok(disk.query_row(log, [], |row| Ok((unsigned(row, 0)?, unsigned(row, 1)?)))?)
+    // Never through a link and never truncated, because in a folder that others can write, the link
+    // could lead to a file of ours.
+    let no_link = OFlags::NOFOLLOW.bits().cast_signed();
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .custom_flags(no_link)
+        .mode(0o600)
+        .open(&locked)
+        .context("it cannot be locked")?;
+    // Tried again, because the last appends of a store that was closed just now are being stored.
+    let began = Instant::now();
+    while file.try_lock().is_err() && began.elapsed() < LAST_APPENDS {
+        thread::sleep(LAST_APPENDS / 100);
+    }
+    file.try_lock().context("another chat-server uses it")?;
+    Ok(file)
 }
 
-/// Returns the bytes of the file that are in use.
-pub(super) fn used(disk: &Connection) -> rusqlite::Result<u64> {
-    let ask = |what: &str| {
-        let mut answer = disk.prepare_cached(&format!("PRAGMA {what}"))?;
-        answer.query_row([], |row| unsigned(row, 0))
-    };
-    Ok((ask("page_count")? - ask("freelist_count")?) * ask("page_size")?)
+/// What makes a file the same file, whatever its name: its device and its inode.
+type Inode = (u64, u64);
+
+fn inode(file: &Metadata) -> Inode {
+    (file.dev(), file.ino())
 }
 
-/// Limits the file to `bytes`, or to what it has already.
-pub(super) fn limit(disk: &Connection, bytes: u64) -> rusqlite::Result<()> {
-    let page: u64 = disk.query_row("PRAGMA page_size", [], |row| unsigned(row, 0))?;
-    let pages = signed(bytes / page.max(1)).min(i64::from(u32::MAX - 1));
-    disk.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
+/// A file that this store alone has, for as long as one of its threads keeps this.
+pub(super) struct Held {
+    _lock: File,
+    /// the file, and the one beside it with the latest commits, as they were when it was opened
+    files: [(PathBuf, Inode); 2],
 }
 
-/// Returns a number as SQLite has it. Its integers are signed, and no number of ours gets so high.
-pub(super) fn signed(n: u64) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
-}
+impl Held {
+    /// Returns the file at `path`, which `lock` holds and a connection has opened.
+    pub(super) fn new(lock: File, path: &Path) -> io::Result<Self> {
+        let mut wal = path.as_os_str().to_owned();
+        wal.push("-wal");
+        let of = |path: PathBuf| -> io::Result<_> {
+            let inode = inode(&metadata(&path)?);
+            Ok((path, inode))
+        };
+        Ok(Self {
+            _lock: lock,
+            files: [of(path.into())?, of(wal.into())?],
+        })
+    }
 
-/// Returns the number in a column.
-pub(super) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
-    row.get::<_, i64>(column).map(i64::cast_unsigned)
+    /// Returns whether the file is still there under its name. Otherwise what is written into it
+    /// is lost, because nobody can open it again.
+    pub(super) fn is_there(&self) -> bool {
+        let mut files = self.files.iter();
+        files.all(|(path, is)| metadata(path).is_ok_and(|now| inode(&now) == *is))
+    }
 }

@@ -2,17 +2,21 @@
 
 use std::collections::HashMap;
 
-use common::chat::Kind;
+use common::chat::{Entry, Kind};
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
+use super::connection::{is_damage, signed, unsigned};
 use super::entry::kind;
-use super::file::{signed, unsigned};
+use super::walk::Walk;
 use crate::bounds::{Account, Bounds, bytes, is_message};
-use crate::log::NewEntry;
+use crate::log::{NewEntry, now_ms};
 
 /// A room's row is written after this many bytes of entries, so that a message writes nothing but
 /// itself, and a thousand rooms have at most 64 MiB to be counted when the file is opened.
 const UNCOUNTED: u64 = 64 * 1024;
+
+/// More entries than a room's row can leave uncounted: the smallest ones, and one call of them.
+const MOST_UNCOUNTED: u64 = 2048;
 
 /// Most entries of a room that ends are deleted at once, because senders in other rooms wait.
 const AT_ONCE: u64 = 4096;
@@ -46,8 +50,8 @@ pub(super) fn load(disk: &Connection) -> Result<HashMap<String, Room>> {
     })?;
     rooms
         .map(|room| {
-            let (name, mut room) = room?;
-            room.count(disk)?;
+            let (name, mut room): (String, Room) = room?;
+            room.count(disk, &name)?;
             Ok((name, room))
         })
         .collect()
@@ -65,27 +69,34 @@ impl Room {
         })
     }
 
-    /// Counts the entries that its row does not count.
-    fn count(&mut self, disk: &Connection) -> Result<()> {
-        let uncounted = "SELECT number, kind, octet_length(nick) + octet_length(body), at_ms
-            FROM entry WHERE room = ?1 AND number > ?2 ORDER BY number";
-        let mut uncounted = disk.prepare_cached(uncounted)?;
-        let mut rows = uncounted.query(params![self.id, signed(self.account.newest)])?;
-        while let Some(row) = rows.next()? {
-            let bytes = octets(row, 2)?;
+    /// Counts the entries that its row does not count, as far as they can be read.
+    fn count(&mut self, disk: &Connection, name: &str) -> Result<()> {
+        let counted = self.account.newest;
+        let newest = "SELECT number, at_ms FROM entry WHERE room = ?1 ORDER BY number DESC LIMIT 1";
+        let message = "SELECT number, at_ms FROM entry WHERE room = ?1 AND kind < 2
+            ORDER BY number DESC LIMIT 1";
+        let last = |sql| {
+            let mut last = disk.prepare_cached(sql)?;
+            let last = last.query_row([self.id], |row| Ok((unsigned(row, 0)?, unsigned(row, 1)?)));
+            match last.optional() {
+                // No number of it may be used again, and the room must not end because of its age.
+                Err(error) if is_damage(&error) => Ok(Some((counted + MOST_UNCOUNTED, now_ms()))),
+                last => last,
+            }
+        };
+        let (newest, last_ms) = last(newest)?.unwrap_or((counted, 0));
+        let message_ms = last(message)?.map(|(_, at_ms)| at_ms);
+        let mut walk = Walk::down(disk, name, newest.saturating_add(1), counted + 1);
+        let uncounted: Vec<Entry> = walk.by_ref().take_while(|e| e.number > counted).collect();
+        walk.damaged()?;
+        for entry in uncounted.iter().rev() {
+            let bytes = bytes(&entry.nick, &entry.body);
             self.uncounted += bytes as u64;
             self.account
-                .add(unsigned(row, 0)?, kind(row, 1)?, bytes, unsigned(row, 3)?);
+                .add(entry.number, entry.kind, bytes, entry.at_ms);
         }
-        let newest = "SELECT at_ms FROM entry WHERE room = ?1 ORDER BY number DESC LIMIT 1";
-        let message = "SELECT at_ms FROM entry WHERE room = ?1 AND kind < 2
-            ORDER BY number DESC LIMIT 1";
-        let time = |sql| {
-            let mut time = disk.prepare_cached(sql)?;
-            time.query_row([self.id], |row| unsigned(row, 0)).optional()
-        };
-        self.account.last_ms = time(newest)?.unwrap_or(0);
-        self.account.message_ms = time(message)?;
+        self.account.newest = newest.max(counted);
+        (self.account.last_ms, self.account.message_ms) = (last_ms, message_ms);
         Ok(())
     }
 

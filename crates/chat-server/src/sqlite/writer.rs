@@ -5,17 +5,18 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, Result, TransactionBehavior};
-use tokio::sync::{mpsc, oneshot, watch};
+use rusqlite::{Connection, Error, ErrorCode, Result, TransactionBehavior};
+use tokio::sync::{mpsc, watch};
 
-use super::file::{self, signed};
+use super::calls::{Append, Call};
+use super::connection::{self, gone, is_damage, signed, words};
+use super::file::Held;
 use super::room::Room;
 use crate::bounds::Bounds;
-use crate::log::{LogError, NewEntry};
+use crate::log::LogError;
 use crate::tail::Tails;
 
 /// Most calls in one transaction. With more, the first of them would wait for the last.
@@ -44,63 +45,33 @@ const CHECK: u64 = 64 * 1024;
 /// for it, and one batch cannot fill more.
 const STEPS: u64 = 4;
 
-/// Calls that wait for the disk.
-pub(super) enum Call {
-    Append(Append),
-    EndRooms {
-        used: HashSet<String>,
-        now_ms: u64,
-        reply: oneshot::Sender<Result<(), LogError>>,
-    },
-}
-
-/// Entries for the log, with the channel for their numbers.
-pub(super) struct Append {
-    pub(super) room: String,
-    pub(super) entries: Vec<NewEntry>,
-    pub(super) reply: oneshot::Sender<Result<Vec<u64>, LogError>>,
-    pub(super) waiting: Waiting,
-}
-
-/// The bytes of an append, counted among all that wait until it is dropped.
-pub(super) struct Waiting(Arc<AtomicUsize>, usize);
-
-impl Waiting {
-    /// Counts `bytes`, or returns nothing if more than `most` would wait.
-    pub(super) fn count(all: &Arc<AtomicUsize>, bytes: usize, most: usize) -> Option<Self> {
-        let waiting = Self(all.clone(), bytes);
-        (all.fetch_add(bytes, Relaxed) + bytes <= most).then_some(waiting)
-    }
-
-    fn bytes(&self) -> usize {
-        self.1
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.0.fetch_sub(self.1, Relaxed);
-    }
-}
-
 /// How writing has gone so far.
 #[derive(Clone, Default)]
 pub(super) struct Progress {
     pub(super) commits: u64,
+    /// the bytes of the file that were in use when its size was looked at
+    pub(super) bytes: u64,
     /// why the last commit failed, if it did
     pub(super) failure: Option<String>,
 }
 
 /// What the writing thread owns.
 pub(super) struct Writer {
+    // First, because the file is held until nobody works on it.
     pub(super) disk: Connection,
+    pub(super) held: Arc<Held>,
     pub(super) calls: mpsc::Receiver<Call>,
     pub(super) tails: Arc<Tails>,
     pub(super) progress: watch::Sender<Progress>,
+    /// the failure that was logged last, and when
+    pub(super) told: Option<(LogError, Instant)>,
     pub(super) bounds: Bounds,
     pub(super) rooms: HashMap<String, Room>,
     /// the number after which a new room begins
     pub(super) floor: u64,
+    /// the rooms from which nothing is deleted any more, because the file is damaged there: they
+    /// only grow, so that what is new can be written
+    pub(super) damaged: HashSet<String>,
     /// bytes of entries since the size of the file was looked at
     pub(super) unchecked: u64,
 }
@@ -108,13 +79,17 @@ pub(super) struct Writer {
 /// The numbers of one append, and whether each is new.
 type Stored = Result<Vec<(u64, bool)>, LogError>;
 
+/// How long the same failure is not logged again, because a full disk fails a thousand times a
+/// second.
+const QUIET: Duration = Duration::from_secs(60);
+
 impl Writer {
-    /// Writes until the store is dropped.
+    /// Writes until the store is closed or dropped. The file is closed with it.
     pub(super) fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
         while self.next(&mut batch) > 0 {
             let mut appends = Vec::with_capacity(batch.len());
-            let mut ends = Vec::new();
+            let (mut ends, mut close) = (Vec::new(), None);
             for call in batch.drain(..) {
                 match call {
                     Call::Append(append) => appends.push(append),
@@ -123,6 +98,7 @@ impl Writer {
                         now_ms,
                         reply,
                     } => ends.push((used, now_ms, reply)),
+                    Call::Close(closed) => close = Some(closed),
                 }
             }
             if !appends.is_empty() {
@@ -130,7 +106,13 @@ impl Writer {
             }
             // Afterwards, because an append makes its room younger.
             for (used, now_ms, reply) in ends {
-                let _ = reply.send(self.end_rooms(&used, now_ms).map_err(|e| in_words(&e)));
+                let ended = self.end_rooms(&used, now_ms);
+                let _ = reply.send(ended.map_err(|error| LogError::Failed(words(&error))));
+            }
+            if let Some(closed) = close {
+                drop(self);
+                let _ = closed.send(());
+                return;
             }
         }
     }
@@ -147,26 +129,52 @@ impl Writer {
 
     /// Stores appends, shows them to readers, and replies.
     fn write(&mut self, appends: Vec<Append>) {
-        let stored = self.commit(&appends);
-        let error = stored.as_ref().err().map(in_words);
-        let failure = error.as_ref().map(ToString::to_string);
-        self.progress.send_modify(|progress| {
-            // Once, because a full disk fails a thousand times a second.
-            if let Some(failure) = failure.as_ref().filter(|_| progress.failure.is_none()) {
-                tracing::error!("cannot write the log: {failure}");
+        let damaged = self.damaged.len();
+        match self.commit(&appends) {
+            Ok((stored, changed)) => {
+                self.progress.send_modify(|progress| {
+                    progress.commits += 1;
+                    progress.failure = None;
+                });
+                self.show(appends.into_iter().zip(stored), changed);
             }
-            progress.commits += u64::from(failure.is_none());
-            progress.failure = failure;
-        });
-        match (stored, error) {
-            (Ok((stored, changed)), _) => self.show(appends.into_iter().zip(stored), changed),
-            (Err(_), error) => {
-                let error = error.unwrap_or(LogError::Busy);
+            // Again, because now nothing is deleted from that room.
+            Err(error) if is_damage(&error) && self.damaged.len() > damaged => self.write(appends),
+            Err(error) if is_damage(&error) && appends.len() > 1 => {
+                // One by one, because only one of them meets what is damaged.
+                appends
+                    .into_iter()
+                    .for_each(|append| self.write(vec![append]));
+            }
+            Err(error) => {
+                let error = self.fails(&error);
                 for append in appends {
                     let _ = append.reply.send(Err(error.clone()));
                 }
             }
         }
+    }
+
+    /// Notes that writing fails. Returns why.
+    fn fails(&mut self, error: &Error) -> LogError {
+        let is_full = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
+        let has_reached_limit =
+            || connection::used(&self.disk).is_ok_and(|bytes| bytes >= self.bounds.bytes);
+        let why = if is_full && has_reached_limit() {
+            "the store has reached its --store-limit".to_owned()
+        } else {
+            words(error)
+        };
+        let failure = Some(why.clone());
+        self.progress
+            .send_modify(|progress| progress.failure = failure);
+        let error = LogError::Failed(why);
+        let is_known = |(told, at): &(LogError, Instant)| *told == error && at.elapsed() < QUIET;
+        if !self.told.as_ref().is_some_and(is_known) {
+            tracing::error!("cannot write the log: {error}");
+            self.told = Some((error.clone(), Instant::now()));
+        }
+        error
     }
 
     /// Stores a batch in one transaction, all or none. Returns what became of each append, and the
@@ -177,8 +185,10 @@ impl Writer {
         // First, because nothing can be inserted into a file that is larger than its limit.
         let checks = self.unchecked >= CHECK.min(self.bounds.bytes / 64);
         let mut changed = HashMap::new();
+        let mut bytes = None;
         if checks {
-            fit(&transaction, &self.rooms, &mut changed, self.bounds.bytes)?;
+            let (most, damaged) = (self.bounds.bytes, &mut self.damaged);
+            bytes = Some(fit(&transaction, &self.rooms, &mut changed, most, damaged)?);
         }
         let mut made = 0;
         let mut stored = Vec::with_capacity(batch.len());
@@ -204,11 +214,20 @@ impl Writer {
             }
             if let Some(room) = changed.get_mut(name) {
                 stored.push(Ok(room.store(&transaction, entries)?));
-                room.trim(&transaction, &self.bounds)?;
+                if !self.damaged.contains(name) {
+                    let trimmed = room.trim(&transaction, &self.bounds);
+                    note(trimmed, name, &mut self.damaged)?;
+                }
             }
         }
+        if !self.held.is_there() {
+            return Err(gone());
+        }
         transaction.commit()?;
-        self.unchecked = if checks { 0 } else { self.unchecked };
+        if let Some(bytes) = bytes {
+            self.unchecked = 0;
+            self.progress.send_modify(|progress| progress.bytes = bytes);
+        }
         let bytes = |append: &Append| append.waiting.bytes() as u64;
         self.unchecked += batch.iter().map(bytes).sum::<u64>();
         Ok((stored, changed))
@@ -255,7 +274,7 @@ impl Writer {
         let all = self.rooms.iter();
         let ended = all.filter(|(name, room)| {
             let is_used = used.contains(*name);
-            room.account.has_ended(name, is_used, now_ms)
+            room.account.has_ended(name, is_used, now_ms) && !self.damaged.contains(*name)
         });
         let ended: Vec<_> = ended
             .map(|(name, room)| (name.clone(), room.clone()))
@@ -266,7 +285,7 @@ impl Writer {
         let transaction = self.disk.transaction()?;
         let mut left = Vec::with_capacity(ended.len());
         for (name, mut room) in ended {
-            let is_gone = room.end(&transaction)?;
+            let is_gone = note(room.end(&transaction), &name, &mut self.damaged)?;
             left.push((name, room, is_gone));
         }
         let gone = left.iter().filter(|(_, _, is_gone)| *is_gone);
@@ -289,17 +308,29 @@ impl Writer {
     }
 }
 
+/// Returns the outcome of a deletion from room `name`, and notes if it has met a damaged page. Then
+/// its transaction is lost, because SQLite commits none that has.
+fn note<T>(outcome: Result<T>, name: &str, damaged: &mut HashSet<String>) -> Result<T> {
+    outcome.inspect_err(|error| {
+        if is_damage(error) {
+            tracing::error!("the file is damaged: a room cannot be trimmed, and only grows");
+            damaged.insert(name.to_owned());
+        }
+    })
+}
+
 /// Deletes the oldest entries of the largest rooms until the file uses at most `most` bytes, or so
 /// much was deleted that others have waited long enough. `changed` has what this transaction has
-/// changed of `rooms`.
+/// changed of `rooms`. Returns the bytes that are used then.
 fn fit(
     disk: &Connection,
     rooms: &HashMap<String, Room>,
     changed: &mut HashMap<String, Room>,
     most: u64,
-) -> Result<()> {
+    damaged: &mut HashSet<String>,
+) -> Result<u64> {
     for _ in 0..STEPS {
-        let used = file::used(disk)?;
+        let used = connection::used(disk)?;
         if used <= most {
             break;
         }
@@ -308,41 +339,14 @@ fn fit(
             .filter(|(name, _)| !changed.contains_key(*name));
         let all = others.chain(changed.iter());
         let entries = |room: &Room| room.account.messages + room.account.notices;
-        let able = all.filter(|(_, room)| entries(room) > 1);
+        let able = all.filter(|(name, room)| entries(room) > 1 && !damaged.contains(*name));
         let Some((name, room)) = able.max_by_key(|(_, room)| room.account.bytes) else {
             break;
         };
         let (name, mut room) = (name.clone(), room.clone());
-        let bytes = (used - most).max(most / 64);
-        room.delete_oldest(disk, usize::try_from(bytes).unwrap_or(usize::MAX))?;
+        let bytes = usize::try_from((used - most).max(most / 64)).unwrap_or(usize::MAX);
+        note(room.delete_oldest(disk, bytes), &name, damaged)?;
         changed.insert(name, room);
     }
-    Ok(())
-}
-
-/// Returns an error of the file in words.
-fn in_words(error: &rusqlite::Error) -> LogError {
-    LogError::Failed(match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DiskFull) => {
-            "the disk is full, or the store has reached its --store-limit".into()
-        }
-        _ => error.to_string(),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_waits_for_the_disk_is_counted_in_bytes() {
-        let all = Arc::default();
-        let first = Waiting::count(&all, 60, 100);
-        assert!(first.is_some());
-        assert!(Waiting::count(&all, 41, 100).is_none(), "and not counted");
-        let second = Waiting::count(&all, 40, 100);
-        assert!(second.is_some());
-        drop(first);
-        assert!(Waiting::count(&all, 60, 100).is_some());
-    }
+    connection::used(disk)
 }

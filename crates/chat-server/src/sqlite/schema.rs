@@ -1,0 +1,81 @@
+//! What is in the file: its tables, and how those of an older version become those of this one.
+
+use anyhow::{anyhow, bail};
+use rusqlite::{Connection, Result};
+
+use super::connection::{unsigned, words};
+
+/// The version of the schema.
+const VERSION: i64 = 3;
+
+/// A room's row is written rarely: `messages`, `notices` and `bytes` are those of its entries up to
+/// number `counted`, and what came later is counted when the file is opened.
+const SCHEMA: &str = "
+    CREATE TABLE room (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, first INTEGER NOT NULL,
+        counted INTEGER NOT NULL DEFAULT 0, messages INTEGER NOT NULL DEFAULT 0,
+        notices INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0);
+    CREATE TABLE entry (
+        room INTEGER NOT NULL, number INTEGER NOT NULL, sender BLOB NOT NULL, id INTEGER,
+        kind INTEGER NOT NULL, nick TEXT NOT NULL, body TEXT NOT NULL, at_ms INTEGER NOT NULL,
+        PRIMARY KEY (room, number)) WITHOUT ROWID;
+    CREATE TABLE log (epoch INTEGER NOT NULL, floor INTEGER NOT NULL DEFAULT 0);";
+
+/// The key of an entry, and a way to the notices, which are trimmed apart from the messages.
+const INDEXES: &str = "
+    CREATE UNIQUE INDEX entry_key ON entry (room, sender, id) WHERE id IS NOT NULL;
+    CREATE INDEX notice ON entry (room, number) WHERE kind > 1;";
+
+/// From version 2, in which senders had 8 bytes. They become the last 8 of 16: such a sender is not
+/// the hash of any session, so nobody can continue as one of them, and all that was said stays.
+const FROM_2: &str = "
+    DROP INDEX entry_key;
+    UPDATE entry SET sender = CAST(x'0000000000000000' || sender AS BLOB);
+    ALTER TABLE room ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE room ADD COLUMN messages INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE room ADD COLUMN notices INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE room ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE log ADD COLUMN floor INTEGER NOT NULL DEFAULT 0;";
+
+/// Makes the tables of a new file, or brings an old one to this version. Returns the epoch, and the
+/// number after which a new room begins. All is done or nothing, whenever the program is killed.
+///
+/// # Errors
+/// If the file is another program's or a newer server's. Then nothing in it is changed.
+pub(super) fn prepare(disk: &Connection) -> anyhow::Result<(u64, u64)> {
+    let version: i64 = disk
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(|error| anyhow!(words(&error)))?;
+    let tables = tables(disk)?;
+    let has = |name: &&str| tables.iter().any(|table| table == name);
+    let is_ours = ["entry", "log", "room"].iter().all(has);
+    let changes = match version {
+        0 if tables.is_empty() => format!("{SCHEMA} {INDEXES}"),
+        2 if is_ours => format!("{FROM_2} {INDEXES}"),
+        VERSION if is_ours => String::new(),
+        0 | 2 | VERSION => bail!("it is a database of another program"),
+        _ => {
+            bail!("it is a log of version {version}, and this server reads version 2 and {VERSION}")
+        }
+    };
+    // Also in a file that has its tables, because a server of version 2 could die before this.
+    let has_epoch =
+        version != 0 && disk.query_row("SELECT count(*) FROM log", [], |row| row.get(0))?;
+    if !changes.is_empty() || !has_epoch {
+        let epoch: i64 = rand::random_range(1..=i64::MAX);
+        disk.execute_batch(&format!(
+            "BEGIN IMMEDIATE; {changes}
+             INSERT INTO log (epoch) SELECT {epoch} WHERE NOT EXISTS (SELECT * FROM log);
+             PRAGMA user_version = {VERSION}; COMMIT"
+        ))
+        .map_err(|error| anyhow!(words(&error)))?;
+    }
+    let log = "SELECT epoch, floor FROM log";
+    Ok(disk.query_row(log, [], |row| Ok((unsigned(row, 0)?, unsigned(row, 1)?)))?)
+}
+
+/// Returns the names of all tables in the file.
+fn tables(disk: &Connection) -> Result<Vec<String>> {
+    let mut tables = disk.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
+    tables.query_map([], |row| row.get(0))?.collect()
+}
