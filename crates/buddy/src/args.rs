@@ -27,6 +27,10 @@ pub struct Args {
           default_value = "0.0.0.0:8030", value_parser = cli::listen_addr)]
     pub listen: SocketAddr,
 
+    /// Where buddies of other networks can reach this one, if it is not seen there; may be repeated
+    #[arg(long, value_name = "HOST:PORT", value_parser = next)]
+    pub advertise: Vec<String>,
+
     /// Starts the song with this many bottles, at most a million: for the last buddy started only
     #[arg(short = 'n', long, value_name = "N",
           value_parser = clap::value_parser!(u64).range(..=MAX_BOTTLES))]
@@ -57,6 +61,8 @@ impl From<Args> for Config {
     fn from(args: Args) -> Self {
         Self {
             next: args.next,
+            listen: args.listen,
+            advertise: args.advertise,
             bottles: args.bottles,
             name: args.name,
             tempo: args.tempo,

@@ -1,8 +1,9 @@
 //! What one buddy is told at its start. PURE.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use common::buddy::Incarnation;
+use common::buddy::{Addresses, Incarnation};
 
 use crate::failure_detector::{ROUND_TRIPS, SILENCES};
 
@@ -11,6 +12,10 @@ use crate::failure_detector::{ROUND_TRIPS, SILENCES};
 pub struct Config {
     /// `HOST:PORT` of the buddy after this one.
     pub next: String,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Where else it can be reached, `HOST:PORT` each.
+    pub advertise: Vec<String>,
     /// Bottles, if this buddy starts the song.
     pub bottles: Option<u64>,
     /// A name to sing under, instead of `Buddy 1`.
@@ -26,6 +31,19 @@ pub struct Config {
 }
 
 impl Config {
+    /// Returns where this buddy can be reached, as far as it knows.
+    pub(crate) fn own(&self) -> Addresses {
+        let listen = self.listen.to_string();
+        let mut all = self
+            .advertise
+            .iter()
+            .chain([&listen])
+            .map(|it| (&**it).into());
+        let mut own: Addresses = all.next().unwrap_or_else(|| (&*listen).into());
+        all.for_each(|other| own.add(&other));
+        own
+    }
+
     /// Returns the silence after which a buddy is taken for gone in a ring whose longest round trip
     /// takes `round_trip_ms`.
     pub fn patience(&self, round_trip_ms: u64) -> Duration {

@@ -5,7 +5,10 @@
 
 use std::sync::Arc;
 
-use common::buddy::{Place, Progress, Reply, RollCallReply, Song, Tally, Token};
+use common::buddy::{
+    Addresses, Caller, Incarnation, Place, Progress, Pulse, Reply, RollCallReply, Song, Tally,
+    Token,
+};
 use common::net::doctor::Error;
 
 use crate::ring::Request;
@@ -36,13 +39,28 @@ pub enum Target {
     Place(Place),
 }
 
+/// How to call one buddy on the roll.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// The song in which it is called.
+    pub song: Incarnation,
+    /// The caller: this buddy.
+    pub by: Caller,
+    /// The place of the buddy that is meant.
+    pub to: Place,
+    /// Where it can be reached: as the roll says, and as was seen since.
+    pub addresses: Vec<String>,
+    /// Whether it is the buddy that `--next` names, which the first address has led to.
+    pub is_next: bool,
+}
+
 /// A call to another buddy, complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Job {
     /// The roll call, one address longer.
     RollCall(Call),
     /// The closed roll, for a buddy that has none. Shared, because a roll may be long.
-    Enlist(Song, Arc<[String]>, Progress),
+    Enlist(Song, Arc<[Addresses]>, Progress),
     /// The token, with what the living have done so far.
     Pass(Token, Progress, Tally),
     /// The question whether the buddy lives.
@@ -66,6 +84,8 @@ impl Job {
 pub enum Report {
     /// A roll call was answered.
     Called(RollCallReply),
+    /// A ping was answered.
+    Pulse(Pulse),
     /// Any other job was answered.
     Answered(Reply),
     /// The port is closed, or the connection broke.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::buddy::{
-    Buddy, Incarnation, Place, Progress, Reply, Roll, RollCallReply, SERVICE, Song, Tally, Token,
+    Buddy, Caller, Incarnation, Place, Progress, Pulse, Reply, Roll, RollCallReply, SERVICE, Song,
+    Tally, Token,
 };
 use common::net::{self, Gate, Limits};
 use tarpc::context::Context;
@@ -82,9 +83,7 @@ impl Buddy for Handler {
         self.0.event(|state| state.hear(song, to, pass, tally))
     }
 
-    async fn ping(self, _: Context, song: Incarnation, to: Place) -> Reply {
-        let tally = Tally::default();
-        self.0
-            .event(|state| state.hear(song, to, Request::Ping, tally))
+    async fn ping(self, _: Context, song: Incarnation, to: Place, by: Caller) -> Pulse {
+        self.0.event(|state| state.ping(song, to, by, self.1))
     }
 }

@@ -7,11 +7,13 @@
 //! | [`ring`] | PURE: the song, the repair of every fault, the promises. The heart of it |
 //! | [`roll_call`] | PURE: the roll call before the song |
 //! | `failure_detector`, `ledger`, [`song`] | PURE: who counts as gone; who did how much; the words |
+//! | `reach` | PURE: who can reach whom, should a buddy die |
 //! | [`state`] | PURE: a whole buddy, how it leaves early, and how it ends |
 //! | `waiting`, `singing` | PURE: its two phases, around the roll call and around the ring |
 //! | [`effect`] | PURE: what a state decides and what is reported to it, as plain data |
 //! | `node` | the shell: the one lock, the timers, and the execution of effects |
 //! | `handler`, `sender` | calls in; calls out, one task and one connection for each buddy called |
+//! | `dial` | the way to a buddy: several addresses, and a proof that it is the one |
 //! | `output`, `spin` | lines out; spinning between verses at full tempo |
 //!
 //! # How a verse travels
@@ -41,11 +43,13 @@ pub mod state;
 
 mod args;
 mod config;
+mod dial;
 mod failure_detector;
 mod handler;
 mod ledger;
 mod node;
 mod output;
+mod reach;
 mod sender;
 mod singing;
 mod spin;
@@ -82,6 +86,8 @@ pub async fn run_on(
     shutdown: impl Future<Output = Interrupted>,
 ) -> anyhow::Result<()> {
     let (to_tell, mut told) = mpsc::channel(NOTICES);
+    let mut config = config;
+    config.listen = listener.local_addr().context("the own address")?;
     let node = Arc::new(node::Node::new(config, verses, to_tell));
     let serving = tokio::spawn(handler::serve(node.clone(), listener));
     node.start();

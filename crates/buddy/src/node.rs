@@ -21,10 +21,11 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::effect::{Effect, End, Job, Target};
+use crate::dial::{self, Line};
+use crate::effect::{Effect, End, Job, Target, Way};
 use crate::failure_detector::SILENCES;
 use crate::output::LineWriter;
-use crate::sender::{self, Line, Mailbox};
+use crate::sender::{self, Mailbox};
 use crate::spin::Spin;
 use crate::state::State;
 
@@ -178,19 +179,20 @@ impl Node {
     /// Returns the mailbox for `to`, and opens it at the first use.
     fn mailbox<'a>(self: &Arc<Self>, locked: &'a mut Locked, to: Target) -> &'a Mailbox {
         locked.mailboxes.entry(to).or_insert_with(|| {
-            let (song, address) = locked.state.address(to);
+            let beat = locked.state.beat_time();
+            let way = match to {
+                Target::Next => None,
+                Target::Place(place) => locked.state.way(place),
+            };
+            let line = way.as_ref().map(|way| self.line(way, beat));
+            let line = line.unwrap_or_else(|| self.next.clone());
             let node = self.clone();
             let report = move |job: &Job, report| {
                 let now = node.started.elapsed();
                 node.event(|state| state.reported(to, job, report, now))
             };
-            let line = if address == self.config.next {
-                self.next.clone()
-            } else {
-                Line::new(address, SERVICE)
-            };
-            let pace = (locked.state.beat_time(), self.config.incarnation);
-            let (mailbox, task) = sender::open((song, to), line, pace, report);
+            let pace = (beat, self.config.incarnation);
+            let (mailbox, task) = sender::open(way, line, pace, report);
             if to == Target::Next {
                 locked.waiting.spawn(task);
             } else {
@@ -198,6 +200,16 @@ impl Node {
             }
             mailbox
         })
+    }
+
+    /// Returns a line to a buddy on the roll. That to the next one is the line of the roll call.
+    fn line(self: &Arc<Self>, way: &Way, beat: Duration) -> Line {
+        let (node, to) = (self.clone(), way.to);
+        let line = dial::line(move || node.lock().state.way(to), way.is_next, beat);
+        if way.is_next {
+            line.take_over(&self.next);
+        }
+        line
     }
 
     /// Never poisoned, because it is never held over an await and no code under it panics.

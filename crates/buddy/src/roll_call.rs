@@ -2,7 +2,10 @@
 //!
 //! The starter sends a roll call to its next. Each buddy adds the address that it was given for its
 //! own next, and sends the call on. When it comes back, it lists the whole ring in order, by
-//! addresses that have just worked. A starter calls again, with a greater attempt, until one comes
+//! addresses that have just worked. They have worked for the buddy before, and another machine may
+//! know the same buddy by another address. So each adds its own as well: where it listens, and what
+//! its person gave it. If it listens on all addresses of its machine, the buddy after it puts in
+//! the one that it has seen. A starter calls again, with a greater attempt, until one comes
 //! back, because a buddy may have been restarted with the roll in its hands.
 //!
 //! * **The loop misses the starter** (`1 → 2 → 3 → 2`, or a buddy whose next is itself): buddy 2
@@ -35,8 +38,9 @@
 //! changed so, because only that ring knows its id.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
-use common::buddy::{Incarnation, MAX_BUDDIES, Place, RollCallReply, Song};
+use common::buddy::{Addresses, Incarnation, MAX_BUDDIES, Place, RollCallReply, Song};
 
 /// Most songs whose roll calls are remembered: more starters than a ring has by mistake. Beyond it
 /// the greatest id is forgotten, because it loses to all others. A stranger who makes up songs can
@@ -51,8 +55,8 @@ pub struct Call {
     pub song: Song,
     /// The number of this call among those of its starter.
     pub attempt: u32,
-    /// The addresses so far, the receiver's last.
-    pub roll: Vec<String>,
+    /// The buddies so far, from the starter to the receiver.
+    pub roll: Vec<Addresses>,
 }
 
 /// What is to be done about a roll call.
@@ -61,10 +65,10 @@ pub enum Step {
     /// Send this to the next buddy, until it answers.
     Send(Call),
     /// Begin this song: the own call is back, and this is the ring from here on.
-    Closed(Song, Vec<String>),
+    Closed(Song, Vec<Addresses>),
     /// Tell the person that the ring loops without its starter. These are the buddies of the loop,
     /// this one last.
-    Misses(Vec<String>),
+    Misses(Vec<Addresses>),
     /// Do nothing.
     Nothing,
 }
@@ -73,6 +77,8 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RollCall {
     next: String,
+    /// where this buddy can be reached, as far as it knows
+    own: Addresses,
     /// the song that this buddy starts, if it does
     mine: Option<Song>,
     attempt: u32,
@@ -83,17 +89,18 @@ pub struct RollCall {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Heard {
     attempt: u32,
-    /// the length of its roll when it came here: my place
+    /// my place: how many buddies were before me on its roll
     place: usize,
     /// it came here again, so it misses its starter
     looped: bool,
 }
 
 impl RollCall {
-    /// A buddy with `next` after it, and perhaps with a song of its own.
-    pub fn new(next: impl Into<String>, mine: Option<Song>) -> Self {
+    /// A buddy with `next` after it and its `own` addresses, and perhaps with a song of its own.
+    pub fn new(next: impl Into<String>, own: Addresses, mine: Option<Song>) -> Self {
         Self {
             next: next.into(),
+            own,
             mine,
             attempt: 0,
             heard: BTreeMap::new(),
@@ -114,22 +121,25 @@ impl RollCall {
         Step::Send(Call {
             song,
             attempt: self.attempt,
-            roll: vec![self.next.clone()],
+            roll: vec![self.own.clone(), (&*self.next).into()],
         })
     }
 
-    /// Hears a roll call. Returns its answer, and what is to be done about it.
-    pub fn hear(&mut self, mut call: Call) -> (RollCallReply, Step) {
-        let place = call.roll.len();
+    /// Hears a roll call from the machine `from`. Returns its answer, and what is to be done.
+    pub fn hear(&mut self, mut call: Call, from: IpAddr) -> (RollCallReply, Step) {
+        let place = call.roll.len().saturating_sub(1);
         if place == 0 || place > MAX_BUDDIES || !call.song.is_within_bounds() {
             return (RollCallReply::Busy, Step::Nothing);
         }
+        call.roll[place - 1].complete(from);
         match self.mine {
             Some(mine) if mine.id == call.song.id => {
-                if call.roll[0] != self.next {
+                if call.roll[1].first() != self.next {
                     return (RollCallReply::Busy, Step::Nothing); // because it is not my call
                 }
-                call.roll.rotate_right(1); // because my own address came last
+                let mut me = call.roll.split_off(place).remove(0); // as the buddy before dials me
+                me.add(&call.roll[0]);
+                call.roll[0] = me;
                 let round_trip_ms = call.song.round_trip_ms;
                 let song = Song {
                     round_trip_ms,
@@ -146,7 +156,7 @@ impl RollCall {
                 if self.mine.is_some() {
                     return (RollCallReply::Heard, Step::Nothing); // I am a starter in this loop
                 }
-                let roll = call.roll.split_off(heard.place);
+                let roll = call.roll.split_off(heard.place + 1);
                 return (RollCallReply::Looped, Step::Misses(roll));
             }
             Some(heard) if heard.attempt >= call.attempt => {
@@ -158,7 +168,8 @@ impl RollCall {
             return (RollCallReply::Busy, Step::Nothing); // because my next would not fit on it
         }
         // Each of us adds its next once a lap, so this call goes round, and I have forgotten it.
-        if call.roll.iter().filter(|next| **next == self.next).count() > 1 {
+        let nexts = call.roll.iter().skip(1).map(Addresses::first);
+        if nexts.filter(|next| *next == self.next).count() > 1 {
             return (RollCallReply::Heard, Step::Nothing);
         }
         let heard = Heard {
@@ -170,17 +181,18 @@ impl RollCall {
             self.heard.pop_last();
         }
         self.heard.insert(call.song.id, heard);
-        call.roll.push(self.next.clone());
+        call.roll[place].add(&self.own);
+        call.roll.push((&*self.next).into());
         (RollCallReply::Heard, Step::Send(call))
     }
 
     /// Whether the closed `roll` of `song`, sent to the buddy at place `to`, can be that of my
     /// ring. The head of this file has the rule and its reasons.
-    pub fn believes(&self, song: Incarnation, roll: &[String], to: Place) -> bool {
+    pub fn believes(&self, song: Incarnation, roll: &[Addresses], to: Place) -> bool {
         let place = to as usize;
         let fits = |heard: &Heard| heard.place == place && !heard.looped;
         place < roll.len()
-            && roll[(place + 1) % roll.len()] == self.next
+            && roll[(place + 1) % roll.len()].first() == self.next
             && self.mine.is_none_or(|mine| mine.id != song)
             && self.heard.get(&song).is_none_or(fits)
     }
@@ -203,45 +215,59 @@ mod tests {
         }
     }
 
-    fn names(roll: &[&str]) -> Vec<String> {
-        roll.iter().map(|name| (*name).to_owned()).collect()
+    fn names(roll: &[&str]) -> Vec<Addresses> {
+        roll.iter().map(|name| (*name).into()).collect()
+    }
+
+    const FROM: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 9));
+
+    fn buddy(next: &str, mine: Option<Song>) -> RollCall {
+        RollCall::new(next, "0.0.0.0:8030".into(), mine)
     }
 
     #[test]
     fn memory_is_bounded_and_so_is_the_roll() {
-        let mut buddy = RollCall::new("a", None);
+        let mut buddy = buddy("a", None);
         for id in 1..=1000 {
-            assert_eq!(buddy.hear(call(id, &["b"])).0, RollCallReply::Heard);
+            assert_eq!(
+                buddy.hear(call(id, &["s", "b"]), FROM).0,
+                RollCallReply::Heard
+            );
         }
         assert!(buddy.heard.len() <= MAX_SONGS);
-        for roll in [vec![], vec!["b"; MAX_BUDDIES], vec!["b"; MAX_BUDDIES + 1]] {
-            let heard = buddy.hear(call(2000, &roll));
+        let lengths = [0, 1, MAX_BUDDIES + 1, MAX_BUDDIES + 2];
+        for roll in lengths.map(|length| vec!["b"; length]) {
+            let heard = buddy.hear(call(2000, &roll), FROM);
             assert_eq!(heard, (RollCallReply::Busy, Step::Nothing));
         }
         for (bottles, tempo_ms) in [(1_000_001, 0), (1, 600_001)] {
-            let mut call = call(2000, &["b"]);
+            let mut call = call(2000, &["s", "b"]);
             (call.song.bottles, call.song.tempo_ms) = (bottles, tempo_ms);
-            let heard = buddy.hear(call);
+            let heard = buddy.hear(call, FROM);
             assert_eq!(heard, (RollCallReply::Busy, Step::Nothing));
         }
     }
 
     #[test]
     fn a_call_that_was_forgotten_does_not_go_round_for_ever() {
-        let mut buddy = RollCall::new("c", None);
-        let again = |buddy: &mut RollCall, roll: &[&str]| buddy.hear(call(1000, roll)).1;
-        assert!(matches!(again(&mut buddy, &["b", "c", "b"]), Step::Send(_)));
+        let mut buddy = buddy("c", None);
+        let again = |buddy: &mut RollCall, roll: &[&str]| buddy.hear(call(1000, roll), FROM).1;
+        assert!(matches!(
+            again(&mut buddy, &["s", "b", "c", "b"]),
+            Step::Send(_)
+        ));
         for id in 1..=MAX_SONGS as Incarnation {
-            buddy.hear(call(id, &["b"]));
+            buddy.hear(call(id, &["s", "b"]), FROM);
         }
         assert!(!buddy.heard.contains_key(&1000));
-        assert_eq!(again(&mut buddy, &["b", "c", "b", "c", "b"]), Step::Nothing);
+        let roll = ["s", "b", "c", "b", "c", "b"];
+        assert_eq!(again(&mut buddy, &roll), Step::Nothing);
     }
 
     #[test]
     fn a_closed_roll_is_believed_only_if_it_fits_what_was_heard() {
-        let mut buddy = RollCall::new("c", Some(call(5, &[]).song));
-        buddy.hear(call(3, &["b"]));
+        let mut buddy = buddy("c", Some(call(5, &[]).song));
+        buddy.hear(call(3, &["a", "b"]), FROM);
         let believes =
             |buddy: &RollCall, id, roll: &[&str], to| buddy.believes(id, &names(roll), to);
         assert!(believes(&buddy, 3, &["a", "b", "c"], 1));
@@ -254,7 +280,7 @@ mod tests {
         assert!(believes(&buddy, 4, &["c", "x", "b"], 2), "as if restarted");
         assert!(!believes(&buddy, 4, &["b"], 0), "a ring of another one");
         assert!(!believes(&buddy, 5, &["b", "c"], 0), "my own song");
-        buddy.hear(call(3, &["b", "c", "d", "b"]));
+        buddy.hear(call(3, &["a", "b", "c", "d", "b"]), FROM);
         assert!(
             !believes(&buddy, 3, &["a", "b", "c"], 1),
             "it has no starter"
@@ -263,18 +289,46 @@ mod tests {
 
     #[test]
     fn an_own_call_that_comes_back_begins_with_my_next() {
-        let mut buddy = RollCall::new("c", Some(call(5, &[]).song));
-        let heard = buddy.hear(call(5, &["x", "b"]));
+        let mut buddy = buddy("c", Some(call(5, &[]).song));
+        let heard = buddy.hear(call(5, &["s", "x", "b"]), FROM);
         assert_eq!(heard, (RollCallReply::Busy, Step::Nothing));
-        let heard = buddy.hear(call(5, &["c", "b"]));
-        assert_eq!(heard.1, Step::Closed(call(5, &[]).song, names(&["b", "c"])));
+        let heard = buddy.hear(call(5, &["s", "c", "b"]), FROM);
+        let roll = names(&["b,s", "c"]);
+        assert_eq!(heard.1, Step::Closed(call(5, &[]).song, roll));
     }
 
     #[test]
     fn a_starter_in_a_loop_does_not_say_that_the_loop_has_none() {
-        let mut buddy = RollCall::new("c", Some(call(5, &[]).song));
-        buddy.hear(call(3, &["b"]));
-        let again = buddy.hear(call(3, &["b", "c", "b"]));
+        let mut buddy = buddy("c", Some(call(5, &[]).song));
+        buddy.hear(call(3, &["s", "b"]), FROM);
+        let again = buddy.hear(call(3, &["s", "b", "c", "b"]), FROM);
         assert_eq!(again, (RollCallReply::Heard, Step::Nothing));
+    }
+
+    #[test]
+    fn each_adds_where_it_can_be_reached_and_completes_what_its_caller_did_not_know() {
+        let mut ann = buddy("bob:1", Some(call(5, &[]).song));
+        let mut bob = RollCall::new("cat:1", "pub:1,0.0.0.0:2".into(), None);
+        let mut cat = RollCall::new("ann:1", "10.0.0.3:3".into(), None);
+        let sent = |step| match step {
+            Step::Send(call) => call,
+            step => panic!("{step:?}"),
+        };
+        let machine = |n| IpAddr::from([10, 0, 0, n]);
+        let first = sent(ann.call());
+        assert_eq!(first.roll, names(&["0.0.0.0:8030", "bob:1"]));
+        let second = sent(bob.hear(first, machine(1)).1);
+        let roll = ["10.0.0.1:8030", "bob:1,pub:1,0.0.0.0:2", "cat:1"];
+        assert_eq!(second.roll, names(&roll));
+        let third = sent(cat.hear(second, machine(2)).1);
+        let Step::Closed(_, roll) = ann.hear(third, machine(3)).1 else {
+            panic!("it is her call")
+        };
+        let ring = [
+            "ann:1,10.0.0.1:8030",
+            "bob:1,pub:1,10.0.0.2:2",
+            "cat:1,10.0.0.3:3",
+        ];
+        assert_eq!(roll, names(&ring));
     }
 }

@@ -5,10 +5,8 @@
 
 use std::time::Duration;
 
-use common::buddy::{
-    BuddyClient, BuddyRequest, BuddyResponse, Incarnation, MAX_ROUND_TRIP_MS, Reply, Roll,
-};
-use common::net::{self, Backoff, CONNECT_LIMIT, GREETING_LIMIT, Redial, Trouble};
+use common::buddy::{BuddyClient, MAX_ROUND_TRIP_MS, Reply, Roll};
+use common::net::{self, Backoff, CONNECT_LIMIT, GREETING_LIMIT, Trouble};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tarpc::client::RpcError;
@@ -17,7 +15,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::config::millis;
-use crate::effect::{Cause, Job, Report, Retry, Target};
+use crate::dial::Line;
+use crate::effect::{Cause, Job, Report, Retry, Way};
+use crate::roll_call::Call;
 
 /// The first wait after a refusal. Four tries take about 0.2 s, so a port that is opened this
 /// moment is still found.
@@ -58,22 +58,18 @@ impl Mailbox {
     }
 }
 
-/// A connection to one buddy.
-pub(crate) type Line = Redial<BuddyRequest, BuddyResponse>;
-
-/// Returns a mailbox for `to` in `song` at the end of `line`, and the task that sends what is put
-/// there. A try takes a `beat`; `seed` is for the jitter of the waits. `report` hears what happens
-/// to each job, and decides what becomes of it.
+/// Returns a mailbox for the buddy at the end of `line`, and the task that sends what is put there.
+/// Without a `way` it is the next one, before the song. A try takes a `beat`; `seed` is for the
+/// jitter of the waits. `report` hears what happens to each job, and decides what becomes of it.
 pub(crate) fn open<F: Fn(&Job, Report) -> Retry>(
-    (song, to): (Incarnation, Target),
+    way: Option<Way>,
     line: Line,
     (beat, seed): (Duration, u64),
     report: F,
 ) -> (Mailbox, impl Future<Output = ()> + use<F>) {
     let mailbox = Mailbox(watch::Sender::new(None));
     let sender = Sender {
-        to,
-        song,
+        way,
         beat,
         dice: SmallRng::seed_from_u64(seed),
         line,
@@ -86,8 +82,8 @@ pub(crate) fn open<F: Fn(&Job, Report) -> Retry>(
 type Client = BuddyClient<Line>;
 
 struct Sender<F> {
-    to: Target,
-    song: Incarnation,
+    /// none before the song
+    way: Option<Way>,
     beat: Duration,
     dice: SmallRng,
     line: Line,
@@ -97,7 +93,7 @@ struct Sender<F> {
 
 impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
     async fn run(mut self) {
-        let in_song = self.to != Target::Next;
+        let in_song = self.way.is_some();
         // A try in the song must end within a beat. Before it there is time to find the reason.
         let limit = if in_song { self.beat } else { DIAGNOSIS };
         let client = BuddyClient::from(self.line.within(limit));
@@ -112,7 +108,10 @@ impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
                 // A later roll call must wait, so that the reason why this one fails is found.
                 _ = jobs.changed(), if in_song => continue,
             };
-            if matches!(outcome, Report::Called(_) | Report::Answered(_)) {
+            if matches!(
+                outcome,
+                Report::Called(_) | Report::Answered(_) | Report::Pulse(_)
+            ) {
                 backoff.reset();
                 // Before the report, because it may be answered with an equal job, which must stay.
                 self.mailbox.forget(&job);
@@ -154,30 +153,20 @@ impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
 
     async fn call(&self, client: &Client, job: &Job) -> Report {
         let context = context::current();
-        let to = match self.to {
-            Target::Place(place) => place,
-            Target::Next => 0,
-        };
-        let reply = match job.clone() {
-            Job::RollCall(mut call) => {
-                let round_trip = match self.line.within(DIAGNOSIS).round_trip().await {
-                    Ok(round_trip) => millis(round_trip).min(MAX_ROUND_TRIP_MS),
-                    Err(error) => return failed(error),
-                };
-                call.song.round_trip_ms = call.song.round_trip_ms.max(round_trip);
-                let called = client.roll_call(context, call.song, call.attempt, Roll(call.roll));
-                return called.await.map_or_else(failed, Report::Called);
+        let reply = match (job, &self.way) {
+            (Job::RollCall(call), _) => return self.call_the_roll(client, call.clone()).await,
+            (_, None) => return Report::Silent(Cause::Call("not in the song yet".into())),
+            (&Job::Pass(token, progress, tally), Some(way)) => {
+                let pass = client.pass(context, way.song, way.to, token, progress, tally);
+                pass.await
             }
-            Job::Pass(token, progress, tally) => {
-                client
-                    .pass(context, self.song, to, token, progress, tally)
-                    .await
-            }
-            Job::Ping => client.ping(context, self.song, to).await,
-            Job::Enlist(song, roll, progress) => {
-                client
-                    .enlist(context, song, Roll(roll.to_vec()), to, progress)
-                    .await
+            (Job::Ping, Some(way)) => match client.ping(context, way.song, way.to, way.by).await {
+                Ok(pulse) if pulse.reply != Reply::Wrong => return Report::Pulse(pulse),
+                other => other.map(|pulse| pulse.reply),
+            },
+            (Job::Enlist(song, roll, progress), Some(way)) => {
+                let roll = Roll(roll.to_vec());
+                client.enlist(context, *song, roll, way.to, *progress).await
             }
         };
         match reply {
@@ -185,6 +174,17 @@ impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
             Ok(reply) => Report::Answered(reply),
             Err(error) => failed(error),
         }
+    }
+
+    /// Sends a roll call, and with it how far away the next buddy is.
+    async fn call_the_roll(&self, client: &Client, mut call: Call) -> Report {
+        let round_trip = match self.line.within(DIAGNOSIS).round_trip().await {
+            Ok(round_trip) => millis(round_trip).min(MAX_ROUND_TRIP_MS),
+            Err(error) => return failed(error),
+        };
+        call.song.round_trip_ms = call.song.round_trip_ms.max(round_trip);
+        let called = client.roll_call(context::current(), call.song, call.attempt, Roll(call.roll));
+        called.await.map_or_else(failed, Report::Called)
     }
 }
 

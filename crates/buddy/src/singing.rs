@@ -4,26 +4,33 @@
 //! the ring it keeps what the ring does not need: names, notices, counts, and suspicions.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::buddy::{Incarnation, Mark, Place, Progress, Reply, Song, Tally};
+use common::buddy::{
+    Addresses, Caller, Incarnation, Mark, Place, Progress, Pulse, Reply, Song, Take, Tally,
+};
 
 use crate::config::{Config, millis};
-use crate::effect::{Cause, Effect, End, Job, Report, Retry, Target};
+use crate::effect::{Cause, Effect, End, Job, Report, Retry, Target, Way};
 use crate::failure_detector::{Suspicion, Threshold, Watchdog, beats_of_lap};
 use crate::ledger::Ledger;
+use crate::reach::Reach;
 use crate::ring::{Input, Output, Request, Ring};
 use crate::song::verse;
 
 /// One buddy's part in a song.
 pub(crate) struct Singing {
     song: Song,
-    roll: Arc<[String]>,
+    roll: Arc<[Addresses]>,
     name: String,
+    /// where this buddy listens
+    port: u16,
     incarnation: Incarnation,
     ring: Ring,
     suspicions: BTreeMap<Place, Suspicion>,
+    reach: Reach,
     watchdog: Watchdog,
     ledger: Ledger,
     beats: u32,
@@ -45,7 +52,7 @@ impl Singing {
     pub(crate) fn new(
         config: &Config,
         song: Song,
-        roll: Vec<String>,
+        roll: Vec<Addresses>,
         me: Place,
         progress: Progress,
     ) -> Self {
@@ -57,9 +64,11 @@ impl Singing {
         Self {
             song,
             name: name.unwrap_or_else(|| format!("Buddy {}", me + 1)),
+            port: config.listen.port(),
             incarnation: config.incarnation,
             ring: Ring::new(size, song.id, me, config.incarnation, progress),
             suspicions: BTreeMap::new(),
+            reach: Reach::default(),
             watchdog: Watchdog::new(size, me, hop_ms, millis(beat)),
             ledger: Ledger::default(),
             beats: 0,
@@ -78,10 +87,23 @@ impl Singing {
         self.performing || self.ring.is_unheard()
     }
 
-    /// Returns the song's identity and the address of `place`.
-    pub(crate) fn address(&self, place: Place) -> (Incarnation, &str) {
-        let address = self.roll.get(place as usize);
-        (self.song.id, address.map_or("?", String::as_str))
+    /// Returns how to call the buddy at `place`.
+    pub(crate) fn way(&self, place: Place) -> Way {
+        Way {
+            song: self.song.id,
+            by: Caller {
+                place: self.ring.me(),
+                port: self.port,
+            },
+            to: place,
+            addresses: self.reach.addresses(place, &self.roll),
+            is_next: self.ring.gap(place) == 0,
+        }
+    }
+
+    /// Learns that `by` has called from the machine `from`.
+    pub(crate) fn saw(&mut self, by: Caller, from: IpAddr) {
+        self.reach.saw(by, from, &self.roll);
     }
 
     /// Hears a request for number `to` of `song`. `tally` is what came with a pass.
@@ -112,6 +134,9 @@ impl Singing {
         if quiet {
             self.event(Input::Quiet, out);
         }
+        if self.ring.at().take != Take::default() {
+            self.look_ahead(out);
+        }
     }
 
     /// Learns that its verse was sung to the end.
@@ -132,9 +157,20 @@ impl Singing {
         let Some(request) = job.request() else {
             return Retry::No;
         };
+        if matches!(job, Job::Ping) && self.ring.gap(place) > self.ring.gap(self.ring.next()) {
+            return self.tried(place, report);
+        }
         let threshold = self.threshold(job);
         let suspicion = self.suspicions.entry(place).or_default();
         let (cause, is_gone, retry) = match report {
+            Report::Pulse(pulse) => {
+                suspicion.clear();
+                if place == self.ring.next() {
+                    self.reach.next_passes_to(place, pulse.next);
+                }
+                self.event(Input::Answered(place, request, pulse.reply), out);
+                return Retry::No;
+            }
             Report::Waited if self.ring.still_says(place, request) => return Retry::Soon,
             Report::Waited | Report::Called(_) => return Retry::No,
             Report::Answered(reply) => {
@@ -157,6 +193,52 @@ impl Singing {
         Retry::No
     }
 
+    /// Tries the ways that a death would make needed, and says which of them leads nowhere.
+    fn look_ahead(&mut self, out: &mut Vec<Effect>) {
+        let (me, next) = (self.ring.me(), self.ring.next());
+        let (pings, missed) = self.reach.beat(self.size(), me, next);
+        let pings = pings.into_iter().map(Target::Place);
+        out.extend(pings.map(|to| Effect::Send(to, Job::Ping)));
+        if let Some((place, why)) = missed.filter(|_| self.ring.mark() < Mark::Over) {
+            let (me, next, who) = (me + 1, next + 1, self.who(place));
+            out.push(Effect::Tell(format!(
+                "Buddy {me} cannot reach {who}: {why}; if Buddy {next} dies, the ring breaks\n\
+                 help: start Buddy {} with --advertise HOST:PORT, where Buddy {me} can reach it",
+                place + 1
+            )));
+        }
+    }
+
+    /// Returns the answer to a ping, with what the caller may need later.
+    pub(crate) fn pulse(&self, reply: Reply) -> Pulse {
+        Pulse {
+            reply,
+            next: self.ring.next(),
+            holder: self.performing.then_some(self.ring.me()),
+        }
+    }
+
+    /// Learns what became of a ping to a buddy beyond next, which the ring does not need yet.
+    fn tried(&mut self, place: Place, report: Report) -> Retry {
+        let suspicion = self.suspicions.entry(place).or_default();
+        let (cause, is_gone, retry) = match report {
+            Report::Waited => return Retry::Soon,
+            Report::Refused(cause) => (cause, suspicion.refused(Threshold::Soon), Retry::Soon),
+            Report::Silent(cause) => (cause, suspicion.silent(), Retry::AtBeat),
+            Report::Pulse(_) | Report::Answered(_) | Report::Called(_) => {
+                suspicion.clear();
+                self.reach.reached(place);
+                return Retry::No;
+            }
+        };
+        if !is_gone {
+            return retry;
+        }
+        suspicion.clear();
+        self.reach.missed(place, reason(&cause));
+        Retry::No
+    }
+
     /// Returns how many refusals prove that the receiver of `job` is gone.
     fn threshold(&self, job: &Job) -> Threshold {
         match job {
@@ -171,12 +253,7 @@ impl Singing {
         if place == self.ring.next() && self.ring.mark() != Mark::Home {
             self.ledger.mine.lost += 1;
             self.hasty = true;
-            let cause = match cause {
-                Cause::Dial(error) => &error.trouble.to_string(),
-                Cause::Call(text) => text,
-                Cause::Wrong => "somebody else answers there",
-            };
-            let who = self.who(place);
+            let (who, cause) = (self.who(place), reason(cause));
             let text = format!("lost {who}: {cause}; the song goes on without it");
             out.push(Effect::Tell(text));
         }
@@ -184,8 +261,13 @@ impl Singing {
     }
 
     fn who(&self, place: Place) -> String {
-        let (_, address) = self.address(place);
+        let address = self.roll.get(place as usize).map_or("?", Addresses::first);
         format!("Buddy {} at {}", place + 1, address.escape_debug())
+    }
+
+    fn size(&self) -> Place {
+        // It always fits, because MAX_BUDDIES bounds the roll.
+        Place::try_from(self.roll.len()).unwrap_or(Place::MAX)
     }
 
     /// Hands one input to the ring, and takes notice of what changed by it.
@@ -254,5 +336,13 @@ impl Singing {
                 .summary(take, self.song.bottles, self.roll.len(), time)
         });
         End::Home(summary)
+    }
+}
+
+fn reason(cause: &Cause) -> String {
+    match cause {
+        Cause::Dial(error) => error.trouble.to_string(),
+        Cause::Call(text) => text.clone(),
+        Cause::Wrong => "another buddy answers there".to_owned(),
     }
 }

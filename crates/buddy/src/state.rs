@@ -15,11 +15,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use common::buddy::{
-    Incarnation, MAX_BUDDIES, Mark, Place, Progress, Reply, RollCallReply, Song, Stamp, Tally,
+    Addresses, Caller, Incarnation, MAX_BUDDIES, Mark, Place, Progress, Pulse, Reply,
+    RollCallReply, Song, Stamp, Tally,
 };
 
 use crate::config::Config;
-use crate::effect::{Effect, End, Job, Report, Retry, Target};
+use crate::effect::{Effect, End, Job, Report, Retry, Target, Way};
 use crate::ring::{Input, Request};
 use crate::roll_call::Call;
 use crate::singing::Singing;
@@ -85,7 +86,7 @@ impl State {
     pub fn enlist(
         &mut self,
         song: Song,
-        roll: Vec<String>,
+        roll: Vec<Addresses>,
         to: Place,
         progress: Progress,
         from: IpAddr,
@@ -165,11 +166,24 @@ impl State {
         }
     }
 
-    /// Returns the identity of the song in which `to` is called, and the address of `to`.
-    pub fn address(&self, to: Target) -> (Incarnation, &str) {
-        match (&self.phase, to) {
-            (Phase::Singing(singing), Target::Place(place)) => singing.address(place),
-            _ => (0, &self.config.next),
+    /// Hears a ping for number `to` of `song` from the machine `from`, and learns where the caller
+    /// can be reached.
+    pub fn ping(&mut self, song: Incarnation, to: Place, by: Caller, from: IpAddr) -> Pulse {
+        let reply = self.hear(song, to, Request::Ping, Tally::default());
+        match (&mut self.phase, reply) {
+            (Phase::Singing(singing), Reply::Here(_)) => {
+                singing.saw(by, from);
+                singing.pulse(reply)
+            }
+            _ => reply.into(),
+        }
+    }
+
+    /// Returns how to call the buddy at `place`, if it has the roll.
+    pub fn way(&self, place: Place) -> Option<Way> {
+        match &self.phase {
+            Phase::Waiting(_) => None,
+            Phase::Singing(singing) => Some(singing.way(place)),
         }
     }
 
@@ -181,7 +195,7 @@ impl State {
         }
     }
 
-    fn begin(&mut self, song: Song, roll: Vec<String>, me: Place, progress: Progress) {
+    fn begin(&mut self, song: Song, roll: Vec<Addresses>, me: Place, progress: Progress) {
         self.effects.push(Effect::Begun);
         let (typed, patience) = (
             self.config.patience,

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use common::buddy::{Mark, Place, Progress, RollCallReply, Song};
+use common::buddy::{Addresses, Mark, Place, Progress, RollCallReply, Song};
 use common::net::doctor::{Error, Trouble};
 
 use crate::config::{Config, millis};
@@ -57,7 +57,7 @@ impl Waiting {
             round_trip_ms: 0,
         });
         Self {
-            roll_call: RollCall::new(&config.next, mine),
+            roll_call: RollCall::new(&*config.next, config.own(), mine),
             next: config.next.clone(),
             calls: 0,
             missing_since: None,
@@ -88,8 +88,8 @@ impl Waiting {
         call: Call,
         from: IpAddr,
         out: &mut Vec<Effect>,
-    ) -> (RollCallReply, Option<(Song, Vec<String>)>) {
-        let (reply, step) = self.roll_call.hear(call);
+    ) -> (RollCallReply, Option<(Song, Vec<Addresses>)>) {
+        let (reply, step) = self.roll_call.hear(call, from);
         match step {
             Step::Send(call) => out.push(Effect::Send(Target::Next, Job::RollCall(call))),
             Step::Closed(song, roll) => return (reply, Some((song, roll))),
@@ -104,7 +104,7 @@ impl Waiting {
     pub(crate) fn gives_in(
         &mut self,
         (song, progress): (Song, Progress),
-        roll: &[String],
+        roll: &[Addresses],
         to: Place,
         from: IpAddr,
         out: &mut Vec<Effect>,
@@ -124,7 +124,7 @@ impl Waiting {
             return false;
         }
         if let Some(mine) = self.roll_call.mine() {
-            let starter = roll.first().map_or("another buddy", String::as_str);
+            let starter = roll.first().map_or("another buddy", Addresses::first);
             out.push(Effect::Tell(format!(
                 "--bottles {} is ignored: {} has started a song with {}",
                 mine.bottles,
@@ -151,7 +151,7 @@ impl Waiting {
                 self.answered(reply, knows_better, now, out);
                 return Retry::No;
             }
-            Report::Answered(_) => return Retry::No,
+            Report::Answered(_) | Report::Pulse(_) => return Retry::No,
             Report::Waited => return Retry::Soon,
             Report::Refused(cause) => (cause, Retry::Soon),
             Report::Silent(cause) => (cause, Retry::AtBeat),
@@ -241,8 +241,9 @@ fn is_long(since: Duration, now: Duration) -> bool {
     now.saturating_sub(since) >= MISSING_NOTICE
 }
 
-fn misses(ring: &[String]) -> String {
-    let letters = |addr: &String| addr.chars().take(MAX_LETTERS).collect::<String>() + " -> ";
+fn misses(ring: &[Addresses]) -> String {
+    let letters =
+        |addr: &Addresses| addr.first().chars().take(MAX_LETTERS).collect::<String>() + " -> ";
     let shown: String = ring.iter().take(MAX_SHOWN).map(letters).collect();
     let more = match ring.len().saturating_sub(MAX_SHOWN) {
         0 => String::new(),

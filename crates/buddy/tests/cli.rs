@@ -22,6 +22,7 @@ fn flags_are_named_and_wrong_ones_refused() {
         BUDDY,
         &[
             "--next",
+            "--advertise",
             "--listen",
             "--bottles",
             "--name",
@@ -42,6 +43,7 @@ fn flags_are_named_and_wrong_ones_refused() {
             &["--next", "a host:8040"],
             &["--next", "8040", "--name", ""],
             &["--next", "8040", "--name", "two\nlines"],
+            &["--next", "8040", "--advertise", "a host:1"],
             &["--next", "8040", "--tempo", "9"],
             &["--next", "8040", "--patience", "299ms"],
             &["--next", "8040", "--listen", "8040x"],

@@ -87,6 +87,8 @@ impl Choir {
 fn config(n: usize, next: &str, bottles: u64) -> Config {
     Config {
         next: next.into(),
+        listen: ([127, 0, 0, 1], 0).into(),
+        advertise: Vec::new(),
         bottles: (n == 0).then_some(bottles),
         name: None,
         tempo: Duration::ZERO,
@@ -210,7 +212,7 @@ async fn pester(starter: &str, trap: &str) {
     };
     for mark in [Mark::Left(3), Mark::Home] {
         for (to, roll) in [(0, [starter, trap]), (1, [trap, starter])] {
-            let roll = Roll(roll.map(str::to_owned).to_vec());
+            let roll = Roll(roll.map(Into::into).to_vec());
             let enlist = client.enlist(context::current(), song, roll, to, progress(5, mark));
             assert_eq!(enlist.await.expect("answered"), Reply::Wrong);
             let (go, tally) = (Token::Go, Tally::default());
@@ -222,11 +224,12 @@ async fn pester(starter: &str, trap: &str) {
         bottles: u64::MAX,
         ..song
     };
-    let roll = Roll(vec![trap.to_owned()]);
+    let roll = Roll(vec![starter.into(), trap.into()]);
     let call = client.roll_call(context::current(), endless, 1, roll);
     assert_eq!(call.await.expect("answered"), RollCallReply::Busy);
-    let false_ones = ["", "no port", "two\nlines:1"].map(|text| vec![text.to_owned()]);
-    let long = vec!["a:1".to_owned(); MAX_BUDDIES + 1];
+    let five = "a:1,b:1,c:1,d:1,e:1";
+    let false_ones = ["", "no port", "two\nlines:1", five].map(|text| vec![text.into()]);
+    let long = vec!["a:1".into(); MAX_BUDDIES + 2];
     for roll in false_ones.into_iter().chain([long]) {
         let call = client.roll_call(context::current(), song, 1, Roll(roll));
         assert!(call.await.is_err(), "it is not a roll");

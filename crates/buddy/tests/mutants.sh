@@ -129,9 +129,9 @@ mutants() {
   mutant roll_call "a call that may have replaced mine is not answered by mine" \
     '(RollCallReply::Heard, self.call())' '(RollCallReply::Heard, Step::Nothing)'
   mutant roll_call "the starter is last on its roll" \
-    'call.roll.rotate_right(1);' ''
+    'me.add(&call.roll[0]); call.roll[0] = me;' ''
   mutant roll_call "my next is not put on the roll" \
-    'call.roll.push(self.next.clone());' ''
+    'call.roll.push((&*self.next).into());' ''
   mutant roll_call "a longer roll is a repeat" \
     'if heard.attempt == call.attempt && place > heard.place =>' 'if heard.place == 0 =>'
   mutant roll_call "a longer roll is sent on" \
@@ -140,7 +140,7 @@ mutants() {
   mutant roll_call "a repeat is a longer roll" \
     'place > heard.place' 'place >= heard.place'
   mutant roll_call "the loop is named from the starter on" \
-    'call.roll.split_off(heard.place)' 'call.roll'
+    'call.roll.split_off(heard.place + 1)' 'call.roll'
   mutant roll_call "the caller of a buddy that loops is not told" \
     '(RollCallReply::Looped, Step::Misses(roll))' '(RollCallReply::Heard, Step::Misses(roll))'
   mutant roll_call "a later attempt is a repeat" \
@@ -154,7 +154,16 @@ mutants() {
   mutant roll_call "a roll is believed only from a stranger's place" \
     'heard.place == place && !heard.looped' 'heard.place > place && !heard.looped'
   mutant roll_call "the buddy after me on the roll is any" \
-    'roll[(place + 1) % roll.len()] == self.next' '!roll.is_empty()'
+    'roll[(place + 1) % roll.len()].first() == self.next' '!roll.is_empty()'
+
+  mutant roll_call "what the caller did not know of itself is not completed" \
+    'call.roll[place - 1].complete(from);' ''
+  mutant roll_call "a buddy puts no address of its own on the roll" \
+    'call.roll[place].add(&self.own);' ''
+  mutant reach "no buddy calls the one that tries to reach it" \
+    'places.push((me + size - 2) % size);' ''
+  mutant reach "a dead buddy is complained about" \
+    'self.after_next = Some((next, to));' ''
 
   mutant waiting "a song may begin with more bottles than it has" \
     'left > song.bottles' 'left > 1_000_000'

@@ -8,19 +8,26 @@
 //! method or a type, even with a change of order, because postcard writes no names.
 
 use std::cmp::Ordering;
-use std::fmt;
 
-use serde::de::{Error, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
+
+mod roll;
+
+pub use roll::{Addresses, Roll, is_address};
 
 /// The program that answers these calls.
 pub const SERVICE: &str = "buddy";
 
-/// Most buddies on a roll. Their addresses must fit one frame (256 KiB): up to 60 bytes each.
-pub const MAX_BUDDIES: usize = 4096;
+/// Most buddies on a roll: as many as fit one frame (256 KiB), however long their addresses are.
+pub const MAX_BUDDIES: usize = 1000;
 
-/// Longest address on a roll, in bytes: a host name of the greatest length, and a port.
+/// Longest address on a roll, in bytes: a host name of nearly the greatest length, and a port. All
+/// addresses of one buddy take no more than this together, because they share its place in a frame.
 pub const MAX_ADDRESS: usize = 255;
+
+/// Most addresses of one buddy: the one that the buddy before it dials, the one that the buddy
+/// after it sees, and two that its person gave it. It bounds what a false roll makes others dial.
+pub const MAX_ADDRESSES: usize = 4;
 
 /// Most bottles of a song. At the usual tempo they take two days, so that no call of a stranger
 /// makes a buddy sing for ever.
@@ -62,57 +69,6 @@ impl Song {
         self.bottles <= MAX_BOTTLES
             && self.tempo_ms <= MAX_TEMPO_MS
             && self.round_trip_ms <= MAX_ROUND_TRIP_MS
-    }
-}
-
-/// Whether `text` is `HOST:PORT`, without anything that a host name or an IP address has not.
-/// Others put addresses on the roll, and a person reads them, so they must not be able to say more.
-#[must_use]
-pub fn is_address(text: &str) -> bool {
-    let is_of_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-_[]:%".contains(&byte);
-    text.len() <= MAX_ADDRESS
-        && text.rsplit_once(':').is_some_and(|(host, port)| {
-            let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
-            is_port && !host.is_empty() && host.bytes().all(is_of_host)
-        })
-}
-
-/// The addresses of a roll, in the order of the ring. Checked while it is decoded, so that a long
-/// or a false one is never held: at most [`MAX_BUDDIES`], and each [is one](is_address).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Roll(pub Vec<String>);
-
-impl<'de> Deserialize<'de> for Roll {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_newtype_struct("Roll", Addresses)
-    }
-}
-
-/// Reads a [`Roll`].
-struct Addresses;
-
-impl<'de> Visitor<'de> for Addresses {
-    type Value = Roll;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "at most {MAX_BUDDIES} addresses, each HOST:PORT")
-    }
-
-    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Roll, D::Error> {
-        inner.deserialize_seq(self)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Roll, A::Error> {
-        // Exactly as long as it is, because a list that grows takes twice its length.
-        let announced = seq.size_hint().unwrap_or(0);
-        let mut roll = Vec::with_capacity(announced.min(MAX_BUDDIES));
-        while let Some(address) = seq.next_element::<&str>()? {
-            if roll.len() == MAX_BUDDIES || !is_address(address) {
-                return Err(A::Error::custom("not a roll"));
-            }
-            roll.push(address.to_owned());
-        }
-        Ok(Roll(roll))
     }
 }
 
@@ -235,12 +191,44 @@ pub enum Reply {
     Wrong,
 }
 
+/// The answer to a ping: more than that the buddy lives, because the caller may need it later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pulse {
+    /// The answer.
+    pub reply: Reply,
+    /// The buddy to which it passes the song. If it dies, the caller goes on with that one.
+    pub next: Place,
+    /// The buddy that holds the song up, as far as the receiver has heard.
+    pub holder: Option<Place>,
+}
+
+impl From<Reply> for Pulse {
+    /// The answer of a buddy that knows nothing of the song.
+    fn from(reply: Reply) -> Self {
+        Self {
+            reply,
+            next: 0,
+            holder: None,
+        }
+    }
+}
+
+/// Who calls. The receiver sees from which address the call comes, and so learns where it can reach
+/// the caller itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    /// Its place on the roll.
+    pub place: Place,
+    /// The port on which it listens.
+    pub port: u16,
+}
+
 /// One buddy, as the others see it. `song` and `to` name the buddy that is meant, so that a process
 /// that took over its address does not answer in its place.
 #[tarpc::service]
 pub trait Buddy {
-    /// Asks to add an address to the roll and to send the call on to it. `roll` has the addresses
-    /// so far, in the order of the ring, the receiver's last.
+    /// Asks to add a buddy to the roll and to send the call on to it. `roll` has the buddies so
+    /// far, in the order of the ring, from the starter to the receiver.
     async fn roll_call(song: Song, attempt: u32, roll: Roll) -> RollCallReply;
     /// Sends the closed roll, and how far the song has got.
     async fn enlist(song: Song, roll: Roll, to: Place, progress: Progress) -> Reply;
@@ -252,40 +240,14 @@ pub trait Buddy {
         progress: Progress,
         tally: Tally,
     ) -> Reply;
-    /// Asks whether the buddy is there.
-    async fn ping(song: Incarnation, to: Place) -> Reply;
+    /// Asks whether the buddy is there. Only the process that has the place `to` in `song` answers
+    /// [`Reply::Here`], so it proves as well that a connection leads to the buddy that is meant.
+    async fn ping(song: Incarnation, to: Place, by: Caller) -> Pulse;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_roll_has_addresses_and_nothing_else() {
-        for good in [
-            "127.0.0.1:1",
-            "[::1]:8030",
-            "[fe80::1%eth0]:1",
-            "a-b.example_1:65535",
-        ] {
-            assert!(is_address(good), "{good}");
-        }
-        let long = format!("{}:1", "a".repeat(MAX_ADDRESS - 1));
-        let bad = [
-            "",
-            "a",
-            ":1",
-            "a:0",
-            "a:65536",
-            "a b:1",
-            "a\n:1",
-            "a\u{1b}[2J:1",
-            "\u{202e}a:1",
-        ];
-        for bad in bad.into_iter().chain([long.as_str()]) {
-            assert!(!is_address(bad), "{bad:?}");
-        }
-    }
 
     #[test]
     fn a_song_has_an_end() {

@@ -191,7 +191,7 @@ fn buddy(roll: usize) -> (Vec<BuddyRequest>, Vec<BuddyResponse>) {
         at: Stamp::default(),
         mark: Mark::Left(3),
     };
-    let roll = Roll(vec!["a:1".to_owned(); roll]);
+    let roll = Roll(vec!["a:1".into(); roll]);
     let requests = vec![
         BuddyRequest::RollCall {
             song,

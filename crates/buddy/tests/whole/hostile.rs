@@ -10,8 +10,8 @@ use buddy::ring::Request;
 use buddy::roll_call::Call;
 use buddy::state::State;
 use common::buddy::{
-    Incarnation, MAX_BOTTLES, MAX_BUDDIES, MAX_ROUND_TRIP_MS, MAX_TEMPO_MS, Mark, Place, Progress,
-    Song, Stamp, Take, Tally, Token,
+    Addresses, Caller, Incarnation, MAX_BOTTLES, MAX_BUDDIES, MAX_ROUND_TRIP_MS, MAX_TEMPO_MS,
+    Mark, Place, Progress, Song, Stamp, Take, Tally, Token,
 };
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
@@ -34,8 +34,9 @@ const MOST_EFFECTS: usize = 6;
 #[derive(Clone, Debug)]
 enum Mischief {
     RollCall(Call),
-    Enlist(Song, Vec<String>, Place, Progress),
+    Enlist(Song, Vec<Addresses>, Place, Progress),
     Request(Incarnation, Place, Request, Tally),
+    Ping(Incarnation, Place, Caller),
 }
 
 impl Mischief {
@@ -49,7 +50,7 @@ impl Mischief {
         };
         let most = if dice.random_bool(0.01) { 5000 } else { 5 };
         let size = dice.random_range(0..=most);
-        let roll = (0..size).map(|_| names.choose(dice).expect("a name").clone());
+        let roll = (0..size).map(|_| (&**names.choose(dice).expect("a name")).into());
         let roll = roll.collect();
         let progress = Progress {
             at: Stamp {
@@ -71,6 +72,10 @@ impl Mischief {
             lost: number(dice),
             resumed: number(dice),
         };
+        let by = Caller {
+            place: number(dice) as u32,
+            port: number(dice) as u16,
+        };
         match dice.random_range(0..5) {
             0 | 1 => Self::RollCall(Call {
                 song,
@@ -78,7 +83,7 @@ impl Mischief {
                 roll,
             }),
             2 => Self::Enlist(song, roll, to, progress),
-            3 => Self::Request(song.id, to, Request::Ping, tally),
+            3 => Self::Ping(song.id, to, by),
             _ => {
                 let token = if dice.random() { Token::Go } else { Token::Ask };
                 Self::Request(song.id, to, Request::Pass(token, progress), tally)
@@ -92,7 +97,7 @@ impl Mischief {
             return false;
         };
         let after = roll.get((*to as usize + 1) % roll.len().max(1));
-        (*to as usize) < roll.len() && after.is_some_and(|after| after == next)
+        (*to as usize) < roll.len() && after.is_some_and(|after| after.first() == next)
     }
 
     fn happens_to(self, state: &mut State) {
@@ -101,6 +106,7 @@ impl Mischief {
             Self::Enlist(song, roll, to, progress) => {
                 state.enlist(song, roll, to, progress, STRANGER);
             }
+            Self::Ping(song, to, by) => _ = state.ping(song, to, by, STRANGER),
             Self::Request(song, to, request, tally) => {
                 state.hear(song, to, request, tally);
             }
@@ -205,7 +211,7 @@ fn a_buddy_does_little_at_each_call_and_begins_only_a_song_that_fits() {
                     }
                     Effect::Tell(text) if text.ends_with("(called by 192.0.2.66)") => told += 1,
                     Effect::Send(Target::Next, Job::RollCall(call)) => {
-                        assert!(!begun && call.roll.len() <= MAX_BUDDIES);
+                        assert!(!begun && call.roll.len() <= MAX_BUDDIES + 1);
                     }
                     Effect::Send(to, _) => {
                         assert!(begun && matches!(to, Target::Place(_)), "{mischief:?}");

@@ -19,6 +19,7 @@
 
 mod hostile;
 mod notices;
+mod reach;
 #[path = "../support/verdict.rs"]
 mod verdict;
 mod world;

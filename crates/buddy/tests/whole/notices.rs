@@ -94,6 +94,8 @@ fn a_buddy_that_is_lost_and_one_that_is_back_are_named() {
 pub(super) fn ann(bottles: Option<u64>) -> State {
     State::new(Config {
         next: "bob:1".into(),
+        listen: ([0, 0, 0, 0], 8030).into(),
+        advertise: Vec::new(),
         bottles,
         name: None,
         tempo: Duration::ZERO,
@@ -176,7 +178,7 @@ fn call(id: Incarnation, roll: &[&str]) -> Call {
             round_trip_ms: 0,
         },
         attempt: 1,
-        roll: roll.iter().map(|name| (*name).to_owned()).collect(),
+        roll: roll.iter().map(|name| (*name).into()).collect(),
     }
 }
 
@@ -186,8 +188,8 @@ fn what_strangers_say_is_told_a_few_times_and_leaves_room_for_what_is_true() {
     let mut told = String::new();
     for id in 10..100 {
         let long = format!("eve{id}:1");
-        ann.roll_call(call(id, &["eve:1"]), machine(9));
-        ann.roll_call(call(id, &["eve:1", &long]), machine(9));
+        ann.roll_call(call(id, &["x:1", "eve:1"]), machine(9));
+        ann.roll_call(call(id, &["x:1", "eve:1", &long]), machine(9));
         told += &lines(&mut ann);
     }
     assert_eq!(
@@ -207,7 +209,7 @@ fn what_strangers_say_is_told_a_few_times_and_leaves_room_for_what_is_true() {
 fn a_starter_does_not_say_that_the_loop_of_a_rival_s_call_has_no_starter() {
     let mut ann = ann(Some(9));
     let mut answered = |id| {
-        let job = Job::RollCall(call(id, &["bob:1"]));
+        let job = Job::RollCall(call(id, &["ann:1", "bob:1"]));
         let report = Report::Called(RollCallReply::Looped);
         ann.reported(Target::Next, &job, report, MS);
         lines(&mut ann)
@@ -222,7 +224,7 @@ fn a_starter_does_not_say_that_the_loop_of_a_rival_s_call_has_no_starter() {
 #[test]
 fn a_buddy_that_is_restarted_with_another_next_says_why_it_does_not_sing_along() {
     let mut ann = ann(None);
-    let roll = ["ann:1", "eve:1"].map(str::to_owned).to_vec();
+    let roll = ["ann:1", "eve:1"].map(Into::into).to_vec();
     let progress = Progress {
         at: Stamp::default(),
         mark: Mark::Left(3),

@@ -3,6 +3,8 @@
 //! Everything is drawn from one seed, so that a run can be repeated to the last event. Letters
 //! arrive in any order, because each takes its own time.
 
+mod map;
+mod network;
 mod sender;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +14,7 @@ use std::time::Duration;
 use buddy::Config;
 use buddy::effect::{Effect, End, Report, Target};
 use buddy::state::State;
+pub(crate) use map::Map;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use sender::{Letter, Sender, Try};
@@ -45,6 +48,11 @@ pub(crate) struct Song {
 pub(crate) struct World {
     pub(crate) song: Song,
     next: Vec<usize>,
+    map: Map,
+    /// what each buddy was given as its `--next`
+    typed: Vec<String>,
+    /// pairs of which the first does not get through to the second
+    walls: BTreeSet<(usize, usize)>,
     buddies: Vec<Option<Buddy>>,
     /// how many processes each buddy has been
     lives: Vec<u64>,
@@ -85,8 +93,17 @@ enum Event {
 impl World {
     /// Buddies in a ring, all up. Buddy 1 starts the song.
     pub(crate) fn of(size: usize, song: Song) -> Self {
+        Self::on(|_| Map::Simple, size, song)
+    }
+
+    /// The same on another map, which is drawn.
+    pub(crate) fn on(map: impl FnOnce(&mut SmallRng) -> Map, size: usize, song: Song) -> Self {
         let next: Vec<usize> = (1..=size).map(|n| n % size + 1).collect();
         let mut world = Self::wired(&next, song);
+        world.map = map(&mut world.dice);
+        for n in 1..=size {
+            world.typed[n - 1] = world.map.typed(&mut world.dice, n, next[n - 1]);
+        }
         for n in (1..=size).rev() {
             world.start(n, (n == 1).then_some(song.bottles));
         }
@@ -99,6 +116,9 @@ impl World {
         Self {
             song,
             next: next.to_vec(),
+            map: Map::Simple,
+            typed: next.iter().map(usize::to_string).collect(),
+            walls: BTreeSet::new(),
             buddies: (0..places).map(|_| None).collect(),
             lives: vec![0; places],
             now: Duration::ZERO,
@@ -118,7 +138,9 @@ impl World {
         self.lives[n] += 1;
         let process = (n, self.lives[n]);
         let state = State::new(Config {
-            next: self.next[n - 1].to_string(),
+            next: self.typed[n - 1].clone(),
+            listen: self.map.listen(n),
+            advertise: Vec::new(),
             bottles,
             name: None,
             tempo: self.song.tempo,
@@ -156,17 +178,6 @@ impl World {
             self.later(patience, Event::PatienceOver(process));
             self.act(n);
         }
-    }
-
-    /// Cuts every wire between `some` and the others.
-    pub(crate) fn cut(&mut self, some: &[usize]) {
-        self.cut = some.iter().copied().collect();
-        self.note(format!("# cut off {some:?}"));
-    }
-
-    pub(crate) fn heal(&mut self) {
-        self.cut.clear();
-        self.note("# healed".into());
     }
 
     /// Lets something of which the network knows nothing happen to Buddy `n`.
@@ -290,21 +301,6 @@ impl World {
     fn later(&mut self, time: Duration, event: Event) {
         self.count += 1;
         self.events.insert((self.now + time, self.count), event);
-    }
-
-    /// Draws the time that a letter takes.
-    fn way(&mut self) -> Duration {
-        self.song.latency.mul_f64(self.dice.random_range(0.05..1.0))
-    }
-
-    /// Sends something that takes `time`, if the network lets it through.
-    fn send(&mut self, from: usize, to: usize, time: Duration, event: Event) {
-        let is_lost = self.song.loss > 0.0 && self.dice.random_bool(self.song.loss);
-        let is_late = self.song.late > 0.0 && self.dice.random_bool(self.song.late);
-        if !is_lost && self.cut.contains(&from) == self.cut.contains(&to) {
-            let time = if is_late { time + 2 * PATIENCE } else { time };
-            self.later(time, event);
-        }
     }
 
     fn beat(&mut self, process: Process) {

@@ -6,13 +6,18 @@
 
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
 use buddy::roll_call::{Call, RollCall, Step};
-use common::buddy::{Incarnation, Place, RollCallReply, Song};
+use common::buddy::{Addresses, Incarnation, Place, RollCallReply, Song};
 
 use super::oracle::{Promise, Said, Wiring};
 use super::search::{Broken, World, counts};
+
+/// What each buddy adds to the roll about itself. Only the first address of each matters here.
+const OWN: &str = "here:1";
+const FROM: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// A buddy, and the link to its next.
 #[derive(Clone, Hash)]
@@ -35,7 +40,7 @@ impl Seat {
     fn new(next: Option<usize>, mine: Option<Song>, calls: u8) -> Rc<Self> {
         let address = next.map_or_else(|| "nobody".into(), |next| next.to_string());
         Rc::new(Self {
-            roll_call: RollCall::new(address, mine),
+            roll_call: RollCall::new(address, OWN.into(), mine),
             calls: mine.map_or(0, |_| calls),
             slot: None,
             flight: None,
@@ -220,7 +225,7 @@ impl RollCallWorld {
         };
         let mut reply = RollCallReply::Busy;
         if self.seats[to].song.is_none() {
-            let heard = self.seat(to).roll_call.hear(call.clone());
+            let heard = self.seat(to).roll_call.hear(call.clone(), FROM);
             reply = heard.0;
             self.step(to, heard.1)?;
         }
@@ -259,7 +264,7 @@ impl RollCallWorld {
         };
         let ring = self.ring(starter);
         let place = ring.iter().position(|b| *b == to).unwrap_or(usize::MAX);
-        let address = |b: &usize| b.to_string();
+        let address = |b: &usize| Addresses::from(&*b.to_string());
         let roll = Vec::from_iter(ring.iter().map(address));
         let id = starter as Incarnation + 1;
         let seat = self.seat(to);
@@ -326,7 +331,7 @@ impl RollCallWorld {
 }
 
 /// Returns the buddies at these addresses. The address where no buddy is gets a number of its own.
-fn numbers(roll: &[String]) -> Vec<usize> {
-    let number = |address: &String| address.parse().unwrap_or(usize::MAX);
+fn numbers(roll: &[Addresses]) -> Vec<usize> {
+    let number = |it: &Addresses| it.first().parse().unwrap_or(usize::MAX);
     roll.iter().map(number).collect()
 }

@@ -77,6 +77,12 @@ impl<Req, Resp> Redial<Req, Resp> {
         }
     }
 
+    /// Takes over the present connection of `other`, if it has one.
+    pub fn take_over(&self, other: &Self) {
+        let channel = other.shared.slot().take();
+        *self.shared.slot() = channel;
+    }
+
     /// Returns when the present connection has ended: the peer closed it, or its process died.
     /// Without a connection this never returns, because there is nothing to wait for.
     pub async fn broken(&self) {

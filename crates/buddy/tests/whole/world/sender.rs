@@ -1,17 +1,21 @@
 //! How jobs travel: what `buddy/src/sender.rs` does, over simulated connections.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use buddy::effect::{Cause, Job, Report, Retry, Target};
+use buddy::effect::{Cause, Job, Report, Retry, Target, Way};
 use buddy::ring::Request;
-use common::buddy::{Incarnation, Reply, Tally};
+use common::buddy::{Caller, Incarnation, Reply};
 use common::net::Backoff;
 use rand::RngExt;
 
-use super::{Event, Process, World, machine};
+use super::{Event, Process, World};
 
 /// The first and the longest wait between two tries.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+
+/// The caller of a roll call, which names none.
+const NOBODY: Caller = Caller { place: 0, port: 0 };
 
 /// How long a roll call may take.
 const DIAGNOSIS: Duration = Duration::from_secs(8);
@@ -26,6 +30,10 @@ pub(super) struct Sender {
     is_trying: bool,
     began: Duration,
     backoff: Backoff,
+    /// the process to which the connection leads, if there is one, and from where it sees us
+    connection: Option<(Process, IpAddr)>,
+    /// the address that has led to the right buddy
+    proven: Option<String>,
 }
 
 impl Sender {
@@ -37,6 +45,8 @@ impl Sender {
             is_trying: false,
             began: Duration::ZERO,
             backoff: Backoff::new(BACKOFF.0, BACKOFF.1),
+            connection: None,
+            proven: None,
         }
     }
 
@@ -60,7 +70,9 @@ pub(super) struct Try {
 pub(super) struct Letter {
     of: Try,
     whom: usize,
+    seen: IpAddr,
     song: Incarnation,
+    by: Caller,
     job: Job,
 }
 
@@ -104,18 +116,71 @@ impl World {
             Target::Next => DIAGNOSIS,
             Target::Place(_) => buddy.state.beat_time(),
         };
-        let (song, address) = buddy.state.address(to);
-        let whom = address.parse().expect("a number");
-        let letter = Letter {
-            of,
-            whom,
-            song,
-            job,
+        let way = match to {
+            Target::Next => None,
+            Target::Place(place) => buddy.state.way(place),
         };
-        let time = self.way();
-        self.send(n, whom, time, Event::Call(Box::new(letter)));
+        let (song, by) = way.as_ref().map_or((0, NOBODY), |way| (way.song, way.by));
+        let connected = match &way {
+            Some(way) => self.dial(n, way),
+            None => self.map.leads(n, &self.typed[n - 1], self.next[n - 1]),
+        };
+        if let Some((whom, seen)) = connected {
+            let letter = Letter {
+                of,
+                whom,
+                seen,
+                song,
+                by,
+                job,
+            };
+            let time = self.way();
+            self.send(n, whom, time, Event::Call(Box::new(letter)));
+        }
         let silence = Report::Silent(Cause::Call("no answer".into()));
         self.later(limit, Event::Answer(of, silence));
+    }
+
+    /// Does what `buddy/src/dial.rs` does: finds the address at which the right buddy answers.
+    /// Returns that buddy, or another one if it answers nowhere, and from where it sees the call.
+    fn dial(&mut self, n: usize, way: &Way) -> Option<(usize, IpAddr)> {
+        let to = Target::Place(way.to);
+        let sender = self.buddies[n].as_ref()?.senders.get(&to)?;
+        if let Some((process, seen)) = sender.connection
+            && self.buddy(process).is_some()
+        {
+            return Some((process.0, seen));
+        }
+        let proven = self.buddies[n].as_ref()?.senders.get(&to)?.proven.clone();
+        let mut best: Option<(bool, usize, IpAddr)> = None;
+        for address in proven.iter().chain(&way.addresses) {
+            let Some((whom, seen)) = self.map.leads(n, address, self.next[n - 1]) else {
+                continue;
+            };
+            let is_open = self.gets_through(n, whom) && self.gets_through(whom, n);
+            let Some(buddy) = self.buddies[whom].as_mut().filter(|_| is_open) else {
+                // A refusal at an address that has led to it is the truth.
+                if proven.as_ref() == Some(address) {
+                    return Some((whom, seen));
+                }
+                best = best.or(Some((false, whom, seen)));
+                continue;
+            };
+            let life = buddy.life;
+            match buddy.state.ping(way.song, way.to, way.by, seen).reply {
+                Reply::Here(_) => {
+                    let sender = self.buddies[n].as_mut()?.senders.get_mut(&to)?;
+                    sender.connection = Some(((whom, life), seen));
+                    sender.proven = Some(address.clone());
+                    return Some((whom, seen));
+                }
+                Reply::Stranger if best.is_none_or(|(is_up, ..)| !is_up) => {
+                    best = Some((true, whom, seen));
+                }
+                Reply::Stranger | Reply::Wrong => best = best.or(Some((false, whom, seen))),
+            }
+        }
+        best.map(|(_, whom, seen)| (whom, seen))
     }
 
     /// Lets a call arrive, and sends the answer.
@@ -128,28 +193,33 @@ impl World {
             Target::Place(place) => place,
             Target::Next => 0,
         };
-        let from = machine(of.process.0);
+        let from = letter.seen;
         let longest = 2 * self.song.latency.as_millis() as u64;
         let report = if let Some(buddy) = &mut self.buddies[whom] {
             let state = &mut buddy.state;
-            let reply = match letter.job {
+            let answer = |reply| match reply {
+                Reply::Wrong => Report::Silent(Cause::Wrong),
+                reply => Report::Answered(reply),
+            };
+            match letter.job {
                 Job::RollCall(mut call) => {
                     let round_trip = &mut call.song.round_trip_ms;
                     *round_trip = longest.max(*round_trip);
-                    Err(state.roll_call(call, from))
+                    Report::Called(state.roll_call(call, from))
                 }
                 Job::Enlist(song, roll, at) => {
-                    Ok(state.enlist(song, roll.to_vec(), place, at, from))
+                    answer(state.enlist(song, roll.to_vec(), place, at, from))
                 }
                 Job::Pass(token, at, tally) => {
-                    Ok(state.hear(song, place, Request::Pass(token, at), tally))
+                    answer(state.hear(song, place, Request::Pass(token, at), tally))
                 }
-                Job::Ping => Ok(state.hear(song, place, Request::Ping, Tally::default())),
-            };
-            match reply {
-                Err(called) => Report::Called(called),
-                Ok(Reply::Wrong) => Report::Silent(Cause::Wrong),
-                Ok(reply) => Report::Answered(reply),
+                Job::Ping => {
+                    let pulse = state.ping(song, place, letter.by, from);
+                    match pulse.reply {
+                        Reply::Wrong => Report::Silent(Cause::Wrong),
+                        _ => Report::Pulse(pulse),
+                    }
+                }
             }
         } else {
             Report::Refused(Cause::Call("refused".into()))
@@ -167,7 +237,10 @@ impl World {
             return;
         };
         sender.is_trying = false;
-        if matches!(report, Report::Called(_) | Report::Answered(_)) {
+        if matches!(
+            report,
+            Report::Called(_) | Report::Answered(_) | Report::Pulse(_)
+        ) {
             sender.backoff.reset();
             sender.forget();
         }
