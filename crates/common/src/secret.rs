@@ -14,6 +14,10 @@ pub const SERVICE: &str = "secret-server";
 /// one takes a few microseconds, which is little beside a call.
 pub const MAX_TEXT: usize = 64 * 1024;
 
+/// Most words in one call. Each is worked on and answered for itself, so that the bytes alone are no
+/// bound: at the usual eight bytes a word, this many fill [`MAX_TEXT`].
+pub const MAX_WORDS: usize = MAX_TEXT / 8;
+
 /// Longest expected work for a chunk of several words. A worker that is taken for longer is taken
 /// from the other callers.
 pub const MAX_WORK: Duration = Duration::from_secs(10 * 60);
@@ -37,7 +41,8 @@ pub struct Offer {
     pub workers: u32,
 }
 
-/// The answer to a chunk.
+/// The answer to a chunk. Each word of it has the bytes of the word that was sent, in another order,
+/// so a caller can notice many a wrong answer without knowing the secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reversed {
     /// The words of the chunk, reversed and in their order, each followed by a newline.
@@ -66,8 +71,9 @@ pub enum Refusal {
     /// Too many wrong premium keys came from this address: try again in a minute.
     #[error("too many wrong premium keys came from your address")]
     KeyGuessed,
-    /// The chunk would take a worker longer than [`MAX_WORK`]: send fewer words.
-    #[error("the chunk would take longer than ten minutes")]
+    /// The chunk has more than [`MAX_WORDS`], or would take a worker longer than [`MAX_WORK`]: send
+    /// fewer words.
+    #[error("the chunk has too many words, or would take longer than ten minutes")]
     TooMuch,
 }
 
@@ -91,7 +97,7 @@ pub trait Secret {
     async fn fast_reverse(text: String, key: Option<String>) -> Result<String, Refusal>;
 
     /// Returns the words of a chunk, each of them reversed. In `text`, and in the answer, each word
-    /// ends with a newline.
+    /// ends with a newline. A chunk has at most [`MAX_WORDS`].
     async fn reverse_words(tier: Tier, text: String) -> Result<Reversed, Refusal>;
 
     /// Returns what the server has to offer. This call never waits, so it also shows whether the

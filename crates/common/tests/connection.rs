@@ -5,12 +5,13 @@ mod echo;
 #[path = "support/program.rs"]
 mod program;
 
+use std::future::{pending, ready};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use common::net::{self, Limits, Redial, Trouble, greeting, wire};
-use common::secret::{Refusal, SERVICE, SecretClient, SecretRequest, SecretResponse};
+use common::net::{self, Gate, Limits, Redial, Trouble, greeting, wire};
+use common::secret::{Offer, Refusal, SERVICE, SecretClient, SecretRequest, SecretResponse};
 use echo::{Server, echoes, says};
 use futures::{FutureExt, SinkExt, StreamExt};
 use program::closed;
@@ -95,6 +96,31 @@ async fn a_panicking_handler_is_an_error_and_the_connection_lives() {
     assert!(matches!(answer, Err(RpcError::Server(_))), "{answer:?}");
     assert!(says(&client, "on").await.expect("same connection"));
     server.shut_down().await;
+}
+
+#[tokio::test]
+async fn an_answer_to_another_question_is_the_end_of_its_connection_and_of_no_caller() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let addr = listener.local_addr().expect("bound").to_string();
+    let gate = Gate::new(Limits::default());
+    let serve = net::serve(listener, SERVICE, gate, pending::<()>(), |connection| {
+        let offer = || SecretResponse::Offer(Offer { workers: 1 });
+        connection.answer(move |_, _: SecretRequest| ready(Ok(offer())))
+    });
+    tokio::spawn(serve);
+    let channel = net::Channel::open(&addr, SERVICE).await.expect("up");
+    let client = SecretClient::from(channel.clone());
+    let offer = client.offer(context::current()).await;
+    assert_eq!(offer.expect("this was asked"), Offer { workers: 1 });
+    let answer = says(&client, "hello").await;
+    assert!(matches!(answer, Err(RpcError::Channel(_))), "{answer:?}");
+    channel.broken().await;
+
+    let redial = SecretClient::from(Redial::new(addr, SERVICE));
+    let answer = says(&redial, "hello").await;
+    assert!(matches!(answer, Err(RpcError::Channel(_))), "{answer:?}");
+    let offer = redial.offer(context::current()).await;
+    assert!(offer.is_ok(), "over a new connection: {offer:?}");
 }
 
 #[tokio::test]

@@ -5,6 +5,10 @@
 //! timer, spans and a second queue with every call (`scripts/bench.sh secret` runs a plain tarpc
 //! pair beside ours), and may still let a call outlive its deadline. So a caller sets a limit of
 //! its own, as [`Redial`](super::Redial) does.
+//!
+//! A peer may answer another question than the one that was asked. tarpc's generated client panics
+//! then, so such an answer is not handed to it: the call ends with [`RpcError::Channel`], and the
+//! connection with it, because nothing more that this peer says can be believed.
 
 use std::collections::HashMap;
 use std::io;
@@ -17,7 +21,9 @@ use std::time::Duration;
 use futures::{Sink, Stream};
 use serde::{Serialize, de::DeserializeOwned};
 use tarpc::client::{RpcError, stub::Stub};
-use tarpc::{ClientMessage, Request, RequestName, Response, ServerError, context, trace};
+use tarpc::{
+    ChannelError, ClientMessage, Request, RequestName, Response, ServerError, context, trace,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -36,7 +42,8 @@ const PENDING_CALLS: usize = 1024;
 ///
 /// Most callers want a [`Redial`](super::Redial) instead, because a `Channel` does not reconnect. A
 /// call ends with the connection at the latest; only the server heeds its deadline. A call that is
-/// dropped is cancelled at the server.
+/// dropped is cancelled at the server. [`RpcError::Channel`] means that the server answered what was
+/// not asked.
 pub struct Channel<Req, Resp>(Arc<Shared<Req, Resp>>);
 
 struct Shared<Req, Resp> {
@@ -90,7 +97,7 @@ impl<Req, Resp> Channel<Req, Resp> {
 impl<Req, Resp> Channel<Req, Resp>
 where
     Req: RequestName + Serialize + Send + 'static,
-    Resp: DeserializeOwned + Send + 'static,
+    Resp: DeserializeOwned + Serialize + Send + 'static,
 {
     /// Returns a new connection to `target`, which is `HOST:PORT`, for calls by `protocol`.
     ///
@@ -195,18 +202,36 @@ impl<Req, Resp> Drop for Guard<'_, Req, Resp> {
     }
 }
 
+/// Returns the number of an enum's variant. tarpc numbers the requests of a service and their answers
+/// alike, so that an answer of another number is not what was asked.
+///
+/// The number is the first byte in postcard, for up to 128 variants. There is room for this byte
+/// only, so that the rest is not encoded.
+fn variant(message: &impl Serialize) -> u8 {
+    let mut first = [u8::MAX];
+    // Always an error, because a message has more than one byte, but for those without content.
+    let _ = postcard::to_slice(message, &mut first);
+    first[0]
+}
+
 /// The task of a [`Channel`]. It ends with the connection, or with the last clone of the channel.
 struct Calling<IO, Req, Resp> {
     transport: Coalesce<Wire<IO, Response<Resp>, ClientMessage<Req>>>,
     inbox: mpsc::Receiver<Command<Req, Resp>>,
-    callers: HashMap<u64, oneshot::Sender<Result<Resp, RpcError>>>,
+    callers: HashMap<u64, Caller<Resp>>,
+}
+
+struct Caller<Resp> {
+    /// the [`variant`] of its request
+    asked: u8,
+    answer: oneshot::Sender<Result<Resp, RpcError>>,
 }
 
 impl<IO, Req, Resp> Calling<IO, Req, Resp>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
     Req: Serialize,
-    Resp: DeserializeOwned,
+    Resp: DeserializeOwned + Serialize,
 {
     /// Writes the calls and cancellations that wait; ready when every clone of the channel is gone.
     fn poll_commands(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -228,12 +253,12 @@ where
         }
     }
 
-    fn call(&mut self, request: Request<Req>, caller: oneshot::Sender<Result<Resp, RpcError>>) {
-        let id = request.id;
+    fn call(&mut self, request: Request<Req>, answer: oneshot::Sender<Result<Resp, RpcError>>) {
+        let (id, asked) = (request.id, variant(&request.message));
         match self.send(ClientMessage::Request(request)) {
-            Ok(()) => drop(self.callers.insert(id, caller)),
+            Ok(()) => drop(self.callers.insert(id, Caller { asked, answer })),
             // Too large, or cannot be encoded. The connection goes on, because nothing was sent.
-            Err(error) => drop(caller.send(Err(RpcError::Send(Box::new(error))))),
+            Err(error) => drop(answer.send(Err(RpcError::Send(Box::new(error))))),
         }
     }
 
@@ -241,13 +266,23 @@ where
         Pin::new(&mut self.transport).start_send(message)
     }
 
-    /// Hands each answer to its caller; ready when the server has closed the connection.
+    /// Hands each answer to its caller; ready when the server has closed the connection, or has
+    /// answered what was not asked.
     fn poll_answers(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(response) = ready!(Pin::new(&mut self.transport).poll_next(cx)?) {
-            if let Some(caller) = self.callers.remove(&response.request_id) {
-                let answer: Result<Resp, ServerError> = response.message;
-                let _ = caller.send(answer.map_err(RpcError::Server));
+            let Some(caller) = self.callers.remove(&response.request_id) else {
+                continue; // cancelled
+            };
+            let answer: Result<Resp, ServerError> = response.message;
+            if let Ok(answer) = &answer
+                && variant(answer) != caller.asked
+            {
+                let error = || io::Error::new(io::ErrorKind::InvalidData, "not what was asked");
+                let told = RpcError::Channel(ChannelError::Read(Arc::new(error())));
+                let _ = caller.answer.send(Err(told));
+                return Poll::Ready(Err(error()));
             }
+            let _ = caller.answer.send(answer.map_err(RpcError::Server));
         }
         Poll::Ready(Ok(()))
     }
@@ -257,7 +292,7 @@ impl<IO, Req, Resp> Future for Calling<IO, Req, Resp>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
     Req: Serialize,
-    Resp: DeserializeOwned,
+    Resp: DeserializeOwned + Serialize,
 {
     type Output = io::Result<()>;
 

@@ -142,7 +142,7 @@ where
 impl<Req, Resp> Shared<Req, Resp>
 where
     Req: RequestName + Serialize + Send + 'static,
-    Resp: DeserializeOwned + Send + 'static,
+    Resp: DeserializeOwned + Serialize + Send + 'static,
 {
     async fn channel(&self) -> Opened<Req, Resp> {
         if let Some(channel) = self.alive() {
@@ -183,7 +183,7 @@ where
 impl<Req, Resp> Stub for Redial<Req, Resp>
 where
     Req: RequestName + Serialize + Send + 'static,
-    Resp: DeserializeOwned + Send + 'static,
+    Resp: DeserializeOwned + Serialize + Send + 'static,
 {
     type Req = Req;
     type Resp = Resp;
