@@ -40,7 +40,7 @@ mod server;
 pub mod wire;
 
 pub use backoff::Backoff;
-pub use client::Channel;
+pub use client::{Channel, End};
 pub use connect::{Dialled, dial, resolve};
 pub use doctor::{Error, Trouble};
 pub use gate::{Gate, Share, SharedQuota};

@@ -14,8 +14,8 @@ pub const SERVICE: &str = "secret-server";
 /// one takes a few microseconds, which is little beside a call.
 pub const MAX_TEXT: usize = 64 * 1024;
 
-/// Most words in one call. Each is worked on and answered for itself, so that the bytes alone are no
-/// bound: at the usual eight bytes a word, this many fill [`MAX_TEXT`].
+/// Most words in one call. Each is worked on and answered for itself, so that the bytes alone are
+/// no bound: at the usual eight bytes a word, this many fill [`MAX_TEXT`].
 pub const MAX_WORDS: usize = MAX_TEXT / 8;
 
 /// Longest expected work for a chunk of several words. A worker that is taken for longer is taken
@@ -41,8 +41,8 @@ pub struct Offer {
     pub workers: u32,
 }
 
-/// The answer to a chunk. Each word of it has the bytes of the word that was sent, in another order,
-/// so a caller can notice many a wrong answer without knowing the secret.
+/// The answer to a chunk. Each word of it has the bytes of the word that was sent, in another
+/// order, so a caller can notice many a wrong answer without knowing the secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reversed {
     /// The words of the chunk, reversed and in their order, each followed by a newline.

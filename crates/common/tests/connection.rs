@@ -114,7 +114,7 @@ async fn an_answer_to_another_question_is_the_end_of_its_connection_and_of_no_ca
     assert_eq!(offer.expect("this was asked"), Offer { workers: 1 });
     let answer = says(&client, "hello").await;
     assert!(matches!(answer, Err(RpcError::Channel(_))), "{answer:?}");
-    channel.broken().await;
+    assert_eq!(channel.broken().await, net::End::Nonsense);
 
     let redial = SecretClient::from(Redial::new(addr, SERVICE));
     let answer = says(&redial, "hello").await;

@@ -8,9 +8,10 @@ use std::time::Duration;
 use clap::Parser;
 use common::cli::{self, Failure};
 use common::credential::Credential;
+use common::secret::MAX_WORDS;
 
 use crate::config::{Config, List, Options, Work};
-use crate::pacing::{Fixed, MAX_CALLS, MAX_WORDS};
+use crate::pacing::{Fixed, MAX_CALLS};
 use crate::progress::Progress;
 
 /// Has a word list reversed by one or several secret servers, in the order of the list
@@ -43,6 +44,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub premium_key_file: Option<PathBuf>,
 
+    /// Ask two servers for each word, and fail with both names where they differ
+    #[arg(long)]
+    pub verify: bool,
+
     /// Calls out at each server at once [default: adapts to the server]
     #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=MAX_CALLS as i64))]
@@ -53,7 +58,7 @@ pub struct Args {
     #[arg(value_parser = clap::value_parser!(u16).range(1..=MAX_WORDS as i64))]
     pub chunk: Option<u16>,
 
-    /// How long to go on trying while no server at all can be reached
+    /// How long to go on trying while no server at all can be reached, or no second to verify
     #[arg(long, default_value = "5s", value_name = "DURATION", value_parser = cli::duration)]
     pub patience: Duration,
 
@@ -85,6 +90,7 @@ impl TryFrom<Args> for Config {
                 words: args.chunk.map(usize::from),
                 calls: args.in_flight.map(usize::from),
             },
+            verify: args.verify,
             give_up_after: args.patience,
         };
         Ok(Self {

@@ -48,6 +48,9 @@ pub struct Options {
     pub premium_key: Option<Credential>,
     /// What is not left to adapt by itself.
     pub fixed: Fixed,
+    /// Whether a word is done only when two servers have given the same answer. A server that is
+    /// reached at two addresses counts as two.
+    pub verify: bool,
     /// How long to go on trying while no server at all can be reached.
     pub give_up_after: Duration,
 }

@@ -10,7 +10,7 @@ use tokio::task::{self, JoinSet};
 use tokio::time::sleep;
 
 use crate::call::{Answer, call};
-use crate::keeper::{self, Client, Event, Keeper};
+use crate::keeper::{self, Client, Event};
 use crate::queue::Assigned;
 use crate::server::ServerId;
 
@@ -19,7 +19,7 @@ const EVENTS: usize = 64;
 
 /// The connections to all servers.
 pub(crate) struct Connections {
-    /// by the server's number
+    /// by the server's number; a server is added when it is first connected
     servers: Vec<Connection>,
     events: mpsc::Sender<Event>,
     /// ends with this value
@@ -46,24 +46,24 @@ impl Connections {
         (connections, receiver)
     }
 
-    /// Looks `name` up again and again.
-    pub(crate) fn look_up(&mut self, name: String) {
+    /// Looks `name` up after `wait`.
+    pub(crate) fn look_up(&mut self, name: String, wait: Duration) {
         let events = self.events.clone();
-        self.tasks.spawn(keeper::look_up(name, events));
+        self.spawn(keeper::look_up(name, wait, events));
     }
 
-    /// Keeps a connection to the next server, which is at `address`.
-    pub(crate) fn connect(&mut self, server: ServerId, address: String) {
-        let keeper = Keeper {
-            server,
-            address,
-            events: self.events.clone(),
-        };
-        self.servers.push(Connection {
-            keeper: self.tasks.spawn(keeper.run()),
-            client: None,
-            in_flight: HashMap::new(),
-        });
+    /// Connects to `server`, which is at `address`, after `wait`.
+    pub(crate) fn connect(&mut self, server: ServerId, address: String, wait: Duration) {
+        let keep = keeper::keep(server, address, wait, self.events.clone());
+        let keeper = self.spawn(keep);
+        match self.servers.get_mut(server) {
+            Some(connection) => connection.keeper = keeper,
+            None => self.servers.push(Connection {
+                keeper,
+                client: None,
+                in_flight: HashMap::new(),
+            }),
+        }
     }
 
     /// Takes over the connection that the keeper of `server` has made.
@@ -88,11 +88,17 @@ impl Connections {
     /// Reports after `wait` that `server` may have room again.
     pub(crate) fn resume_after(&mut self, server: ServerId, wait: Duration) {
         let events = self.events.clone();
-        self.tasks.spawn(async move {
+        self.spawn(async move {
             sleep(wait).await;
             // It fails only when the work is over, which ends this task anyway.
             let _ = events.send(Event::Resume(server)).await;
         });
+    }
+
+    fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) -> task::AbortHandle {
+        // Forgets those that have ended, because a long list may have very many of them.
+        while self.tasks.try_join_next().is_some() {}
+        self.tasks.spawn(task)
     }
 
     /// Starts a call, if its server is up. A call that is aborted is dropped at once, which also

@@ -20,19 +20,24 @@ use common::secret::Refusal;
 
 use crate::cause::Cause;
 use crate::latencies::Latencies;
+use crate::names::{Known, Names};
 use crate::pacing::{Fixed, Pacing, Timing};
-use crate::queue::{Assigned, BLAME_FAILED, BLAME_NONE, Queue, Verdict};
+use crate::queue::{Assigned, BLAME_FAILED, BLAME_NONE, Fault, Queue, Verdict};
 use crate::report::{Report, plural};
 use crate::server::{Server, ServerId, State};
+use crate::stall::Stall;
+
+mod check;
 
 /// What the caller has to do.
 #[derive(Debug)]
 pub(crate) enum Effect {
-    /// Look up the addresses of this name, again and again, and report them.
-    LookUp(String),
-    /// Keep a connection to the server at this address, and report when it is up or down.
-    Connect(ServerId, String),
-    /// Drop the connection and all calls over it. The next connection is on its way.
+    /// Look up the addresses of this name after this time, and report them.
+    LookUp(String, Duration),
+    /// Connect to the server at this address after this time, and report when it is up, and why it
+    /// is not, or no longer.
+    Connect(ServerId, String, Duration),
+    /// Drop the connection and all calls over it.
     Close(ServerId),
     /// Drop the connection and all calls over it, and never connect to the server again.
     Abandon(ServerId),
@@ -50,40 +55,55 @@ pub(crate) struct Dispatcher {
     /// The words. The caller reads into it and takes the answers from it.
     pub(crate) queue: Queue,
     servers: Vec<Server>,
+    names: Names,
     effects: VecDeque<Effect>,
     fixed: Fixed,
+    /// how many servers must answer each word
+    needed: usize,
     /// which server is asked first whether it has room
     turn: ServerId,
     latencies: Latencies,
+    stall: Stall,
     /// why the last server that went away did so
     last: Option<Cause>,
+    /// what the last server said that failed on a call
+    failure: Option<Cause>,
     give_up_after: Duration,
     /// when to give up, while no server can be reached
     give_up_at: Option<Duration>,
 }
 
 impl Dispatcher {
-    /// Work for the servers at `targets`, as `HOST:PORT`. It fails when no server can be reached
-    /// for `give_up_after`.
-    pub(crate) fn new(targets: &[String], fixed: Fixed, give_up_after: Duration) -> Self {
-        let mut dispatcher = Self {
-            queue: Queue::default(),
+    /// Work for servers. It fails when none can be reached for `give_up_after`, or with `verify`
+    /// fewer than two.
+    pub(crate) fn new(fixed: Fixed, verify: bool, give_up_after: Duration) -> Self {
+        Self {
+            queue: Queue::new(verify),
             servers: Vec::new(),
+            names: Names::default(),
             effects: VecDeque::new(),
             fixed,
+            needed: if verify { 2 } else { 1 },
             turn: 0,
             latencies: Latencies::default(),
+            stall: Stall::default(),
             last: None,
+            failure: None,
             give_up_after,
             give_up_at: None,
-        };
-        for target in targets {
-            match target.parse::<SocketAddr>() {
-                Ok(address) => dispatcher.found(address.to_string()),
-                Err(_) => dispatcher.effects.push_back(Effect::LookUp(target.clone())),
+        }
+    }
+
+    /// Adds the server or servers at `target`, as `HOST:PORT`.
+    pub(crate) fn add(&mut self, target: &str) {
+        match target.parse::<SocketAddr>() {
+            Ok(address) => self.found(address.to_string()),
+            Err(_) => {
+                self.names.add(target.to_owned());
+                let look_up = Effect::LookUp(target.to_owned(), Duration::ZERO);
+                self.effects.push_back(look_up);
             }
         }
-        dispatcher
     }
 
     /// Returns the next thing to do, in the order in which it was decided.
@@ -92,18 +112,26 @@ impl Dispatcher {
     }
 
     /// Returns the next call to make. The servers take turns, because a few words would otherwise
-    /// all go to the first.
-    pub(crate) fn next_call(&mut self) -> Option<Assigned> {
+    /// all go to the first. Late ones come last. `now` is the time since the beginning.
+    pub(crate) fn next_call(&mut self, now: Duration) -> Option<Assigned> {
         let servers = self.servers.len();
-        let mut turns = (self.turn..servers).chain(0..self.turn);
-        let call = turns.find_map(|id| self.assign(id))?;
-        self.turn = (call.server + 1) % servers;
-        Some(call)
+        let turns = (self.turn..servers).chain(0..self.turn);
+        for is_late in [false, true] {
+            for id in turns.clone() {
+                if self.servers[id].is_late == is_late
+                    && let Some(call) = self.assign(id, now)
+                {
+                    self.turn = (id + 1) % servers;
+                    return Some(call);
+                }
+            }
+        }
+        None
     }
 
-    fn assign(&mut self, id: ServerId) -> Option<Assigned> {
-        let words = self.servers[id].room()?;
-        let call = self.queue.assign(id, words)?;
+    fn assign(&mut self, id: ServerId, now: Duration) -> Option<Assigned> {
+        let pacing = self.servers[id].room()?;
+        let call = self.queue.assign(id, pacing, now)?;
         self.servers[id].out += 1;
         Some(call)
     }
@@ -119,24 +147,32 @@ impl Dispatcher {
         }
     }
 
-    /// Takes the addresses of a name. Each is a server, but may be known already. That a name has
-    /// none is said the first time only, because the name is looked up again and again.
-    pub(crate) fn looked_up(&mut self, found: Result<Vec<SocketAddr>, Error>) {
+    /// Takes the addresses of a name. Each is a server, but may be known already.
+    pub(crate) fn looked_up(&mut self, name: &str, found: Result<Vec<SocketAddr>, Error>) {
+        let known = match &found {
+            Ok(_) => Known::Found,
+            Err(error) if error.is_permanent() => Known::Hopeless,
+            Err(_) => Known::Missing,
+        };
+        let (is_news, again) = self.names.looked_up(name, known);
         match found {
             Ok(addresses) => addresses.iter().for_each(|a| self.found(a.to_string())),
             Err(error) => {
-                if self.last.is_none() {
+                if is_news && !self.is_over() {
                     self.say(error.to_string());
                 }
                 self.last = Some(Cause::Unreached(Box::new(error)));
             }
         }
+        let again = again.map(|wait| Effect::LookUp(name.to_owned(), wait));
+        self.effects.extend(again);
     }
 
     fn found(&mut self, address: String) {
         if self.servers.iter().all(|server| server.name != address) {
             let id = self.servers.len();
-            self.effects.push_back(Effect::Connect(id, address.clone()));
+            let connect = Effect::Connect(id, address.clone(), Duration::ZERO);
+            self.effects.push_back(connect);
             self.servers.push(Server::new(address));
         }
     }
@@ -153,15 +189,34 @@ impl Dispatcher {
         server.up(Pacing::new(workers, self.fixed));
     }
 
-    /// Notes that the connection to a server has ended.
+    /// Notes that a call found its connection ended. That the connection is down is reported as
+    /// well.
     pub(crate) fn closed(&mut self, id: ServerId) {
         let name = self.servers[id].name.clone();
-        self.down(id, Cause::Closed(name));
+        self.lose(id, Cause::Closed(name));
     }
 
-    /// Notes that a server cannot be called, and takes back its words. The person is told once an
-    /// outage.
-    pub(crate) fn down(&mut self, id: ServerId, cause: Cause) {
+    /// Notes that a server answered a call with something else than what was asked. It is given up,
+    /// because nothing that it says can be believed.
+    pub(crate) fn unasked(&mut self, id: ServerId) {
+        let name = self.servers[id].name.clone();
+        self.lose(id, Cause::Unasked(name));
+    }
+
+    /// Notes that a connection to a server was not made or is over, and connects again, unless the
+    /// server is given up. `dice` is a random number from 0 to 1.
+    pub(crate) fn down(&mut self, id: ServerId, cause: Cause, dice: f64) {
+        self.lose(id, cause);
+        let server = &mut self.servers[id];
+        if !server.is_retired() {
+            let (name, wait) = (server.name.clone(), server.retry.wait(dice));
+            self.effects.push_back(Effect::Connect(id, name, wait));
+        }
+    }
+
+    /// Takes back the words of a server that cannot be called. The person is told once an outage,
+    /// and not at all if the work is then over, because its end says why.
+    fn lose(&mut self, id: ServerId, cause: Cause) {
         let may_pass = cause.may_pass();
         let (state, effect) = if may_pass {
             (State::Down, Effect::Close(id))
@@ -171,33 +226,48 @@ impl Dispatcher {
         let server = &mut self.servers[id];
         let line = match server.state {
             State::Retired => return,
-            State::Down => None,
+            State::Down if may_pass => None,
             State::New | State::Up(_) if may_pass => Some(format!("{cause}; trying again")),
-            State::New | State::Up(_) => Some(cause.to_string()),
+            _ => Some(cause.to_string()),
         };
         (server.state, server.out) = (state, 0);
         self.queue.take_back_all(id);
         self.effects.push_back(effect);
-        self.effects.extend(line.map(Effect::Say));
+        if !self.is_over() {
+            self.effects.extend(line.map(Effect::Say));
+        }
         self.last = Some(cause);
     }
 
     /// Takes the answer of a server to the chunk at line `first`.
     pub(crate) fn answered(&mut self, id: ServerId, first: u64, answer: String, timing: Timing) {
         self.latencies.add(timing.took);
-        self.servers[id].busy.reset();
+        let server = &mut self.servers[id];
+        server.busy.reset();
+        server.is_busy = false;
         match self.queue.answered(id, first, answer) {
-            Verdict::Counts { words, also } => {
-                self.servers[id].answered(words, timing);
-                if let Some(other) = also {
+            Verdict::Counts {
+                words,
+                before,
+                after,
+            } => {
+                server.answered(words, timing);
+                for late in &before {
+                    self.servers[*late].is_late = true;
+                }
+                for other in before.into_iter().chain(after) {
                     self.servers[other].out -= 1;
                     self.effects.push_back(Effect::Cancel(other, first));
                 }
             }
             Verdict::Late => {}
-            Verdict::Garbled => {
-                let name = self.servers[id].name.clone();
-                self.down(id, Cause::Garbled(name));
+            Verdict::Wrong(fault) => {
+                let name = server.name.clone();
+                let cause = match fault {
+                    Fault::Number => Cause::Garbled(name),
+                    Fault::Letters(line) => Cause::Letters(name, line.map(|line| line + 1)),
+                };
+                self.lose(id, cause);
             }
         }
     }
@@ -206,15 +276,18 @@ impl Dispatcher {
     /// refusal would come again, so its server is given up. `dice` is a random number from 0 to 1.
     pub(crate) fn refused(&mut self, id: ServerId, first: u64, refusal: Refusal, dice: f64) {
         if refusal == Refusal::Busy {
+            self.servers[id].is_busy = true;
             return self.pause(id, first, BLAME_NONE, dice);
         }
         let name = self.servers[id].name.clone();
-        self.down(id, Cause::Refused(name, refusal));
+        self.lose(id, Cause::Refused(name, refusal));
     }
 
-    /// Notes that a server failed on the chunk at line `first`, and is still there. It is paused,
-    /// as if it were busy, so that another server can try the words.
-    pub(crate) fn failed(&mut self, id: ServerId, first: u64, dice: f64) {
+    /// Notes that a server failed on the chunk at line `first`, in its own `words`, and is still
+    /// there. It is paused, as if it were busy, so that another server can try.
+    pub(crate) fn failed(&mut self, id: ServerId, first: u64, words: String, dice: f64) {
+        let name = self.servers[id].name.clone();
+        self.failure = Some(Cause::Failed(name, words));
         self.pause(id, first, BLAME_FAILED, dice);
     }
 
@@ -230,42 +303,6 @@ impl Dispatcher {
     /// Notes that a paused server may have room again.
     pub(crate) fn resume(&mut self, id: ServerId) {
         self.servers[id].is_paused = false;
-    }
-
-    /// Returns when to give up unless something happens, as a time since the beginning. `None`
-    /// means never. `now` is the time since the beginning.
-    ///
-    /// # Errors
-    /// Why there is no point in going on.
-    pub(crate) fn check(
-        &mut self,
-        now: impl FnOnce() -> Duration,
-    ) -> Result<Option<Duration>, Cause> {
-        if let Some(first) = self.queue.hopeless {
-            return Err(Cause::Hopeless(first + 1));
-        }
-        let is_retired = |server: &Server| matches!(server.state, State::Retired);
-        if !self.servers.is_empty() && self.servers.iter().all(is_retired) {
-            return Err(self.give_up());
-        }
-        self.give_up_at = self.none_answers().then(|| {
-            self.give_up_at
-                .unwrap_or_else(|| now().saturating_add(self.give_up_after))
-        });
-        Ok(self.give_up_at)
-    }
-
-    /// Returns why no server can be reached.
-    pub(crate) fn give_up(&mut self) -> Cause {
-        self.last.take().unwrap_or(Cause::NoServer)
-    }
-
-    /// Returns whether every server was tried and none is up. While one is still being tried for
-    /// the first time, or looked up, it is too early to say.
-    fn none_answers(&self) -> bool {
-        let is_open = |server: &Server| matches!(server.state, State::New | State::Up(_));
-        let nothing_yet = self.servers.is_empty() && self.last.is_none();
-        !nothing_yet && !self.servers.iter().any(is_open)
     }
 
     /// Returns the servers that were ever up, with the words that each answered first.

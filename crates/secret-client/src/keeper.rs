@@ -1,14 +1,18 @@
-//! Keeping servers reachable: looks names up, dials, notices when a server is gone, dials again.
+//! One connection to a server, from the dial to the heartbeat that does not come; and looking a
+//! name up.
 //!
-//! Each server has a task of its own, which does no work. It asks the server for its offer, and
+//! Each connection has a task of its own, which does no work. It asks the server for its offer, and
 //! asks again at every heartbeat. A server answers that however long its queue is, so silence means
 //! that it is gone, while a call about a word may rightly take minutes.
 
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use common::net::{self, Backoff};
-use common::secret::{SERVICE, SecretClient, SecretRequest, SecretResponse};
+use common::net::{self, End, Trouble};
+use common::secret::{Offer, SERVICE, SecretClient, SecretRequest, SecretResponse};
+use futures::FutureExt;
+use tarpc::client::RpcError;
 use tarpc::context;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -24,16 +28,6 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// the rest is for a machine that is short of processors.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
-/// Waits between tries to reach a server. One that was restarted is back in a fraction of a
-/// second; one that stays away is tried every few seconds.
-const RETRY: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(3));
-
-/// How often a name is looked up again, because servers may join late.
-const LOOK_UP_AGAIN: Duration = Duration::from_secs(10);
-
-/// How often a name is looked up that leads nowhere yet.
-const LOOK_UP_MISSING: Duration = Duration::from_secs(1);
-
 /// The tarpc client of a connection. Its calls end when the connection does.
 pub(crate) type Client = SecretClient<Channel>;
 
@@ -41,8 +35,8 @@ type Channel = net::Channel<SecretRequest, SecretResponse>;
 
 /// What happens to servers.
 pub(crate) enum Event {
-    /// The addresses of a name, which may be known already, or why it has none for now.
-    LookedUp(Result<Vec<SocketAddr>, net::Error>),
+    /// The addresses of this name, which may be known already, or why it has none for now.
+    LookedUp(String, Result<Vec<SocketAddr>, net::Error>),
     /// The server answers, over this connection, and works on this number of calls at once.
     Up(ServerId, Client, usize),
     /// The server does not answer, or not any more.
@@ -51,76 +45,100 @@ pub(crate) enum Event {
     Resume(ServerId),
 }
 
-/// Looks `name` up again and again, and reports what is found.
-pub(crate) async fn look_up(name: String, events: mpsc::Sender<Event>) {
-    loop {
-        let found = net::resolve(&name, SERVICE).await;
-        let wait = if found.is_ok() {
-            LOOK_UP_AGAIN
-        } else {
-            LOOK_UP_MISSING
-        };
-        if events.send(Event::LookedUp(found)).await.is_err() {
-            return;
-        }
-        sleep(wait).await;
-    }
+/// Looks `name` up after `wait`, and reports what is found.
+pub(crate) async fn look_up(name: String, wait: Duration, events: mpsc::Sender<Event>) {
+    sleep(wait).await;
+    let found = match guarded(net::resolve(&name, SERVICE)).await {
+        Some(found) => found,
+        None => Err(net::Error {
+            trouble: Trouble::Name("looking it up failed in this program".into()),
+            service: SERVICE,
+            target: name.clone(),
+            addr: None,
+            own: None,
+        }),
+    };
+    // It fails only when the work is over, which ends this task anyway.
+    let _ = events.send(Event::LookedUp(name, found)).await;
 }
 
-/// Keeps the server at `address` reachable, and reports to `events`.
-pub(crate) struct Keeper {
-    pub(crate) server: ServerId,
-    pub(crate) address: String,
-    pub(crate) events: mpsc::Sender<Event>,
+/// Connects to the server at `address` after `wait`, and reports to `events` when it is up, and
+/// last of all why it is not, or no longer.
+pub(crate) async fn keep(
+    server: ServerId,
+    address: String,
+    wait: Duration,
+    events: mpsc::Sender<Event>,
+) {
+    sleep(wait).await;
+    let cause = guarded(stay(server, &address, &events)).await;
+    // A server whose task failed is lost like any other, because nothing else would ever say so.
+    let cause = cause.unwrap_or(Cause::Closed(address));
+    // As above.
+    let _ = events.send(Event::Down(server, cause)).await;
 }
 
-impl Keeper {
-    /// Runs until the receiver of the events is dropped.
-    pub(crate) async fn run(self) {
-        let mut retry = RETRY;
-        loop {
-            let cause = match Channel::open(&self.address, SERVICE).await {
-                Ok(channel) => self.stay(&channel, &mut retry).await,
-                Err(error) => Some(Cause::Unreached(Box::new(error))),
-            };
-            let Some(cause) = cause else { return };
-            let down = Event::Down(self.server, cause);
-            if self.events.send(down).await.is_err() {
-                return;
-            }
-            sleep(retry.wait(rand::random())).await;
-        }
-    }
-
-    /// Reports that the server is up, and returns why it no longer is. `None` means that the
-    /// receiver of the events was dropped.
-    async fn stay(&self, channel: &Channel, retry: &mut Backoff) -> Option<Cause> {
-        let client = Client::from(channel.clone());
-        let Ok(Ok(offer)) = timeout(ANSWER_LIMIT, client.offer(context::current())).await else {
-            return Some(Cause::Silent(self.address.clone()));
-        };
-        retry.reset();
-        let up = Event::Up(self.server, client, offer.workers as usize);
-        self.events.send(up).await.ok()?;
-        Some(lost(channel, &self.address).await)
-    }
+/// Returns what `task` returns, or `None` if it panics.
+async fn guarded<T>(task: impl Future<Output = T>) -> Option<T> {
+    AssertUnwindSafe(task).catch_unwind().await.ok()
 }
 
-/// Asks the server at `address` for heartbeats until one does not come. Returns why.
-pub(crate) async fn lost(channel: &Channel, address: &str) -> Cause {
+/// Reports that the server is up, and returns why it is not, or no longer.
+async fn stay(server: ServerId, address: &str, events: &mpsc::Sender<Event>) -> Cause {
+    let channel = match Channel::open(address, SERVICE).await {
+        Ok(channel) => channel,
+        Err(error) => return Cause::Unreached(Box::new(error)),
+    };
     let client = Client::from(channel.clone());
+    let offer = match offer(&client, &channel, address).await {
+        Ok(offer) => offer,
+        Err(cause) => return cause,
+    };
+    let up = Event::Up(server, client.clone(), offer.workers as usize);
+    // It fails only when the work is over, which ends this task anyway.
+    let _ = events.send(up).await;
     let silent = async {
         loop {
             sleep(HEARTBEAT).await;
-            let beat = timeout(ANSWER_LIMIT, client.offer(context::current()));
-            if !matches!(beat.await, Ok(Ok(_))) {
-                return Cause::Silent(address.to_owned());
+            if let Err(cause) = self::offer(&client, &channel, address).await {
+                return cause;
             }
         }
     };
     tokio::select! {
-        biased;
-        () = channel.broken() => Cause::Closed(address.to_owned()),
         cause = silent => cause,
+        end = channel.broken() => ended(end, address),
+    }
+}
+
+/// Returns the offer of the server.
+///
+/// # Errors
+/// Why there is none.
+async fn offer(client: &Client, channel: &Channel, address: &str) -> Result<Offer, Cause> {
+    match timeout(ANSWER_LIMIT, client.offer(context::current())).await {
+        Ok(Ok(offer)) => Ok(offer),
+        Err(_) | Ok(Err(RpcError::Server(_))) => Err(Cause::Silent(address.to_owned())),
+        Ok(Err(_)) => Err(ended(channel.broken().await, address)),
+    }
+}
+
+fn ended(end: End, address: &str) -> Cause {
+    match end {
+        End::Closed => Cause::Closed(address.to_owned()),
+        End::Nonsense => Cause::Unasked(address.to_owned()),
+        End::Refused(error) => Cause::Unreached(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_panics_is_noticed() {
+        assert_eq!(guarded(async { 7 }).await, Some(7));
+        let panics = async { panic!("as requested") };
+        assert_eq!(guarded::<()>(panics).await, None);
     }
 }

@@ -4,7 +4,7 @@
 //! ```text
 //!   file or      lines,      which words go where,   one task: a call for each    servers,
 //!   stdin   ──>  cleaned ──> what happens when   ──> chunk, answers back      ──> kept reachable
-//!   [pipes]      [lines]     [dispatch], [queue]     [list], [connections]        by [keeper]
+//!   [pipes]      [lines]     [dispatch], [queue]     [work], [connections]        by [keeper]
 //!                                   │
 //!                                   └── in order ──> stdout [pipes], [progress], [report]
 //! ```
@@ -13,8 +13,9 @@
 //! |---|---|
 //! | `dispatch` | PURE: the decisions: what is to be done, by which server |
 //! | `queue`, `server`, `pacing` | PURE: where each word is; one server; how much to give it |
+//! | `names`, `stall` | PURE: servers given by name; a wait that is worth a word |
 //! | `lines`, `cause`, `report` | PURE: bytes into lines; what went wrong; what is printed |
-//! | `list`, `string` | the two kinds of work: a shell for `dispatch`, and one string |
+//! | `work` | the shell for `dispatch`; `list` and `string` are the two kinds of work |
 //!
 //! Memory is bounded for a list of any length, by the window of the queue and by short channels
 //! between the threads.
@@ -29,9 +30,11 @@ mod queue;
 mod cause;
 mod latencies;
 mod lines;
+mod names;
 mod pacing;
 mod report;
 mod server;
+mod stall;
 
 mod args;
 mod call;
@@ -45,6 +48,7 @@ mod pipes;
 mod progress;
 mod screen;
 mod string;
+mod work;
 
 pub use args::Args;
 pub use config::{Config, List, Options, Work};
@@ -68,11 +72,7 @@ pub async fn run(
     let list = match config.work {
         Work::List(list) => list,
         Work::String(text) => {
-            let answer = tokio::select! {
-                answer = reverse_string(&config.options, &text) => answer?,
-                signal = shutdown => return Err(signal.into()),
-            };
-            return Ok(writeln!(screen::stdout(), "{answer}")?);
+            return reverse_string(config.options, text, screen::stdout(), shutdown).await;
         }
     };
     let (report, result) = reverse_list(config.options, list, screen::stdout(), shutdown).await;

@@ -15,12 +15,13 @@ use std::sync::Arc;
 /// Longest line in bytes, its newline included: the longest text that a server takes.
 pub(crate) const MAX_LINE: usize = common::secret::MAX_TEXT;
 
-/// Some consecutive lines, each ended by `\n`. The text is shared and not copied, because chunks
-/// are cut off it one by one.
+/// Some consecutive lines, each ended by `\n`, or one text that is not a list. The text is shared
+/// and not copied, because chunks are cut off it one by one.
 #[derive(Clone, Debug)]
 pub(crate) struct Lines {
     text: Arc<str>,
     start: usize,
+    is_one: bool,
 }
 
 impl Lines {
@@ -29,7 +30,21 @@ impl Lines {
         Self {
             text: text.into(),
             start: 0,
+            is_one: false,
         }
+    }
+
+    /// The one word that `text` is, line breaks included.
+    pub(crate) fn one(text: String) -> Self {
+        Self {
+            is_one: true,
+            ..Self::new(text)
+        }
+    }
+
+    /// Returns whether this is one text that is not a list.
+    pub(crate) fn is_one(&self) -> bool {
+        self.is_one
     }
 
     /// Returns what is left of the text.
@@ -40,6 +55,10 @@ impl Lines {
     /// Cuts off up to `most` lines, and no more than `bytes` unless the first alone is longer.
     /// Returns them and their number.
     pub(crate) fn cut(&mut self, most: usize, bytes: usize) -> (String, usize) {
+        if self.is_one {
+            self.start = self.text.len();
+            return (self.text.as_ref().to_owned(), 1);
+        }
         let (mut end, mut count) = (0, 0);
         for line in self.as_str().split_inclusive('\n').take(most) {
             if count > 0 && end + line.len() > bytes {

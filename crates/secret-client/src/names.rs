@@ -8,29 +8,19 @@ const AGAIN: Duration = Duration::from_secs(10);
 /// How often a name is looked up that leads nowhere yet.
 const MISSING: Duration = Duration::from_secs(1);
 
-/// The names, and what came of looking them up.
+/// The names, each with what came of looking it up.
 #[derive(Debug, Default)]
-pub(crate) struct Names(Vec<(String, State)>);
+pub(crate) struct Names(Vec<(String, Known)>);
 
+/// What is known of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// The first look-up is not over.
-    Untried,
-    /// It had no address so far, but may have one later.
+pub(crate) enum Known {
+    /// Nothing yet: its first look-up is not over.
+    Nothing,
+    /// It has no address so far, but may get one.
     Missing,
-    /// It had addresses.
-    Found,
-    /// It can never have any.
-    Hopeless,
-}
-
-/// What came of looking up a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LookUp {
     /// It has addresses.
     Found,
-    /// It has none for now.
-    Missing,
     /// It can never have any.
     Hopeless,
 }
@@ -38,45 +28,39 @@ pub(crate) enum LookUp {
 impl Names {
     /// Adds a name that is about to be looked up.
     pub(crate) fn add(&mut self, name: String) {
-        self.0.push((name, State::Untried));
+        self.0.push((name, Known::Nothing));
     }
 
     /// Notes what came of looking up `name`. Returns whether the person should hear of it, which is
-    /// the first time only, and after which time to look again, if ever.
-    pub(crate) fn looked_up(&mut self, name: &str, found: LookUp) -> (bool, Option<Duration>) {
-        let state = self.0.iter_mut().find(|(known, _)| known == name);
-        let Some((_, state)) = state else {
+    /// the first time only, and after which time to look it up again, if ever.
+    pub(crate) fn looked_up(&mut self, name: &str, outcome: Known) -> (bool, Option<Duration>) {
+        let known = self.0.iter_mut().find(|(known, _)| known == name);
+        let Some((_, known)) = known else {
             return (false, None);
         };
-        let is_news = *state == State::Untried && found != LookUp::Found;
-        let again = match found {
-            LookUp::Found => AGAIN,
-            LookUp::Missing => MISSING,
-            LookUp::Hopeless => {
-                *state = State::Hopeless;
-                return (is_news, None);
-            }
-        };
-        // A name that had addresses keeps them, because a name server may fail for a while.
-        if *state != State::Found {
-            *state = match found {
-                LookUp::Found => State::Found,
-                _ => State::Missing,
-            };
+        let is_news = *known == Known::Nothing && outcome != Known::Found;
+        // Addresses stay known, because a name server may fail for a while.
+        if *known != Known::Found {
+            *known = outcome;
         }
-        (is_news, Some(again))
+        let again = match outcome {
+            Known::Found => Some(AGAIN),
+            Known::Nothing | Known::Missing => Some(MISSING),
+            Known::Hopeless => None,
+        };
+        (is_news, again)
     }
 
     /// Returns the names whose first look-up is not over. Until then it is too early to say that
     /// there is no server.
     pub(crate) fn untried(&self) -> impl Iterator<Item = &str> {
-        let untried = self.0.iter().filter(|(_, state)| *state == State::Untried);
+        let untried = self.0.iter().filter(|(_, known)| *known == Known::Nothing);
         untried.map(|(name, _)| name.as_str())
     }
 
-    /// Returns whether a name without an address may still get one.
+    /// Returns whether a name that led nowhere so far may still lead to a server.
     pub(crate) fn may_lead_somewhere(&self) -> bool {
-        let may = |state: &State| matches!(state, State::Untried | State::Missing);
-        self.0.iter().any(|(_, state)| may(state))
+        let may = |known: &Known| matches!(known, Known::Nothing | Known::Missing);
+        self.0.iter().any(|(_, known)| may(known))
     }
 }

@@ -17,6 +17,8 @@
 
 use std::time::Duration;
 
+use common::secret::MAX_WORDS;
+
 /// Work to aim for in one call. Long beside the 20 us or so that a call costs, and short beside
 /// what a person, or the last words of a list, would notice.
 const CALL_WORK: Duration = Duration::from_millis(4);
@@ -24,9 +26,6 @@ const CALL_WORK: Duration = Duration::from_millis(4);
 /// A call that took longer than this altogether halves the words in a call, whatever times the
 /// server reports.
 const SLOW: Duration = Duration::from_secs(1);
-
-/// Most words in a call. At the usual eight bytes a word, the text fills what a call may carry.
-pub(crate) const MAX_WORDS: usize = common::secret::MAX_TEXT / 8;
 
 /// Most calls out at one server. A call that needs no work takes 2 to 4 us of either side, so
 /// this many cover a round trip of half a millisecond. With a chunk each, they hold at most 16 MiB.
@@ -39,6 +38,14 @@ const IDLE: f64 = 0.02;
 /// Weight of the newest answer in the running means. The delays of words are random, from nothing
 /// to twice the mean, so the mean of eight is near enough.
 const GAIN: f64 = 1.0 / 8.0;
+
+/// How many times as long as a call takes here another server may have its words, before they are
+/// asked for here as well. The delays of words are random, from nothing to twice the mean, so that
+/// twice would be too early.
+const LATE: f64 = 3.0;
+
+/// The least of it. Below this a person does not wait, and a busy machine is often late.
+const LATE_LEAST: Duration = Duration::from_secs(1);
 
 /// The times of a call, which say how fast its server is.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -103,6 +110,15 @@ impl Pacing {
             }
         };
         (wanted.min(self.allowed).ceil() as usize).clamp(1, MAX_CALLS)
+    }
+
+    /// Returns how long another server may have this number of words before it counts as late, by
+    /// what they would take here. Without an answer yet, the least.
+    pub(crate) fn late_after(&self, words: usize) -> Duration {
+        let (word, way) = self.means.unwrap_or_default();
+        let late = LATE * (word * words as f64 + way);
+        let late = Duration::try_from_secs_f64(late).unwrap_or(Duration::MAX);
+        late.max(LATE_LEAST)
     }
 
     /// Learns from the answer to a call with this number of words.
@@ -217,6 +233,16 @@ mod tests {
             pacing.answered(1, timing(100 * MS, 100 * MS));
         }
         assert_eq!(pacing.calls(), 8);
+    }
+
+    #[test]
+    fn another_server_is_late_after_three_times_what_its_words_take_here() {
+        let pacing = Pacing::new(1, Fixed::default());
+        assert_eq!(pacing.late_after(1), LATE_LEAST, "nothing is known");
+        let pacing = settled(1, 10 * MS, MS, 20);
+        assert_eq!(pacing.late_after(1), LATE_LEAST, "a person does not wait");
+        let late = settled(1, 2000 * MS, MS, 20).late_after(2);
+        assert!((12_000 * MS..12_010 * MS).contains(&late), "{late:?}");
     }
 
     #[test]

@@ -24,6 +24,8 @@ const WAITING: usize = 4;
 pub(crate) enum Input {
     /// Whole lines.
     Lines(String),
+    /// One text, line breaks included, as the only word.
+    One(String),
     /// No more comes.
     End {
         /// The number of lines in which bytes were replaced that are not UTF-8.
@@ -31,6 +33,20 @@ pub(crate) enum Input {
         /// Why reading stopped before the end, if it did.
         failure: Option<Failure>,
     },
+}
+
+/// Returns an input that is this one text.
+pub(crate) fn one(text: String) -> mpsc::Receiver<Input> {
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let end = Input::End {
+        replaced: 0,
+        failure: None,
+    };
+    for input in [Input::One(text), end] {
+        // Never an error, because there is room for both and the receiver is here.
+        let _ = sender.try_send(input);
+    }
+    receiver
 }
 
 /// Reads `input` to its end, or until the returned receiver is dropped.

@@ -14,24 +14,34 @@
 //! - The chunks of a lost server are assigned again before anything fresh, and cut to the size of
 //!   the server that takes them, because a chunk for a fast server would be a week's work for a
 //!   slow one.
-//! - When nothing is left to assign, a server with room gets a second copy of a chunk that another
-//!   server still has, and the first answer counts. So a slow or stuck server does not set the
-//!   finish line ("hedging": Dean and Barroso, The Tail at Scale, 2013). Nothing is left when the
-//!   input is over or the window is full. While more input may come, nothing is copied.
+//! - When nothing is left to assign, a server with room gets a copy of a chunk that another server
+//!   still has, and the first answer counts. So a slow or stuck server does not set the finish line
+//!   ("hedging": Dean and Barroso, The Tail at Scale, 2013). At the end of the input, or behind a
+//!   full window, a second server gets it at once. While more input may come, and for each further
+//!   copy, its servers must be late by the measure of the server with room.
+//! - Where answers are to be verified, the first answer to a chunk is a claim. The chunk goes back
+//!   to the backlog until another server has given the same answer.
 //! - The window bounds the memory, however long the list is and however late one answer.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use backlog::Backlog;
+use backlog::{Backlog, Claim};
+use fault::fault;
+use held::Held;
 use reorder::ReorderBuffer;
 
 use crate::lines;
+use crate::pacing::Pacing;
 use crate::server::ServerId;
 
 mod backlog;
+mod fault;
+mod held;
 mod reorder;
 
 pub(crate) use backlog::Chunk;
+pub(crate) use fault::Fault;
 
 /// Bytes of lines that may be assigned, or answered and waiting for those before them. Two servers
 /// flat out have 2 MiB on the way; the rest lets the fast go on while a slow one is late.
@@ -40,6 +50,10 @@ const WINDOW: usize = 8 << 20;
 /// What a chunk costs besides its text, in bytes: some 300 on the way, less when answered. With a
 /// word in each call it is this that fills the window, with 24 thousand words.
 const CHUNK_COST: usize = 320;
+
+/// Most chunks that wait for a second server to confirm them, before nothing fresh is assigned: 8
+/// MiB of text and answers. More would not help, because the confirming is what is slow.
+const MAX_CLAIMS: usize = 64;
 
 /// How much blame ends the work: 8 failures that servers report, because then the words of the
 /// chunk are probably the cause, or 128 lost servers. Even in a bad minute a slow word loses its
@@ -63,17 +77,46 @@ pub(crate) struct Assigned {
 }
 
 /// What an answer was good for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It counts. `also` is another server that no longer needs to answer the chunk.
+    /// It counts. The chunk no longer has to be answered by those who got it before this server,
+    /// and those who got it after.
     Counts {
         words: usize,
-        also: Option<ServerId>,
+        before: Vec<ServerId>,
+        after: Vec<ServerId>,
     },
     /// The server no longer had the chunk.
     Late,
-    /// The number of lines is wrong, so this server cannot be trusted.
-    Garbled,
+    /// It cannot be right, so this server cannot be trusted.
+    Wrong(Fault),
+}
+
+/// Two servers that gave different answers to the same word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Conflict {
+    /// The number of the line, from 0. `None`: the text was one, and not a list.
+    pub(crate) line: Option<u64>,
+    pub(crate) first: (ServerId, String),
+    pub(crate) second: (ServerId, String),
+}
+
+/// The words that fail wherever they are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hopeless {
+    /// The number of their first line, from 0. `None`: the text was one, and not a list.
+    pub(crate) line: Option<u64>,
+}
+
+/// Who has the next line of the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Head<'a> {
+    /// These servers.
+    Assigned(&'a [ServerId]),
+    /// None of them: it waits for one that has room.
+    Waiting,
+    /// One has answered it, and it waits for a second to confirm the answer.
+    Claimed,
 }
 
 /// Totals, for the report.
@@ -97,25 +140,34 @@ pub(crate) struct Queue {
     reorder: ReorderBuffer,
     /// bytes that count against the window
     held: usize,
+    verify: bool,
     /// The totals so far.
     pub(crate) totals: Totals,
-    /// The first line of a chunk that fails wherever it is tried.
-    pub(crate) hopeless: Option<u64>,
-}
-
-/// A chunk and the one or two servers that have it.
-#[derive(Debug)]
-struct Held {
-    chunk: Chunk,
-    by: ServerId,
-    also: Option<ServerId>,
+    /// The words that fail wherever they are tried.
+    pub(crate) hopeless: Option<Hopeless>,
+    /// The two servers that do not agree.
+    pub(crate) conflict: Option<Conflict>,
 }
 
 impl Queue {
+    /// An empty queue. With `verify` a word is done when two servers have given the same answer.
+    pub(crate) fn new(verify: bool) -> Self {
+        Self {
+            verify,
+            ..Self::default()
+        }
+    }
+
     /// Takes whole lines of input.
     pub(crate) fn read(&mut self, text: String) {
         self.totals.read += lines::count(&text) as u64;
         self.backlog.read(text);
+    }
+
+    /// Takes one text, line breaks included, as the only word of the input.
+    pub(crate) fn read_one(&mut self, text: String) {
+        self.totals.read += 1;
+        self.backlog.read_one(text);
     }
 
     /// Notes that the input is over.
@@ -128,20 +180,28 @@ impl Queue {
         self.backlog.wants_input()
     }
 
-    /// Assigns a chunk of at most `words` words to `server`, if there is one to assign.
-    pub(crate) fn assign(&mut self, server: ServerId, words: usize) -> Option<Assigned> {
-        let chunk = match self.backlog.cut_returned(words) {
-            None if !self.is_full() => self.backlog.cut_fresh(words),
+    /// Assigns a chunk to `server`, if there is one to assign. `now` is the time since the
+    /// beginning.
+    pub(crate) fn assign(
+        &mut self,
+        server: ServerId,
+        pacing: &Pacing,
+        now: Duration,
+    ) -> Option<Assigned> {
+        let words = pacing.words();
+        let may_begin = !self.is_full() && self.backlog.returned() < MAX_CLAIMS;
+        let chunk = match self.backlog.cut_returned(server, words) {
+            None if may_begin => self.backlog.cut_fresh(words),
             returned => returned,
         };
         let Some(chunk) = chunk else {
-            return self.hedge(server, words);
+            return self.hedge(server, pacing, now);
         };
         self.held += chunk.text.len() + CHUNK_COST;
         let held = Held {
             chunk: chunk.clone(),
-            by: server,
-            also: None,
+            holders: vec![server],
+            since: now,
         };
         self.assigned.insert(chunk.first, held);
         Some(Assigned { server, chunk })
@@ -149,17 +209,48 @@ impl Queue {
 
     /// Takes the answer of `server` to the chunk at line `first`.
     pub(crate) fn answered(&mut self, server: ServerId, first: u64, answer: String) -> Verdict {
-        let Some(held) = self.assigned.get(&first).filter(|held| held.is_by(server)) else {
+        let held = self.assigned.get(&first).filter(|held| held.is_by(server));
+        let Some(held) = held else {
             return Verdict::Late;
         };
-        let (words, also) = (held.chunk.words, held.other(server));
-        if lines::count(&answer) != words || !answer.ends_with('\n') {
-            return Verdict::Garbled;
+        if let Some(fault) = fault(&held.chunk, &answer) {
+            return Verdict::Wrong(fault);
         }
-        self.held = self.held + answer.len() - held.chunk.text.len();
-        self.assigned.remove(&first);
-        self.reorder.put(first, answer, words);
-        Verdict::Counts { words, also }
+        let Some(Held { chunk, holders, .. }) = self.assigned.remove(&first) else {
+            return Verdict::Late;
+        };
+        self.held -= chunk.text.len() + CHUNK_COST;
+        let words = chunk.words;
+        self.settle(server, chunk, answer);
+        let mut holders = holders.split(|holder| *holder == server);
+        let mut others = || holders.next().unwrap_or_default().to_vec();
+        let (before, after) = (others(), others());
+        Verdict::Counts {
+            words,
+            before,
+            after,
+        }
+    }
+
+    /// Takes an answer in which no fault can be seen: as a claim, or as one that confirms a claim,
+    /// or as it is.
+    fn settle(&mut self, server: ServerId, mut chunk: Chunk, answer: String) {
+        match chunk.claim.take() {
+            None if self.verify => {
+                chunk.claim = Some(Claim { by: server, answer });
+                self.backlog.put_back(chunk);
+            }
+            Some(claim) if claim.answer != answer => {
+                let conflict = conflict(&chunk, &claim, server, &answer);
+                self.conflict = self.conflict.take().or(Some(conflict));
+            }
+            _ => {
+                let end = if chunk.is_one { "\n" } else { "" };
+                let answer = answer + end;
+                self.held += answer.len() + CHUNK_COST;
+                self.reorder.put(chunk.first, answer, chunk.words);
+            }
+        }
     }
 
     /// Takes the chunk at `first` back from `server`, with this blame. Returns whether the server
@@ -171,11 +262,13 @@ impl Queue {
         };
         held.chunk.blame += blame;
         if held.chunk.blame >= BLAME_LIMIT {
-            self.hopeless = self.hopeless.or(Some(first));
+            let line = (!held.chunk.is_one).then_some(first);
+            self.hopeless = self.hopeless.or(Some(Hopeless { line }));
         }
-        if let Some(other) = held.other(server) {
-            (held.by, held.also) = (other, None);
-        } else if let Some(Held { chunk, .. }) = self.assigned.remove(&first) {
+        held.holders.retain(|holder| *holder != server);
+        if held.holders.is_empty()
+            && let Some(Held { chunk, .. }) = self.assigned.remove(&first)
+        {
             self.held -= chunk.text.len() + CHUNK_COST;
             if blame > BLAME_NONE {
                 self.totals.retried += chunk.words as u64;
@@ -215,65 +308,100 @@ impl Queue {
         self.backlog.ended && self.totals.written == self.totals.read
     }
 
+    /// Returns the number of the next line of the output, from 0, and who has it. `None` means that
+    /// all that was read is answered.
+    pub(crate) fn head(&self) -> Option<(u64, Head<'_>)> {
+        let first = self.reorder.next;
+        if first == self.totals.read {
+            return None;
+        }
+        let head = match self.assigned.get(&first) {
+            Some(held) => Head::Assigned(&held.holders),
+            None if self.backlog.is_claimed(first) => Head::Claimed,
+            None => Head::Waiting,
+        };
+        Some((first, head))
+    }
+
+    /// Returns when `server`, which has room, may copy a chunk because the servers that have it are
+    /// late.
+    pub(crate) fn hedge_at(&self, server: ServerId, pacing: &Pacing) -> Option<Duration> {
+        let held = self.assigned.values();
+        let suiting = held.filter(|held| held.suits(server, pacing));
+        suiting.map(|held| held.late_at(pacing)).min()
+    }
+
     fn is_full(&self) -> bool {
         self.held >= WINDOW
     }
 
-    /// Assigns a second copy of a chunk that another server still has. Behind a full window it is
-    /// the oldest, because everything waits for that one. At the end of the input it is the newest,
-    /// because most of its work is still to be done.
-    fn hedge(&mut self, server: ServerId, words: usize) -> Option<Assigned> {
-        // No chunk that was cut for a much faster server, because this one would never win it.
+    /// Assigns a copy of a chunk that another server still has. Behind a full window, or while more
+    /// input may come, it is the oldest, because everything waits for that one. At the end of the
+    /// input it is the newest, because most of its work is still to be done.
+    fn hedge(&mut self, server: ServerId, pacing: &Pacing, now: Duration) -> Option<Assigned> {
+        let is_over = self.backlog.is_over();
+        let at_once = is_over || self.is_full();
         let fits = |held: &&mut Held| {
-            held.by != server && held.also.is_none() && held.chunk.words <= 2 * words
+            let is_first_copy = held.holders.len() == 1;
+            let is_due = at_once && is_first_copy || held.late_at(pacing) <= now;
+            is_due && held.suits(server, pacing)
         };
-        let is_full = self.is_full();
         let mut assigned = self.assigned.values_mut();
-        let held = if self.backlog.is_over() {
+        let held = if is_over {
             assigned.rev().find(fits)?
-        } else if is_full {
-            assigned.find(fits)?
         } else {
-            return None;
+            assigned.find(fits)?
         };
-        held.also = Some(server);
+        held.holders.push(server);
+        held.since = now;
         self.totals.hedged += held.chunk.words as u64;
         let chunk = held.chunk.clone();
         Some(Assigned { server, chunk })
     }
 }
 
-impl Held {
-    fn is_by(&self, server: ServerId) -> bool {
-        self.by == server || self.also == Some(server)
-    }
-
-    fn other(&self, server: ServerId) -> Option<ServerId> {
-        if self.by == server {
-            self.also
-        } else {
-            Some(self.by)
-        }
+/// Returns the first word on which a claim and another answer differ.
+fn conflict(chunk: &Chunk, claim: &Claim, server: ServerId, answer: &str) -> Conflict {
+    let [claimed, answered] = [&*claim.answer, answer].map(|text| text.split_terminator('\n'));
+    let mut pairs = claimed.zip(answered).zip(chunk.first..);
+    let differing = pairs.find(|((first, second), _)| first != second);
+    let (line, first, second) = match differing {
+        Some(((first, second), line)) if !chunk.is_one => (Some(line), first, second),
+        _ => (None, &*claim.answer, answer),
+    };
+    Conflict {
+        line,
+        first: (claim.by, first.to_owned()),
+        second: (server, second.to_owned()),
     }
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pacing::Fixed;
 
     const COUNTS: Verdict = Verdict::Counts {
         words: 1,
-        also: None,
+        before: Vec::new(),
+        after: Vec::new(),
     };
+
+    /// Assigns a word.
+    fn assign(queue: &mut Queue, server: ServerId) -> Option<Assigned> {
+        let pacing = Pacing::new(1, Fixed::default());
+        queue.assign(server, &pacing, Duration::ZERO)
+    }
 
     #[test]
     fn an_answer_with_another_number_of_lines_is_garbled() {
         for lie in ["", "b", "b\na\n", "b\n\n", "ba"] {
             let mut queue = Queue::default();
             queue.read("ab\ncd\n".into());
-            queue.assign(0, 1);
+            assign(&mut queue, 0);
             assert_eq!(
                 queue.answered(0, 0, lie.into()),
-                Verdict::Garbled,
+                Verdict::Wrong(Fault::Number),
                 "{lie:?}"
             );
             assert_eq!(queue.answered(0, 0, "ba\n".into()), COUNTS);
@@ -284,7 +412,7 @@ mod tests {
     fn the_window_bounds_what_is_held_and_the_oldest_word_is_then_done_twice() {
         let mut queue = Queue::default();
         queue.read("first\n".into());
-        queue.assign(0, 1);
+        assign(&mut queue, 0);
         let line = format!("{}\n", "x".repeat(9_999));
         let (mut first, mut ahead) = (1, 0);
         loop {
@@ -292,7 +420,9 @@ mod tests {
                 queue.read(line.repeat(6));
                 ahead += 6 * line.len();
             }
-            let chunk = queue.assign(1, 1).expect("there is always something").chunk;
+            let chunk = assign(&mut queue, 1)
+                .expect("there is always something")
+                .chunk;
             if chunk.first == 0 {
                 break;
             }
@@ -307,7 +437,8 @@ mod tests {
         assert!(first as usize > fits - 2, "the window was used");
         let counts = Verdict::Counts {
             words: 1,
-            also: Some(0),
+            before: vec![0],
+            after: Vec::new(),
         };
         assert_eq!(queue.answered(1, 0, "tsrif\n".into()), counts);
         let taken = queue.take().expect("all answers");

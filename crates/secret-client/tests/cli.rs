@@ -44,6 +44,7 @@ fn help_names_every_flag_and_wrong_ones_are_usage_errors() {
         "--string",
         "--premium",
         "--premium-key-file",
+        "--verify",
         "--in-flight",
         "--chunk",
         "--patience",
@@ -139,8 +140,9 @@ async fn an_address_without_a_secret_server_is_one_clear_error() {
         (stranger(greeting::line("chat-server")).await, "chat-server"),
         (stranger(b"").await, "says nothing"),
     ] {
-        let one = ["--server", &addr, "--string", "ab"];
-        let list = ["--server", &addr, "--patience", "10ms", "-"];
+        let hasty = ["--server", &addr, "--patience", "10ms"];
+        let one = [&hasty[..], &["--string", "ab"]].concat();
+        let list = [&hasty[..], &["-"]].concat();
         for ended in [run(&one, ""), run(&list, "ab\n")] {
             let error = ended.stderr;
             assert_eq!(ended.code, Some(1), "{error}");

@@ -9,15 +9,16 @@ mod support {
 }
 
 use std::future::pending;
-use std::io;
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use program::closed;
-use secret_client::{List, reverse_list, reverse_string};
+use secret_client::{List, Options, Progress, reverse_list, reverse_string};
 use secret_server::Config;
 use support::fake::Fake;
 use support::paper::{Paper, list, options, run};
 use support::place::{Place, QUICK, numbers};
+use tokio::net::TcpListener;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -125,12 +126,22 @@ async fn a_busy_server_has_not_failed() {
 #[tokio::test]
 async fn a_server_that_misbehaves_does_not_spoil_the_work_of_another() {
     let (list, expected) = numbers(2_000);
-    for fake in [Fake::Forgets, Fake::Panics, Fake::Sits] {
+    for fake in [
+        Fake::Forgets,
+        Fake::Panics,
+        Fake::Sits,
+        Fake::Lies,
+        Fake::Confuses,
+        Fake::Greets,
+        Fake::Refuses,
+    ] {
         let places = [fake.place().await, Place::with(QUICK).await];
         let (output, report, result) = run(options(&places), &list).await;
         result.expect("done");
         assert_eq!(output, expected);
-        assert_eq!(report.shares[0].1, 0, "{report}");
+        let is_fake = |share: &&(String, u64)| share.0 == places[0].addr();
+        let share = report.shares.iter().find(is_fake);
+        assert_eq!(share.map_or(0, |share| share.1), 0, "{report}");
     }
 }
 
@@ -138,7 +149,10 @@ async fn a_server_that_misbehaves_does_not_spoil_the_work_of_another() {
 async fn a_server_that_misbehaves_alone_ends_the_work() {
     for (fake, what) in [
         (Fake::Forgets, "another number of words"),
-        (Fake::Panics, "fail at every server"),
+        (Fake::Panics, "the server failed on this call"),
+        (Fake::Lies, "line 1 with other letters than it has"),
+        (Fake::Confuses, "answers what was not asked"),
+        (Fake::Greets, "answers what was not asked"),
     ] {
         let place = fake.place().await;
         let (output, _, result) = run(options([&place]), "ab\n").await;
@@ -149,23 +163,124 @@ async fn a_server_that_misbehaves_alone_ends_the_work() {
     }
 }
 
+/// Reverses one string, uninterrupted.
+async fn one(options: Options, text: &str) -> anyhow::Result<String> {
+    let paper = Paper::new();
+    let done = reverse_string(options, text.to_owned(), paper.clone(), pending()).await;
+    done.map(|()| paper.text())
+}
+
 #[tokio::test]
 async fn one_string_goes_to_the_first_server_that_will_do_it() {
-    let places = [Fake::Sits.place().await, Place::with(QUICK).await];
+    let places = [
+        Fake::Sits.place().await,
+        Fake::Lies.place().await,
+        Fake::Confuses.place().await,
+        Place::with(QUICK).await,
+    ];
     let mut options = options(&places);
     options.servers.insert(0, closed());
-    let answer = reverse_string(&options, "a\nb").await;
-    assert_eq!(answer.expect("the last one does it"), "b\na");
+    let answer = one(options.clone(), "a\nb").await;
+    assert_eq!(answer.expect("the last one does it"), "b\na\n");
+    assert_eq!(one(options.clone(), "").await.expect("nothing"), "\n");
     options.servers.truncate(1);
-    let error = reverse_string(&options, "ab").await;
+    options.give_up_after = MS;
+    let error = one(options, "ab").await;
     let error = error.expect_err("nothing listens there").to_string();
     assert!(error.contains("connection refused"), "{error}");
 }
 
 #[tokio::test]
+async fn one_string_waits_for_its_server() {
+    let addr = closed();
+    let work = one(
+        Options {
+            servers: vec![addr.clone()],
+            ..options([])
+        },
+        "ab",
+    );
+    let start = async {
+        // Its first try is over by then, or it is not; either way it has to wait.
+        tokio::task::yield_now().await;
+        let listener = TcpListener::bind(&addr).await;
+        let mut place = Place::from(listener.expect("a claimed port"));
+        place.start(QUICK);
+        place
+    };
+    let (answer, _place) = tokio::join!(work, start);
+    assert_eq!(answer.expect("it came up"), "ba\n");
+}
+
+#[tokio::test]
+async fn while_input_may_come_a_stuck_or_busy_server_holds_nothing_back() {
+    for fake in [Fake::Sits, Fake::Refuses] {
+        let places = [Place::with(QUICK).await, fake.place().await];
+        let (reader, mut typed) = io::pipe().expect("a pipe");
+        let list = List {
+            input: Box::new(reader),
+            has_end: false,
+            progress: Progress::default(),
+        };
+        let paper = Paper::new();
+        let work = reverse_list(options(&places), list, paper.clone(), pending());
+        let work = tokio::spawn(work);
+        for word in ["ab", "cd", "ef", "gh"] {
+            writeln!(typed, "{word}").expect("it is read");
+            let lines = paper.text().lines().count() + 1;
+            paper.has_lines(lines).await; // though the input is still open
+        }
+        drop(typed);
+        work.await.expect("no panic").1.expect("done");
+        assert_eq!(paper.text(), "ba\ndc\nfe\nhg\n");
+    }
+}
+
+#[tokio::test]
+async fn to_verify_two_servers_must_agree() {
+    let (list, expected) = numbers(300);
+    let places = [Place::with(QUICK).await, Place::with(SLOW).await];
+    let mut verifying = options(&places);
+    verifying.verify = true;
+    let (output, report, result) = run(verifying.clone(), &list).await;
+    result.expect("done");
+    assert_eq!(output, expected);
+    let shares: u64 = report.shares.iter().map(|(_, words)| words).sum();
+    assert_eq!(shares, 600, "every word was answered twice: {report}");
+    assert_eq!(one(verifying, "ab").await.expect("done"), "ba\n");
+
+    let places = [Place::with(QUICK).await, Fake::Mirrors.place().await];
+    let mut verifying = options(&places);
+    verifying.verify = true;
+    let (output, _, result) = run(verifying.clone(), &list).await;
+    assert!(expected.starts_with(&output));
+    let error = format!("{:#}", result.expect_err("one of them lies"));
+    let named = places.iter().all(|place| error.contains(&place.addr()));
+    assert!(named && error.contains("differently"), "{error}");
+
+    verifying.servers.truncate(1);
+    let (_, _, result) = run(verifying, &list).await;
+    let error = format!("{:#}", result.expect_err("one is not enough"));
+    assert!(error.contains("--verify needs two servers"), "{error}");
+}
+
+#[tokio::test]
+async fn a_name_is_waited_for_when_an_address_is_of_no_use() {
+    let place = Place::with(QUICK).await;
+    let addr = place.addr();
+    let wrong = Fake::Greets.place().await;
+    let mut options = options([&wrong]);
+    options.servers.push(addr.replace("127.0.0.1", "localhost"));
+    options.give_up_after = Duration::ZERO;
+    let (output, report, result) = run(options, "ab\n").await;
+    result.expect("the name leads to a good one");
+    assert_eq!(output, "ba\n", "{report}");
+}
+
+#[tokio::test]
 async fn no_word_of_a_server_reaches_the_terminal_unescaped() {
     let place = Fake::Shouts.place().await;
-    let error = reverse_string(&options([&place]), "ab").await;
+    let error = one(options([&place]), "ab").await;
     let error = format!("{:#}", error.expect_err("no answer"));
     assert!(error.contains(r"\u{1b}[2J"), "{error}");
     assert!(!error.contains(char::is_control), "{error:?}");

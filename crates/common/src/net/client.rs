@@ -42,8 +42,8 @@ const PENDING_CALLS: usize = 1024;
 ///
 /// Most callers want a [`Redial`](super::Redial) instead, because a `Channel` does not reconnect. A
 /// call ends with the connection at the latest; only the server heeds its deadline. A call that is
-/// dropped is cancelled at the server. [`RpcError::Channel`] means that the server answered what was
-/// not asked.
+/// dropped is cancelled at the server. [`RpcError::Channel`] means that the server answered what
+/// was not asked.
 pub struct Channel<Req, Resp>(Arc<Shared<Req, Resp>>);
 
 struct Shared<Req, Resp> {
@@ -51,16 +51,28 @@ struct Shared<Req, Resp> {
     next_id: AtomicU64,
     closed: CancellationToken,
     round_trip: Duration,
-    /// that the server has not accepted our key, which it says only after the handshake
-    refused: Arc<OnceLock<Error>>,
+    end: Arc<OnceLock<End>>,
 }
 
 impl<Req, Resp> Shared<Req, Resp> {
     /// Returns the error of a call that the end of the connection has cut off.
     fn ended(&self) -> RpcError {
-        let refused = self.refused.get().cloned();
-        refused.map_or(RpcError::Shutdown, |error| RpcError::Send(Box::new(error)))
+        match self.end.get() {
+            Some(End::Refused(error)) => RpcError::Send(error.clone()),
+            _ => RpcError::Shutdown,
+        }
     }
+}
+
+/// How a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The peer closed it, or its process died.
+    Closed,
+    /// The peer sent what cannot be read, or answered what was not asked. It would do so again.
+    Nonsense,
+    /// The server has not accepted our key, which it says only after the handshake.
+    Refused(Box<Error>),
 }
 
 enum Command<Req, Resp> {
@@ -75,9 +87,10 @@ impl<Req, Resp> Clone for Channel<Req, Resp> {
 }
 
 impl<Req, Resp> Channel<Req, Resp> {
-    /// Returns when the connection has ended: the peer closed it, or its process died.
-    pub async fn broken(&self) {
+    /// Returns when the connection has ended, and how.
+    pub async fn broken(&self) -> End {
         self.0.closed.cancelled().await;
+        self.0.end.get().cloned().unwrap_or(End::Closed)
     }
 
     /// Returns how long a message there and one back took when the connection was opened.
@@ -120,7 +133,7 @@ where
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let refused = Arc::new(OnceLock::new());
+        let end = Arc::new(OnceLock::new());
         let (commands, inbox) = mpsc::channel(PENDING_CALLS);
         let calling = Calling {
             transport: Coalesce::new(wire(io), Duration::ZERO),
@@ -129,21 +142,26 @@ where
         };
         let closed = CancellationToken::new();
         let says_so = closed.clone().drop_guard();
-        let (target, to_note) = (target.to_owned(), refused.clone());
+        let (target, to_note) = (target.to_owned(), end.clone());
         tokio::spawn(async move {
             let mut calling = pin!(calling);
             if let Err(error) = calling.as_mut().await {
                 tracing::debug!("connection broken: {error}");
-                if is_refusal(&error) {
-                    // While the callers still wait, so that they find it.
-                    let _ = to_note.set(Error {
+                let end = if is_refusal(&error) {
+                    End::Refused(Box::new(Error {
                         trouble: Trouble::NotLetIn,
                         service,
                         target,
                         addr: None,
                         own: None,
-                    });
-                }
+                    }))
+                } else if error.kind() == io::ErrorKind::InvalidData {
+                    End::Nonsense
+                } else {
+                    End::Closed
+                };
+                // While the callers still wait, so that they find it.
+                let _ = to_note.set(end);
             }
             drop(says_so);
         });
@@ -152,7 +170,7 @@ where
             next_id: AtomicU64::new(0),
             closed,
             round_trip,
-            refused,
+            end,
         }))
     }
 }
@@ -202,8 +220,8 @@ impl<Req, Resp> Drop for Guard<'_, Req, Resp> {
     }
 }
 
-/// Returns the number of an enum's variant. tarpc numbers the requests of a service and their answers
-/// alike, so that an answer of another number is not what was asked.
+/// Returns the number of an enum's variant. tarpc numbers the requests of a service and their
+/// answers alike, so that an answer of another number is not what was asked.
 ///
 /// The number is the first byte in postcard, for up to 128 variants. There is room for this byte
 /// only, so that the rest is not encoded.

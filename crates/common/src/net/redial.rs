@@ -88,7 +88,7 @@ impl<Req, Resp> Redial<Req, Resp> {
     pub async fn broken(&self) {
         let channel = self.shared.slot().clone();
         match channel {
-            Some(channel) => channel.broken().await,
+            Some(channel) => drop(channel.broken().await),
             None => pending().await,
         }
     }
@@ -117,7 +117,7 @@ impl<Req, Resp> Shared<Req, Resp> {
 impl<Req, Resp> Redial<Req, Resp>
 where
     Req: RequestName + Serialize + Send + 'static,
-    Resp: DeserializeOwned + Send + 'static,
+    Resp: DeserializeOwned + Serialize + Send + 'static,
 {
     /// A connection to `target`, not yet dialled, with a limit of ten seconds for a call.
     pub fn new(target: impl Into<Arc<str>>, protocol: impl Into<Protocol>) -> Self {

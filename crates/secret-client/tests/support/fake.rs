@@ -5,7 +5,9 @@ use std::io;
 use std::time::Duration;
 
 use common::net::{self, Gate, Limits};
-use common::secret::{Offer, Refusal, Reversed, SERVICE, Secret, SecretRequest, Tier};
+use common::secret::{
+    Offer, Refusal, Reversed, SERVICE, Secret, SecretRequest, SecretResponse, Tier,
+};
 use tarpc::ServerError;
 use tarpc::context::Context;
 use tarpc::server::Serve as _;
@@ -27,12 +29,24 @@ pub(crate) enum Fake {
     Boasts,
     /// It answers a word with a thousand.
     Babbles,
+    /// It answers every word with the same one.
+    Lies,
+    /// It answers every word with itself, which only a second server can show to be wrong.
+    Mirrors,
+    /// It answers a chunk or a text with its offer.
+    Confuses,
+    /// It answers the question for its offer with words.
+    Greets,
+    /// It says that it is busy, always.
+    Refuses,
 }
 
 /// Names everything, because the compiler would otherwise warn a test that uses only a part.
-const _: [Fake; 6] = {
-    use Fake::{Babbles, Boasts, Forgets, Panics, Shouts, Sits};
-    [Babbles, Boasts, Forgets, Panics, Shouts, Sits]
+const _: [Fake; 11] = {
+    use Fake::*;
+    [
+        Babbles, Boasts, Confuses, Forgets, Greets, Lies, Mirrors, Panics, Refuses, Shouts, Sits,
+    ]
 };
 
 impl Fake {
@@ -58,41 +72,58 @@ impl Fake {
         self,
         context: Context,
         request: SecretRequest,
-    ) -> Result<common::secret::SecretResponse, ServerError> {
-        if let (Self::Shouts, SecretRequest::Reverse { .. } | SecretRequest::ReverseWords { .. }) =
-            (self, &request)
-        {
-            let words = "\u{1b}[2J\u{1b}]0;owned\u{7}\r\u{9b}31m";
-            return Err(ServerError::new(io::ErrorKind::Other, words.into()));
+    ) -> Result<SecretResponse, ServerError> {
+        let is_offer = matches!(request, SecretRequest::Offer {});
+        match self {
+            Self::Shouts if !is_offer => {
+                let words = "\u{1b}[2J\u{1b}]0;owned\u{7}\r\u{9b}31m";
+                return Err(ServerError::new(io::ErrorKind::Other, words.into()));
+            }
+            Self::Confuses if !is_offer => {
+                return Ok(SecretResponse::Offer(Offer { workers: 2 }));
+            }
+            Self::Greets if is_offer => {
+                return Ok(SecretResponse::Reverse(Ok("hello".into())));
+            }
+            _ => {}
         }
         self.serve().serve(context, request).await
     }
 }
 
 impl Secret for Fake {
-    async fn reverse(self, _: Context, _: String) -> Result<String, Refusal> {
-        Err(Refusal::Busy)
+    async fn reverse(self, context: Context, text: String) -> Result<String, Refusal> {
+        self.fast_reverse(context, text, None).await
     }
 
     async fn fast_reverse(
         self,
         _: Context,
-        _: String,
+        text: String,
         _: Option<String>,
     ) -> Result<String, Refusal> {
-        Err(Refusal::Busy)
+        match self {
+            Self::Lies => Ok("LIE".into()),
+            Self::Mirrors => Ok(text),
+            _ => Err(Refusal::Busy),
+        }
     }
 
     async fn reverse_words(self, _: Context, _: Tier, text: String) -> Result<Reversed, Refusal> {
+        let told = |text| {
+            Ok(Reversed {
+                text,
+                waited: Duration::ZERO,
+                worked: Duration::ZERO,
+            })
+        };
         match self {
             Self::Forgets => {
                 let rest = text.lines().skip(1);
-                Ok(Reversed {
-                    text: rest.map(|word| format!("{word}\n")).collect(),
-                    waited: Duration::ZERO,
-                    worked: Duration::ZERO,
-                })
+                told(rest.map(|word| format!("{word}\n")).collect())
             }
+            Self::Lies => told("LIE\n".repeat(text.lines().count())),
+            Self::Mirrors => told(text),
             Self::Boasts => Ok(Reversed {
                 text: secret_server::reverse::reverse_words(text),
                 waited: Duration::MAX,
@@ -104,7 +135,8 @@ impl Secret for Fake {
                 worked: Duration::ZERO,
             }),
             Self::Panics => panic!("as requested"),
-            Self::Sits | Self::Shouts => pending().await,
+            Self::Refuses => Err(Refusal::Busy),
+            Self::Sits | Self::Shouts | Self::Confuses | Self::Greets => pending().await,
         }
     }
 

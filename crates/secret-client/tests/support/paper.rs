@@ -48,6 +48,7 @@ pub(crate) fn options<'a>(places: impl IntoIterator<Item = &'a Place>) -> Option
         premium: false,
         premium_key: None,
         fixed: Fixed::default(),
+        verify: false,
         give_up_after: Duration::from_secs(60),
     }
 }
