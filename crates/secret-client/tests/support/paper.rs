@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use secret_client::{Fixed, List, Options, Progress, Report, reverse_list};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::place::Place;
 
@@ -22,11 +23,12 @@ impl Paper {
         String::from_utf8(self.0.borrow().clone()).expect("text")
     }
 
-    /// Waits until this number of lines is written.
+    /// Waits until this number of lines is written, for at most a minute.
     pub(crate) async fn has_lines(&self, number: usize) {
         let enough = |text: &Vec<u8>| text.iter().filter(|b| **b == b'\n').count() >= number;
         let mut reader = self.0.subscribe();
-        reader.wait_for(enough).await.expect("it exists");
+        let written = timeout(Duration::from_secs(60), reader.wait_for(enough)).await;
+        written.expect("in time").expect("it exists");
     }
 }
 

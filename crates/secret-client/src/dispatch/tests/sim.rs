@@ -201,6 +201,7 @@ impl Sim {
                 }
             }
             self.pump()?;
+            assert!(self.seconds() < 100_000.0, "it must not wait for ever");
         }
         let mut up = self.dispatcher.servers.iter().filter(|s| s.is_up());
         assert!(up.all(|server| server.out == 0), "all is answered");
