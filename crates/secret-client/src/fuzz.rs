@@ -64,25 +64,28 @@ struct Work {
     words: usize,
     is_over: bool,
     output: String,
+    now: Duration,
 }
 
 /// Whatever two of three servers answer, and whenever any of them goes, each word is printed once
 /// and in order, by an answer to that word.
 pub fn work(bytes: &[u8]) {
     let mut input = Input::new(bytes);
-    let targets = (0..SERVERS).map(|n| format!("10.0.0.{n}:1"));
     let fixed = Fixed {
         words: (input.below(3) == 0).then(|| 1 + input.below(9)),
         calls: (input.below(3) == 0).then(|| 1 + input.below(9)),
     };
+    let mut dispatcher = Dispatcher::new(fixed, false, Duration::ZERO);
+    (0..SERVERS).for_each(|n| dispatcher.add(&format!("10.0.0.{n}:1")));
     let mut work = Work {
-        dispatcher: Dispatcher::new(&Vec::from_iter(targets), fixed, Duration::ZERO),
+        dispatcher,
         calls: VecDeque::new(),
         resumes: Vec::new(),
         is_up: [false; SERVERS],
         words: 0,
         is_over: false,
         output: String::new(),
+        now: Duration::ZERO,
     };
     while !input.is_over() {
         work.step(&mut input);
@@ -95,11 +98,13 @@ pub fn work(bytes: &[u8]) {
 impl Work {
     fn step(&mut self, input: &mut Input<'_>) {
         let server = input.below(SERVERS);
+        self.now += Duration::from_millis(input.number() % 2000);
         match input.below(12) {
             0 | 1 if !self.is_up[server] => self.up(server, input.number() as usize),
             2 if self.is_up[server] => self.dispatcher.closed(server),
             3 if self.is_up[server] => {
-                self.dispatcher.down(server, Cause::Silent("it".into()));
+                let cause = Cause::Silent("it".into());
+                self.dispatcher.down(server, cause, 0.5);
             }
             4 if !self.is_over => self.read(input.below(40)),
             5 if !self.resumes.is_empty() => {
@@ -143,9 +148,15 @@ impl Work {
             }
             2 if lies => call.chunk.text.trim_end().to_owned(),
             3 | 4 => return self.dispatcher.refused(server, first, Refusal::Busy, dice),
-            5 => return self.dispatcher.failed(server, first, dice),
-            6..9 if lies => reversed(&call, '?'),
-            _ => reversed(&call, '<'),
+            5 => {
+                let words = "boom".to_owned();
+                return self.dispatcher.failed(server, first, words, dice);
+            }
+            6 if lies => return self.dispatcher.unasked(server),
+            7 if lies => reversed(&call).replace('1', "7"),
+            // A lie that cannot be seen.
+            8 if lies => call.chunk.text.clone(),
+            _ => reversed(&call),
         };
         let timing = Timing {
             took: Duration::from_millis(input.number() % 86_400_000),
@@ -168,17 +179,17 @@ impl Work {
                         .retain(|call| (call.server, call.chunk.first) != (server, first));
                 }
                 Effect::ResumeAfter(server, _) => self.resumes.push(server),
-                Effect::LookUp(_) | Effect::Connect(..) | Effect::Say(_) => {}
+                Effect::LookUp(..) | Effect::Connect(..) | Effect::Say(_) => {}
             }
         }
-        while let Some(call) = self.dispatcher.next_call() {
+        while let Some(call) = self.dispatcher.next_call(self.now) {
             assert!(
                 self.is_up[call.server],
                 "a server that is not there is called"
             );
             let is_same = |out: &&Assigned| out.chunk.first == call.chunk.first;
             let same = Vec::from_iter(self.calls.iter().filter(is_same));
-            assert!(same.len() <= 1 && same.iter().all(|out| out.server != call.server));
+            assert!(same.iter().all(|out| out.server != call.server));
             self.calls.push_back(call);
         }
         for server in 0..SERVERS {
@@ -186,6 +197,10 @@ impl Work {
             assert!(out.count() <= MOST_CALLS);
         }
         self.output += &self.dispatcher.queue.take().unwrap_or_default();
+        // It may be over, because no server is there for a moment, but only the time for it is set.
+        if let Ok(Some(look_again_at)) = self.dispatcher.check(self.now) {
+            assert!(look_again_at > self.now, "it would look again without end");
+        }
     }
 
     /// Ends the list. Only the honest server answers from now on.
@@ -205,7 +220,7 @@ impl Work {
                 return;
             }
             if let Some(call) = self.calls.pop_front() {
-                let answer = reversed(&call, '<');
+                let answer = reversed(&call);
                 let (server, first) = (call.server, call.chunk.first);
                 let timing = Timing::default();
                 self.dispatcher.answered(server, first, answer, timing);
@@ -218,8 +233,8 @@ impl Work {
     }
 
     fn check(&self) {
-        // An empty line may be a lie with the right number of lines.
-        let fits = |(n, line): (usize, &str)| line.is_empty() || line[1..] == n.to_string();
+        // A word as it is may be a lie, which only a second server could show.
+        let fits = |(n, line): (usize, &str)| line == n.to_string() || line == backwards(&n);
         assert!(self.output.lines().enumerate().all(fits), "{}", self.output);
         if self.dispatcher.queue.hopeless.is_none() {
             assert_eq!(lines::count(&self.output), self.words);
@@ -227,10 +242,14 @@ impl Work {
     }
 }
 
-/// Returns an answer to a call: each word after a mark.
-fn reversed(call: &Assigned, mark: char) -> String {
+/// Returns the right answer to a call.
+fn reversed(call: &Assigned) -> String {
     let words = call.chunk.text.lines();
-    words.map(|word| format!("{mark}{word}\n")).collect()
+    words.map(|word| backwards(&word) + "\n").collect()
+}
+
+fn backwards(word: &impl ToString) -> String {
+    word.to_string().chars().rev().collect()
 }
 
 #[cfg(test)]
