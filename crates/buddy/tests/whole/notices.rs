@@ -1,14 +1,12 @@
 //! What a person is told: why a ring does not close, and which buddy is lost or back.
 
-use std::time::Duration;
-
-use buddy::Config;
 use buddy::effect::{Cause, Effect, End, Job, Report, Target};
 use buddy::roll_call::Call;
 use buddy::state::State;
 use common::buddy::{Incarnation, Mark, Progress, Reply, RollCallReply, Song, Stamp};
 use common::net::{Error, Trouble};
 
+use super::mischief::ann;
 use super::world::{MS, World, machine};
 use super::{SONG, verdict};
 
@@ -88,21 +86,6 @@ fn a_buddy_that_is_lost_and_one_that_is_back_are_named() {
         "{last}"
     );
     assert!(!last.contains(" 0 lost"), "{last}");
-}
-
-/// A buddy in Ann's place, whose next is at `bob:1`.
-pub(super) fn ann(bottles: Option<u64>) -> State {
-    State::new(Config {
-        next: "bob:1".into(),
-        listen: ([0, 0, 0, 0], 8030).into(),
-        advertise: Vec::new(),
-        bottles,
-        name: None,
-        tempo: Duration::ZERO,
-        patience: Duration::from_secs(3),
-        wait: None,
-        incarnation: 7,
-    })
 }
 
 /// Tells `state` what came of a job after `ms`, and returns what it says about that.
