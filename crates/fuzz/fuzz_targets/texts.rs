@@ -8,6 +8,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| match bytes.split_first() {
     Some((0..80, rest)) => chat_client::fuzz::texts(rest),
     Some((80..160, rest)) => chat_server::fuzz::texts(rest),
     Some((160..220, rest)) => secret_client::fuzz::texts(rest),
+    Some((220..240, rest)) => common::net::fuzz::texts(rest),
     Some((_, rest)) => reverses(&String::from_utf8_lossy(rest)),
     None => {}
 });

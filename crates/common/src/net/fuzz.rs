@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -20,7 +20,10 @@ use tokio::time::timeout;
 
 use super::client::Channel;
 use super::doctor::{Error, Trouble};
+use super::lab_key::LabKey;
+use super::seal::{Protocol, Seal};
 use super::{MAX_FRAME, greeting, wire};
+use crate::cli::printable;
 use input::Input;
 use odd_text::text;
 
@@ -51,30 +54,105 @@ fn play(script: impl Future<Output = ()>) {
     runtime.expect("threads").block_on(script);
 }
 
+/// A stranger that says any bytes, in pieces of any length, and then hangs up or waits.
+struct Stranger<'a> {
+    words: Vec<u8>,
+    piece: usize,
+    hangs_up: bool,
+    input: Input<'a>,
+}
+
+impl<'a> Stranger<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        let mut input = Input::new(bytes);
+        Self {
+            piece: 1 + input.below(64),
+            hangs_up: input.below(2) == 0,
+            input,
+            words: bytes.get(3..).unwrap_or_default().to_vec(),
+        }
+    }
+
+    /// Says all, and returns its end of the connection unless it hangs up.
+    async fn speak(&self, mut io: DuplexStream) -> Option<DuplexStream> {
+        for piece in self.words.chunks(self.piece) {
+            let _ = io.write_all(piece).await;
+            yield_now().await;
+        }
+        (!self.hangs_up).then_some(io)
+    }
+}
+
 /// A greeting of any bytes, cut anywhere, is accepted only if it is the right one. What is said
 /// about it is short and harmless.
 pub fn greeting(bytes: &[u8]) {
-    let mut input = Input::new(bytes);
-    let chunk = 1 + input.below(64);
-    let (closes, has_key) = (input.below(2) == 0, input.below(2) == 0);
-    let heard = bytes.get(3..).unwrap_or_default();
+    let mut stranger = Stranger::new(bytes);
+    let has_key = stranger.input.below(2) == 0;
     play(async {
-        let (mut ours, mut theirs) = duplex(PIPE);
-        let stranger = async {
-            for part in heard.chunks(chunk) {
-                let _ = theirs.write_all(part).await;
-                yield_now().await;
-            }
-            (!closes).then_some(theirs)
-        };
-        let (verdict, _theirs) =
-            tokio::join!(greeting::exchange(&mut ours, "buddy", has_key), stranger);
-        let line = heard.get(..greeting::LEN).unwrap_or(heard);
+        let (mut ours, theirs) = duplex(PIPE);
+        let greeted = greeting::exchange(&mut ours, "buddy", has_key);
+        let (verdict, _theirs) = tokio::join!(greeted, stranger.speak(theirs));
+        let line = stranger.words.get(..greeting::LEN);
+        let line = line.unwrap_or(&stranger.words);
         match verdict {
             Ok(()) => assert_eq!(greeting::check(line, "buddy", has_key), Ok(())),
-            Err(trouble) => explains(trouble, &mut input),
+            Err(trouble) => explains(trouble, &mut stranger.input),
         }
     });
+}
+
+/// Any bytes after the greeting of a service with a key open no connection, at neither end.
+pub fn sealing(bytes: &[u8]) {
+    let mut stranger = Stranger::new(bytes);
+    let is_called = stranger.input.below(2) == 0;
+    let greeting = greeting::keyed_line("buddy");
+    stranger.words.splice(..0, greeting);
+    play(async {
+        let (ours, theirs) = duplex(PIPE);
+        let sealed = async {
+            let buddy = SEALED.as_ref().expect("a key");
+            if is_called {
+                buddy.answer(ours).await
+            } else {
+                buddy.call(ours).await
+            }
+        };
+        let (verdict, _theirs) = tokio::join!(sealed, stranger.speak(theirs));
+        explains(verdict.expect_err("without the key"), &mut stranger.input);
+    });
+}
+
+/// The service behind a key.
+static SEALED: LazyLock<Option<Protocol>> = LazyLock::new(|| {
+    let seal = Seal::new(&LabKey::host([7; 16])?);
+    Some(seal.ok()?.of("buddy"))
+});
+
+/// A key is read as it was written, and no other text is read as it. No text is printed that a
+/// terminal would obey.
+pub fn texts(bytes: &[u8]) {
+    let mut input = Input::new(bytes);
+    let secret = [0; 16].map(|_: u8| input.byte());
+    let host = LabKey::host(secret).expect("a key pair");
+    let key = if input.below(2) == 0 {
+        host
+    } else {
+        host.guest()
+    };
+    let mut written = key.reveal();
+    assert_eq!(LabKey::parse(&written).as_ref(), Ok(&key));
+    let odd = text(&mut input, 40);
+    let at = input.below(written.len());
+    written.replace_range(at..=at, &odd);
+    if let Ok(read) = LabKey::parse(&written) {
+        assert_eq!(read.reveal(), written.trim().to_ascii_lowercase());
+    }
+    let shown = printable(&odd);
+    assert!(
+        !shown.contains(|c: char| c.is_control() && c != '\n'),
+        "{shown:?}"
+    );
+    assert_eq!(printable(&shown), shown, "printable twice");
 }
 
 /// Checks the sentences about a trouble with a stranger.

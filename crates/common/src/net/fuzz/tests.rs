@@ -13,7 +13,21 @@ fn whatever_is_said_first_only_the_right_greeting_is_one() {
         [&[3, 0, 0], greeting::keyed_line("buddy").as_slice()].concat(),
         [&[60, 0, 1], greeting::line("chat-server").as_slice()].concat(),
     ];
-    play(5000, &valid, greeting);
+    play(3000, &valid, greeting);
+}
+
+#[test]
+fn whatever_is_said_without_the_key_opens_nothing() {
+    play(
+        300,
+        &[b"\x3f\x01\x01\x16\x03\x01\x00\x05\x01\x00\x00\x01\x03".to_vec()],
+        sealing,
+    );
+}
+
+#[test]
+fn a_key_is_read_as_it_was_written_and_no_text_is_obeyed() {
+    play(200, &[], texts);
 }
 
 #[test]
