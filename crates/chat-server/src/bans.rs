@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use common::chat::{Ban, Refusal, Result};
+use common::chat::{Ban, Listed, Refusal, Result};
 
 use crate::names::Nick;
 
@@ -178,6 +178,15 @@ impl Bans {
     /// Returns the bans that hold.
     pub(crate) fn all(&self, now: Duration) -> impl Iterator<Item = &Ban> {
         self.0.values().filter(move |ban| !is_over(ban, now))
+    }
+
+    /// Returns the bans that hold, after the one of this network or from the first one on.
+    pub(crate) fn list(&self, after: &str, now: Duration) -> Listed<Ban> {
+        let is_next = usize::from(!after.is_empty());
+        let rest = self
+            .all(now)
+            .skip_while(|ban| is_next > 0 && ban.network != after);
+        Listed::first(rest.skip(is_next).cloned())
     }
 
     /// Returns all bans as lines of text: network, end, nick and reason, with tabs between them.

@@ -1,4 +1,4 @@
-//! The chat service: what clients and operators call.
+//! The chat service: what clients and operators call. It does what others decide: see `people`.
 
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
@@ -7,19 +7,17 @@ use common::chat::{
     Admin, Ban, Bounded, Chat, Cursor, Kind, Listed, MAX_CURSORS, MAX_NAME, MAX_POSTS, POLL_WAIT,
     Page, Post, Private, Refusal, Result, RoomInfo, Session,
 };
-use futures::FutureExt;
-use futures::future::{pending, select_all};
 use tarpc::context::Context;
-use tokio::time::{Instant, sleep_until};
 
-use crate::bans::Whom;
 use crate::door::{Caller, cost};
-use crate::log::{NewEntry, PageLimit, size};
+use crate::log::NewEntry;
 use crate::names::{self, Nick};
 use crate::people::People;
-use crate::person::Notice;
 use crate::posts;
 use crate::shared::Shared;
+
+mod operating;
+mod reading;
 
 /// The service on one connection.
 #[derive(Clone)]
@@ -119,94 +117,6 @@ impl Handler {
         Ok(self.shared.log().append(room, entries).await?)
     }
 
-    async fn try_poll(
-        &self,
-        session: Session,
-        cursors: &[Cursor],
-        wait: Duration,
-    ) -> Result<Bounded<Page, MAX_CURSORS>> {
-        let until = Instant::now() + wait;
-        let ip = self.caller.ip;
-        let (poll, cursors, debt) = self.shared.begin_poll(session, ip, cursors)?;
-        if let Some(debt) = debt {
-            tokio::select! {
-                () = sleep_until(until.min(Instant::now() + debt)) => {}
-                () = self.shared.polls().ended(&poll) => return Ok(Vec::new().into()),
-            }
-        }
-        loop {
-            // Watched before reading, because otherwise an entry that comes in between is missed.
-            let head = |cursor: &Cursor| self.shared.log().head(&cursor.room);
-            let mut heads: Vec<_> = cursors.iter().map(head).collect();
-            let pages = self.shared.pages_after(&cursors).await?;
-            if !pages.is_empty() {
-                self.delivered(&pages);
-                return Ok(pages.into());
-            }
-            let _waits = self.shared.counts().waits();
-            let mut changes: Vec<_> = heads.iter_mut().map(|h| h.changed().boxed()).collect();
-            // One that never comes, because `select_all` must not be given an empty list.
-            changes.push(pending().boxed());
-            tokio::select! {
-                _ = select_all(changes) => {}
-                () = sleep_until(until) => return Ok(Vec::new().into()),
-                () = self.shared.polls().ended(&poll) => return Ok(Vec::new().into()),
-            }
-        }
-    }
-
-    /// Counts what a poll has read, and lets its address pay.
-    fn delivered(&self, pages: &[Page]) {
-        self.shared.counts().delivered(pages);
-        let bytes = pages.iter().flat_map(|page| &page.entries).map(size).sum();
-        // Without the lock for the few bytes of most polls.
-        if bytes >= cost::BYTES {
-            let now = self.shared.now();
-            self.shared
-                .people()
-                .door
-                .has_read(self.caller.ip, bytes, now);
-        }
-    }
-
-    /// Refuses to read for a session that is not in the room: it could not be seen there.
-    fn may_read(&self, session: Session, room: &str, cost: u32) -> Result<MutexGuard<'_, People>> {
-        let mut people = self.admit(session, cost)?;
-        people.renew(session, self.shared.now())?;
-        if !people.is_in(session, room)? {
-            return Err(Refusal::NotJoined);
-        }
-        Ok(people)
-    }
-
-    async fn try_search(
-        &self,
-        session: Session,
-        room: &str,
-        text: &str,
-        limit: u32,
-    ) -> Result<Page> {
-        if text.len() > MAX_NAME {
-            let why = format!("a text to search for has at most {MAX_NAME} bytes");
-            return Err(Refusal::Unfit(why));
-        }
-        drop(self.may_read(session, room, cost::SEARCH)?);
-        let limit = PageLimit::messages(limit as usize);
-        Ok(self.shared.log().search(room, text, limit).await?)
-    }
-
-    async fn try_history(
-        &self,
-        session: Session,
-        room: &str,
-        before: u64,
-        limit: u32,
-    ) -> Result<Page> {
-        drop(self.may_read(session, room, cost::PAGE)?);
-        let limit = PageLimit::messages(limit as usize);
-        Ok(self.shared.log().read_back(room, before, limit).await?)
-    }
-
     fn try_private(&self, session: Session, nick: &str) -> Result<Private> {
         let nick = fit(Nick::new(nick))?;
         let mut people = self.admit(session, cost::PAGE)?;
@@ -223,57 +133,6 @@ impl Handler {
         }
         let (cursor, nick) = (self.shared.cursor(room, head.newest()), other.nick);
         Ok(Private { cursor, nick })
-    }
-
-    async fn try_admin(
-        &self,
-        session: Session,
-        token: &str,
-        command: Admin,
-    ) -> Result<Listed<Ban>> {
-        let (ip, now) = (self.caller.ip, self.shared.now());
-        let fits = || self.shared.is_admin(token);
-        self.shared.people().door.operate(session, ip, fits, now)?;
-        tracing::info!("{ip}: an operator: {command:?}");
-        match command {
-            Admin::Kick { nick, why } => {
-                let nick = fit(Nick::new(&nick))?;
-                let why = posts::reason(why)?;
-                let (session, notices) = self.shared.people().kick(&nick, &why)?;
-                self.put_out(&[session], notices, "put out", &why).await;
-            }
-            Admin::Ban { whom, minutes, why } => {
-                let (whom, why) = (Whom::new(&whom)?, posts::reason(why)?);
-                let length = Duration::from_secs(60 * u64::from(minutes));
-                let until = (minutes > 0).then(|| now.saturating_add(length));
-                let (sessions, notices) = self.shared.people().ban(&whom, &why, until, now)?;
-                self.put_out(&sessions, notices, "banned", &why).await;
-                self.shared.save_bans().await?;
-            }
-            Admin::Unban { whom } => {
-                self.shared.people().door.bans.lift(&Whom::new(&whom)?)?;
-                self.shared.save_bans().await?;
-            }
-            Admin::Bans { after } => return Ok(self.bans(&after)),
-        }
-        Ok(Listed::first(std::iter::empty()))
-    }
-
-    fn bans(&self, after: &str) -> Listed<Ban> {
-        let people = self.shared.people();
-        let all = people.door.bans.all(self.shared.now());
-        let is_next = usize::from(!after.is_empty());
-        let rest = all.skip_while(|ban| is_next > 0 && ban.network != after);
-        Listed::first(rest.skip(is_next).cloned())
-    }
-
-    async fn put_out(&self, sessions: &[Session], notices: Vec<Notice>, done: &str, why: &str) {
-        for &session in sessions {
-            self.shared.polls().end(session);
-        }
-        let colon = if why.is_empty() { "" } else { ": " };
-        let body = format!("was {done} by an operator{colon}{why}");
-        self.shared.announce(notices, Kind::Left, &body).await;
     }
 }
 
@@ -334,7 +193,7 @@ impl Chat for Handler {
         wait_ms: u32,
     ) -> Result<Bounded<Page, MAX_CURSORS>> {
         let wait = POLL_WAIT.min(Duration::from_millis(wait_ms.into()));
-        self.count(self.try_poll(session, &cursors, wait).await)
+        self.count(self.read(session, &cursors, wait).await)
     }
 
     async fn history(
@@ -345,7 +204,7 @@ impl Chat for Handler {
         before: u64,
         limit: u32,
     ) -> Result<Page> {
-        self.count(self.try_history(session, &room, before, limit).await)
+        self.count(self.look_back(session, &room, before, limit).await)
     }
 
     async fn search(
@@ -356,7 +215,7 @@ impl Chat for Handler {
         text: String,
         limit: u32,
     ) -> Result<Page> {
-        self.count(self.try_search(session, &room, &text, limit).await)
+        self.count(self.search_in(session, &room, &text, limit).await)
     }
 
     async fn who(
@@ -390,7 +249,7 @@ impl Chat for Handler {
         token: String,
         command: Admin,
     ) -> Result<Listed<Ban>> {
-        let done = self.try_admin(session, &token, command).await;
+        let done = self.obey(session, &token, command).await;
         if matches!(done, Err(Refusal::WrongToken | Refusal::TooFast(_))) {
             self.shared
                 .complain(self.caller.ip, "shows a wrong admin token");

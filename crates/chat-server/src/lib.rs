@@ -14,6 +14,8 @@
 //! |---|---|
 //! | `people`, `person`, `rooms` | PURE: who is here, under which nick, in which rooms |
 //! | `door`, `bans` | PURE: the share of each address; who is kept out |
+//! | `operators` | PURE: what operators command |
+//! | `pace` | PURE: how much one answer to a reader carries |
 //! | `names`, `posts`, `bucket` | PURE: what names and messages are allowed, and how many |
 //! | `ban_file` | bans outlive the server |
 //! | [`log`] | the promises of a log, as a trait |
@@ -29,6 +31,8 @@ mod bans;
 mod bounds;
 mod door;
 mod names;
+mod operators;
+mod pace;
 mod people;
 mod person;
 mod posts;

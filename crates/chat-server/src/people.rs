@@ -21,6 +21,8 @@ use crate::rooms::Rooms;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod model;
 
+mod reading;
+
 /// All sessions that are here.
 #[derive(Debug)]
 pub(crate) struct People {

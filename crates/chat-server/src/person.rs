@@ -7,6 +7,7 @@ use common::chat::{MAX_JOINED, MAX_PRIVATE, Result, Sender, Session, sender};
 
 use crate::door::{Caller, too_fast};
 use crate::names::Nick;
+use crate::pace::Pace;
 use common::bucket::Bucket;
 
 /// A full bucket of messages holds this many seconds' worth: a pasted paragraph, or a page of a
@@ -36,6 +37,7 @@ pub(crate) struct Person {
     pub(crate) seen: Duration,
     messages: Bucket,
     moves: Bucket,
+    pub(crate) pace: Pace,
     /// the public rooms, each with the number it had read up to when it joined
     pub(crate) rooms: BTreeMap<String, u64>,
     /// the private rooms, the least recently used one first
@@ -58,6 +60,7 @@ impl Person {
             seen: now,
             messages: Bucket::new(rate, rate * BURST_SECONDS, now),
             moves: Bucket::new(MOVES_A_SECOND, MOVES_AT_ONCE, now),
+            pace: Pace::new(),
             rooms: BTreeMap::new(),
             private: Vec::new(),
         }

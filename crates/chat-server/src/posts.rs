@@ -1,6 +1,6 @@
 //! What may be sent. PURE.
 
-use common::chat::{Kind, MAX_BODY, MAX_PAGE, MAX_WHY, Post, Refusal, Result};
+use common::chat::{Kind, MAX_BODY, MAX_NAME, MAX_PAGE, MAX_WHY, Post, Refusal, Result};
 
 /// Returns the posts of one call without NUL, or why they may not be sent.
 pub(crate) fn check(mut posts: Vec<Post>) -> Result<Vec<Post>> {
@@ -35,6 +35,15 @@ pub(crate) fn reason(why: String) -> Result<String> {
         return Err(Refusal::Unfit(why));
     }
     Ok(why.replace('\0', ""))
+}
+
+/// Refuses a text that is too long to search for, before the search costs anything.
+pub(crate) fn wanted(text: &str) -> Result<()> {
+    if text.len() > MAX_NAME {
+        let why = format!("a text to search for has at most {MAX_NAME} bytes");
+        return Err(Refusal::Unfit(why));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

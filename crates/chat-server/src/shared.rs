@@ -52,6 +52,18 @@ pub(crate) struct Shared {
     began_at: Duration,
 }
 
+/// A poll that has begun.
+pub(crate) struct Begun {
+    /// for [`Polls::ended`]
+    pub(crate) poll: CancellationToken,
+    /// one for each room: the reader's own one, or where reading began when it joined
+    pub(crate) cursors: Vec<Cursor>,
+    /// how long to wait before reading, because of what was read before
+    pub(crate) debt: Option<Duration>,
+    /// how many bytes the answer may have
+    pub(crate) most: usize,
+}
+
 impl Shared {
     /// Returns the state of a server that begins now.
     pub(crate) fn new(config: Config) -> Self {
@@ -212,18 +224,17 @@ impl Shared {
         )))
     }
 
-    /// Renews a session's lease and begins a poll, which ends its last one. Returns the token for
-    /// [`Polls::ended`], and a cursor for each of its rooms: the reader's own one, or where reading
-    /// began when it joined; and how long to wait before reading, because of what was read before.
+    /// Renews a session's lease and begins a poll, which ends its last one.
     pub(crate) fn begin_poll(
         &self,
         session: Session,
         ip: IpAddr,
         cursors: &[Cursor],
-    ) -> Result<(CancellationToken, Vec<Cursor>, Option<Duration>)> {
+    ) -> Result<Begun> {
         let mut people = self.people();
         people.door.admit(session, ip, 0, self.now())?;
         people.renew(session, self.now())?;
+        let most = people.next_page(session, cursors, self.now())?;
         // While the people are locked, because otherwise a room that is joined now would be missed.
         let poll = self.polls.begin(session);
         let cursor = |(room, after): (&String, u64)| {
@@ -232,7 +243,12 @@ impl Shared {
                 .unwrap_or_else(|| self.cursor(room.clone(), after))
         };
         let cursors = people.rooms_of(session).map(cursor).collect();
-        Ok((poll, cursors, people.door.debt(ip, self.now())))
+        Ok(Begun {
+            poll,
+            cursors,
+            debt: people.door.debt(ip, self.now()),
+            most,
+        })
     }
 
     /// Returns a cursor of this log.
@@ -255,10 +271,14 @@ impl Shared {
         }
     }
 
-    /// Returns the entries after `cursors`, as many as fit one answer, without empty pages.
-    pub(crate) async fn pages_after(&self, cursors: &[Cursor]) -> Result<Vec<Page>> {
+    /// Returns the entries after `cursors`, as many as fit an answer of `most` bytes, without empty
+    /// pages.
+    pub(crate) async fn pages_after(&self, cursors: &[Cursor], most: usize) -> Result<Vec<Page>> {
         let mut pages: Vec<Page> = Vec::new();
-        let mut left = PageLimit::messages(MAX_ENTRIES);
+        let mut left = PageLimit {
+            bytes: most,
+            ..PageLimit::messages(MAX_ENTRIES)
+        };
         for Cursor { room, after, epoch } in cursors {
             let head = self.head(room);
             let is_same_log = *epoch == self.log.epoch();

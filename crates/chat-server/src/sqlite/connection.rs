@@ -85,7 +85,7 @@ pub(super) fn words(error: &Error) -> String {
             "another program holds the log"
         }
         Some(ErrorCode::NotADatabase) => "it is not an SQLite file",
-        Some(ErrorCode::SystemIoFailure) => "the disk fails",
+        Some(ErrorCode::SystemIoFailure) => "the disk fails, or is full",
         _ => return error.to_string(),
     };
     known.to_owned()

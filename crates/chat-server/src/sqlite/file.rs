@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use rustix::fs::OFlags;
 
 /// How long the last appends of a closed store may take: a queue of thousands on a slow disk.
@@ -74,7 +74,7 @@ pub(super) fn lock(path: &Path) -> anyhow::Result<File> {
     while file.try_lock().is_err() && began.elapsed() < LAST_APPENDS {
         thread::sleep(LAST_APPENDS / 100);
     }
-    file.try_lock().context("another chat-server uses it")?;
+    ensure!(file.try_lock().is_ok(), "another chat-server uses it");
     Ok(file)
 }
 

@@ -155,12 +155,17 @@ impl Member {
         call.await.expect("answered").map(Bounded::into_inner)
     }
 
-    /// Reads the lobby from its beginning.
-    pub(crate) async fn reread(&self, epoch: u64) -> Result<Vec<Page>> {
-        let (room, after) = ("lobby".to_owned(), 0);
+    /// Reads the lobby after a number, or waits for something there.
+    pub(crate) async fn read_after(
+        &self,
+        after: u64,
+        epoch: u64,
+        wait_ms: u32,
+    ) -> Result<Vec<Page>> {
+        let room = "lobby".to_owned();
         let cursors = vec![Cursor { room, after, epoch }].into();
         let here = context::current();
-        let call = self.client.poll(here, self.session, cursors, 5000);
+        let call = self.client.poll(here, self.session, cursors, wait_ms);
         call.await.expect("answered").map(Bounded::into_inner)
     }
 
