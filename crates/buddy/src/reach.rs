@@ -27,8 +27,8 @@ pub(crate) struct Reach {
     ahead: Option<Place>,
     /// why it cannot be reached, and since which heartbeat
     missed: Option<(String, u32)>,
-    /// the buddy to which next passes the song, as it says
-    after_next: Option<(Place, Place)>,
+    /// the buddy to which next passes the song, as next has said, and at which heartbeat
+    after_next: Option<(Place, Place, u32)>,
     /// where buddies were seen that are not there on the roll
     seen: BTreeMap<Place, String>,
 }
@@ -48,22 +48,28 @@ impl Reach {
         if self.beats == 1 && has_behind {
             places.push((me + size - 2) % size);
         }
-        let said = self.after_next.filter(|&(of, to)| of == next && to < size);
-        let ahead = said.map_or((next + 1) % size, |(_, ahead)| ahead);
+        let said = self
+            .after_next
+            .filter(|&(of, to, _)| of == next && to < size);
+        let ahead = said.map_or((next + 1) % size, |(_, ahead, _)| ahead);
         let is_new = self.ahead != Some(ahead);
+        if is_new {
+            self.missed = None;
+        }
         if is_new && ahead != me && next != me && (self.beats >= TRIED_AT || !has_behind) {
-            (self.ahead, self.missed) = (Some(ahead), None);
+            self.ahead = Some(ahead);
             places.push(ahead);
         }
-        let beats = self.beats;
-        let is_settled = |missed: &mut (String, u32)| !is_new && beats >= missed.1 + SETTLED;
+        // Next still counts on it, and would know by now if it were dead.
+        let said_at = said.map_or(0, |(.., beat)| beat);
+        let is_settled = |missed: &mut (String, u32)| said_at >= missed.1 + SETTLED;
         let missed = self.missed.take_if(is_settled);
         (places, missed.map(|(why, _)| (ahead, why)))
     }
 
     /// Learns from next to which buddy it passes the song, because that one is needed if it dies.
     pub(crate) fn next_passes_to(&mut self, next: Place, to: Place) {
-        self.after_next = Some((next, to));
+        self.after_next = Some((next, to, self.beats));
     }
 
     /// Learns that `place` has answered.
@@ -137,19 +143,26 @@ mod tests {
     #[test]
     fn one_ahead_that_cannot_be_reached_is_complained_about_once_unless_it_is_dead() {
         let mut reach = Reach::default();
-        let complaints = |reach: &mut Reach| -> Vec<_> {
-            (0..9).filter_map(|_| reach.beat(3, 0, 1).1).collect()
+        let complaints = |reach: &mut Reach, to: Option<Place>| -> Vec<_> {
+            let beat = |_| {
+                if let Some(to) = to {
+                    reach.next_passes_to(1, to);
+                }
+                reach.beat(3, 0, 1).1
+            };
+            (0..9).filter_map(beat).collect()
         };
-        assert_eq!(complaints(&mut reach), []);
+        assert_eq!(complaints(&mut reach, Some(2)), []);
         reach.missed(1, "not ahead".into());
         reach.missed(2, "no answer".into());
-        reach.next_passes_to(1, 2);
-        assert_eq!(complaints(&mut reach), [(2, "no answer".into())]);
-        let mut dead = Reach::default();
-        assert_eq!(complaints(&mut dead), []);
-        dead.missed(2, "refused".into());
-        dead.next_passes_to(1, 0);
-        assert_eq!(complaints(&mut dead), []);
+        assert_eq!(complaints(&mut reach, None), [], "next says nothing");
+        assert_eq!(
+            complaints(&mut reach, Some(2)),
+            [(2, "no answer".into())],
+            "next counts on it"
+        );
+        reach.missed(2, "refused".into());
+        assert_eq!(complaints(&mut reach, Some(0)), [], "next has lost it");
     }
 
     #[test]

@@ -163,7 +163,7 @@ mutants() {
   mutant reach "no buddy calls the one that tries to reach it" \
     'places.push((me + size - 2) % size);' ''
   mutant reach "a dead buddy is complained about" \
-    'self.after_next = Some((next, to));' ''
+    'self.after_next = Some((next, to, self.beats));' 'self.after_next = Some((next, (next + 1) % 3, self.beats));'
 
   mutant waiting "a song may begin with more bottles than it has" \
     'left > song.bottles' 'left > 1_000_000'
