@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use common::buddy::{BuddyClient, BuddyRequest, BuddyResponse, Reply, SERVICE};
-use common::net::{self, CONNECT_LIMIT, Channel, GREETING_LIMIT, Redial, Trouble, race};
+use common::net::{self, CONNECT_LIMIT, Channel, GREETING_LIMIT, Protocol, Redial, Trouble, race};
 use futures::FutureExt;
 use tarpc::context;
 use tokio::time::{sleep, timeout};
@@ -22,10 +22,11 @@ pub(crate) type Line = Redial<BuddyRequest, BuddyResponse>;
 /// No address has been proven.
 const NONE: usize = usize::MAX;
 
-/// Returns a line to the buddy that `way` leads to, which is asked before each dial. If
+/// Returns a line by `protocol` to the buddy that `way` leads to, which is asked before each dial. If
 /// `first_is_proven`, the roll call has gone over the first address. A buddy that was restarted is
 /// believed at an address that is not proven only after `beat`, because the right one may live.
 pub(crate) fn line(
+    protocol: Protocol,
     way: impl Fn() -> Option<Way> + Send + Sync + 'static,
     first_is_proven: bool,
     beat: Duration,
@@ -33,10 +34,10 @@ pub(crate) fn line(
     let proven = if first_is_proven { 0 } else { NONE };
     let proven = Arc::new(AtomicUsize::new(proven));
     Redial::by(move || {
-        let (way, proven) = (way(), proven.clone());
+        let (way, protocol, proven) = (way(), protocol.clone(), proven.clone());
         async move {
             let way = way.ok_or_else(|| failed("?", Trouble::NoAnswer))?;
-            open(way, &proven, beat).await
+            open(way, &protocol, &proven, beat).await
         }
         .boxed()
     })
@@ -44,12 +45,17 @@ pub(crate) fn line(
 
 type Connection = Channel<BuddyRequest, BuddyResponse>;
 
-async fn open(way: Way, proven: &AtomicUsize, beat: Duration) -> Result<Connection, net::Error> {
+async fn open(
+    way: Way,
+    protocol: &Protocol,
+    proven: &AtomicUsize,
+    beat: Duration,
+) -> Result<Connection, net::Error> {
     let mut order = Vec::from_iter(0..way.addresses.len());
     order.sort_by_key(|n| *n != proven.load(Relaxed));
     let way = &way;
     let tries = order.into_iter().map(|n| async move {
-        match try_one(way, n, proven.load(Relaxed), beat).await {
+        match try_one(way, protocol, n, proven.load(Relaxed), beat).await {
             // Its process is gone, and no other address leads to it.
             Err(error) if n == proven.load(Relaxed) && is_refusal(&error) => Ok(Err(error)),
             Err(error) => Err(error),
@@ -61,7 +67,7 @@ async fn open(way: Way, proven: &AtomicUsize, beat: Duration) -> Result<Connecti
             }
         }
     });
-    match timeout(CONNECT_LIMIT + GREETING_LIMIT, race(tries)).await {
+    match timeout(CONNECT_LIMIT + 2 * GREETING_LIMIT, race(tries)).await {
         Ok(Ok(outcome)) => outcome,
         // Refused only if no try was left in the dark.
         Ok(Err(errors)) => {
@@ -80,12 +86,13 @@ async fn open(way: Way, proven: &AtomicUsize, beat: Duration) -> Result<Connecti
 /// Returns a connection to address `n`, and whether the right buddy has answered on it.
 async fn try_one(
     way: &Way,
+    protocol: &Protocol,
     n: usize,
     proven: usize,
     beat: Duration,
 ) -> Result<(Connection, bool), net::Error> {
     let address = &way.addresses[n];
-    let connection = Channel::open(address, SERVICE).await?;
+    let connection = Channel::open(address, protocol.clone()).await?;
     if way.addresses.len() == 1 {
         return Ok((connection, false)); // because each call names the buddy that is meant as well
     }
@@ -112,7 +119,7 @@ fn is_refusal(error: &net::Error) -> bool {
     is_other
         || matches!(
             error.trouble,
-            Trouble::Refused | Trouble::HungUp | Trouble::NoRoute
+            Trouble::Refused | Trouble::HungUp | Trouble::CutOff | Trouble::NoRoute
         )
 }
 

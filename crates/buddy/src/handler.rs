@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::buddy::{
-    Buddy, Caller, Incarnation, Place, Progress, Pulse, Reply, Roll, RollCallReply, SERVICE, Song,
-    Tally, Token,
+    Buddy, Caller, Incarnation, Place, Progress, Pulse, Reply, Roll, RollCallReply, Song, Tally,
+    Token,
 };
 use common::net::{self, Gate, Limits};
 use tarpc::context::Context;
@@ -25,6 +25,7 @@ const FLUSH_DELAY: Duration = Duration::from_millis(20);
 /// Answers the other buddies until the node has ended.
 pub(crate) async fn serve(node: Arc<Node>, listener: TcpListener) {
     let ended = node.ended.clone().cancelled_owned();
+    let protocol = node.protocol.clone();
     let limits = Limits {
         flush_delay: FLUSH_DELAY,
         ..Limits::default()
@@ -34,7 +35,7 @@ pub(crate) async fn serve(node: Arc<Node>, listener: TcpListener) {
         let handler = Handler(node.clone(), from).serve();
         connection.answer(move |context, request| handler.clone().serve(context, request))
     };
-    net::serve(listener, SERVICE, Gate::new(limits), ended, answer).await;
+    net::serve(listener, protocol, Gate::new(limits), ended, answer).await;
 }
 
 /// Hands each call of the machine at this address to the node in one synchronous step. A call that

@@ -9,12 +9,13 @@ use tokio::runtime::Builder;
 
 fn main() -> ExitCode {
     let args: Args = cli::parse();
-    cli::start_logging(args.common);
+    cli::start_logging(&args.common);
     let sing = async {
+        let seal = args.common.host_seal()?;
         let listener = net::bind(args.listen, SERVICE).await?;
         let interrupted = cli::interrupted();
-        cli::ready(&listener)?;
-        run(listener, Config::from(args), interrupted).await
+        cli::ready(&listener, &seal)?;
+        run(listener, seal, Config::from(args), interrupted).await
     };
     cli::run(&mut Builder::new_current_thread(), SERVICE, sing)
 }

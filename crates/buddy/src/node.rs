@@ -10,9 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use common::buddy::SERVICE;
 use common::cli::{Failure, Interrupted};
-use common::net;
+use common::net::{self, Protocol};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::mpsc;
@@ -37,6 +36,8 @@ const LONGEST_RECALL: Duration = Duration::from_secs(60);
 /// One buddy, shared by its tasks.
 pub(crate) struct Node {
     config: Config,
+    /// by which it calls and is called
+    pub(crate) protocol: Protocol,
     locked: Mutex<Locked>,
     verses: LineWriter,
     notices: mpsc::Sender<String>,
@@ -68,7 +69,12 @@ struct Locked {
 
 impl Node {
     /// A buddy that does nothing until its tasks are [started](Self::start).
-    pub(crate) fn new(config: Config, verses: LineWriter, notices: mpsc::Sender<String>) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        protocol: Protocol,
+        verses: LineWriter,
+        notices: mpsc::Sender<String>,
+    ) -> Self {
         let locked = Locked {
             state: State::new(config.clone()),
             begun: Instant::now(),
@@ -79,8 +85,9 @@ impl Node {
             effects: Vec::new(),
         };
         Self {
-            next: Line::new(&*config.next, SERVICE),
+            next: Line::new(&*config.next, protocol.clone()),
             config,
+            protocol,
             locked: Mutex::new(locked),
             verses,
             notices,
@@ -205,7 +212,8 @@ impl Node {
     /// Returns a line to a buddy on the roll. That to the next one is the line of the roll call.
     fn line(self: &Arc<Self>, way: &Way, beat: Duration) -> Line {
         let (node, to) = (self.clone(), way.to);
-        let line = dial::line(move || node.lock().state.way(to), way.is_next, beat);
+        let way_to = move || node.lock().state.way(to);
+        let line = dial::line(self.protocol.clone(), way_to, way.is_next, beat);
         if way.is_next {
             line.take_over(&self.next);
         }

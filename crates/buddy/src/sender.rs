@@ -27,8 +27,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(20);
 /// not mind a second.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// How long a roll call may take. A connect or a greeting that fails must have the time to say why.
-const DIAGNOSIS: Duration = CONNECT_LIMIT.saturating_add(GREETING_LIMIT);
+/// How long a roll call may take. A connect, a greeting or a handshake that fails must have the time
+/// to say why.
+const DIAGNOSIS: Duration = CONNECT_LIMIT.saturating_add(GREETING_LIMIT.saturating_mul(2));
 
 /// Where the next job of a sender is put.
 #[derive(Clone)]
@@ -193,7 +194,10 @@ impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
 fn failed(error: RpcError) -> Report {
     let dial = net::explain(&error).cloned();
     let is_refusal = match &dial {
-        Some(error) => matches!(error.trouble, Trouble::Refused | Trouble::HungUp),
+        Some(error) => matches!(
+            error.trouble,
+            Trouble::Refused | Trouble::HungUp | Trouble::CutOff
+        ),
         None => matches!(error, RpcError::Shutdown | RpcError::Channel(_)),
     };
     let cause = match dial {

@@ -13,7 +13,7 @@ use common::buddy::{
     BuddyClient, MAX_BUDDIES, Mark, Progress, Reply, Roll, RollCallReply, SERVICE, Song, Stamp,
     Take, Tally, Token,
 };
-use common::net::{Redial, greeting};
+use common::net::{Redial, Seal, greeting};
 use tarpc::context;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -74,7 +74,7 @@ impl Choir {
                 LineWriter::new(notices.clone()),
             );
             let config = config(n, &self.addresses[n], bottles);
-            buddies.spawn(run_on(listener, output, config, pending()));
+            buddies.spawn(run_on(listener, output, Seal::none(), config, pending()));
         }
         while let Some(end) = buddies.join_next().await {
             end.expect("no panic")?;
@@ -177,7 +177,13 @@ async fn a_stranger_s_song_is_not_sung_and_its_roll_is_not_called() {
             LineWriter::new(notices.clone()),
         );
         let config = config(n, &choir.addresses[1 - n], 9);
-        buddies.spawn(run_on(choir.listeners.remove(0), output, config, pending()));
+        buddies.spawn(run_on(
+            choir.listeners.remove(0),
+            output,
+            Seal::none(),
+            config,
+            pending(),
+        ));
         if n == 0 {
             pester(&choir.addresses[0], &trap_address).await;
             assert_eq!(text.text(), "", "the starter still waits");

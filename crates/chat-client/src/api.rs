@@ -41,7 +41,7 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) fn new(config: Config, session: Session) -> Self {
-        let redial = Redial::new(&*config.server, SERVICE);
+        let redial = Redial::new(&*config.server, config.seal.of(SERVICE));
         Self {
             config,
             session,

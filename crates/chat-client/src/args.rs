@@ -64,12 +64,17 @@ impl TryFrom<Args> for Config {
 
     /// Fails if the token file cannot be read.
     fn try_from(args: Args) -> Result<Self, cli::Failure> {
+        let seal = args.common.seal()?;
         let token = args.admin_token_file.as_deref();
+        if token.is_some() {
+            Credential::check_way("admin token", &args.server, &seal)?;
+        }
         let admin = token.map(|path| Credential::read(path, "admin token"));
         let login = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
         let nick = args.name.or_else(|| login().ok());
         Ok(Self {
             server: args.server,
+            seal,
             nick: nick.unwrap_or_else(|| "guest".into()),
             room: args.room,
             style: if args.json { Style::Json } else { Style::Lines },

@@ -1,12 +1,15 @@
 //! The settings of a client: what its arguments become.
 
 use common::credential::Credential;
+use common::net::Seal;
 
 /// The settings of one client.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The server, as `HOST:PORT`.
     pub server: String,
+    /// What protects the connection to it.
+    pub seal: Seal,
     /// The nick that the person wants.
     pub nick: String,
     /// The first room.

@@ -8,7 +8,7 @@ use tokio::runtime::Builder;
 
 fn main() -> ExitCode {
     let args: Args = cli::parse();
-    cli::start_logging(args.common);
+    cli::start_logging(&args.common);
     let talk = async { run(Config::try_from(args)?, cli::interrupted_or_closed()).await };
     cli::run(&mut Builder::new_multi_thread(), "chat-client", talk)
 }

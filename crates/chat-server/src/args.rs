@@ -53,6 +53,11 @@ pub struct Args {
     #[arg(long, value_name = "ADDR", value_parser = cli::listen_addr)]
     pub metrics: Option<SocketAddr>,
 
+    /// Writes the guest key that belongs to --key to FILE, and ends: it lets clients in, and cannot
+    /// be used to pose as a server. If it gets into wrong hands, make a new --key as well
+    #[arg(long, value_name = "FILE")]
+    pub guest_key: Option<PathBuf>,
+
     /// What all five programs take
     #[command(flatten)]
     pub common: cli::Common,

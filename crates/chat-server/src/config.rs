@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use common::cli::Failure;
 use common::credential::Credential;
-use common::net::Limits;
+use common::net::{Limits, Seal};
 
 use crate::args::{Args, Store};
 use crate::ban_file::BanFile;
@@ -25,6 +25,8 @@ pub struct Config {
     pub admin: Option<Credential>,
     /// Whom operators keep out.
     pub bans: BanFile,
+    /// Who can connect at all.
+    pub seal: Seal,
     /// What the network allows. An address may have as many sessions as connections.
     pub limits: Limits,
 }
@@ -37,6 +39,7 @@ impl Config {
             rate: 0,
             admin: None,
             bans: BanFile::default(),
+            seal: Seal::none(),
             limits: Limits::default(),
         }
     }
@@ -47,7 +50,11 @@ impl TryFrom<Args> for Config {
     type Error = anyhow::Error;
 
     fn try_from(args: Args) -> anyhow::Result<Self> {
+        let seal = args.common.host_seal()?;
         let token = args.admin_token_file.as_deref();
+        if token.is_some() {
+            Credential::check_way("admin token", &args.listen.to_string(), &seal)?;
+        }
         let admin = token.map(admin_token).transpose()?;
         let bounds = Bounds {
             bytes: args.store_limit,
@@ -58,6 +65,7 @@ impl TryFrom<Args> for Config {
             rate: args.rate,
             admin,
             bans,
+            seal,
             limits: Limits {
                 per_address: args.per_address,
                 ..Limits::default()

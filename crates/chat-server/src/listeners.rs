@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use anyhow::Context;
 use common::chat::SERVICE;
+use common::net::Seal;
 use common::{cli, net};
 use tokio::net::TcpListener;
 
@@ -36,8 +37,8 @@ impl Listeners {
     ///
     /// # Errors
     /// If a listener has no address. A bound listener has one.
-    pub fn ready(&self) -> anyhow::Result<()> {
-        cli::ready(&self.chat)?;
+    pub fn ready(&self, seal: &Seal) -> anyhow::Result<()> {
+        cli::ready(&self.chat, seal)?;
         if let Some(metrics) = &self.metrics {
             let line = format!("metrics on http://{}/metrics\n", metrics.local_addr()?);
             let _ = std::io::stderr().write_all(line.as_bytes());

@@ -9,13 +9,16 @@ use tokio::runtime::Builder;
 
 fn main() -> ExitCode {
     let args: Args = cli::parse();
-    cli::start_logging(args.common);
+    cli::start_logging(&args.common);
     let serve = async {
+        if let Some(path) = &args.guest_key {
+            return Ok(args.common.write_guest_key(path)?);
+        }
         let (chat, metrics) = (args.listen, args.metrics);
         let config = Config::try_from(args)?;
         let listeners = Listeners::bind(chat, metrics).await?;
         let interrupted = cli::interrupted();
-        listeners.ready()?;
+        listeners.ready(&config.seal)?;
         run(listeners, config, interrupted).await;
         Ok(())
     };

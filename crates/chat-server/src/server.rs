@@ -24,6 +24,7 @@ pub async fn run(
     shutdown: impl Future<Output = Interrupted>,
 ) {
     let Listeners { chat, metrics } = listeners.into();
+    let protocol = config.seal.of(SERVICE);
     let shared = Arc::new(Shared::new(config));
     let connections = AtomicU64::new(0);
     let shutdown = async {
@@ -33,7 +34,7 @@ pub async fn run(
     let (for_clients, for_operators) = (shared.clone(), shared.clone());
     let clients = net::serve(
         chat,
-        SERVICE,
+        protocol,
         shared.gate().clone(),
         shutdown,
         move |connection| {

@@ -6,7 +6,8 @@
 //!
 //! | File | What it holds |
 //! |---|---|
-//! | `args` | flags that all programs have, and the values that flags take |
+//! | `args`, `parse` | flags that all programs have, the values that flags take; the command line |
+//! | `lab_key` | the key of the lab: where it comes from, and how one is made |
 //! | `signals` | Ctrl-C, SIGTERM and SIGHUP, and what an interrupted program still prints |
 //! | `end` | an error with advice, and the exit code |
 //! | `watchdog` | the sign of life for systemd |
@@ -17,19 +18,24 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
+use crate::net::Seal;
+
 mod args;
 mod end;
+mod lab_key;
+mod parse;
 mod signals;
 mod watchdog;
 
-pub use args::{Common, DEFAULT_PORT, duration, host_port, listen_addr, parse};
+pub use args::{Common, DEFAULT_PORT, duration, host_port, listen_addr};
 pub use end::{Failure, printable, run};
+pub use parse::parse;
 pub use signals::{Interrupted, interrupted, interrupted_or_closed, let_it_print};
 
 /// Sends logs to stderr: what `RUST_LOG` says if it is set, otherwise what `-v` says.
 ///
 /// Broken connections are logged from `-v` only, because one port scan breaks very many.
-pub fn start_logging(common: Common) {
+pub fn start_logging(common: &Common) {
     let default = match common.verbose {
         0 => "warn",
         1 => "info",
@@ -43,16 +49,24 @@ pub fn start_logging(common: Common) {
         .init();
 }
 
-/// Prints the line that scripts and people wait for: `listening on IP:PORT`.
+/// Prints the line that scripts and people wait for: `listening on IP:PORT`. A second line says
+/// who can come in, unless that is only this machine.
 ///
 /// # Errors
 /// If the listener has no address. A bound listener has one.
-pub fn ready(listener: &TcpListener) -> anyhow::Result<()> {
+pub fn ready(listener: &TcpListener, seal: &Seal) -> anyhow::Result<()> {
     let addr = listener
         .local_addr()
         .context("a listener without an address")?;
-    // One write for the whole line, because several programs may share a terminal and stderr has
+    let who = match seal.name() {
+        Some(name) => format!("only holders of the key {name} can come in\n"),
+        None if addr.ip().to_canonical().is_loopback() => String::new(),
+        None => "no key: whoever reaches this port can come in, and read along on the way; \
+                 --key FILE closes it\n"
+            .to_owned(),
+    };
+    // One write for the whole text, because several programs may share a terminal and stderr has
     // no buffer. A server whose stderr is closed must serve all the same.
-    let _ = io::stderr().write_all(format!("listening on {addr}\n").as_bytes());
+    let _ = io::stderr().write_all(format!("listening on {addr}\n{who}").as_bytes());
     Ok(())
 }

@@ -7,9 +7,11 @@
 
 use std::fmt;
 use std::hint::black_box;
+use std::net::IpAddr;
 use std::path::Path;
 
 use crate::cli::Failure;
+use crate::net::Seal;
 use crate::private_file;
 
 /// A text that callers must show.
@@ -42,6 +44,22 @@ impl Credential {
         Ok(Self(text))
     }
 
+    /// Checks that a credential, named `what` in errors, may be sent over, or accepted from,
+    /// connections to this `host`: everybody on the way can read an unsealed connection, unless it
+    /// stays on this machine. `host` is a name or an address, with or without a port.
+    ///
+    /// # Errors
+    /// If it may not, with advice.
+    pub fn check_way(what: &str, host: &str, seal: &Seal) -> Result<(), Failure> {
+        if seal.name().is_some() || is_loopback(host) {
+            return Ok(());
+        }
+        let what = format!("the {what} would cross the network for all to read");
+        Err(Failure::new(what)
+            .help("add --key FILE, here and at the server")
+            .help("or go through ssh: ssh -L 8030:127.0.0.1:8030 HOST, and then --server :8030"))
+    }
+
     /// The text. It may be sent to a server that asks for it, and nowhere else.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -62,6 +80,18 @@ impl Credential {
     }
 }
 
+/// Returns whether `host` is this machine. Names are not looked up, because what a name server says
+/// may change until the connection is made; but RFC 6761 keeps `localhost` for this.
+fn is_loopback(host: &str) -> bool {
+    let without_port = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    let is_ours = |host: &str| {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let ip = host.parse::<IpAddr>();
+        host == "localhost" || ip.is_ok_and(|ip| ip.to_canonical().is_loopback())
+    };
+    is_ours(without_port) || is_ours(host)
+}
+
 /// Does not show the text, because a configuration may end up in a log.
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -72,6 +102,7 @@ impl fmt::Debug for Credential {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::LabKey;
 
     #[test]
     fn only_the_same_text_fits() {
@@ -88,5 +119,23 @@ mod tests {
             assert!(!credential.fits(wrong), "{wrong}");
         }
         assert_eq!(format!("{credential:?}"), "Credential(..)");
+    }
+
+    #[test]
+    fn it_leaves_the_machine_under_a_seal_only() {
+        let key = LabKey::host([1; 16]).expect("a key pair");
+        let (none, seal) = (Seal::none(), Seal::new(&key).expect("a usable key"));
+        let here = "127.0.0.1:8030 [::1]:8030 localhost:8030 127.9.9.9:1 [::ffff:127.0.0.1]:1 ::1";
+        for host in here.split(' ') {
+            assert!(Credential::check_way("x", host, &none).is_ok(), "{host}");
+        }
+        let away = "10.0.0.1:8030 0.0.0.0:8030 [::]:8030 lab.example.org:8030 localhost.evil:1 \
+                    127.0.0.1.evil:1 2130706433:1 [fe80::1%2]:1";
+        for host in away.split(' ') {
+            let error = Credential::check_way("admin token", host, &none);
+            let error = error.expect_err(host).report();
+            assert!(error.starts_with("the admin token would cross"), "{error}");
+            assert!(Credential::check_way("x", host, &seal).is_ok(), "{host}");
+        }
     }
 }

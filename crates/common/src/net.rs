@@ -50,7 +50,7 @@ pub use pipe::Pipe;
 pub use quota::{Exceeded, Network, Quota};
 pub use race::race;
 pub use redial::{Redial, explain};
-pub use seal::{Protocol, Seal};
+pub use seal::{Protocol, Seal, new_lab_key};
 
 /// The version of the protocol of all five programs.
 ///

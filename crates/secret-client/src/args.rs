@@ -79,11 +79,16 @@ impl TryFrom<Args> for Config {
             Some(text) => Work::String(text),
             None => Work::List(open(&args.wordlist)?),
         };
+        let seal = args.common.seal()?;
         let key = args.premium_key_file.as_deref();
+        for server in args.server.iter().filter(|_| key.is_some()) {
+            Credential::check_way("premium key", server, &seal)?;
+        }
         let key = key.map(|path| Credential::read(path, "premium key"));
         let key = key.transpose()?;
         let options = Options {
             servers: args.server,
+            seal,
             premium: args.premium || key.is_some(),
             premium_key: key,
             fixed: Fixed {

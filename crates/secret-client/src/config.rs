@@ -4,6 +4,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use common::credential::Credential;
+use common::net::Seal;
 use common::secret::Tier;
 
 use crate::pacing::Fixed;
@@ -42,6 +43,8 @@ pub struct List {
 pub struct Options {
     /// The servers, as `HOST:PORT`. A name with several addresses is several servers.
     pub servers: Vec<String>,
+    /// What protects the connections to them.
+    pub seal: Seal,
     /// Whether to use the faster, premium tier.
     pub premium: bool,
     /// The key to the premium tier.

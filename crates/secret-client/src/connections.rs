@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use common::net::Protocol;
 use common::secret::Tier;
 use futures::future::{AbortHandle, Abortable};
 use tokio::sync::mpsc;
@@ -21,6 +22,7 @@ const EVENTS: usize = 64;
 pub(crate) struct Connections {
     /// by the server's number; a server is added when it is first connected
     servers: Vec<Connection>,
+    protocol: Protocol,
     events: mpsc::Sender<Event>,
     /// ends with this value
     tasks: JoinSet<()>,
@@ -36,10 +38,11 @@ struct Connection {
 
 impl Connections {
     /// No connections yet, and where to receive what happens to servers.
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Event>) {
+    pub(crate) fn new(protocol: Protocol) -> (Self, mpsc::Receiver<Event>) {
         let (events, receiver) = mpsc::channel(EVENTS);
         let connections = Self {
             servers: Vec::new(),
+            protocol,
             events,
             tasks: JoinSet::new(),
         };
@@ -54,7 +57,8 @@ impl Connections {
 
     /// Connects to `server`, which is at `address`, after `wait`.
     pub(crate) fn connect(&mut self, server: ServerId, address: String, wait: Duration) {
-        let keep = keeper::keep(server, address, wait, self.events.clone());
+        let (protocol, events) = (self.protocol.clone(), self.events.clone());
+        let keep = keeper::keep(server, address, protocol, wait, events);
         let keeper = self.spawn(keep);
         match self.servers.get_mut(server) {
             Some(connection) => connection.keeper = keeper,

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use common::net::{self, End, Trouble};
+use common::net::{self, End, Protocol, Trouble};
 use common::secret::{Offer, SERVICE, SecretClient, SecretRequest, SecretResponse};
 use futures::FutureExt;
 use tarpc::client::RpcError;
@@ -67,11 +67,12 @@ pub(crate) async fn look_up(name: String, wait: Duration, events: mpsc::Sender<E
 pub(crate) async fn keep(
     server: ServerId,
     address: String,
+    protocol: Protocol,
     wait: Duration,
     events: mpsc::Sender<Event>,
 ) {
     sleep(wait).await;
-    let cause = guarded(stay(server, &address, &events)).await;
+    let cause = guarded(stay(server, &address, protocol, &events)).await;
     // A server whose task failed is lost like any other, because nothing else would ever say so.
     let cause = cause.unwrap_or(Cause::Closed(address));
     // As above.
@@ -84,8 +85,13 @@ async fn guarded<T>(task: impl Future<Output = T>) -> Option<T> {
 }
 
 /// Reports that the server is up, and returns why it is not, or no longer.
-async fn stay(server: ServerId, address: &str, events: &mpsc::Sender<Event>) -> Cause {
-    let channel = match Channel::open(address, SERVICE).await {
+async fn stay(
+    server: ServerId,
+    address: &str,
+    protocol: Protocol,
+    events: &mpsc::Sender<Event>,
+) -> Cause {
+    let channel = match Channel::open(address, protocol).await {
         Ok(channel) => channel,
         Err(error) => return Cause::Unreached(Box::new(error)),
     };

@@ -8,7 +8,7 @@ use tokio::runtime::Builder;
 
 fn main() -> ExitCode {
     let args: Args = cli::parse();
-    cli::start_logging(args.common);
+    cli::start_logging(&args.common);
     let reverse = async { run(Config::try_from(args)?, cli::interrupted()).await };
     // One thread, because the work is one task and its calls are cheaper when no thread has to be
     // woken.

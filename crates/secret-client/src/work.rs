@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use common::cli::{self, Failure, Interrupted};
 use common::net;
-use common::secret::Tier;
+use common::secret::{SERVICE, Tier};
 use futures::future::{Aborted, pending};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
@@ -84,7 +84,7 @@ struct Shell {
 
 impl Shell {
     fn new(options: &Options, progress: Progress) -> Self {
-        let (connections, events) = Connections::new();
+        let (connections, events) = Connections::new(options.seal.of(SERVICE));
         let mut dispatcher = Dispatcher::new(options.fixed, options.verify, options.give_up_after);
         options
             .servers
@@ -271,6 +271,7 @@ mod tests {
         let options = Options {
             servers: Vec::new(),
             premium: false,
+            seal: common::net::Seal::none(),
             premium_key: None,
             fixed: crate::Fixed::default(),
             verify: false,

@@ -27,10 +27,12 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_secret-client");
 const LIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wordlist");
 
 /// At most five milliseconds a word.
-const SLOW: Config = Config {
-    delay: Duration::from_millis(5),
-    ..QUICK
-};
+fn slow() -> Config {
+    Config {
+        delay: Duration::from_millis(5),
+        ..QUICK
+    }
+}
 
 /// Runs the program to its end, with `input` on stdin.
 fn run(args: &[&str], input: &str) -> Ended {
@@ -62,7 +64,7 @@ fn help_names_every_flag_and_wrong_ones_are_usage_errors() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_from_stdin_over_two_servers_keeps_its_order_and_is_summed_up() {
-    let places = [Place::with(SLOW).await, Place::with(SLOW).await];
+    let places = [Place::with(slow()).await, Place::with(slow()).await];
     let [one, two] = [places[0].addr(), places[1].addr()];
     let ended = run(&["--server", &format!("{one},{two}"), "-"], "ab\n\ncd");
     assert_eq!(ended.code, Some(0));
@@ -172,7 +174,7 @@ fn at_work(name: &str, addr: &str) -> (Program, Lines) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ctrl_c_leaves_what_was_done_in_order() {
-    let place = Place::with(SLOW).await;
+    let place = Place::with(slow()).await;
     let (program, mut stdout) = at_work("ctrl-c", &place.addr());
     signal(&program.child, "INT");
     stdout.by_ref().for_each(drop);
@@ -202,7 +204,7 @@ async fn with_all_servers_gone_it_counts_what_is_missing() {
     let addr = closed();
     let listener = TcpListener::bind(&addr).await.expect("a claimed port");
     let mut place = Place::from(listener);
-    place.start(SLOW);
+    place.start(slow());
     let (program, mut stdout) = at_work("missing", &addr);
     place.kill().await;
     drop(place);
@@ -218,7 +220,7 @@ async fn with_all_servers_gone_it_counts_what_is_missing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_goes_away_ends_it_quietly() {
-    let place = Place::with(SLOW).await;
+    let place = Place::with(slow()).await;
     let (program, stdout) = at_work("reader", &place.addr());
     drop(stdout);
     let ended = program.end();

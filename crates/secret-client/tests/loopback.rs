@@ -22,7 +22,9 @@ use tokio::net::TcpListener;
 
 const MS: Duration = Duration::from_millis(1);
 
-const SLOW: Config = Config { delay: MS, ..QUICK };
+fn slow() -> Config {
+    Config { delay: MS, ..QUICK }
+}
 
 #[tokio::test]
 async fn a_long_list_comes_back_whole_and_in_order() {
@@ -114,7 +116,7 @@ async fn a_reader_that_goes_away_ends_even_endless_work() {
 
 #[tokio::test]
 async fn a_busy_server_has_not_failed() {
-    let place = Place::with(SLOW).await;
+    let place = Place::with(slow()).await;
     let (list, expected) = numbers(300);
     let mut options = options([&place]);
     options.fixed.calls = Some(100); // more than its queue takes
@@ -239,7 +241,7 @@ async fn while_input_may_come_a_stuck_or_busy_server_holds_nothing_back() {
 #[tokio::test]
 async fn to_verify_two_servers_must_agree() {
     let (list, expected) = numbers(300);
-    let places = [Place::with(QUICK).await, Place::with(SLOW).await];
+    let places = [Place::with(QUICK).await, Place::with(slow()).await];
     let mut verifying = options(&places);
     verifying.verify = true;
     let (output, report, result) = run(verifying.clone(), &list).await;

@@ -93,13 +93,18 @@ impl TryFrom<Args> for Config {
     /// # Errors
     /// If the key file cannot be read, or its key is too short.
     fn try_from(args: Args) -> Result<Self, Failure> {
+        let seal = args.common.host_seal()?;
         let key = args.premium_key_file.as_deref().map(premium_key);
+        if key.is_some() {
+            Credential::check_way("premium key", &args.listen.to_string(), &seal)?;
+        }
         Ok(Self {
             workers: args.workers.into(),
             delay: args.delay,
             fast_delay: args.fast_delay,
             premium_key: key.transpose()?,
             per_address: args.per_address.into(),
+            seal,
             seed: args.seed.unwrap_or_else(rand::random),
         })
     }

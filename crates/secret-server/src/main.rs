@@ -8,13 +8,13 @@ use tokio::runtime::Builder;
 
 fn main() -> ExitCode {
     let args: Args = cli::parse();
-    cli::start_logging(args.common);
+    cli::start_logging(&args.common);
     let serve = async {
         let addr = args.listen;
         let config = Config::try_from(args)?;
         let listener = net::bind(addr, SERVICE).await?;
         let interrupted = cli::interrupted();
-        cli::ready(&listener)?;
+        cli::ready(&listener, &config.seal)?;
         run(listener, config, interrupted).await;
         Ok(())
     };

@@ -9,7 +9,7 @@ use common::bucket::Buckets;
 use common::cli::Interrupted;
 use common::credential::Credential;
 use common::log_limit::LogLimit;
-use common::net::{self, Gate, Limits, Quota, SharedQuota};
+use common::net::{self, Gate, Limits, Quota, Seal, SharedQuota};
 use common::secret::{MAX_TEXT, MAX_WORK, Offer, Refusal, Reversed, SERVICE, Secret, Tier};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -46,6 +46,8 @@ pub struct Config {
     /// Most connections of one address, loopback exempt. An address may hold as large a part of the
     /// places for calls as this is of 64, at most all.
     pub per_address: usize,
+    /// Who can connect at all.
+    pub seal: Seal,
     /// The seed of the random delays. The same seed draws the same delays in the same order.
     pub seed: u64,
 }
@@ -62,9 +64,10 @@ pub async fn run(
         ..Limits::default()
     };
     let gate = Gate::new(limits);
+    let protocol = config.seal.of(SERVICE);
     let shared = Arc::new(Shared::new(config));
     let for_callers = shared.clone();
-    net::serve(listener, SERVICE, gate, shutdown, move |connection| {
+    net::serve(listener, protocol, gate, shutdown, move |connection| {
         let server = SecretServer(for_callers.clone(), connection.peer.ip()).serve();
         connection.answer(move |context, request| server.clone().serve(context, request))
     })
@@ -276,6 +279,7 @@ mod tests {
             fast_delay: Duration::ZERO,
             premium_key: None,
             per_address: 16,
+            seal: Seal::none(),
             seed: 1,
         });
         let [greedy, other] = [[10, 0, 0, 1].into(), [10, 0, 0, 2].into()];

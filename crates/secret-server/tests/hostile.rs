@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use common::credential::Credential;
-use common::net::Channel;
+use common::net::{Channel, Seal};
 use common::secret::{Refusal, SERVICE, SecretClient, SecretRequest, SecretResponse, Tier};
 use program::{Program, signal};
 use secret_server::{Config, run};
@@ -28,6 +28,7 @@ fn config() -> Config {
         workers: 1,
         delay: Duration::from_secs(9),
         fast_delay: Duration::ZERO,
+        seal: Seal::none(),
         premium_key: Some(Credential::new("a key of sixteen bytes".into())),
         per_address: 16,
         seed: 1,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use common::credential::Credential;
-use common::net::Redial;
+use common::net::{Redial, Seal};
 use common::secret::{MAX_TEXT, Refusal, SERVICE, SecretClient, SecretRequest, SecretResponse};
 use common::secret::{Offer, Tier};
 use futures::StreamExt;
@@ -20,6 +20,7 @@ const QUICK: Config = Config {
     workers: 1,
     delay: Duration::ZERO,
     fast_delay: Duration::ZERO,
+    seal: Seal::none(),
     premium_key: None,
     per_address: 16,
     seed: 1,

@@ -1,43 +1,27 @@
 //! The flags that every program has, and the values that flags take.
 
-use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
-
-use clap::Parser;
 
 /// The port of the lab sheet, where a server listens and a client calls unless told otherwise.
 pub const DEFAULT_PORT: u16 = 8030;
 
 /// The flags every program has.
-#[derive(Clone, Copy, Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub struct Common {
+    /// File with the lab's key: encrypts every connection, and only holders of the key can come in
+    /// [default: the key in LAB_KEY; without either, no protection]
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+
+    /// Makes a new key, writes it to FILE, and ends
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    pub new_key: Option<PathBuf>,
+
     /// Say more on stderr: once for what happens, twice for every detail (or set RUST_LOG)
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
-}
-
-/// Returns the parsed command line; a usage error ends the program with 2.
-///
-/// One dash is enough for a long flag (`-port`), because the lab sheet writes them so.
-pub fn parse<A: Parser>() -> A {
-    let command = A::command();
-    let names = clap::Arg::get_long_and_visible_aliases;
-    let longs = command.get_arguments().filter_map(names).flatten();
-    let longs: Vec<String> = longs.map(str::to_owned).collect();
-    A::parse_from(std::env::args_os().map(|arg| with_two_dashes(arg, &longs)))
-}
-
-fn with_two_dashes(arg: OsString, longs: &[String]) -> OsString {
-    let known = |text: &str| {
-        let name = text.strip_prefix('-')?;
-        let name = name.split_once('=').map_or(name, |(name, _)| name);
-        (name.len() > 1 && longs.iter().any(|long| long == name)).then(|| format!("-{text}"))
-    };
-    match arg.to_str().and_then(known) {
-        Some(fixed) => fixed.into(),
-        None => arg,
-    }
 }
 
 /// Returns the address to listen on: `8030`, `:8030` and `0.0.0.0:8030` mean the same.
@@ -111,16 +95,5 @@ mod tests {
         assert_eq!(duration("1m"), Ok(Duration::from_secs(60)));
         assert_eq!(duration("0"), Ok(Duration::ZERO));
         assert!(duration("5").is_err() && duration("-1s").is_err());
-    }
-
-    #[test]
-    fn one_dash_is_enough_for_a_flag_we_know() {
-        let longs = ["port".to_owned(), "next".to_owned()];
-        let fixed = |arg: &str| with_two_dashes(arg.into(), &longs);
-        assert_eq!(fixed("-port"), "--port");
-        assert_eq!(fixed("-next=:8040"), "--next=:8040");
-        for untouched in ["--port", "-n", "-vv", "-", "8030", "-nextdoor"] {
-            assert_eq!(fixed(untouched), untouched);
-        }
     }
 }

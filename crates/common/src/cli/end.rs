@@ -96,12 +96,15 @@ pub fn run(
         }
         Err(error) => Err(error).context("the system gives no threads or files"),
     };
-    let Err(error) = result else {
-        return ExitCode::SUCCESS;
-    };
+    finish(program, result).into()
+}
+
+/// Prints what failed, and returns the exit code.
+pub(super) fn finish(program: &str, result: anyhow::Result<()>) -> u8 {
+    let Err(error) = result else { return 0 };
     let (text, code) = verdict(program, &error);
     let _ = io::stderr().write_all(text.as_bytes());
-    code.into()
+    code
 }
 
 /// Most open files that a program asks for: 2048 connections and the store need far fewer.

@@ -100,6 +100,16 @@ impl fmt::Debug for Seal {
     }
 }
 
+/// Returns a new host key, made of random bytes of the system.
+///
+/// # Errors
+/// If the system gives none.
+pub fn new_lab_key() -> io::Result<LabKey> {
+    let mut secret = [0; 16];
+    crypto::fill_with_random(&mut secret)?;
+    LabKey::host(secret).ok_or_else(|| io::Error::other("no key pair can be made of it"))
+}
+
 /// What both ends of a connection must agree on: the service, its version, and the seal. The name
 /// of a service alone is that service without a seal.
 #[derive(Clone)]

@@ -4,6 +4,7 @@ use std::future::pending;
 use std::io::{self, Write};
 use std::time::Duration;
 
+use common::net::Seal;
 use secret_client::{Fixed, List, Options, Progress, Report, reverse_list};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -48,6 +49,7 @@ pub(crate) fn options<'a>(places: impl IntoIterator<Item = &'a Place>) -> Option
     Options {
         servers: places.into_iter().map(Place::addr).collect(),
         premium: false,
+        seal: Seal::none(),
         premium_key: None,
         fixed: Fixed::default(),
         verify: false,

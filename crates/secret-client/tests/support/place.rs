@@ -3,6 +3,7 @@
 use std::future::pending;
 use std::time::Duration;
 
+use common::net::Seal;
 use secret_server::{Config, run};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -12,6 +13,7 @@ pub(crate) const QUICK: Config = Config {
     workers: 1,
     delay: Duration::ZERO,
     fast_delay: Duration::ZERO,
+    seal: Seal::none(),
     premium_key: None,
     per_address: 16,
     seed: 1,
