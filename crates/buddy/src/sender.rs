@@ -27,8 +27,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(20);
 /// not mind a second.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// How long a roll call may take. A connect, a greeting or a handshake that fails must have the time
-/// to say why.
+/// How long a roll call may take. A connect, a greeting or a handshake that fails must have the
+/// time to say why.
 const DIAGNOSIS: Duration = CONNECT_LIMIT.saturating_add(GREETING_LIMIT.saturating_mul(2));
 
 /// Where the next job of a sender is put.

@@ -95,6 +95,7 @@ impl TryFrom<Args> for Config {
     fn try_from(args: Args) -> Result<Self, Failure> {
         let seal = args.common.host_seal()?;
         let key = args.premium_key_file.as_deref().map(premium_key);
+        let key = key.transpose()?;
         if key.is_some() {
             Credential::check_way("premium key", &args.listen.to_string(), &seal)?;
         }
@@ -102,7 +103,7 @@ impl TryFrom<Args> for Config {
             workers: args.workers.into(),
             delay: args.delay,
             fast_delay: args.fast_delay,
-            premium_key: key.transpose()?,
+            premium_key: key,
             per_address: args.per_address.into(),
             seal,
             seed: args.seed.unwrap_or_else(rand::random),
