@@ -65,8 +65,8 @@ pub use output::LineWriter;
 /// buddies faster than a person reads needs no complete record.
 const NOTICES: usize = 64;
 
-/// Sings along on stdout until the song is over, with buddies under the same `seal`. On `shutdown` it finishes its verse, passes the
-/// song on, and leaves.
+/// Sings along on stdout until the song is over, with buddies under the same `seal`. On `shutdown`
+/// it finishes its verse, passes the song on, and leaves.
 ///
 /// # Errors
 /// The `shutdown`'s [`Interrupted`] if the song was not over; a next that can never become a

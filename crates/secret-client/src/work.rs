@@ -258,6 +258,7 @@ async fn at(time: Option<Duration>, begun: Instant) {
 mod tests {
     use super::*;
     use crate::pipes;
+    use common::net::Seal;
 
     #[tokio::test]
     async fn nothing_to_do_is_done_even_if_that_is_known_at_once() {
@@ -271,7 +272,7 @@ mod tests {
         let options = Options {
             servers: Vec::new(),
             premium: false,
-            seal: common::net::Seal::none(),
+            seal: Seal::none(),
             premium_key: None,
             fixed: crate::Fixed::default(),
             verify: false,
