@@ -22,9 +22,9 @@ pub(crate) type Line = Redial<BuddyRequest, BuddyResponse>;
 /// No address has been proven.
 const NONE: usize = usize::MAX;
 
-/// Returns a line by `protocol` to the buddy that `way` leads to, which is asked before each dial. If
-/// `first_is_proven`, the roll call has gone over the first address. A buddy that was restarted is
-/// believed at an address that is not proven only after `beat`, because the right one may live.
+/// Returns a line by `protocol` to the buddy that `way` leads to, which is asked before each dial.
+/// If `first_is_proven`, the roll call has gone over the first address. A buddy that was restarted
+/// is believed at an address that is not proven only after `beat`, because the right one may live.
 pub(crate) fn line(
     protocol: Protocol,
     way: impl Fn() -> Option<Way> + Send + Sync + 'static,
