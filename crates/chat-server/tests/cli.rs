@@ -1,8 +1,14 @@
 //! The real program: flags, exit codes, errors that a person reads.
 
+use std::io::{BufRead, BufReader, pipe};
 use std::process::Command;
+use std::time::Duration;
 
-use program::{Program, assert_flags, run, signal};
+use common::chat::{ChatClient, ChatRequest, ChatResponse, SERVICE};
+use common::net::Redial;
+use tarpc::context;
+
+use program::{Lines, Program, assert_flags, run, signal};
 
 #[path = "../../common/tests/support/program.rs"]
 mod program;
@@ -96,4 +102,26 @@ fn metrics_have_a_ready_line_of_their_own_and_a_taken_port_is_named() {
         "{text}"
     );
     assert!(text.contains("\nhelp: "), "{text}");
+}
+
+#[tokio::test]
+async fn a_stderr_without_a_reader_stops_no_work() {
+    let (reader, stderr) = pipe().expect("a pipe");
+    let mut command = chat_server(&["--store", "memory", "-v"]);
+    let child = command.stderr(stderr).spawn().expect("started");
+    drop(command); // it holds the other end
+    let stderr = Lines::of(std::io::empty());
+    let _server = Program { child, stderr };
+    let mut line = String::new();
+    let mut reader = BufReader::new(reader);
+    reader.read_line(&mut line).expect("the ready line");
+    drop(reader);
+    let addr = line.trim().strip_prefix("listening on ").expect("ready");
+    let redial = Redial::<ChatRequest, ChatResponse>::new(addr, SERVICE);
+    let client: ChatClient<_> = redial.within(Duration::from_secs(30)).into();
+    // Each call of it writes a line to the log.
+    for nick in ["ann", "anna"] {
+        let entered = client.enter(context::current(), 1, nick.into()).await;
+        assert_eq!(entered.expect("answered"), Ok(nick.into()));
+    }
 }

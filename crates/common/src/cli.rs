@@ -35,6 +35,8 @@ pub use signals::{Interrupted, interrupted, interrupted_or_closed, let_it_print}
 /// Sends logs to stderr: what `RUST_LOG` says if it is set, otherwise what `-v` says.
 ///
 /// Broken connections are logged from `-v` only, because one port scan breaks very many.
+///
+/// A line that cannot be written is lost, because a stderr without a reader must not end any work.
 pub fn start_logging(common: &Common) {
     let default = match common.verbose {
         0 => "warn",
@@ -46,6 +48,7 @@ pub fn start_logging(common: &Common) {
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
+        .log_internal_errors(false) // it would use `eprintln!`, which panics
         .init();
 }
 
