@@ -53,7 +53,6 @@ impl Api {
     /// Makes a call. Returns what came of it.
     pub(crate) async fn call(self, call: Call) -> Input {
         let (api, now, me) = (&self.quick, context::current(), self.session);
-        let history = self.config.history;
         match call {
             Call::Enter(nick) => Input::Entered(flat(api.enter(now, me, nick).await)),
             Call::Vouch => {
@@ -62,7 +61,7 @@ impl Api {
                 let _ = self.admin(Admin::Bans { after }).await;
                 Input::Vouched
             }
-            Call::Join(room) => Input::Joined(flat(api.join(now, me, room, history).await)),
+            Call::Join(room, last) => Input::Joined(flat(api.join(now, me, room, last).await)),
             Call::Poll(cursors) => {
                 let wait = u32::try_from(POLL_WAIT.as_millis()).unwrap_or(u32::MAX);
                 let pages = self.waiting.poll(now, me, cursors.into(), wait).await;
@@ -87,11 +86,11 @@ impl Api {
             Question::Private(nick, text) => {
                 Reply::Private(flat(api.private(now, me, nick).await)?, text)
             }
-            Question::Join(room) => Reply::Joined(flat(api.join(now, me, room, history).await)?),
-            Question::Leave(room) => {
-                flat(api.leave(now, me, room.clone()).await)?;
-                Reply::Left(room)
+            Question::Reply(room, _, text) => {
+                Reply::Private(flat(api.private(now, me, room).await)?, text)
             }
+            Question::Join(room) => Reply::Joined(flat(api.join(now, me, room, history).await)?),
+            Question::Leave(room) => Reply::Left(flat(api.leave(now, me, room).await)?),
             Question::Rename(nick) => Reply::Renamed(flat(api.enter(now, me, nick).await)?),
             Question::Who(after) => {
                 let nicks = flat(api.who(now, me, room.clone(), after).await)?;

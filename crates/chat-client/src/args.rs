@@ -1,6 +1,7 @@
 //! The command line of `chat-client`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Parser;
 use common::cli;
@@ -8,26 +9,27 @@ use common::credential::Credential;
 
 use crate::command::SHOWN_ON_JOIN;
 use crate::config::{Config, Style};
+use crate::conversation::After;
 
 /// Talks in a chat room, from a terminal or a pipe
 #[derive(Debug, Parser)]
 #[command(
     version,
     after_help = "In a terminal, messages appear above the line you type; /help lists commands.\n\
-                  Otherwise a line in is a message, and a message is a line out. When the input \
-                  ends, it waits until all is acknowledged, prints what was said until then, and \
-                  leaves. With /dev/null for input it has nothing to say, and listens until it is \
-                  stopped or nobody reads it any more.\n\n\
+                  Otherwise a line in is a message, whatever it begins with, and a message is a \
+                  line out. When the input ends, it waits until all is acknowledged, prints what \
+                  was said until then, and leaves. With /dev/null for input it has nothing to say, \
+                  and listens until it is stopped or nobody reads it any more.\n\n\
                   Examples:\n  \
                   chat-client --server 192.168.1.20:8030 --name ann\n  \
-                  tail -f log | chat-client --name bot --no-history\n  \
+                  tail -f log | chat-client --name bot --no-history --wait 5m\n  \
                   chat-client </dev/null | grep -i lunch\n  \
                   : | chat-client --json --after 120        what came since, and no more"
 )]
 pub struct Args {
     /// The server to call
-    #[arg(long, visible_alias = "ip", value_name = "HOST:PORT", default_value = "127.0.0.1:8030",
-          value_parser = cli::host_port)]
+    #[arg(long, visible_alias = "ip", value_name = "HOST:PORT", env = "LAB_SERVER",
+          default_value = "127.0.0.1:8030", value_parser = cli::host_port)]
     pub server: String,
 
     /// Your name in the chat [default: your login name]
@@ -42,13 +44,26 @@ pub struct Args {
     #[arg(long)]
     pub json: bool,
 
-    /// Shows what came after message number N, instead of the last 50
-    #[arg(long, value_name = "N", conflicts_with = "no_history")]
-    pub after: Option<u64>,
+    /// Shows what came after message number N (in the log EPOCH, which --json names), instead of
+    /// the last 50
+    #[arg(long, value_name = "N[@EPOCH]", conflicts_with = "no_history", value_parser = after)]
+    pub after: Option<After>,
 
     /// Shows only what comes from now on
     #[arg(long)]
     pub no_history: bool,
+
+    /// Takes lines of a pipe that begin with / as commands; one that is refused ends it with 1
+    #[arg(long)]
+    pub commands: bool,
+
+    /// How long the server may take to come up; 0 for one attempt only
+    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = cli::duration)]
+    pub wait: Duration,
+
+    /// Does not ring the terminal's bell when a message is for you
+    #[arg(long)]
+    pub no_bell: bool,
 
     /// File with the server's admin token, for /kick, /ban, /unban and /bans
     #[arg(long, value_name = "FILE")]
@@ -57,6 +72,16 @@ pub struct Args {
     /// What all five programs take
     #[command(flatten)]
     pub common: cli::Common,
+}
+
+/// Returns the place after which to read: `N`, or `N@EPOCH`.
+fn after(text: &str) -> Result<After, String> {
+    let (number, epoch) = text.split_once('@').unzip();
+    let parse = |text: &str| text.parse().map_err(|_| "expected N or N@EPOCH".to_owned());
+    Ok(After {
+        number: parse(number.unwrap_or(text))?,
+        epoch: epoch.map(parse).transpose()?,
+    })
 }
 
 impl TryFrom<Args> for Config {
@@ -80,6 +105,9 @@ impl TryFrom<Args> for Config {
             style: if args.json { Style::Json } else { Style::Lines },
             after: args.after,
             history: if args.no_history { 0 } else { SHOWN_ON_JOIN },
+            commands: args.commands,
+            wait: args.wait,
+            bell: !args.no_bell,
             admin: admin.transpose()?,
         })
     }

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::api::Api;
+use crate::command::Manner;
 use crate::completion::Completion;
 use crate::config::Config;
 use crate::conversation::Conversation;
@@ -24,6 +25,7 @@ pub(crate) struct Console {
     pub(crate) lines: mpsc::Receiver<String>,
     pub(crate) outputs: mpsc::Sender<Output>,
     pub(crate) completion: Completion,
+    pub(crate) manner: Manner,
     /// ends when the reader of the outputs has gone, if that is noticed before one is printed
     pub(crate) reader_gone: BoxFuture<'static, ()>,
 }
@@ -37,6 +39,9 @@ pub(crate) async fn talk(
     let session = rand::random();
     let mut conversation = Conversation::new(&config.server, &config.nick, &config.room, session);
     conversation.after = config.after;
+    conversation.history = config.history;
+    conversation.wait = config.wait;
+    conversation.manner = console.manner;
     conversation.is_operator = config.admin.is_some();
     let api = Api::new(config.clone(), session);
     let mut calls = FuturesUnordered::new();

@@ -2,6 +2,18 @@
 
 use common::chat::{Admin, Kind};
 
+/// How the lines of a person come, and so what they may mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// Typed in a terminal.
+    Typed,
+    /// Through a pipe: every line is a message, because it may be a line of a log that only looks
+    /// like a command.
+    Piped,
+    /// Through a pipe, from a program that knows the commands.
+    Commanded,
+}
+
 /// What a typed line means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
@@ -9,6 +21,12 @@ pub(crate) enum Command {
     Say(Kind, String),
     Leave(Option<String>),
     Ask(Question),
+    /// A text for the last private partner.
+    Reply(String),
+    /// The last messages with a partner, this many.
+    HistoryWith(String, u32),
+    /// Sends what was too long for one message in pieces.
+    Pieces,
     /// Hides what a nick says, or lists the nicks that are hidden.
     Ignore(Option<String>),
     Unignore(String),
@@ -21,6 +39,8 @@ pub(crate) enum Command {
 pub(crate) enum Question {
     /// A private room with a nick, for a text.
     Private(String, String),
+    /// The nick of the other one of a private room, for a text. With the nick as it was last.
+    Reply(String, String, String),
     Join(String),
     Leave(String),
     Rename(String),
@@ -34,15 +54,22 @@ pub(crate) enum Question {
 }
 
 /// All commands and what they do, as `/help` shows them.
-pub(crate) const HELP: [(&str, &str); 18] = [
+pub(crate) const HELP: [(&str, &str); 20] = [
     ("/join ROOM", "go to a room; messages go there from then on"),
-    ("/leave [ROOM]", "leave a room"),
+    (
+        "/leave [ROOM]",
+        "leave a room, or a private talk: /leave @NICK",
+    ),
     ("/msg NICK TEXT", "tell one person only"),
+    ("/reply TEXT", "tell your last private partner only"),
     ("/me TEXT", "say what you do"),
     ("/nick NICK", "take another name"),
     ("/who [AFTER]", "who is in this room, after that nick"),
     ("/rooms [AFTER]", "which rooms there are, after that one"),
-    ("/history [N]", "the last N messages of this room (50)"),
+    (
+        "/history [@NICK] [N]",
+        "the last N messages of this room (50), or with that person",
+    ),
     (
         "/search TEXT",
         "the last messages of this room with that text",
@@ -56,6 +83,7 @@ pub(crate) const HELP: [(&str, &str); 18] = [
     ),
     ("/unban WHOM", "lift a ban (operators)"),
     ("/bans [AFTER]", "list the bans (operators)"),
+    ("/pieces", "send what was too long as several messages"),
     ("/help", "this list"),
     ("/quit", "leave; so does Ctrl-D"),
     ("//text", "sends /text"),
@@ -64,16 +92,17 @@ pub(crate) const HELP: [(&str, &str); 18] = [
 /// Messages shown on joining and by `/history`, unless the person asks for another number.
 pub(crate) const SHOWN_ON_JOIN: u32 = 50;
 
-/// Returns what a line means; `None` if it is empty.
+/// Returns what a line means that came in this manner; `None` if it is empty.
 ///
 /// # Errors
 /// A sentence for the person, if there is no such command.
-pub(crate) fn parse(line: &str) -> Option<Result<Command, String>> {
+pub(crate) fn parse(line: &str, manner: Manner) -> Option<Result<Command, String>> {
     let line = line.trim_end_matches(['\r', '\n']);
     if line.trim().is_empty() {
         return None;
     }
-    let Some(command) = line.strip_prefix('/') else {
+    let command = line.strip_prefix('/');
+    let Some(command) = command.filter(|_| manner != Manner::Piped) else {
         return Some(Ok(Command::Say(Kind::Said, line.into())));
     };
     if command.starts_with('/') {
@@ -103,8 +132,9 @@ pub(crate) fn parse(line: &str) -> Option<Result<Command, String>> {
         "nick" => ask(&Question::Rename),
         "who" => Some(Command::Ask(Question::Who(rest.into()))),
         "rooms" => Some(Command::Ask(Question::Rooms(rest.into()))),
-        "history" if rest.is_empty() => Some(Command::Ask(Question::History(SHOWN_ON_JOIN))),
-        "history" => rest.parse().ok().map(Question::History).map(Command::Ask),
+        "reply" => some(&Command::Reply),
+        "pieces" => none(Command::Pieces),
+        "history" => history(rest),
         "search" => ask(&Question::Search),
         "ignore" => Some(Command::Ignore((!rest.is_empty()).then(|| rest.into()))),
         "unignore" => some(&Command::Unignore),
@@ -119,6 +149,33 @@ pub(crate) fn parse(line: &str) -> Option<Result<Command, String>> {
         _ => None,
     };
     Some(command.ok_or_else(unknown))
+}
+
+fn history(rest: &str) -> Option<Command> {
+    let (first, second) = first_word(rest);
+    let (nick, number) = if first.starts_with('@') {
+        (Some(first), second)
+    } else {
+        (None, rest)
+    };
+    let count = match number {
+        "" => SHOWN_ON_JOIN,
+        number => number.parse().ok()?,
+    };
+    Some(match nick {
+        Some(nick) => Command::HistoryWith(nick.into(), count),
+        None => Command::Ask(Question::History(count)),
+    })
+}
+
+/// Returns whether a typed line is for one person only, and so not to be kept in a file: it is
+/// private, or begins with a blank, as in a shell.
+pub(crate) fn is_secret(line: &str) -> bool {
+    let is_private = |word| {
+        line.strip_prefix(word)
+            .is_some_and(|rest| rest.starts_with(' '))
+    };
+    line.starts_with(' ') || is_private("/msg") || is_private("/reply")
 }
 
 fn kick(whom: &str) -> Admin {
@@ -159,6 +216,10 @@ fn first_word(text: &str) -> (&str, &str) {
 mod tests {
     use super::*;
 
+    fn parse(line: &str) -> Option<Result<Command, String>> {
+        super::parse(line, Manner::Typed)
+    }
+
     #[test]
     fn lines_are_messages_unless_they_begin_with_one_slash() {
         let said = |text: &str| Some(Ok(Command::Say(Kind::Said, text.into())));
@@ -181,6 +242,31 @@ mod tests {
         assert_eq!(parse("/history 7"), asks(Question::History(7)));
         assert_eq!(parse("/leave"), Some(Ok(Command::Leave(None))));
         assert_eq!(parse("\n"), None);
+        let with = Command::HistoryWith("@bob".into(), 7);
+        assert_eq!(parse("/history @bob 7"), Some(Ok(with)));
+    }
+
+    #[test]
+    fn in_a_pipe_every_line_is_a_message() {
+        for line in ["/quit", "//x", "/var/log/syslog: full", " /me", "hello"] {
+            let said = Some(Ok(Command::Say(Kind::Said, line.into())));
+            assert_eq!(super::parse(line, Manner::Piped), said);
+        }
+        assert_eq!(super::parse(" \n", Manner::Piped), None);
+        assert_eq!(
+            super::parse("/quit", Manner::Commanded),
+            Some(Ok(Command::Quit))
+        );
+    }
+
+    #[test]
+    fn private_lines_are_not_kept() {
+        for line in ["/msg bob hunter2", "/reply hunter2", " hunter2"] {
+            assert!(is_secret(line), "{line}");
+        }
+        for line in ["hello", "/msgs x", "/join kitchen", "/msg"] {
+            assert!(!is_secret(line), "{line}");
+        }
     }
 
     #[test]
@@ -212,7 +298,7 @@ mod tests {
             ("/jion x", "there is no command /jion"),
             ("/join", "usage: /join ROOM"),
             ("/msg bob", "usage: /msg NICK TEXT"),
-            ("/history many", "usage: /history [N]"),
+            ("/history many", "usage: /history [@NICK] [N]"),
             ("/quit now", "usage: /quit"),
             ("/kick", "usage: /kick NICK [WHY]"),
             ("/ban ", "usage: /ban WHOM [TIME] [WHY]"),

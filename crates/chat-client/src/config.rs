@@ -1,7 +1,11 @@
 //! The settings of a client: what its arguments become.
 
+use std::time::Duration;
+
 use common::credential::Credential;
 use common::net::Seal;
+
+use crate::conversation::After;
 
 /// The settings of one client.
 #[derive(Clone, Debug)]
@@ -17,9 +21,15 @@ pub struct Config {
     /// How messages are printed.
     pub style: Style,
     /// The message number after which to begin, instead of `history`.
-    pub after: Option<u64>,
+    pub after: Option<After>,
     /// How many earlier messages of a room to show.
     pub history: u32,
+    /// Whether lines that come through a pipe may be commands.
+    pub commands: bool,
+    /// How long the server may take to come up; zero if the first attempt is the only one.
+    pub wait: Duration,
+    /// Whether a terminal rings when a message is for this person.
+    pub bell: bool,
     /// The token that lets its holder kick and ban people.
     pub admin: Option<Credential>,
 }

@@ -27,6 +27,10 @@ pub(crate) struct Connection {
     server: String,
     state: State,
     told: Told,
+    /// how long the server may take to come up at first; `None` for one attempt only
+    pub(crate) wait: Option<Duration>,
+    /// why the last attempt has failed, while the server may still come up
+    last: Option<CallError>,
     /// the waits before a call is made again
     pub(crate) backoff: Backoff,
 }
@@ -36,8 +40,8 @@ enum State {
     Lost,
     Waiting,
     Entering,
-    /// these rooms are left to join; the first one is asked for
-    Joining(VecDeque<String>),
+    /// these rooms are left to join, with so many messages; the first one is asked for
+    Joining(VecDeque<String>, u32),
     Attached,
 }
 
@@ -55,6 +59,8 @@ impl Connection {
             server: server.into(),
             state: State::Lost,
             told: Told::NeverAttached,
+            wait: None,
+            last: None,
             backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT),
         }
     }
@@ -71,7 +77,7 @@ impl Connection {
 
     /// Begins an attempt to attach, if one is needed and none is under way.
     pub(crate) fn begin(&mut self, nick: &str, dice: f64, out: &mut Effects) {
-        if self.state == State::Lost && self.is_new() {
+        if self.state == State::Lost && self.is_new() && self.last.is_none() {
             self.enter(nick, out);
         } else if self.state == State::Lost {
             self.state = State::Waiting;
@@ -84,8 +90,9 @@ impl Connection {
         out.call(Call::Enter(nick.into()));
     }
 
-    pub(crate) fn join(&mut self, rooms: Vec<String>, out: &mut Effects) {
-        self.state = State::Joining(rooms.into());
+    /// Joins these rooms one after the other, each before its last messages.
+    pub(crate) fn join(&mut self, rooms: Vec<String>, history: u32, out: &mut Effects) {
+        self.state = State::Joining(rooms.into(), history);
         self.ask_next(out);
     }
 
@@ -93,7 +100,7 @@ impl Connection {
     /// that was asked for. After the last one the client is attached.
     pub(crate) fn join_next(&mut self, out: &mut Effects) -> Option<String> {
         let asked = match &mut self.state {
-            State::Joining(rooms) => rooms.pop_front(),
+            State::Joining(rooms, _) => rooms.pop_front(),
             _ => None,
         };
         self.ask_next(out);
@@ -101,10 +108,10 @@ impl Connection {
     }
 
     fn ask_next(&mut self, out: &mut Effects) {
-        if let State::Joining(rooms) = &self.state
+        if let State::Joining(rooms, history) = &self.state
             && let Some(room) = rooms.front()
         {
-            return out.call(Call::Join(room.clone()));
+            return out.call(Call::Join(room.clone(), *history));
         }
         self.state = State::Attached;
         self.backoff.reset();
@@ -118,19 +125,47 @@ impl Connection {
     pub(crate) fn failed(&mut self, error: CallError, out: &mut Effects) -> Option<Why> {
         self.state = State::Lost;
         match error {
-            error if self.is_new() => Some(Why::CannotBegin(error)),
+            error if self.is_new() => self.not_begun(error, out),
             CallError::Refused(refusal @ (Refusal::Kicked(_) | Refusal::Banned)) => {
                 Some(Why::Kicked(refusal))
             }
             // Another attempt is made anyway, and later.
             CallError::Refused(Refusal::TooFast(_)) => None,
             CallError::Refused(refusal) => {
+                let is_taken = matches!(refusal, Refusal::NickTaken { .. });
+                let how = if is_taken {
+                    ": /nick NAME takes another one"
+                } else {
+                    ""
+                };
                 // Once, because every attempt may be refused like this.
-                out.status_once(format!("cannot come back: {refusal}"));
+                out.status_once(format!("cannot come back: {refusal}{how}"));
                 None
             }
             CallError::Lost(..) => None,
         }
+    }
+
+    fn not_begun(&mut self, error: CallError, out: &mut Effects) -> Option<Why> {
+        use Refusal::{Banned, Kicked, Unfit};
+        let is_final = matches!(error, CallError::Refused(Unfit(_) | Kicked(_) | Banned));
+        let Some(wait) = self.wait.filter(|_| !is_final) else {
+            return Some(Why::CannotBegin(error));
+        };
+        if self.last.is_none() {
+            let why = error.words();
+            out.status(format!("{why}: trying again, for {wait:?} at most"));
+        }
+        self.last = Some(error);
+        None
+    }
+
+    /// Notes that the server had its time to come up. Returns why the conversation cannot begin, if
+    /// no attempt is under way, which could still succeed.
+    pub(crate) fn waited(&mut self) -> Option<CallError> {
+        self.wait = None;
+        let is_idle = self.is_new() && self.state == State::Waiting;
+        self.last.take_if(|_| is_idle)
     }
 
     /// Handles a poll or a send that has failed. The person is told of a loss once, because every

@@ -8,26 +8,32 @@
 //!
 //! One poll and one send are out at a time, and one question of the person. Every decision is made
 //! here, so that all of them can be tested in memory: an [`Input`] leads to [`Effect`]s.
+//!
+//! This file decides what goes on and how it ends. `arrivals` is what the server brings without
+//! being asked by the person, `delivery` what becomes of messages, and `person` what the person
+//! wants.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use common::chat::{Cursor, Kind, Page, Private, Refusal, Session};
+use common::chat::Session;
 
-use crate::command::{Command, HELP, Question, parse};
+use crate::command::{Manner, Question, SHOWN_ON_JOIN};
 use crate::connection::Connection;
-use crate::cursors::{Cursors, News};
-use crate::effect::{
-    Call, CallError, Effect, Effects, Input, Name, Output, Reply, Timer, Why, is_message,
-};
+use crate::cursors::Cursors;
+use crate::effect::{Call, Effect, Effects, Input, Timer, UNLESS_PROGRESS, Why};
 use crate::ignored::Ignored;
 use crate::outbox::Outbox;
+use crate::partners::Partners;
+use crate::waiting::{SLOW, Waiting};
 use crate::words;
 
-/// How long a client that is about to end waits for acknowledgements without progress.
-const GIVE_UP: Duration = Duration::from_secs(30);
+mod arrivals;
+mod delivery;
+mod person;
 
-/// How much of a message is quoted, in characters: enough to know it again.
-const QUOTED: usize = 40;
+/// How long the last look at an unreadable log is tried again: a disk that is busy for a moment.
+const READABLE: Duration = Duration::from_secs(5);
 
 /// How far the conversation is on its way to the end.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,20 +57,46 @@ enum Asking {
     /// to leave this room, as soon as all that was said is acknowledged
     ToLeave(String),
     /// something that the server has not answered yet
-    Server,
+    Server(Question),
+}
+
+/// What has just changed where words go. What comes before a person can have read it was typed
+/// ahead, and so goes nowhere.
+enum Unsettled {
+    /// A command that leads to another room was refused.
+    Room,
+    /// This person has written in private, and would get the next reply.
+    Partner(String),
+}
+
+/// Where to begin to read the first room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct After {
+    /// The number of the last message that is known.
+    pub number: u64,
+    /// The log in which it has that number, if that is known.
+    pub epoch: Option<u64>,
 }
 
 /// One person's conversation, from the first attempt to attach to the end of the program.
 pub(crate) struct Conversation {
     nick: String,
+    /// the room in which the person talks, or nothing
     room: String,
-    /// the message number after which to begin
-    pub(crate) after: Option<u64>,
+    /// where to begin, instead of the last messages
+    pub(crate) after: Option<After>,
+    /// how many earlier messages of a room to show
+    pub(crate) history: u32,
     /// whether there is a token for what only operators may do
     pub(crate) is_operator: bool,
+    pub(crate) manner: Manner,
+    /// how long the server may take to come up
+    pub(crate) wait: Duration,
     connection: Connection,
     cursors: Cursors,
     outbox: Outbox,
+    waiting: Waiting,
+    partners: Partners,
     ignored: Ignored,
     /// whether the server has been shown the token in this attempt to enter
     vouched: bool,
@@ -72,6 +104,18 @@ pub(crate) struct Conversation {
     asking: Asking,
     /// whether a poll that waits is out
     polling: bool,
+    /// whether what is read was said just now, as opposed to before this client came
+    is_live: bool,
+    /// why the log could not be read at the last attempt
+    unreadable: Option<String>,
+    /// how far to read before the end
+    goal: Option<BTreeMap<String, u64>>,
+    /// what the person needs a moment to read
+    unsettled: Option<Unsettled>,
+    /// what was too long for one message
+    too_long: Option<String>,
+    /// the command that ends the client, because it was refused
+    refused: Option<String>,
     /// whether only the printer is waited for
     is_over: bool,
     /// whether something could not be read, because the log is damaged there
@@ -86,15 +130,26 @@ impl Conversation {
             nick: nick.into(),
             room: room.into(),
             after: None,
+            history: SHOWN_ON_JOIN,
             is_operator: false,
+            manner: Manner::Typed,
+            wait: Duration::ZERO,
             connection: Connection::new(server),
             cursors: Cursors::new(session),
             outbox: Outbox::default(),
+            waiting: Waiting::default(),
+            partners: Partners::default(),
             ignored: Ignored::default(),
             vouched: false,
             stage: Stage::Open,
             asking: Asking::Nothing,
             polling: false,
+            is_live: false,
+            unreadable: None,
+            goal: None,
+            unsettled: None,
+            too_long: None,
+            refused: None,
             is_over: false,
             damaged: false,
             out: Effects::new(room),
@@ -114,44 +169,42 @@ impl Conversation {
     pub(crate) fn handle(&mut self, input: Input, dice: f64) -> Vec<Effect> {
         let unacknowledged = self.outbox.len();
         match input {
+            Input::Started if self.wait > Duration::ZERO => {
+                self.connection.wait = Some(self.wait);
+                self.out.push(Effect::Timer(Timer::Wait, self.wait));
+            }
             Input::Started => {}
-            Input::Line(line) => match parse(&line) {
-                None => {}
-                Some(Err(why)) => self.out.status(why),
-                Some(Ok(command)) => self.command(command),
-            },
-            Input::NoMoreLines => self.finish(Stage::InputOver),
+            Input::Line(line) => self.line(&line),
+            Input::NoMoreLines => self.leave(Stage::InputOver),
             // Nothing changes after /quit, because the client then ends whether it is read or not.
             Input::ReaderGone if self.stage == Stage::Quitting => {}
             Input::ReaderGone => {
                 self.out.unprinted = 0;
-                self.finish(Stage::Unread);
+                self.leave(Stage::Unread);
             }
             Input::Interrupted => self.end(Why::Interrupted),
             Input::Taken => self.out.unprinted = self.out.unprinted.saturating_sub(1),
-            Input::Elapsed(Timer::Attach) => self.connection.enter(&self.nick, &mut self.out),
-            Input::Elapsed(Timer::Resend) => self.outbox.again(),
-            Input::Elapsed(Timer::GiveUp) => self.is_over = true,
+            Input::Elapsed(timer) => self.elapsed(timer),
             Input::Entered(Ok(nick)) => self.entered(nick),
             Input::Vouched => self.connection.enter(&self.nick, &mut self.out),
             Input::Joined(Ok(cursor)) => self.joined(cursor),
             Input::Entered(Err(error)) => self.not_let_in(error),
             Input::Joined(Err(error)) => self.not_joined(error),
-            Input::Polled(result) => {
+            Input::Polled(Ok(pages)) => {
                 self.polling = false;
-                self.polled(result);
+                self.polled(pages);
+                self.is_live = true;
             }
-            Input::PolledLast(Ok(pages)) if pages.is_empty() => self.is_over = true,
-            Input::PolledLast(result) => {
-                self.stage = Stage::InputOver;
-                self.polled(result);
+            Input::PolledLast(Ok(pages)) => self.polled_last(pages),
+            Input::Polled(Err(error)) | Input::PolledLast(Err(error)) => {
+                self.not_polled(error, dice);
             }
             Input::Sent(room, result) => self.sent(&room, result, dice),
             Input::Replied(result) => {
-                self.asking = Asking::Nothing;
-                match result {
-                    Ok(reply) => self.replied(reply),
-                    Err(error) => self.out.status(words::no(&error)),
+                match (std::mem::replace(&mut self.asking, Asking::Nothing), result) {
+                    (_, Ok(reply)) => self.replied(reply),
+                    (Asking::Server(question), Err(error)) => self.not_done(&question, &error),
+                    (_, Err(_)) => {}
                 }
             }
         }
@@ -163,6 +216,30 @@ impl Conversation {
         self.out.take()
     }
 
+    fn elapsed(&mut self, timer: Timer) {
+        match timer {
+            Timer::Attach => self.connection.enter(&self.nick, &mut self.out),
+            Timer::Resend => self.outbox.again(),
+            Timer::Reread if self.stage == Stage::LastPoll => self.stage = Stage::InputOver,
+            Timer::Reread => self.polling = false,
+            Timer::GiveUp => self.is_over = true,
+            Timer::Settle => self.unsettled = None,
+            Timer::Slow => {
+                let is_leaving = self.stage != Stage::Open;
+                if !self.connection.is_attached() {
+                    self.waiting.disconnected();
+                }
+                let text = self.waiting.elapsed(&self.outbox, is_leaving);
+                text.into_iter().for_each(|text| self.out.status(text));
+            }
+            Timer::Wait => {
+                if let Some(error) = self.connection.waited() {
+                    self.end(Why::CannotBegin(error));
+                }
+            }
+        }
+    }
+
     /// Ends the conversation if nothing is left to do, otherwise starts what can be started.
     fn go_on(&mut self, dice: f64) {
         if self.stage == Stage::Ended {
@@ -172,14 +249,20 @@ impl Conversation {
         if let (true, Asking::ToLeave(room)) = (all_sent, &self.asking) {
             self.ask(Question::Leave(room.clone()));
         }
+        if let Some(text) = self.waiting.ends(&self.outbox) {
+            self.out.status(text);
+        }
         let all_printed = self.out.unprinted == 0;
         let is_done = all_sent && all_printed && matches!(self.asking, Asking::Nothing);
         let is_last = matches!(self.stage, Stage::Quitting | Stage::Unread);
         if (is_done && is_last) || (self.is_over && all_printed) {
-            let lost = (self.damaged && !is_last).then(|| Why::Unread(words::DAMAGED.into()));
-            return self.end(lost.unwrap_or(Why::Done));
+            let why = self.why();
+            return self.end(why);
         }
         self.connection.begin(&self.nick, dice, &mut self.out);
+        if self.waiting.begins(&self.outbox) {
+            self.out.push(Effect::Timer(Timer::Slow, SLOW));
+        }
         if !self.connection.is_attached() {
             return;
         }
@@ -195,11 +278,39 @@ impl Conversation {
         }
     }
 
-    /// Waits for unacknowledged messages before the end, from now on and for a limited time.
+    /// Begins to end, and says what is waited for if that is known to take time.
+    fn leave(&mut self, stage: Stage) {
+        self.finish(stage);
+        if let Some(text) = self.waiting.leaves(&self.outbox) {
+            self.out.status(text);
+        }
+    }
+
+    /// Waits for the server before the end, from now on and for a limited time.
     fn finish(&mut self, stage: Stage) {
         self.stage = stage;
         self.is_over = false;
-        self.out.push(Effect::Timer(Timer::GiveUp, GIVE_UP));
+        self.out.push(Effect::Timer(Timer::GiveUp, UNLESS_PROGRESS));
+    }
+
+    /// Returns why the conversation ends now, unless it is cut off.
+    fn why(&mut self) -> Why {
+        if let Some(command) = self.refused.take() {
+            return Why::Refused(command);
+        }
+        let is_read = self
+            .goal
+            .as_ref()
+            .is_some_and(|goal| self.cursors.reach(goal));
+        let has_to_read = matches!(self.stage, Stage::InputOver | Stage::LastPoll);
+        if has_to_read && self.damaged {
+            return Why::Unread(words::DAMAGED.into());
+        }
+        if !has_to_read || is_read || self.outbox.len() > 0 {
+            return Why::Done;
+        }
+        let why = self.unreadable.take();
+        Why::Unread(why.unwrap_or_else(|| "the server did not answer in time".into()))
     }
 
     fn end(&mut self, why: Why) {
@@ -208,191 +319,13 @@ impl Conversation {
         self.out.push(Effect::End(why, goodbye, undelivered));
     }
 
-    fn entered(&mut self, nick: String) {
-        self.nick = nick;
-        self.vouched = false;
-        let mut rooms: Vec<_> = self.cursors.all().into_iter().map(|at| at.room).collect();
-        if rooms.is_empty() {
-            rooms.push(self.room.clone());
-        }
-        self.connection.join(rooms, &mut self.out);
-    }
-
-    fn not_let_in(&mut self, error: CallError) {
-        let is_banned = matches!(error, CallError::Refused(Refusal::Banned));
-        if is_banned && self.is_operator && !self.vouched {
-            // An operator is not kept out by a ban, but has to say so first.
-            self.vouched = true;
-            self.out.call(Call::Vouch);
-        } else if let Some(why) = self.connection.failed(error, &mut self.out) {
-            self.end(why);
-        }
-    }
-
-    fn not_joined(&mut self, error: CallError) {
-        let is_unknown = matches!(error, CallError::Refused(Refusal::NotJoined));
-        if is_unknown && !self.connection.is_new() {
-            // The server has another log, and does not know this private room.
-            if let Some(room) = self.connection.join_next(&mut self.out) {
-                self.cursors.leave(&room);
-            }
-        } else if let Some(why) = self.connection.failed(error, &mut self.out) {
-            self.end(why);
-        }
-    }
-
-    fn joined(&mut self, mut cursor: Cursor) {
-        if self.connection.is_new() {
-            self.room.clone_from(&cursor.room);
-            cursor.after = self.after.unwrap_or(cursor.after);
-        }
-        let room = Name::Room(cursor.room.clone());
-        self.out.push(Effect::Learn(room));
-        self.cursors.join(cursor);
-        self.connection.join_next(&mut self.out);
-    }
-
-    fn polled(&mut self, result: Result<Vec<Page>, CallError>) {
-        let out = &mut self.out;
-        let pages = match result {
-            Ok(pages) => pages,
-            Err(error) => return self.connection.lost(error, out),
-        };
-        self.connection.backoff.reset();
-        for news in pages.into_iter().flat_map(|page| self.cursors.page(page)) {
-            match news {
-                News::Entry(_, entry) if self.ignored.hides(&entry) => {}
-                News::Entry(room, entry) => {
-                    out.push(Effect::Learn(Name::Nick(entry.nick.clone())));
-                    let here = room == self.room;
-                    if is_message(&entry) || here {
-                        out.print(Output::Entry(entry, room, here));
-                    }
-                }
-                News::Gone(room, n) => out.status(format!("{n} older messages of {room} are gone")),
-                News::Damaged(room, n) => {
-                    out.status(words::unreadable(n, &room));
-                    self.damaged = true;
-                }
-                News::Anew(room) => {
-                    out.status(format!("{room} begins anew: the server has another log"));
-                }
-            }
-        }
-    }
-
-    fn sent(&mut self, room: &str, result: Result<(), CallError>, dice: f64) {
-        let out = &mut self.out;
-        match result {
-            Ok(()) => self.outbox.stored(),
-            Err(CallError::Refused(Refusal::TooFast(ms))) => {
-                let wait = Duration::from_millis(ms.into());
-                out.push(Effect::Timer(Timer::Resend, wait));
-            }
-            Err(CallError::Refused(Refusal::Full | Refusal::Unavailable(_))) => {
-                let wait = self.connection.backoff.wait(dice);
-                out.push(Effect::Timer(Timer::Resend, wait));
-            }
-            // Because this came after a restarted server had let us in, but not yet into the room.
-            Err(CallError::Refused(Refusal::NotJoined)) if self.cursors.reads(room) => {
-                self.outbox.again();
-                self.connection.detach();
-            }
-            Err(CallError::Refused(refusal @ (Refusal::Unfit(_) | Refusal::NotJoined))) => {
-                if let Some(post) = self.outbox.refused() {
-                    let body: String = post.body.chars().take(QUOTED).collect();
-                    out.status(format!("not delivered: \"{body}\": {refusal}"));
-                }
-            }
-            Err(error) => {
-                self.outbox.again();
-                self.connection.lost(error, out);
-            }
-        }
-    }
-
     fn ask(&mut self, question: Question) {
-        self.asking = Asking::Server;
-        self.out.call(Call::Ask(self.room.clone(), question));
+        self.ask_in(self.room.clone(), question);
     }
 
-    fn command(&mut self, command: Command) {
-        match command {
-            Command::Say(kind, body) => self.outbox.push(&self.room, kind, body),
-            Command::Leave(named) => {
-                let room = named.unwrap_or_else(|| self.room.clone());
-                self.asking = Asking::ToLeave(room);
-            }
-            Command::Ask(Question::Admin(_)) if !self.is_operator => {
-                let out = &mut self.out;
-                out.status("that needs an operator: start with --admin-token-file FILE");
-            }
-            Command::Ask(question) => self.ask(question),
-            Command::Ignore(None) => match self.ignored.nicks().join(", ") {
-                nicks if nicks.is_empty() => self.out.status("you ignore no one"),
-                nicks => self.out.status(format!("ignored: {nicks}")),
-            },
-            Command::Ignore(Some(nick)) if self.ignored.add(&nick) => {
-                let how = "/unignore undoes it";
-                self.out.status(format!("{nick} is ignored; {how}"));
-            }
-            Command::Ignore(_) => self.out.status("no: too many are ignored; /unignore some"),
-            Command::Unignore(nick) if self.ignored.remove(&nick) => {
-                self.out.status(format!("{nick} is shown again"));
-            }
-            Command::Unignore(nick) => self.out.status(format!("{nick} is not ignored")),
-            Command::Help => {
-                for (usage, what) in HELP {
-                    self.out.status(format!("{usage:22} {what}"));
-                }
-            }
-            Command::Quit => self.finish(Stage::Quitting),
-        }
-    }
-
-    fn replied(&mut self, reply: Reply) {
-        let out = &mut self.out;
-        match reply {
-            Reply::Private(Private { cursor, nick }, text) => {
-                // Because it may only look like the nick that was typed.
-                out.status(format!("to {nick} only"));
-                self.outbox.push(&cursor.room, Kind::Said, text);
-                self.cursors.join(cursor);
-            }
-            Reply::Joined(cursor) => {
-                self.room.clone_from(&cursor.room);
-                out.push(Effect::Learn(Name::Room(cursor.room.clone())));
-                out.status(format!("now in {}", cursor.room));
-                self.cursors.join(cursor);
-            }
-            Reply::Left(room) => match self.cursors.leave(&room) {
-                _ if room != self.room => out.status(format!("left {room}")),
-                None => out.status(format!("left {room}; /join ROOM to talk again")),
-                Some(other) => {
-                    out.status(format!("left {room}; now in {other}"));
-                    self.room = other;
-                }
-            },
-            Reply::Renamed(nick) => {
-                out.status(format!("you are now called {nick}"));
-                self.nick = nick;
-            }
-            Reply::People(room, nicks) => out.statuses(words::people(&room, nicks)),
-            Reply::Rooms(rooms) => out.statuses(words::rooms(rooms)),
-            Reply::Bans(bans) => out.statuses(words::bans(bans)),
-            Reply::Found(page) => {
-                if page.damaged > 0 {
-                    out.status(words::unreadable(page.damaged, &page.room));
-                } else if page.entries.is_empty() {
-                    out.status("nothing found");
-                }
-                let shown = page.entries.into_iter();
-                for entry in shown.filter(|entry| !self.ignored.hides(entry)) {
-                    out.print(Output::Entry(entry, page.room.clone(), true));
-                }
-            }
-            Reply::Obeyed(order) => out.status(words::obeyed(&order)),
-        }
+    fn ask_in(&mut self, room: String, question: Question) {
+        self.asking = Asking::Server(question.clone());
+        self.out.call(Call::Ask(room, question));
     }
 }
 

@@ -10,7 +10,8 @@ use common::chat::{Cursor, Entry, MAX_PRIVATE, Page, Sender, Session, sender};
 /// What a page brings, with its room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum News {
-    Entry(String, Entry),
+    /// An entry of this room, in the log of this epoch.
+    Entry(String, u64, Entry),
     /// This many older entries are gone for ever.
     Gone(String, u64),
     /// Up to this many entries cannot be read, because the log is damaged there.
@@ -71,6 +72,14 @@ impl Cursors {
         self.cursors.values().cloned().collect()
     }
 
+    /// Returns whether each of these rooms that is still read is read up to its number.
+    pub(crate) fn reach(&self, goal: &BTreeMap<String, u64>) -> bool {
+        goal.iter().all(|(room, number)| {
+            let cursor = self.cursors.get(room);
+            cursor.is_none_or(|cursor| cursor.after >= *number)
+        })
+    }
+
     /// Returns whether a room is read.
     pub(crate) fn reads(&self, room: &str) -> bool {
         self.cursors.contains_key(room)
@@ -114,7 +123,7 @@ impl Cursors {
             if entry.number > cursor.after {
                 cursor.after = entry.number;
                 if entry.sender != self.me {
-                    news.push(News::Entry(room.clone(), entry));
+                    news.push(News::Entry(room.clone(), epoch, entry));
                 }
             }
         }
@@ -163,7 +172,7 @@ mod tests {
 
     fn numbers(news: &[News]) -> Vec<u64> {
         let number = |news: &News| match news {
-            News::Entry(_, entry) => Some(entry.number),
+            News::Entry(_, _, entry) => Some(entry.number),
             _ => None,
         };
         news.iter().filter_map(number).collect()

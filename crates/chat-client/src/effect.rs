@@ -12,6 +12,9 @@ use common::net::doctor::Error;
 use crate::clean::Clean;
 use crate::command::Question;
 
+/// How long a client that is about to end waits for the server without progress.
+pub(crate) const UNLESS_PROGRESS: Duration = Duration::from_secs(30);
+
 /// Something that has happened.
 pub(crate) enum Input {
     Started,
@@ -60,6 +63,8 @@ pub(crate) enum Why {
     CannotBegin(CallError),
     /// An operator has kicked or banned the person.
     Kicked(Refusal),
+    /// A command that came through a pipe was refused; with the command and the reason.
+    Refused(String),
     /// What was said until the end could not be read; with the reason.
     Unread(String),
 }
@@ -71,6 +76,14 @@ pub(crate) enum Timer {
     Attach,
     /// The next attempt to send.
     Resend,
+    /// The next attempt to read.
+    Reread,
+    /// The time after which messages without an acknowledgement are spoken of.
+    Slow,
+    /// The time that a person needs to read a refusal.
+    Settle,
+    /// The end of the time that the server has to come up at first.
+    Wait,
     /// The end of its patience with unacknowledged messages.
     GiveUp,
 }
@@ -80,7 +93,8 @@ pub(crate) enum Call {
     Enter(String),
     /// Show the admin token.
     Vouch,
-    Join(String),
+    /// Join a room before the last messages, this many.
+    Join(String, u32),
     /// Ask for what is new, and wait for it.
     Poll(Vec<Cursor>),
     /// Ask for what is new, without waiting.
@@ -112,14 +126,46 @@ pub(crate) enum CallError {
     Lost(String, Option<Box<Error>>),
 }
 
+impl CallError {
+    /// Returns what went wrong, in words.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::Refused(refusal) => refusal.to_string(),
+            Self::Lost(_, Some(error)) => error.to_string(),
+            Self::Lost(why, None) => why.clone(),
+        }
+    }
+}
+
 /// Something to print.
 pub(crate) enum Output {
-    /// An entry of a room; with whether the person talks in it.
-    Entry(Entry, String, bool),
+    /// An entry of a room.
+    Entry(Shown),
     /// A notice of this program.
     Status(Clean),
     /// The prompt from now on. Pipes have none.
     Prompt(Clean),
+}
+
+/// An entry as it is shown.
+pub(crate) struct Shown {
+    pub(crate) entry: Entry,
+    pub(crate) room: String,
+    /// the log in which it has its number
+    pub(crate) epoch: u64,
+    /// whether the person talks in that room
+    pub(crate) here: bool,
+    pub(crate) attention: Attention,
+}
+
+/// How much an entry asks for attention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attention {
+    None,
+    /// It is for this person: it is private, or has the nick in it.
+    Mark,
+    /// The same, and it has just been said.
+    Ring,
 }
 
 /// A name that the Tab key can complete.
@@ -194,9 +240,10 @@ impl Effects {
     }
 }
 
-/// Returns the prompt of a person who talks in `room`.
+/// Returns the prompt of a person who talks in `room`, or in none.
 pub(crate) fn prompt(room: &str) -> Clean {
-    Clean::new(&format!("#{room}> "))
+    let sign = if room.is_empty() { "" } else { "#" };
+    Clean::new(&format!("{sign}{room}> "))
 }
 
 /// Returns whether a person said this entry, as opposed to a notice of the server.

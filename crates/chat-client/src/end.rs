@@ -17,17 +17,19 @@ pub(crate) fn result(
     config: &Config,
     signal: Option<Interrupted>,
 ) -> anyhow::Result<()> {
+    let failure = |what: String| Failure::new(Clean::new(&what).to_string());
     let error = match why {
         Why::Done => None,
         Why::Interrupted => signal.map(anyhow::Error::from),
         Why::CannotBegin(error) => Some(cannot_begin(config, error).into()),
-        Why::Unread(why) => {
-            let what = format!("not all messages could be read: {why}");
-            Some(Failure::new(Clean::new(&what).to_string()).into())
+        Why::Kicked(refusal) => Some(failure(format!("{}: {refusal}", config.server)).into()),
+        Why::Refused(command) => {
+            let help = "the lines behind it were not read";
+            Some(failure(command).help(help).into())
         }
-        Why::Kicked(refusal) => {
-            let what = format!("{}: {refusal}", config.server);
-            Some(Failure::new(Clean::new(&what).to_string()).into())
+        Why::Unread(why) => {
+            let what = format!("not all that was said could be read: {why}");
+            Some(failure(what).help("try again later").into())
         }
     };
     let undelivered = match undelivered {
@@ -51,11 +53,19 @@ fn cannot_begin(config: &Config, error: CallError) -> Failure {
         }
         CallError::Refused(refusal) => refusal,
     };
-    let help = match refusal {
-        Refusal::NickTaken | Refusal::Unfit(_) => "choose another name: --name NICK",
-        Refusal::Banned => "only its operator can change that",
-        _ => "try again later",
-    };
     let what = format!("{server} does not let {nick} in: {refusal}");
-    Failure::new(Clean::new(&what).to_string()).help(help)
+    let failure = Failure::new(Clean::new(&what).to_string());
+    match refusal {
+        Refusal::NickTaken { free, .. } if !free.is_empty() => {
+            let free = Clean::new(&free);
+            failure
+                .help(format!("{free} is free: --name {free}"))
+                .help("or wait half a minute, if it is you who was cut off there")
+        }
+        Refusal::NickTaken { .. } | Refusal::Unfit(_) => {
+            failure.help("choose another name: --name NICK")
+        }
+        Refusal::Banned => failure.help("only its operator can change that"),
+        _ => failure.help("try again later"),
+    }
 }

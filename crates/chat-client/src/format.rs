@@ -1,23 +1,52 @@
 //! How an entry is printed: a line for people, or an object for programs.
 
-use chrono::{Local, TimeZone};
-use common::chat::{Entry, Kind};
+use chrono::{DateTime, Local, NaiveDate, TimeZone};
+use common::chat::Kind;
 use serde_json::json;
 
 use crate::clean::{Clean, is_harmful};
+use crate::effect::Shown;
 
-/// Returns the entry as `HH:MM nick: text`, in this machine's time. Unless `here`, it names the
-/// room.
-pub(crate) fn text(entry: &Entry, room: &str, here: bool) -> String {
-    let at = i64::try_from(entry.at_ms).ok();
-    let at = at.and_then(|ms| Local.timestamp_millis_opt(ms).single());
-    let time = at.map_or_else(|| "--:--".into(), |at| at.format("%H:%M").to_string());
-    format!("{time} {}", line(entry, (!here).then_some(room)))
+/// Returns the time of this machine.
+fn local(at_ms: u64) -> Option<DateTime<Local>> {
+    let at = i64::try_from(at_ms).ok()?;
+    Local.timestamp_millis_opt(at).single()
 }
 
-/// Returns the line of an entry after its time. `aside` is the room, unless the person talks in it.
-fn line(entry: &Entry, aside: Option<&str>) -> String {
-    let (nick, body) = (Clean::new(&entry.nick), Clean::new(&entry.body));
+/// Returns the time of day as `HH:MM`.
+pub(crate) fn clock(at_ms: u64) -> String {
+    local(at_ms).map_or_else(|| "--:--".into(), |at| at.format("%H:%M").to_string())
+}
+
+/// The day that the last entry was of. It begins with today.
+pub(crate) struct Days(NaiveDate);
+
+impl Default for Days {
+    fn default() -> Self {
+        Self(Local::now().date_naive())
+    }
+}
+
+impl Days {
+    /// Returns the date of an entry if it is of another day than the last one.
+    pub(crate) fn change(&mut self, at_ms: u64) -> Option<String> {
+        let day = local(at_ms)?.date_naive();
+        let before = std::mem::replace(&mut self.0, day);
+        (day != before).then(|| day.format("%A %-d %B %Y").to_string())
+    }
+}
+
+/// Returns an entry on one line, as `HH:MM nick: text`. It names the room, unless the person talks
+/// there.
+pub(crate) fn text(shown: &Shown) -> String {
+    let line = line(shown, &shown.entry.body);
+    format!("{} {line}", clock(shown.entry.at_ms))
+}
+
+/// Returns the line of an entry after its time, with `body` instead of its own.
+pub(crate) fn line(shown: &Shown, body: &str) -> String {
+    let entry = &shown.entry;
+    let (nick, body) = (Clean::new(&entry.nick), Clean::new(body));
     let words = match entry.kind {
         Kind::Said => format!("{nick}: {body}"),
         Kind::Did => format!("* {nick} {body}"),
@@ -27,19 +56,23 @@ fn line(entry: &Entry, aside: Option<&str>) -> String {
         Kind::Left => format!("{nick} {body}"),
         Kind::Renamed => format!("{nick} is now called {body}"),
     };
-    match aside {
-        None => words,
-        Some(room) if room.starts_with('@') => format!("(private) {words}"),
-        Some(room) => format!("#{} {words}", Clean::new(room)),
+    match &*shown.room {
+        _ if shown.here => words,
+        room if room.starts_with('@') => format!("(private) {words}"),
+        room => format!("#{} {words}", Clean::new(room)),
     }
 }
 
 /// Returns the entry as one line of JSON. All of it is there, and it is harmless on a terminal,
 /// because what [`Clean`] would replace is escaped.
-pub(crate) fn json(entry: &Entry, room: &str) -> String {
+pub(crate) fn json(shown: &Shown) -> String {
+    let (entry, room) = (&shown.entry, &shown.room);
+    // Text, because many programs read a number as a float, which has only 53 bits.
+    let epoch = shown.epoch.to_string();
     let did = entry.kind == Kind::Did;
     let object = json!({
-        "room": room, "number": entry.number, "at_ms": entry.at_ms, "nick": entry.nick,
+        "room": room, "number": entry.number, "epoch": epoch,
+        "at_ms": entry.at_ms, "nick": entry.nick,
         "kind": if did { "did" } else { "said" }, "text": entry.body,
     });
     let mut line = String::new();
@@ -55,20 +88,32 @@ pub(crate) fn json(entry: &Entry, room: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use common::chat::Entry;
+
     use super::*;
+    use crate::effect::Attention;
+
+    fn shown(room: &str, kind: Kind, nick: &str, body: &str) -> Shown {
+        Shown {
+            entry: Entry {
+                number: 7,
+                sender: 1,
+                kind,
+                nick: nick.into(),
+                body: body.into(),
+                at_ms: 1,
+            },
+            room: room.into(),
+            epoch: u64::MAX,
+            here: room == "lobby",
+            attention: Attention::None,
+        }
+    }
 
     #[test]
     fn json_is_faithful_and_harmless() {
         let body = "\u{1b}[2J \u{9b} \u{202e} \u{7f} \"ü\"\n";
-        let entry = Entry {
-            number: 7,
-            sender: 1,
-            kind: Kind::Said,
-            nick: "ann".into(),
-            body: body.into(),
-            at_ms: 1,
-        };
-        let line = json(&entry, "lobby");
+        let line = json(&shown("lobby", Kind::Said, "ann", body));
         assert!(
             !line.chars().any(|c| c.is_control() || is_harmful(c)),
             "{line}"
@@ -78,21 +123,14 @@ mod tests {
             (back["text"].as_str(), back["number"].as_u64()),
             (Some(body), Some(7))
         );
+        assert_eq!(back["epoch"].as_str(), Some("18446744073709551615"));
     }
 
     #[test]
     fn every_kind_has_its_line_and_no_nick_escapes() {
-        let mut entry = Entry {
-            number: 1,
-            sender: 1,
-            kind: Kind::Said,
-            nick: "ann".into(),
-            body: "100%\n".into(),
-            at_ms: 0,
-        };
-        assert_eq!(line(&entry, None), "ann: 100%⏎");
-        assert_eq!(line(&entry, Some("kitchen")), "#kitchen ann: 100%⏎");
-        entry.nick = "\u{1b}[31mx".into();
+        let said = |room| line(&shown(room, Kind::Said, "ann", ""), "100%\n");
+        assert_eq!(said("lobby"), "ann: 100%⏎");
+        assert_eq!(said("kitchen"), "#kitchen ann: 100%⏎");
         for kind in [
             Kind::Said,
             Kind::Did,
@@ -100,12 +138,22 @@ mod tests {
             Kind::Left,
             Kind::Renamed,
         ] {
-            entry.kind = kind;
-            let line = line(&entry, Some("@1+2"));
+            let line = text(&shown("@1+2", kind, "\u{1b}[31mx", "b"));
             assert!(
-                line.contains("␛[31mx") && line.starts_with("(private) "),
+                line.contains(" (private) ") && line.contains("␛[31mx"),
                 "{line}"
             );
         }
+    }
+
+    #[test]
+    fn a_date_is_given_when_the_day_changes() {
+        let day = 24 * 60 * 60 * 1000;
+        let mut days = Days::default();
+        let first = days.change(100 * day).expect("long ago");
+        assert!(first.ends_with(" April 1970"), "{first}");
+        assert_eq!(days.change(100 * day), None);
+        assert!(days.change(101 * day).is_some() && days.change(100 * day).is_some());
+        assert_eq!(days.change(u64::MAX), None, "no such day");
     }
 }

@@ -1,13 +1,15 @@
 //! Fuzz targets: text of strangers that is printed, and a server that lies in every answer.
 
+use std::time::Duration;
+
 use common::chat::{Cursor, Entry, Kind, Listed, MAX_JOINED, MAX_PRIVATE, Page, Private, Refusal};
 use serde_json::Value;
 
 use crate::clean::{Clean, is_harmful};
-use crate::command::{Command, Question, parse};
+use crate::command::{Command, Manner, Question, parse};
 use crate::completion::Completion;
-use crate::conversation::Conversation;
-use crate::effect::{Call, CallError, Effect, Input, Name, Output, Reply, Timer};
+use crate::conversation::{After, Conversation};
+use crate::effect::{Attention, Call, CallError, Effect, Input, Name, Output, Reply, Shown, Timer};
 use crate::format;
 use input::Input as Choices;
 use odd_text::text;
@@ -39,10 +41,17 @@ pub fn texts(bytes: &[u8]) {
 
     let at_ms = choices.number();
     let entry = entry(choices.number(), kind, nick.clone(), body.clone(), at_ms);
-    for here in [true, false] {
-        is_printable(&format::text(&entry, &room, here));
-    }
-    let line = format::json(&entry, &room);
+    let mut shown = Shown {
+        entry,
+        room: room.clone(),
+        epoch: choices.number(),
+        here: true,
+        attention: Attention::Ring,
+    };
+    is_printable(&format::text(&shown));
+    shown.here = false;
+    is_printable(&format::text(&shown));
+    let line = format::json(&shown);
     assert!(
         !line.contains(|c: char| c.is_control() || is_harmful(c)),
         "{line:?}"
@@ -61,7 +70,7 @@ pub fn texts(bytes: &[u8]) {
             .iter()
             .for_each(|candidate| is_printable(candidate));
     }
-    match parse(&body) {
+    match parse(&body, Manner::Typed) {
         Some(Ok(Command::Say(_, said))) => assert!(!said.is_empty() && body.contains(&said)),
         Some(Err(why)) => is_printable(Clean::new(&why).as_str()),
         _ => {}
@@ -122,7 +131,13 @@ pub fn conversation(bytes: &[u8]) {
         types: true,
     };
     talk.conversation.is_operator = choices.below(2) == 0;
-    talk.conversation.after = (choices.below(4) == 0).then(|| choices.number());
+    talk.conversation.after = (choices.below(4) == 0).then(|| After {
+        number: choices.number(),
+        epoch: (choices.below(2) == 0).then(|| choices.number()),
+    });
+    let manners = [Manner::Typed, Manner::Piped, Manner::Commanded];
+    talk.conversation.manner = manners[choices.below(3)];
+    talk.conversation.wait = Duration::from_secs(choices.below(2) as u64);
     talk.input(Input::Started, 0);
     while !choices.is_over() && !talk.has_ended {
         talk.step(&mut choices);
@@ -246,11 +261,11 @@ impl Talk {
 /// Returns a typed line: a command with any arguments, or any text.
 fn line(choices: &mut Choices<'_>) -> String {
     const COMMANDS: &str = "/join /leave /msg /me /nick /who /rooms /history /search /ignore \
-        /unignore /kick /ban /unban /bans /help /quit /x";
+        /unignore /kick /ban /unban /bans /help /quit /x /reply /pieces";
     let commands: Vec<_> = COMMANDS.split(' ').collect();
     let words = text(choices, 12);
     match choices.below(40) {
-        said @ 18.. => format!("{said} {words}"),
+        said @ 20.. => format!("{said} {words}"),
         command => format!("{} {}{words}", commands[command], choices.below(4)),
     }
 }
@@ -299,9 +314,12 @@ fn listed<T>(choices: &mut Choices<'_>, item: impl Fn(&mut Choices<'_>) -> T) ->
 
 fn error(choices: &mut Choices<'_>) -> CallError {
     let words = text(choices, 8);
-    CallError::Refused(match choices.below(12) {
+    CallError::Refused(match choices.below(13) {
         0 => Refusal::NoSession,
-        1 => Refusal::NickTaken,
+        1 => Refusal::NickTaken {
+            by: words,
+            free: text(choices, 4),
+        },
         2 => Refusal::Unfit(words),
         3 => Refusal::NotJoined,
         4 => Refusal::TooFast(choices.number() as u32),
@@ -310,6 +328,7 @@ fn error(choices: &mut Choices<'_>) -> CallError {
         7 if choices.below(4) == 0 => Refusal::Kicked(words),
         8 => Refusal::Banned,
         9 => Refusal::Nobody,
+        10 => Refusal::Unreadable(words),
         _ => return CallError::Lost(words, None),
     })
 }
@@ -323,8 +342,8 @@ fn lie(call: Call, choices: &mut Choices<'_>) -> (Input, usize) {
         Call::Enter(_) if fails => Input::Entered(Err(error(choices))),
         Call::Enter(_) => Input::Entered(Ok(text(choices, 8))),
         Call::Vouch => Input::Vouched,
-        Call::Join(_) if fails => Input::Joined(Err(error(choices))),
-        Call::Join(_) => Input::Joined(Ok(cursor(choices))),
+        Call::Join(..) if fails => Input::Joined(Err(error(choices))),
+        Call::Join(..) => Input::Joined(Ok(cursor(choices))),
         Call::Poll(_) if fails => Input::Polled(Err(error(choices))),
         Call::Poll(_) => Input::Polled(Ok((0..pages).map(|_| page(choices)).collect())),
         Call::LastPoll(_) if fails => Input::PolledLast(Err(error(choices))),
@@ -339,7 +358,7 @@ fn lie(call: Call, choices: &mut Choices<'_>) -> (Input, usize) {
 
 fn reply(room: String, question: Question, choices: &mut Choices<'_>) -> Reply {
     match question {
-        Question::Private(_, text_of) => {
+        Question::Private(_, text_of) | Question::Reply(_, _, text_of) => {
             let (cursor, nick) = (cursor(choices), text(choices, 6));
             Reply::Private(Private { cursor, nick }, text_of)
         }
@@ -366,7 +385,7 @@ fn honest(call: Call) -> Input {
     match call {
         Call::Enter(nick) => Input::Entered(Ok(nick)),
         Call::Vouch => Input::Vouched,
-        Call::Join(room) => {
+        Call::Join(room, _) => {
             let (after, epoch) = (0, 1);
             Input::Joined(Ok(Cursor { room, after, epoch }))
         }

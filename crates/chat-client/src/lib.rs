@@ -5,13 +5,16 @@
 //! | `conversation` | PURE: what is called, printed and waited for, and when it ends |
 //! | `connection` | PURE: the way to the server, and back to it after a loss |
 //! | `cursors`, `outbox` | PURE: what of a room is new; what is not acknowledged yet |
-//! | `ignored` | PURE: whose words are not shown |
+//! | `waiting`, `pieces` | PURE: what is said about messages that wait; a text that is too long |
+//! | `partners`, `ignored` | PURE: with whom one talks in private; whose words are not shown |
+//! | `mention` | PURE: whether a text names a person |
 //! | `words` | PURE: what is said about the outcome of a command |
 //! | `effect` | PURE: the inputs and the effects of a conversation |
 //! | `command`, `clean` | PURE: what a typed line means; what other people typed, made harmless |
 //! | `client`, `api`, `end` | the shell that does what a conversation wants; its calls; its error |
 //! | `pipes`, `terminal` | lines in and out; a terminal and its line editor |
-//! | `format`, `completion` | how messages are printed; what the Tab key completes |
+//! | `format`, `look` | how messages are printed: on one line, and in a terminal |
+//! | `completion` | what the Tab key completes |
 
 use std::io::{self, IsTerminal};
 use std::pin::pin;
@@ -35,13 +38,19 @@ mod format;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod ignored;
+mod look;
+mod mention;
 mod outbox;
+mod partners;
+mod pieces;
 mod pipes;
 mod terminal;
+mod waiting;
 mod words;
 
 pub use args::Args;
 pub use config::{Config, Style};
+pub use conversation::After;
 
 /// Talks on this process's terminal, or through its stdin and stdout if they are not both one.
 /// Ends when the input has ended, all is acknowledged and what was said until then is printed; or
@@ -49,19 +58,20 @@ pub use config::{Config, Style};
 ///
 /// # Errors
 /// If the server cannot be reached at first, or does not let us in; if messages were not
-/// delivered; the `shutdown`'s [`Interrupted`].
+/// delivered, or not printed; if a command of a pipe was refused; the `shutdown`'s
+/// [`Interrupted`].
 pub async fn run(
     config: Config,
     shutdown: impl Future<Output = Interrupted>,
 ) -> anyhow::Result<()> {
     let is_terminal =
         config.style == Style::Lines && io::stdin().is_terminal() && io::stdout().is_terminal();
-    let opened = is_terminal.then(|| terminal::open(&config.room)).flatten();
-    let (console, printed, restore) = match opened {
-        Some((console, printed, restore)) => (console, printed, Some(restore)),
+    let opened = is_terminal.then(|| terminal::open(&config.room, config.bell));
+    let (console, ends, restore) = match opened.flatten() {
+        Some((console, ends, restore)) => (console, ends, Some(restore)),
         None => {
-            let (console, printed) = pipes::open(config.style);
-            (console, printed, None)
+            let (console, ends) = pipes::open(config.style, config.commands);
+            (console, ends, None)
         }
     };
     let shutdown = async {
@@ -75,6 +85,6 @@ pub async fn run(
     let result = client::talk(config, console, &mut shutdown).await;
     // All output is printed before the program ends, unless it is to end at once.
     let hurried = matches!(&result, Err(error) if error.is::<Interrupted>());
-    cli::let_it_print(printed, hurried, shutdown).await?;
-    result
+    let printed = cli::let_it_print(ends.printed, hurried, shutdown).await?;
+    result.and(pipes::failure(printed, &ends.read))
 }

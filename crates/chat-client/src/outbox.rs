@@ -51,6 +51,21 @@ impl Outbox {
         self.waiting.len() + self.refused
     }
 
+    /// Returns the id of the oldest message.
+    pub(crate) fn oldest(&self) -> Option<u64> {
+        self.waiting.front().map(|(_, post)| post.id)
+    }
+
+    /// Returns how many messages were refused for good.
+    pub(crate) fn refusals(&self) -> usize {
+        self.refused
+    }
+
+    /// Counts a message that is not even sent.
+    pub(crate) fn refuse(&mut self) {
+        self.refused += 1;
+    }
+
     /// Returns the next call: the oldest messages for one room. `None` while a call is out.
     pub(crate) fn next_call(&mut self) -> Option<(String, Vec<Post>)> {
         if self.out > 0 {

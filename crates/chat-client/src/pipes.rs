@@ -8,19 +8,23 @@ use std::future::pending;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
+use common::chat::Kind;
+use common::cli::Failure;
 use futures::FutureExt;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use crate::client::Console;
+use crate::command::Manner;
 use crate::completion::Completion;
 use crate::config::Style;
 use crate::effect::{Output, is_message};
-use crate::format::{json, text};
+use crate::format::{Days, json, text};
 
 /// Lines read ahead of the conversation, and outputs printed behind it.
 const AHEAD: usize = 64;
@@ -29,37 +33,82 @@ const AHEAD: usize = 64;
 /// off is refused with the rest.
 const MAX_LINE: u64 = 64 * 1024;
 
-/// Opens stdin and stdout. Returns them, and a task that ends when all is printed: when all senders
-/// of outputs are gone, or stdout is closed.
-pub(crate) fn open(style: Style) -> (Console, JoinHandle<()>) {
+/// How reading and printing end.
+pub(crate) struct Ends {
+    /// Ends when all is printed: when all senders of outputs are gone, or stdout is closed.
+    pub(crate) printed: JoinHandle<io::Result<()>>,
+    /// Why stdin could not be read to its end, if it could not.
+    pub(crate) read: Arc<OnceLock<io::Error>>,
+}
+
+/// Returns the error of a stdin or a stdout that failed. A closed pipe is none, because its reader
+/// has what it wanted.
+///
+/// # Errors
+/// If one failed.
+pub(crate) fn failure(
+    printed: Option<Result<io::Result<()>, JoinError>>,
+    read: &OnceLock<io::Error>,
+) -> anyhow::Result<()> {
+    if let Some(Ok(Err(error))) = printed
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        return Err(Failure::new(format!("cannot write: {error}")).into());
+    }
+    match read.get() {
+        Some(error) => Err(Failure::new(format!("cannot read: {error}")).into()),
+        None => Ok(()),
+    }
+}
+
+/// Opens stdin and stdout. Lines may be commands only if `has_commands`.
+pub(crate) fn open(style: Style, has_commands: bool) -> (Console, Ends) {
     let (outputs, mut receiver) = mpsc::channel(AHEAD);
     let printed = spawn_blocking(move || {
-        while let Some(output) = receiver.blocking_recv()
-            && print(&output, style).is_ok()
-        {}
+        let mut days = Days::default();
+        while let Some(output) = receiver.blocking_recv() {
+            print(&output, style, &mut days)?;
+        }
+        Ok(())
     });
+    let read_end = Arc::new(OnceLock::new());
     let (sender, lines) = mpsc::channel(AHEAD);
     let reader_gone = if has_nothing_to_say() {
         reader_gone(sender).boxed()
     } else {
-        thread::spawn(move || read(io::stdin(), &sender));
+        let end = read_end.clone();
+        thread::spawn(move || {
+            if let Err(error) = read(io::stdin(), &sender) {
+                let _ = end.set(error); // which only this thread does
+            }
+        });
         pending().boxed()
     };
     let console = Console {
         lines,
         outputs,
         completion: Completion::default(),
+        manner: if has_commands {
+            Manner::Commanded
+        } else {
+            Manner::Piped
+        },
         reader_gone,
     };
-    (console, printed)
+    let ends = Ends {
+        printed,
+        read: read_end,
+    };
+    (console, ends)
 }
 
 /// Reads lines until the end, or until they are not wanted any more.
-fn read(input: impl Read, lines: &mpsc::Sender<String>) {
+fn read(input: impl Read, lines: &mpsc::Sender<String>) -> io::Result<()> {
     let mut input = BufReader::new(input);
-    while let Ok(Some(line)) = line(&mut input)
+    while let Some(line) = line(&mut input)?
         && lines.blocking_send(line).is_ok()
     {}
+    Ok(())
 }
 
 fn line(input: &mut impl BufRead) -> io::Result<Option<String>> {
@@ -101,23 +150,38 @@ async fn reader_gone(_lines: mpsc::Sender<String>) {
     }
 }
 
-/// Prints messages on stdout and everything else on stderr.
+/// Prints messages on stdout and everything else on stderr. Who comes and goes is not printed,
+/// because no program reads it and a person who does is in a terminal.
 ///
 /// # Errors
-/// If stdout is closed. A closed stderr is not an error, because no program reads it.
-fn print(output: &Output, style: Style) -> io::Result<()> {
-    let line = match (output, style) {
-        (Output::Prompt(_), _) => return Ok(()),
-        (Output::Status(status), _) => status.to_string(),
-        (Output::Entry(entry, room, _), Style::Json) if is_message(entry) => json(entry, room),
-        (Output::Entry(entry, room, here), _) => text(entry, room, *here),
+/// If stdout cannot be written. A closed stderr is not an error, because no program reads it.
+fn print(output: &Output, style: Style, days: &mut Days) -> io::Result<()> {
+    let note = |line: &str| drop(writeln!(io::stderr(), "-- {line}"));
+    let shown = match output {
+        Output::Status(status) => {
+            note(status.as_str());
+            return Ok(());
+        }
+        Output::Prompt(_) => return Ok(()),
+        Output::Entry(shown) => shown,
     };
-    if matches!(output, Output::Entry(entry, ..) if is_message(entry)) {
-        let mut out = io::stdout().lock();
-        return writeln!(out, "{line}").and_then(|()| out.flush());
+    if !is_message(&shown.entry) {
+        // A reason why one has left is more than a coming or going.
+        if shown.entry.kind == Kind::Left && !shown.entry.body.is_empty() {
+            note(&text(shown));
+        }
+        return Ok(());
     }
-    let _ = writeln!(io::stderr(), "-- {line}");
-    Ok(())
+    let line = match style {
+        Style::Json => json(shown),
+        Style::Lines => {
+            let day = days.change(shown.entry.at_ms);
+            day.into_iter().for_each(|day| note(&day));
+            text(shown)
+        }
+    };
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush())
 }
 
 #[cfg(test)]

@@ -18,10 +18,10 @@
 
 use std::collections::VecDeque;
 use std::env::var_os;
-use std::fs::{File, OpenOptions, create_dir_all};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, set_permissions};
 use std::future::pending;
 use std::io::{self, PipeReader, PipeWriter, Read, pipe};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -30,22 +30,23 @@ use std::time::Duration;
 use futures::FutureExt;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::Signal;
-use rustyline::history::History;
+use rustyline::history::{FileHistory, History};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 
-use self::editor::{Act, Editor};
+use self::editor::{Act, Editor, empty_history};
 use self::keys::{Key, Keys};
 use self::screen::Screen;
 use self::tty::{Restore, Tty};
 use crate::client::Console;
-use crate::command::{Command, parse};
+use crate::command::{Command, Manner, is_secret, parse};
 use crate::completion::Completion;
 use crate::effect::{Output, prompt};
-use crate::format::text;
+use crate::look::Look;
+use crate::pipes::Ends;
 
 mod editor;
 mod keys;
@@ -72,8 +73,8 @@ const SILENCE: Duration = Duration::from_millis(500);
 const SHELL_IS_DONE: Duration = Duration::from_millis(200);
 
 /// Opens the terminal, for a person who talks in `room`. Returns `None` if it cannot do what an
-/// editor needs. The task ends when all is printed and all senders of outputs are gone.
-pub(crate) fn open(room: &str) -> Option<(Console, JoinHandle<()>, Restore)> {
+/// editor needs. All is printed when all senders of outputs are gone.
+pub(crate) fn open(room: &str, has_bell: bool) -> Option<(Console, Ends, Restore)> {
     if var_os("TERM").is_none_or(|term| term == "dumb") {
         return None;
     }
@@ -89,6 +90,7 @@ pub(crate) fn open(room: &str) -> Option<(Console, JoinHandle<()>, Restore)> {
     let (typed, lines) = mpsc::channel(AHEAD);
     let (outputs, receiver) = mpsc::channel(AHEAD);
     let (sender, bytes) = mpsc::channel(1);
+    let has_colours = var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let shell = Shell {
         tty: tty.clone(),
         keys: Keys::default(),
@@ -96,24 +98,31 @@ pub(crate) fn open(room: &str) -> Option<(Console, JoinHandle<()>, Restore)> {
         editor,
         screen: Screen::default(),
         completion: completion.clone(),
-        has_colours: var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        look: Look::new(has_colours, has_bell),
         history,
+        kept: empty_history(),
         lines: VecDeque::new(),
         stage: Stage::Editing(stop),
-        look: None,
+        look_at: None,
     };
     let runtime = Handle::current();
     thread::spawn(move || read(input, stopped, &sender));
     let printed = spawn_blocking(move || {
         let _ = runtime.block_on(shell.serve(bytes, receiver, typed)); // fails if the terminal goes
+        Ok(())
     });
+    let ends = Ends {
+        printed,
+        read: Arc::default(),
+    };
     let console = Console {
         lines,
         outputs,
         completion,
+        manner: Manner::Typed,
         reader_gone: pending().boxed(),
     };
-    Some((console, printed, Restore(tty)))
+    Some((console, ends, Restore(tty)))
 }
 
 /// Reads until `stopped` is closed, so that what is typed after the end is left to the shell.
@@ -155,13 +164,15 @@ struct Shell {
     editor: Editor,
     screen: Screen,
     completion: Completion,
-    has_colours: bool,
+    look: Look,
     history: Option<PathBuf>,
+    /// what goes into that file
+    kept: FileHistory,
     /// lines that wait for the conversation
     lines: VecDeque<String>,
     stage: Stage,
     /// when to look at the terminal's settings
-    look: Option<Instant>,
+    look_at: Option<Instant>,
 }
 
 impl Shell {
@@ -207,10 +218,10 @@ impl Shell {
                 _ = resized.recv() => self.draw()?,
                 _ = resumed.recv() => {
                     self.go_on()?;
-                    self.look = Some(Instant::now() + SHELL_IS_DONE);
+                    self.look_at = Some(Instant::now() + SHELL_IS_DONE);
                 }
-                () = at(self.look) => {
-                    self.look = None;
+                () = at(self.look_at) => {
+                    self.look_at = None;
                     if matches!(self.stage, Stage::Suspended(_)) || self.tty.was_changed() {
                         self.go_on()?;
                     }
@@ -225,7 +236,7 @@ impl Shell {
         while let Some(output) = next {
             match output {
                 Output::Prompt(prompt) => self.editor.set_prompt(prompt.to_string()),
-                output => lines.push_str(&line(&output, self.has_colours)),
+                output => lines.push_str(&self.look.text(&output)),
             }
             next = outputs.try_recv().ok();
         }
@@ -269,10 +280,10 @@ impl Shell {
         match act {
             Act::Line(line) => {
                 self.tty.write(&self.screen.finish(prompt, &line, size))?;
-                if let Some(path) = &self.history {
-                    let _ = self.editor.history.append(path);
+                if let Some(path) = self.history.as_ref().filter(|_| !is_secret(&line)) {
+                    let _ = self.kept.add(&line).and_then(|_| self.kept.append(path));
                 }
-                let quits = matches!(parse(&line), Some(Ok(Command::Quit)));
+                let quits = matches!(parse(&line, Manner::Typed), Some(Ok(Command::Quit)));
                 self.lines.push_back(line);
                 if quits {
                     self.leave()?;
@@ -289,7 +300,7 @@ impl Shell {
                     self.stage = Stage::Suspended(stop);
                 }
                 self.tty.suspend();
-                self.look = Some(Instant::now() + SHELL_IS_DONE);
+                self.look_at = Some(Instant::now() + SHELL_IS_DONE);
             }
             Act::ClearScreen => {
                 let cleared = self.screen.clear(self.editor.view(), size);
@@ -331,26 +342,6 @@ async fn at(time: Option<Instant>) {
     }
 }
 
-fn line(output: &Output, colours: bool) -> String {
-    match output {
-        Output::Prompt(_) => String::new(),
-        Output::Status(status) => format!("-- {status}\n"),
-        Output::Entry(entry, room, here) => {
-            let line = text(entry, room, *here);
-            if colours {
-                return format!("\x1b[{}m{line}\x1b[0m\n", colour(&entry.nick));
-            }
-            line + "\n"
-        }
-    }
-}
-
-/// Returns one of six colours that can be read on black and on white, always the same for a nick.
-fn colour(nick: &str) -> u8 {
-    let sum = |sum: u8, byte| sum.wrapping_mul(31).wrapping_add(byte);
-    31 + nick.bytes().fold(0, sum) % 6
-}
-
 /// Returns the file of typed lines, which only their author may read.
 fn history_file() -> Option<PathBuf> {
     let var = |name| {
@@ -360,7 +351,10 @@ fn history_file() -> Option<PathBuf> {
     };
     let state = var("XDG_STATE_HOME").or_else(|| Some(var("HOME")?.join(".local/state")))?;
     let folder = state.join("chat-client");
-    create_dir_all(&folder).ok()?;
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(&folder).ok()?;
+    // Because an older version has made it for everybody.
+    let _ = set_permissions(&folder, Permissions::from_mode(0o700));
     let path = folder.join("typed");
     let mut options = OpenOptions::new();
     let opened = options.create(true).append(true).mode(0o600).open(&path);

@@ -11,6 +11,9 @@ pub(crate) fn no(error: &CallError) -> String {
         CallError::Refused(Refusal::WrongToken) => {
             "no: the server does not take this admin token, or was started without".into()
         }
+        CallError::Refused(refusal @ Refusal::NickTaken { free, .. }) if !free.is_empty() => {
+            format!("no: {refusal}; {free} is free")
+        }
         CallError::Refused(refusal) => format!("no: {refusal}"),
         CallError::Lost(..) => "no answer: try again".into(),
     }

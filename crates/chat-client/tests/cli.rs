@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
@@ -20,11 +21,17 @@ fn help_names_every_flag_and_wrong_flags_are_usage_errors() {
         "--json",
         "--after",
         "--no-history",
+        "--commands",
+        "--wait",
+        "--no-bell",
+        "LAB_SERVER",
         "--admin-token-file",
         "Examples",
     ];
     let wrong = [
         &["--after", "x"][..],
+        &["--after", "1@x"],
+        &["--wait", "5"],
         &["--after", "1", "--no-history"],
         &["--server", "nowhere"],
     ];
@@ -80,7 +87,7 @@ fn a_taken_nick_is_an_error_with_advice() {
     let _listener = server.listen("ann", &[]);
     let ended = said(&server.addr, "Ann", "hi\n");
     assert_eq!(ended.code, Some(1));
-    let what = "somebody is called that already\nhelp: choose another name";
+    let what = "ann is here, and no two names may look alike\nhelp: Ann2 is free: --name Ann2\n";
     assert!(ended.stderr.contains(what), "{ended:?}");
 }
 
@@ -162,7 +169,8 @@ fn the_token_goes_to_its_server_and_nowhere_else() {
     std::fs::write(&path, "open-sesame").expect("a file");
     let path = path.to_str().expect("text");
     let kick = |addr: &str| {
-        let flags = ["--name", "root", "--admin-token-file", path, "-vv"];
+        let token = ["--admin-token-file", path];
+        let flags = [&["--name", "root", "--commands", "-vv"][..], &token].concat();
         let mut command = chat_client(addr, &flags);
         let state = folder.path().join("state");
         command
@@ -200,4 +208,129 @@ fn a_token_file_that_cannot_be_read_is_named() {
     assert_eq!(ended.code, Some(1));
     let what = "chat-client: cannot read the admin token in /nowhere/token: ";
     assert!(ended.stderr.starts_with(what), "{ended:?}");
+}
+
+#[test]
+fn a_line_of_a_pipe_is_a_message_whatever_it_begins_with() {
+    let server = Server::start();
+    let mut listener = server.listen("listener", &[]);
+    let lines = "/var/log/syslog: disk error\n/quit\n/nick x\n//x\n";
+    assert_eq!(said(&server.addr, "bot", lines).code, Some(0));
+    let heard = listener.take(4);
+    for (message, text) in heard.iter().zip(lines.lines()) {
+        assert_eq!(
+            (&message["text"], &message["nick"]),
+            (&text.into(), &"bot".into())
+        );
+    }
+}
+
+#[test]
+fn a_refused_command_is_the_end_before_the_next_line_is_read() {
+    let server = Server::start();
+    let mut listener = server.listen("listener", &[]);
+    let commands = |lines: &str| {
+        let flags = ["--name", "boss", "--no-history", "--commands"];
+        run(&mut chat_client(&server.addr, &flags), lines)
+    };
+    let ended = commands("before\n/join board/room\nthe salaries are 1, 2, 3\n");
+    assert_eq!(ended.code, Some(1));
+    let what = "chat-client: /join: a room has 1 to 20 columns of letters";
+    assert!(ended.stderr.starts_with(what), "{ended:?}");
+    let ended = commands("/msg nobodyhere the build failed\n");
+    assert_eq!(ended.code, Some(1));
+    let what = "chat-client: /msg: nobody is called that\nhelp: ";
+    assert!(ended.stderr.starts_with(what), "{ended:?}");
+    assert_eq!(
+        commands("/join kitchen\nsoup\n/leave #Kitchen\nafter\n").code,
+        Some(0)
+    );
+    assert_eq!(listener.texts(2), ["before", "after"]);
+}
+
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let server = Server::start();
+    said(&server.addr, "ann", "hello\n");
+    let full = || {
+        File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("a device")
+    };
+    for json in [&[][..], &["--json"]] {
+        let flags = [&["--name", "bob"][..], json].concat();
+        let mut command = chat_client(&server.addr, &flags);
+        let mut program = Program::start(command.stdin(Stdio::piped()).stdout(full()));
+        drop(program.child.stdin.take());
+        let ended = program.end();
+        assert_eq!(ended.code, Some(1));
+        let what = "chat-client: cannot write: No space left on device";
+        assert!(ended.stderr.starts_with(what), "{ended:?}");
+    }
+}
+
+#[test]
+fn input_that_cannot_be_read_is_an_error() {
+    let server = Server::start();
+    let mut command = chat_client(&server.addr, &["--name", "bob"]);
+    let ended = Program::start(command.stdin(File::open("/").expect("a folder"))).end();
+    assert_eq!(ended.code, Some(1));
+    let what = "chat-client: cannot read: Is a directory";
+    assert!(ended.stderr.starts_with(what), "{ended:?}");
+}
+
+#[test]
+fn the_environment_names_the_server_that_may_come_up_later() {
+    let addr = closed();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chat-client"));
+    command
+        .env("LAB_SERVER", &addr)
+        .args(["--name", "ann", "--wait", "60s"]);
+    let mut early = Program::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
+    let mut stdin = early.child.stdin.take().expect("piped");
+    stdin.write_all(b"hello\n").expect("a pipe holds that");
+    drop(stdin);
+    let told = early.says(&format!("-- cannot reach {addr}: connection refused"));
+    assert_eq!(told, ": trying again, for 60s at most");
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::over(&addr, &folder.path().join("log.sqlite"));
+    assert_eq!(early.end().code, Some(0));
+    let heard = printed(&server, &["--name", "bob"], "");
+    assert_eq!(untimed(&heard.stdout), ["ann: hello"]);
+}
+
+#[test]
+fn a_number_beyond_the_log_is_told_and_the_log_is_read() {
+    let server = Server::start();
+    said(&server.addr, "ann", "one\ntwo\n");
+    let heard = printed(&server, &["--name", "bob", "--after", "9999"], "");
+    assert_eq!(untimed(&heard.stdout), ["ann: one", "ann: two"]);
+    assert!(
+        heard
+            .stderr
+            .contains("before 9999: is the log another one?"),
+        "{heard:?}"
+    );
+    let heard = printed(&server, &["--name", "bob", "--json"], "");
+    let line = heard.stdout.lines().next().expect("two lines");
+    let one: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    let after = format!("{}@{}", one["number"], one["epoch"].as_str().expect("text"));
+    let heard = printed(&server, &["--name", "bob", "--after", &after], "");
+    assert_eq!(untimed(&heard.stdout), ["ann: two"]);
+    let heard = printed(&server, &["--name", "bob", "--after", "9999@1"], "");
+    assert_eq!(untimed(&heard.stdout), ["ann: one", "ann: two"]);
+    assert!(heard.stderr.contains("lobby begins anew"), "{heard:?}");
+}
+
+#[test]
+fn in_a_pipe_nobody_is_told_who_comes_and_goes() {
+    let server = Server::start();
+    let mut ear = listener(&server.addr, &["--name", "ear"]);
+    server.wait_for("ear");
+    said(&server.addr, "ann", "hello\n");
+    let mut stdout = BufReader::new(ear.child.stdout.take().expect("piped"));
+    stdout.read_line(&mut String::new()).expect("text");
+    signal(&ear.child, "TERM");
+    assert_eq!(ear.end().stderr, "");
 }

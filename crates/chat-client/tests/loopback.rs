@@ -4,7 +4,7 @@ mod support;
 
 use std::io::{BufRead, BufReader};
 
-use support::{Server, closed, listener, printed, said, signal};
+use support::{Server, chat_client, closed, listener, printed, run, said, signal};
 
 #[test]
 fn each_message_is_shown_once_through_crashes_of_the_server() {
@@ -98,8 +98,8 @@ fn an_operator_puts_people_out_and_they_are_told_why() {
     };
     let (right, wrong) = (file("right", "sesame\n"), file("wrong", "simsala"));
     let operate = |flags: &[&str], line| {
-        let flags = [&["--name", "root", "--no-history"], flags].concat();
-        printed(&server, &flags, line).stderr
+        let flags = [&["--name", "root", "--no-history", "--commands"], flags].concat();
+        run(&mut chat_client(&server.addr, &flags), line).stderr
     };
     let token = ["--admin-token-file", &right];
     let bob = listener(&server.addr, &["--name", "bob"]);
@@ -111,8 +111,8 @@ fn an_operator_puts_people_out_and_they_are_told_why() {
             "/kick bob",
             "does not take this admin token",
         ),
-        (&token, "/kick nobody", "no: nobody is called that"),
-        (&token, "/unban bob", "no: nobody is called that"),
+        (&token, "/kick nobody", ": nobody is called that"),
+        (&token, "/unban bob", ": nobody is called that"),
         (&token, "/kick bob too \u{1b}loud", "-- bob is out"),
     ] {
         let status = operate(flags, line);
@@ -132,4 +132,15 @@ fn an_operator_puts_people_out_and_they_are_told_why() {
     let what = "an operator has banned your address\nhelp: ";
     assert!(banned.stderr.contains(what), "{banned:?}");
     assert_eq!(banned.code, Some(1));
+}
+
+#[test]
+fn a_slow_server_takes_all_in_the_end() {
+    let server = Server::taking(4);
+    let mut ear = server.listen("ear", &[]);
+    // One, and more together than the server ever takes at once.
+    let text: String = (1..=21).map(|n| format!("{n}\n")).collect();
+    let ended = said(&server.addr, "ann", &text);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(ear.texts(21), text.lines().collect::<Vec<_>>());
 }

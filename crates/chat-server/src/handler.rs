@@ -4,8 +4,8 @@ use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use common::chat::{
-    Admin, Ban, Bounded, Chat, Cursor, Kind, Listed, MAX_CURSORS, MAX_NAME, MAX_POSTS, POLL_WAIT,
-    Page, Post, Private, Refusal, Result, RoomInfo, Session,
+    Admin, Ban, Bounded, Chat, Cursor, Kind, Listed, MAX_CURSORS, MAX_POSTS, POLL_WAIT, Page, Post,
+    Private, Refusal, Result, RoomInfo, Session,
 };
 use tarpc::context::Context;
 
@@ -62,12 +62,7 @@ impl Handler {
     }
 
     async fn try_join(&self, session: Session, room: &str, history: u32) -> Result<Cursor> {
-        let is_private = names::is_private(room) && room.len() <= MAX_NAME;
-        let room = if is_private {
-            room.to_owned()
-        } else {
-            fit(names::room(room))?
-        };
+        let room = fit(names::any_room(room))?;
         let exists = self.shared.log().head(&room).exists();
         {
             let mut people = self.admit(session, cost::PAGE)?;
@@ -85,18 +80,17 @@ impl Handler {
             .people()
             .join(session, &room, exists, now, open)?;
         self.shared.polls().end(session);
-        let joined = Vec::from_iter(joined);
         self.shared.announce(joined, Kind::Joined, "").await;
         Ok(self.shared.cursor(room, after))
     }
 
-    async fn try_leave(&self, session: Session, room: &str) -> Result<()> {
+    async fn try_leave(&self, session: Session, room: &str) -> Result<String> {
+        let room = fit(names::any_room(room))?;
         let left = self
             .admit(session, cost::PAGE)?
-            .leave(session, room, self.shared.now())?;
-        let left = Vec::from_iter(left);
+            .leave(session, &room, self.shared.now())?;
         self.shared.announce(left, Kind::Left, "").await;
-        Ok(())
+        Ok(room)
     }
 
     async fn try_send(&self, session: Session, room: &str, posts: Vec<Post>) -> Result<Vec<u64>> {
@@ -117,11 +111,14 @@ impl Handler {
         Ok(self.shared.log().append(room, entries).await?)
     }
 
-    fn try_private(&self, session: Session, nick: &str) -> Result<Private> {
-        let nick = fit(Nick::new(nick))?;
+    fn try_private(&self, session: Session, name: &str) -> Result<Private> {
         let mut people = self.admit(session, cost::PAGE)?;
         people.renew(session, self.shared.now())?;
-        let (room, other) = people.private(session, &nick)?;
+        let (room, other) = if names::is_private(name) {
+            (name.to_owned(), people.other(session, name)?)
+        } else {
+            people.private(session, &fit(Nick::new(name))?)?
+        };
         let head = self.shared.log().head(&room);
         if !people.is_in(session, &room)? {
             self.shared.place(&room)?;
@@ -162,7 +159,7 @@ impl Chat for Handler {
         self.count(self.try_join(session, &room, history).await)
     }
 
-    async fn leave(self, _: Context, session: Session, room: String) -> Result<()> {
+    async fn leave(self, _: Context, session: Session, room: String) -> Result<String> {
         self.count(self.try_leave(session, &room).await)
     }
 

@@ -58,6 +58,17 @@ impl Nick {
         Ok(Self { text, keys })
     }
 
+    /// Returns nicks that are like this one: with another digit behind it.
+    pub(crate) fn like(&self) -> impl Iterator<Item = Self> {
+        // Not 0 and 1, which look like letters.
+        (2..=9).filter_map(|digit| {
+            let base = self.text.trim_end_matches(['-', '_', '.']).chars();
+            let base: String = base.take(MAX_COLUMNS - 1).collect();
+            let nick = Self::new(&format!("{base}{digit}")).ok()?;
+            nick.check().ok().map(|()| nick)
+        })
+    }
+
     /// Returns a sentence for the person if the nick would be taken for the server.
     pub(crate) fn check(&self) -> Result<(), String> {
         let looks_like = |name: &str| keys(name).iter().any(|key| self.keys.contains(key));
@@ -85,6 +96,15 @@ pub(crate) fn room(text: &str) -> Result<String, String> {
     // room could be joined, and then never again under its own name.
     let lower = room.to_lowercase().replace("i\u{307}", "i");
     name(&lower, "a room")
+}
+
+/// Returns the normal form of the name of a public or a private room. A private one has only one
+/// spelling.
+pub(crate) fn any_room(text: &str) -> Result<String, String> {
+    if is_private(text) && text.len() <= MAX_NAME {
+        return Ok(text.to_owned());
+    }
+    room(text)
 }
 
 fn name(text: &str, what: &str) -> Result<String, String> {

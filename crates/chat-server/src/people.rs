@@ -34,6 +34,8 @@ pub(crate) struct People {
     by_key: HashMap<String, Session>,
     public: Rooms,
     rate: f64,
+    /// until when nobody is told who joins: after a restart most of them were there before
+    pub(crate) quiet_until: Duration,
 }
 
 impl People {
@@ -46,6 +48,7 @@ impl People {
             by_key: HashMap::new(),
             public: Rooms::default(),
             rate: f64::from(shares.rate),
+            quiet_until: Duration::ZERO,
         }
     }
 
@@ -58,8 +61,12 @@ impl People {
         caller: Caller,
         now: Duration,
     ) -> Result<Vec<Notice>> {
-        if self.holder(nick).is_some_and(|holder| holder != session) {
-            return Err(Refusal::NickTaken);
+        if let Some(holder) = self.holder(nick).filter(|holder| *holder != session) {
+            let by = self.person(holder)?.nick.text.clone();
+            let mut like = nick.like();
+            let free = like.find(|nick| self.holder(nick).is_none());
+            let free = free.map_or_else(String::new, |nick| nick.text);
+            return Err(Refusal::NickTaken { by, free });
         }
         let Some(person) = self.by_session.get_mut(&session) else {
             self.door.enter(caller)?;
@@ -167,7 +174,8 @@ impl People {
         }
         person.rooms.insert(room.to_owned(), open()?);
         let joined = person.notice(room);
-        Ok(self.public.add(room, session).then_some(joined))
+        let is_told = self.public.add(room, session) && now >= self.quiet_until;
+        Ok(is_told.then_some(joined))
     }
 
     /// Returns the private room of `session` and the holder of `nick`, with the holder.
@@ -179,6 +187,17 @@ impl People {
             nick: holder.nick.text.clone(),
         };
         Ok((names::private(person(session)?.sender, other.sender), other))
+    }
+
+    /// Returns the other one of a private room that `session` is in, if that one is here.
+    pub(crate) fn other(&mut self, session: Session, room: &str) -> Result<Other> {
+        let mut opened = self.person(session)?.private.iter();
+        let opened = opened.find(|opened| opened.room == room);
+        let sender = opened.ok_or(Refusal::NotJoined)?.other;
+        let other = self.by_sender.get(&sender).ok_or(Refusal::Nobody)?;
+        let nick = self.by_session.get(other).ok_or(Refusal::Nobody)?;
+        let nick = nick.nick.text.clone();
+        Ok(Other { sender, nick })
     }
 
     /// Opens a private room for `session` alone, which reads it after `after`.

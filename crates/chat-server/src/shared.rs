@@ -72,17 +72,22 @@ impl Shared {
             sessions: config.limits.per_address,
             frees_loopback: config.limits.frees_loopback,
         };
+        let began_at = Duration::from_millis(now_ms());
+        let mut people = People::new(shares, config.bans.bans);
+        if config.log.status().rooms > 0 {
+            people.quiet_until = began_at + LEASE;
+        }
         Self {
             ban_file: tokio::sync::Mutex::new(config.bans.path),
             log: config.log,
-            people: Mutex::new(People::new(shares, config.bans.bans)),
+            people: Mutex::new(people),
             polls: Polls::default(),
             counts: Counts::default(),
             lines: Mutex::default(),
             gate: Gate::new(config.limits),
             admin: config.admin,
             began: Instant::now(),
-            began_at: Duration::from_millis(now_ms()),
+            began_at,
         }
     }
 
@@ -189,7 +194,12 @@ impl Shared {
 
     /// Writes notices into the log. A notice that cannot be written is lost, because no client
     /// depends on it.
-    pub(crate) async fn announce(&self, notices: Vec<Notice>, kind: Kind, body: &str) {
+    pub(crate) async fn announce(
+        &self,
+        notices: impl IntoIterator<Item = Notice>,
+        kind: Kind,
+        body: &str,
+    ) {
         // All at once, because each of them may have to wait until the log refuses it.
         let written = notices.into_iter().map(|notice| {
             let Notice { room, sender, nick } = notice;

@@ -158,7 +158,7 @@ async fn comings_and_goings_erase_nothing() {
     let (mut moves, mut refusal) = (0, None);
     for n in 0..400 {
         let moved = match n % 2 {
-            0 => eve.leave("lobby").await,
+            0 => eve.leave("lobby").await.map(drop),
             _ => eve.join("lobby").await.map(drop),
         };
         match moved {

@@ -239,8 +239,13 @@ pub enum Refusal {
     #[error("the session is over")]
     NoSession,
     /// Another session has this nick, or one that looks like it.
-    #[error("somebody is called that already")]
-    NickTaken,
+    #[error("{by} is here, and no two names may look alike")]
+    NickTaken {
+        /// The nick of that session.
+        by: String,
+        /// A nick like the one that was asked for that is free, or nothing.
+        free: String,
+    },
     /// Not a nick, a room, or a message; with the reason.
     #[error("{0}")]
     Unfit(String),
@@ -257,7 +262,7 @@ pub enum Refusal {
     #[error("{0}")]
     Share(String),
     /// The server has too many sessions or rooms: try again later.
-    #[error("the server is full")]
+    #[error("the server has no place for another session or room")]
     Full,
     /// The log cannot be written now, and the entries may or may not be stored: try again.
     #[error("the log cannot be written: {0}")]
@@ -288,8 +293,8 @@ pub trait Chat {
     /// Joins `room`, which may be repeated. The cursor is before the last `history` messages.
     async fn join(session: Session, room: String, history: u32) -> Result<Cursor>;
 
-    /// Leaves `room`.
-    async fn leave(session: Session, room: String) -> Result<()>;
+    /// Leaves `room`, in any spelling that [`join`](Chat::join) takes. Returns its name.
+    async fn leave(session: Session, room: String) -> Result<String>;
 
     /// Ends the session.
     async fn bye(session: Session);
@@ -324,7 +329,8 @@ pub trait Chat {
     async fn rooms(session: Session, after: String) -> Result<Listed<RoomInfo>>;
 
     /// Opens the private room of this session and `nick`, whose name begins with `@`. The other one
-    /// is in it as soon as something is said there.
+    /// is in it as soon as something is said there. The name of a private room that the session is
+    /// in is taken as well, because a nick may belong to another person by now.
     async fn private(session: Session, nick: String) -> Result<Private>;
 
     /// Carries out a command, if `token` is the admin token. Returns the bans if it asks for them.

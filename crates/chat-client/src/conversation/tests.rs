@@ -3,13 +3,15 @@
 //! They are in `tests/transcripts`. `start` begins a conversation, and `attached` one that has
 //! joined the lobby. Messages are numbered as they are sent, `lobby:3` is a cursor, and `!` begins
 //! the reason why a call failed. The dice show one half. What is printed is taken at once, until
-//! the `printer blocks`; at `silence` no line is read.
+//! the `printer blocks`; at `silence` no line is read. Lines are typed in a terminal, unless they
+//! are `piped` or `commanded`.
 
 use std::fmt::Write;
 
-use common::chat::{Ban, Entry, Listed, RoomInfo, sender};
+use common::chat::{Ban, Cursor, Entry, Kind, Listed, Page, Private, Refusal, RoomInfo, sender};
 
 use super::*;
+use crate::effect::{Attention, CallError, Output, Reply};
 
 /// Plays a transcript, and compares what comes of its inputs with its indented lines.
 fn play(script: &str) {
@@ -17,7 +19,7 @@ fn play(script: &str) {
     let mut played = String::new();
     for line in script.lines().filter(|line| !line.starts_with(' ')) {
         writeln!(played, "{line}").expect("memory");
-        if line == "start" || line == "attached" {
+        if line.starts_with("start") || line == "attached" {
             talk = Talk::new();
         }
         talk.play(&line.replace("<ESC>", "\u{1b}"));
@@ -57,6 +59,26 @@ fn commands_are_answered() {
     play(include_str!("../../tests/transcripts/commands.txt"));
 }
 
+#[test]
+fn messages_wait() {
+    play(include_str!("../../tests/transcripts/waiting.txt"));
+}
+
+#[test]
+fn commands_are_refused() {
+    play(include_str!("../../tests/transcripts/refused.txt"));
+}
+
+#[test]
+fn people_talk_in_private() {
+    play(include_str!("../../tests/transcripts/private.txt"));
+}
+
+#[test]
+fn logs_are_read_from_somewhere_to_somewhere() {
+    play(include_str!("../../tests/transcripts/reading.txt"));
+}
+
 struct Talk {
     conversation: Conversation,
     effects: Vec<String>,
@@ -67,7 +89,8 @@ struct Talk {
 impl Talk {
     fn new() -> Self {
         let mut conversation = Conversation::new("host:1", "ann", "lobby", 1 << 64);
-        conversation.after = Some(5);
+        let (number, epoch) = (5, None);
+        conversation.after = Some(After { number, epoch });
         Self {
             conversation,
             effects: Vec::new(),
@@ -84,13 +107,28 @@ impl Talk {
                 self.play("start");
                 self.play("entered ann");
                 self.effects.clear();
-                return self.play("joined lobby:3");
+                self.play("joined lobby:5");
+                return self.effects.retain(|effect| !effect.starts_with("prompt"));
             }
             ("operator", _) => return self.conversation.is_operator = true,
-            ("start", _) => Input::Started,
+            ("piped", _) => return self.conversation.manner = Manner::Piped,
+            ("commanded", _) => return self.conversation.manner = Manner::Commanded,
+            ("after", number) => {
+                let (number, epoch) = number.split_once('@').unwrap_or((number, ""));
+                let number = number.parse().expect("a number");
+                let epoch = epoch.parse().ok();
+                return self.conversation.after = Some(After { number, epoch });
+            }
+            ("start", wait) => {
+                let seconds = if wait.is_empty() { 0 } else { 60 };
+                self.conversation.wait = Duration::from_secs(seconds);
+                Input::Started
+            }
             ("type", text) => {
                 assert!(self.conversation.wants_line(), "no line is read: {line}");
-                Input::Line(text.into())
+                // A long text, as `x` and how often.
+                let times = text.strip_prefix("x*").and_then(|times| times.parse().ok());
+                Input::Line(times.map_or_else(|| text.into(), |times| "x".repeat(times)))
             }
             ("silence", _) => return assert!(!self.conversation.wants_line(), "it reads"),
             ("end-of-input", _) => Input::NoMoreLines,
@@ -100,6 +138,10 @@ impl Talk {
             ("printer", _) => return self.prints(),
             ("elapsed", "attach") => Input::Elapsed(Timer::Attach),
             ("elapsed", "resend") => Input::Elapsed(Timer::Resend),
+            ("elapsed", "reread") => Input::Elapsed(Timer::Reread),
+            ("elapsed", "slow") => Input::Elapsed(Timer::Slow),
+            ("elapsed", "settle") => Input::Elapsed(Timer::Settle),
+            ("elapsed", "wait") => Input::Elapsed(Timer::Wait),
             ("elapsed", _) => Input::Elapsed(Timer::GiveUp),
             ("entered", nick) => Input::Entered(answer(nick, str::to_owned)),
             ("vouched", _) => Input::Vouched,
@@ -142,7 +184,13 @@ fn answer<T>(text: &str, make: impl FnOnce(&str) -> T) -> Result<T, CallError> {
     Err(CallError::Refused(match why {
         "lost" => return Err(CallError::Lost(why.into(), None)),
         "no session" => Refusal::NoSession,
-        "nick taken" => Refusal::NickTaken,
+        "nick taken" => Refusal::NickTaken {
+            by: "Ann".into(),
+            free: "ann2".into(),
+        },
+        "nobody" => Refusal::Nobody,
+        "not written" => Refusal::Unavailable("disk full".into()),
+        "not read" => Refusal::Unreadable("disk failed".into()),
         "not joined" => Refusal::NotJoined,
         "too fast" => Refusal::TooFast(700),
         "full" => Refusal::Full,
@@ -164,8 +212,8 @@ fn cursor(text: &str) -> Cursor {
 }
 
 /// `lobby:3 bob hello` is bob's message 3. Without a text it says that bob is here. The text
-/// `anew` begins another log, before `late` the older messages are gone, and before `after damage`
-/// seven are damaged.
+/// `anew` begins another log, before `late` the older messages are gone, before `after damage`
+/// seven are damaged, and after `more` there is another message.
 fn read(text: &str) -> Vec<Page> {
     let mut words = text.split(' ');
     let Some(at) = words.next().filter(|at| !at.is_empty()) else {
@@ -193,6 +241,7 @@ fn read(text: &str) -> Vec<Page> {
         at_ms: 0,
     };
     let epoch = if entry.body.starts_with("anew") { 2 } else { 1 };
+    let head = number + u64::from(entry.body.starts_with("more"));
     let first = if entry.body.starts_with("late") {
         number
     } else {
@@ -200,7 +249,7 @@ fn read(text: &str) -> Vec<Page> {
     };
     vec![Page {
         room,
-        head: number,
+        head,
         first,
         epoch,
         damaged: if entry.body.starts_with("after damage") {
@@ -267,27 +316,32 @@ fn words(effect: Effect) -> Option<String> {
     Some(match effect {
         Effect::Call(Call::Enter(nick)) => format!("enter {nick}"),
         Effect::Call(Call::Vouch) => "vouch".into(),
-        Effect::Call(Call::Join(room)) => format!("join {room}"),
+        Effect::Call(Call::Join(room, 0)) => format!("join {room} for its end"),
+        Effect::Call(Call::Join(room, _)) => format!("join {room}"),
         Effect::Call(Call::Poll(all)) => format!("poll{}", cursors(all)),
         Effect::Call(Call::LastPoll(all)) => format!("last poll{}", cursors(all)),
         Effect::Call(Call::Send(room, posts)) => {
-            let posts = posts
-                .iter()
-                .map(|post| format!(" {} {}", post.id, post.body));
+            let posts = posts.iter().map(|post| match post.body.len() {
+                long @ 100.. => format!(" {} x*{long}", post.id),
+                _ => format!(" {} {}", post.id, post.body),
+            });
             format!("send {room}{}", posts.collect::<String>())
         }
         Effect::Call(Call::Ask(room, question)) => format!("ask in {room}: {question:?}"),
         Effect::Print(Output::Status(text)) => format!("-- {text}"),
         Effect::Print(Output::Prompt(prompt)) => format!("prompt {prompt}").trim_end().into(),
-        Effect::Print(Output::Entry(entry, room, here)) => {
-            let room = if here {
-                String::new()
-            } else {
-                format!("#{room} ")
+        Effect::Print(Output::Entry(shown)) => {
+            let Entry { nick, body, .. } = &shown.entry;
+            let room = match shown.here {
+                true => String::new(),
+                false => format!("#{} ", shown.room),
             };
-            format!("{room}{}: {}", entry.nick, entry.body)
-                .trim_end()
-                .into()
+            let attention = match shown.attention {
+                Attention::None => "",
+                Attention::Mark => " (marked)",
+                Attention::Ring => " (rings)",
+            };
+            format!("{room}{nick}: {body}{attention}").trim_end().into()
         }
         Effect::Timer(timer, wait) => format!("timer {timer:?} {wait:?}"),
         Effect::Learn(_) => return None,

@@ -62,6 +62,13 @@ struct Circle {
     around: (String, String),
 }
 
+/// Returns a history without a line.
+pub(crate) fn empty_history() -> FileHistory {
+    let mut history = FileHistory::with_config(&Config::default());
+    let _ = history.set_max_len(TYPED_LINES); // fails for histories in databases only
+    history
+}
+
 /// A line editor with a history.
 pub(crate) struct Editor {
     prompt: String,
@@ -79,8 +86,7 @@ pub(crate) struct Editor {
 impl Editor {
     /// Returns an editor of an empty line.
     pub(crate) fn new(prompt: &str) -> Self {
-        let mut history = FileHistory::with_config(&Config::default());
-        let _ = history.set_max_len(TYPED_LINES); // fails for histories in databases only
+        let history = empty_history();
         Self {
             prompt: prompt.into(),
             line: Line::default(),

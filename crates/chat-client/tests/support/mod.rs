@@ -22,7 +22,13 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// Uses everything, because the compiler would otherwise warn a test that uses only a part.
 const _: () = {
-    let _ = (assert_flags, closed, Server::over, |ear: Ear| ear.program);
+    let _ = (
+        assert_flags,
+        closed,
+        Server::over,
+        Server::taking,
+        |ear: Ear| ear.program,
+    );
 };
 
 /// Returns a client, ready to be started.
@@ -74,6 +80,13 @@ impl Server {
         Self::run("127.0.0.1:0", config)
     }
 
+    /// Starts a server that takes this many messages a second of each session.
+    pub(crate) fn taking(rate: u32) -> Self {
+        let mut config = Config::new(Memory::new(Bounds::keeping(10_000)));
+        config.rate = rate;
+        Self::run("127.0.0.1:0", config)
+    }
+
     /// Starts a server at a given address, with its log in a file.
     pub(crate) fn over(addr: &str, file: &Path) -> Self {
         // Not at the first try only, because a process that another test is just starting holds
@@ -113,7 +126,8 @@ impl Server {
     /// Waits until `nick` is in the lobby.
     pub(crate) fn wait_for(&self, nick: &str) {
         loop {
-            let here = said(&self.addr, "doorman", "/who\n").stderr;
+            let flags = ["--name", "doorman", "--no-history", "--commands"];
+            let here = run(&mut chat_client(&self.addr, &flags), "/who\n").stderr;
             if here.split([' ', ',', '\n']).any(|name| name == nick) {
                 return;
             }

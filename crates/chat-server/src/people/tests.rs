@@ -5,6 +5,7 @@ use common::chat::{MAX_LISTED, MAX_PRIVATE, sender};
 use super::*;
 use crate::rooms::QUIET_ABOVE;
 
+mod arriving;
 mod limits;
 
 const ANN: Session = 1;
@@ -77,29 +78,6 @@ fn two_in_the_lobby() -> People {
         assert_eq!(joined, Ok(Some(notice("lobby", session, nick))));
     }
     people
-}
-
-#[test]
-fn a_nick_belongs_to_its_session_until_the_lease_ends() {
-    let mut people = two_in_the_lobby();
-    assert_eq!(people.enters(EVE, "Ann", 1), Err(Refusal::NickTaken));
-    assert_eq!(people.enters(ANN, "ann", 29), Ok(vec![]), "renewed");
-    let bob = notice("lobby", BOB, "bob");
-    assert_eq!(people.expire(at(31)), [bob], "bob was silent");
-    assert_eq!(people.nicks(ANN, "lobby"), ["ann"]);
-    people.enters(EVE, "bob", 32).expect("the nick is free");
-    assert_eq!(people.renew(BOB, at(32)), Err(Refusal::NoSession));
-}
-
-#[test]
-fn a_nick_that_looks_like_a_taken_one_is_taken() {
-    let mut people = empty(0, 99);
-    people.enters(ANN, "paul", 0).expect("free");
-    for alike in ["pauI", "PAUL", "p\u{430}ul", "paul_"] {
-        assert_eq!(people.enters(BOB, alike, 0), Err(Refusal::NickTaken));
-    }
-    people.enters(ANN, "ann", 0).expect("free");
-    people.enters(BOB, "pauI", 0).expect("free again");
 }
 
 #[test]
@@ -178,6 +156,9 @@ fn a_private_room_opens_for_the_other_one_with_its_first_message() {
         Ok(None)
     );
     assert_eq!(people.nicks(ANN, &room), ["ann", "bob"]);
+    let shown = |people: &mut People| people.other(ANN, &room).map(|other| other.nick);
+    people.enters(BOB, "bobby", 1).expect("free");
+    assert_eq!(shown(&mut people), Ok("bobby".into()), "the same person");
     people.leave(BOB, &room, at(1)).expect("his");
     let said = people.says(ANN, &room, 1).expect("hers");
     assert_eq!(said.opened_for, Some(BOB), "again");

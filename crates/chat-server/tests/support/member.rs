@@ -114,7 +114,7 @@ impl Member {
         call.await.expect("answered")
     }
 
-    pub(crate) async fn leave(&self, room: &str) -> Result<()> {
+    pub(crate) async fn leave(&self, room: &str) -> Result<String> {
         let call = self
             .client
             .leave(context::current(), self.session, room.into());
