@@ -4,9 +4,10 @@
 #
 #   scripts/bench.sh ring|secret|chat|hostile [OPTIONS]     see the head of scripts/bench/NAME.sh
 set -euo pipefail
-cd "$(dirname "$0")"
+cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")"
 name=${1:-}
 case $name in
+  -h | --help) sed -n '5s/^# *//p' bench.sh; exit ;;
   '' | -* | */*) sed -n '5s/^# *//p' bench.sh >&2; exit 2 ;;
 esac
 shift

@@ -8,7 +8,7 @@
 # whether all saw the same lines in the same order (exit 0) or not (exit 1). Messages are kept in
 # memory only. Free ports are used; only processes started here are ended.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")/.."
 
 usage() { sed -n '4s/^# *//p' scripts/chat.sh; }
 case ${1:-} in -h | --help) usage; exit ;; esac

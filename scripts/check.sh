@@ -7,7 +7,7 @@
 # documentation with warnings fatal; then the scripts' own tests.
 set -euo pipefail
 case ${1:-} in -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit ;; esac
-cd "$(dirname "$0")/.."
+cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")/.."
 
 step() { printf '\n== %s\n' "$*"; "$@"; }
 

@@ -8,7 +8,7 @@
 # any of them failed, with what it printed. Takes half a minute once built.
 set -euo pipefail
 case ${1:-} in -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit ;; esac
-cd "$(dirname "$0")/.."
+cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")/.."
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT

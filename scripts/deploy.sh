@@ -10,12 +10,15 @@
 #   --dry-run          shows the commands
 #
 # One connection a host: the archive goes in and is compared with its checksums. Only then are files
-# replaced, one by one. Can be repeated. Exit 0 if all hosts answer, 1 if not.
+# replaced, one by one. Can be repeated. A host that refuses does not keep the others from their
+# turn. Exit 0 if all have taken it, 1 if not; the last line then names those that have not.
 set -euo pipefail
 
-dist=$(cd "$(dirname "$0")/.." && pwd)/dist
+# A link in ~/bin, say, is followed. An old readlink cannot.
+dist=$(cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")/.." && pwd)/dist
 role=server user='' ssh_config='' dry_run=''
 readonly SSHD_SECONDS=60 # because a fresh instance runs before its sshd does
+readonly KEY_SECONDS=20  # because its sshd answers before the instance has fetched the key
 
 say() { printf '%s\n' "$*" >&2; }
 usage() { sed -n '4,11s/^# \{0,1\}//p' "$0"; }
@@ -33,13 +36,17 @@ to() { # HOST COMMAND
     -o BatchMode=yes -o ConnectTimeout=5 -o StrictHostKeyChecking=accept-new "$@"
 }
 
-# Waits while there is no answer. An error that waiting cannot mend ends it at once.
+# Waits while there is no answer, or the machine may be booting. An error that waiting cannot mend
+# ends it at once.
 wait_for_sshd() { # HOST
-  local words end=$((SECONDS + SSHD_SECONDS))
+  local words denied='' end=$((SECONDS + SSHD_SECONDS))
   until words=$(to "$1" true 2>&1 </dev/null); do
     case $words in
-      *"Permission denied"*) die "$1 does not let you in: $words" \
-        "is it the key that it knows, and the right user? a key with a passphrase: ssh-add" ;;
+      *"Permission denied"*)
+        [ -n "$denied" ] || say "$1 does not let you in; if it is booting, it soon will"
+        denied=${denied:-$SECONDS}
+        [ $((SECONDS - denied)) -lt "$KEY_SECONDS" ] || die "$1 does not let you in: $words" \
+          "is it the key that it knows, and the right user? a key with a passphrase: ssh-add" ;;
       *"verification failed"* | *"IDENTIFICATION HAS CHANGED"*) die "$1 is not the machine it was" \
         "if that is in order (a new instance?): ssh-keygen -R $1" ;;
       *"not resolve"*) die "$1: $words" "is the name typed right?" ;;
@@ -101,4 +108,6 @@ done
 [ -n "$dry_run" ] || [ -r "$dist/SHA256SUMS" ] || die "there is nothing in $dist" \
   "scripts/build-static.sh makes it, or unpack the release archive"
 
-for host in "$@"; do deploy "$host"; done
+refused=''
+for host in "$@"; do (deploy "$host") || refused="$refused $host"; done
+[ -z "$refused" ] || die "not deployed:$refused"

@@ -5,7 +5,8 @@
 #
 #   doctor              checks tools, credentials, region, key, instance type, permission
 #   up                  makes or restarts the instances `server` and `client`; may be run again
-#   status              lists what exists, and whether it runs and costs money (then exit 3)
+#   status              lists what exists, and whether it runs and costs money (then exit 3);
+#                       --all-regions looks everywhere
 #   deploy              sends dist/ to both, starts the services, lets the client call the server
 #   ssh NAME [COMMAND]  a shell, or one command, on `server` or `client`
 #   connect [client]    shows the chat-client lines for this machine and for the client instance;
@@ -17,6 +18,7 @@
 #   --name NAME       name of tag, security group and key pair (buddy-lab)
 #   --type TYPE       instance type, x86-64 (t3.micro)
 #   --region REGION   (as configured for the AWS CLI)
+#   --zone ZONE       where to make instances, such as b (the first zone that has room)
 #   --ports A-B       TCP ports of the programs (8030-8039)
 #   --allow CIDR      who may come in from outside; repeat for several (this machine's address)
 #   --ttl MINUTES     an instance powers itself off this long after each boot (120); set when made
@@ -35,12 +37,20 @@ set -euo pipefail
 readonly CHAT_PORT=8030 SECRET_PORT=8031 # as in the units
 readonly ANSWER_SECONDS=30               # for a server that was just started
 readonly SETTLE_SECONDS=5                # until AWS lists what was being made
+readonly LISTED_SECONDS=60               # until it lists what runs, with addresses
+readonly RELEASE_SECONDS=60              # until a terminated instance lets go of its group
+readonly MAX_GENERATIONS=100             # of instances in a role, all but the last one terminated
 readonly AMI_PARAMETER=/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64
 
-here=$(cd "$(dirname "$0")" && pwd)
-name=buddy-lab type=t3.micro region='' ports=8030-8039 allow='' ttl=120
-key=$HOME/.ssh/id_ed25519 dist=$here/../dist ami='' login=ec2-user dry_run='' yes='' command=''
-making='' # whether a session is in the middle of `up`
+# A link in ~/bin, say, is followed. An old readlink cannot.
+here=$(cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")" && pwd)
+# Services and containers may have none. Bash then asks the system's list of users.
+[ -n "${HOME:-}" ] || { unset HOME; HOME=~; }
+name=buddy-lab type=t3.micro region='' zone='' everywhere='' ports=8030-8039 allow='' ttl=120
+key=$HOME/.ssh/id_ed25519 dist=$(dirname "$here")/dist ami='' login=ec2-user dry_run='' yes='' command=''
+who='' # this session
+making='' # the role of an instance that AWS may or may not be making
+renewer='' # the process that shows others that this session lives
 me=scripts/ec2.sh # how to call this again for the same lab
 
 # ---- words ----
@@ -64,121 +74,26 @@ bad_usage() {
 
 # shellcheck source=ec2/aws.sh
 . "$here/ec2/aws.sh"
-# shellcheck source=ec2/up.sh
-. "$here/ec2/up.sh"
+# shellcheck source=ec2/advice.sh
+. "$here/ec2/advice.sh"
+# shellcheck source=ec2/list.sh
+. "$here/ec2/list.sh"
+# shellcheck source=ec2/key.sh
+. "$here/ec2/key.sh"
+# shellcheck source=ec2/network.sh
+. "$here/ec2/network.sh"
+# shellcheck source=ec2/instances.sh
+. "$here/ec2/instances.sh"
+# shellcheck source=ec2/stop.sh
+. "$here/ec2/stop.sh"
+# shellcheck source=ec2/status.sh
+. "$here/ec2/status.sh"
+# shellcheck source=ec2/session.sh
+. "$here/ec2/session.sh"
 # shellcheck source=ec2/reach.sh
 . "$here/ec2/reach.sh"
 # shellcheck source=ec2/doctor.sh
 . "$here/ec2/doctor.sh"
-
-# ---- status, stop, down ----
-
-status() {
-  look
-  table
-  [ -n "$(ids pending running)" ] || return 0
-  say "RUNNING, and charged by the second until you say: $me stop"
-  exit 3
-}
-
-stop() {
-  local starting running
-  look
-  starting=$(ids pending)
-  # Waits first, because AWS refuses to stop an instance that is still starting.
-  # shellcheck disable=SC2086 # a list of ids, as below
-  [ -z "$starting" ] || await instance-running --instance-ids $starting
-  running=$(ids pending running)
-  if [ -n "$running" ]; then
-    say "stopping"
-    # shellcheck disable=SC2086
-    change ec2 stop-instances --instance-ids $running >/dev/null
-  fi
-  running=$(ids pending running stopping)
-  # shellcheck disable=SC2086
-  [ -z "$running" ] || await instance-stopped --instance-ids $running
-  look
-  [ -n "$dry_run" ] || table
-}
-
-down() {
-  local all group known
-  look
-  all=$(ids pending running stopping stopped)
-  confirm_down
-  if [ -n "$all" ]; then
-    # shellcheck disable=SC2086 # a list of ids, as below
-    say "terminating" $all
-    # shellcheck disable=SC2086
-    change ec2 terminate-instances --instance-ids $all >/dev/null
-    # shellcheck disable=SC2086
-    await instance-terminated --instance-ids $all # a group in use cannot be deleted
-  fi
-  group=$(group_id)
-  if [ -n "$group" ]; then
-    say "deleting security group $name ($group)"
-    change ec2 delete-security-group --group-id "$group" >/dev/null
-  fi
-  known=$(key_pair)
-  if [ -n "$known" ]; then
-    say "deleting key pair $name (your own $key stays)"
-    change ec2 delete-key-pair --key-name "$name" >/dev/null
-  fi
-  [ -n "$dry_run" ] || rm -f "$(known_hosts)"
-  [ -n "$dry_run" ] || say "nothing of $name is left"
-}
-
-confirm_down() {
-  local answer=''
-  [ -z "$yes$dry_run" ] || return 0
-  table
-  printf 'Remove these, their disks, the security group and the key pair? [y/N] ' >&2
-  read -r answer || :
-  case $answer in y | Y | yes) ;; *) die "nothing was removed" "--yes does not ask" ;; esac
-}
-
-# ---- session ----
-
-session() {
-  # Asked before there is anything to stop.
-  check_key
-  has_dist
-  look
-  trap leave_session EXIT
-  # Exit, and let the line above stop the instances. Bash runs this when the present command has
-  # ended: an instance that is being made is then listed, and can be stopped.
-  trap 'exit 130' INT TERM HUP
-  making=yes
-  up
-  making=''
-  deploy
-  [ -z "$dry_run" ] || return 0
-  connect
-  say "Enter or Ctrl-C stops both instances"
-  read -r _ || :
-}
-
-# Stops in a process of its own, so that an error in this one cannot prevent it.
-leave_session() {
-  local code=$? options=''
-  trap '' INT TERM HUP
-  options="--name $name${region:+ --region $region}${dry_run:+ --dry-run}"
-  # shellcheck disable=SC2086 # a list of words
-  if ! "$here/ec2.sh" $options stop; then code=1; could_not_stop; fi
-  if [ -n "$making" ]; then
-    # Interrupted while they were made, so AWS may list the newest only now.
-    sleep "$SETTLE_SECONDS"
-    # shellcheck disable=SC2086
-    if ! "$here/ec2.sh" $options stop >/dev/null; then code=1; could_not_stop; fi
-  fi
-  rm -rf "$tmp"
-  exit "$code"
-}
-
-could_not_stop() {
-  say "COULD NOT STOP THE INSTANCES: run $me stop, or stop them in the AWS console;"
-  say "they power themselves off $ttl minutes after their start"
-}
 
 # ---- arguments ----
 
@@ -201,6 +116,7 @@ check_options() {
   [[ $name =~ ^[a-z][a-z0-9-]{0,40}$ ]] || \
     bad_usage "--name takes small letters, digits and -: $name"
   [[ $type =~ ^[a-z0-9-]+\.[a-z0-9-]+$ ]] || bad_usage "not an instance type: $type"
+  [[ $zone =~ ^([a-z0-9-]*[a-z])?$ ]] || bad_usage "--zone takes b, or eu-west-2b: $zone"
   case $ports in *-*) ;; *) ports=$ports-$ports ;; esac
   { is_number "${ports%-*}" && is_number "${ports#*-}" && [ "${ports%-*}" -ge 1024 ] &&
     [ "${ports%-*}" -le "${ports#*-}" ] && [ "${ports#*-}" -le 65535 ]; } ||
@@ -214,6 +130,8 @@ while [ $# -gt 0 ]; do
     --name) value "$@"; name=$2; shift 2 ;;
     --type) value "$@"; type=$2; shift 2 ;;
     --region) value "$@"; region=$2; shift 2 ;;
+    --zone) value "$@"; zone=$2; shift 2 ;;
+    --all-regions) everywhere=yes; shift ;;
     --ports) value "$@"; ports=$2; shift 2 ;;
     --allow) value "$@"; allow="$allow $2"; shift 2 ;;
     --ttl) value "$@"; ttl=$2; shift 2 ;;
@@ -239,19 +157,28 @@ case $command in
   *) [ $# -eq 0 ] || bad_usage "too many words: $*" ;;
 esac
 
+[ -z "$everywhere" ] || [ "$command" = status ] || bad_usage "--all-regions is for status"
+
 [ "$name" = buddy-lab ] || me="$me --name $name"
 [ -z "$region" ] || me="$me --region $region"
 
-list=''
+list='' dead=''
 tmp=$(mktemp -d)
+: >"$tmp/mine"
 trap 'rm -rf "$tmp"' EXIT
 exec 3>&1 # where a dry run prints, also from inside $(...)
 
 case $command in
   doctor) doctor ;;
-  up | status | deploy | session | stop | down) has_tools; "$command" ;;
-  connect) has_tools; connect "$@" ;;
-  ssh) has_tools; ssh_to "$@" ;;
+  up)
+    has_tools
+    find_region
+    trap leave_up EXIT
+    trap 'exit 130' INT TERM HUP
+    up ;;
+  status | deploy | session | stop | down) has_tools; find_region; "$command" ;;
+  connect) has_tools; find_region; connect "$@" ;;
+  ssh) has_tools; find_region; ssh_to "$@" ;;
   '') bad_usage "which command? doctor, up, status, deploy, ssh, connect, session, stop or down" ;;
   *) bad_usage "no such command: $command" ;;
 esac

@@ -34,7 +34,7 @@ readonly HOSTS="server=172.31.0.11/198.51.100.11 client=172.31.0.12/198.51.100.1
 readonly VPC=172.31.0.0/16 VPC_ROUTER=172.31.0.1 OUTSIDE_ROUTER=203.0.113.1
 readonly PREFIX=netlab- # of the namespaces' names
 readonly NETNS=/run/netns
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")" && pwd)
 me=$here/netlab.sh wire=$here/netlab-wire.py
 
 say() { printf '%s\n' "$*" >&2; }

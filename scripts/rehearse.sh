@@ -12,7 +12,7 @@
 # Prints ok or FAILED for each step and at the end `N passed, M failed`; exit 1 if any failed.
 # shellcheck source=tests/lib.sh
 # shellcheck disable=SC2317,SC2329 # the steps are called by name
-. "$(dirname "$0")/tests/lib.sh"
+. "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")/tests/lib.sh"
 
 readonly LAPTOP=203.0.113.9
 readonly PROGRAMS_NEEDED="sshd:openssh-server nft:nftables systemd-analyze:systemd dbus-daemon:dbus

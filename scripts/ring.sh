@@ -8,7 +8,7 @@
 # Exit 0 only if every verse was heard, in order, repeats only after a death, and every buddy that
 # was not killed ended with 0. Free ports are used; only processes started here are ended.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")/.."
 
 usage() { sed -n '4s/^# *//p' scripts/ring.sh; }
 case ${1:-} in -h | --help) usage; exit ;; esac
@@ -43,10 +43,8 @@ start() {
   jobs_started="$jobs_started $!"
   {
     read -r pid; read -r line
-    case $line in
-      "listening on "*) address=${line#listening on } ;;
-      *) echo "$line" >&2; cat >&2; return 1 ;;
-    esac
+    case $line in "listening on "*) ;; *) echo "$line" >&2; cat >&2; return 1 ;; esac
+    address=${line#listening on }
     [ "$size" -gt 10 ] || echo "Buddy $1 is process $pid, $line" >&2
     while read -r line; do echo "[Buddy $1] $line" >&2; done <&0 &
   } <"$dir/stderr.$1"
@@ -65,8 +63,7 @@ sing() {
   trap 'kill $jobs_started 2>/dev/null || true; wait' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
-  draw_port
-  address=127.0.0.1:$port
+  draw_port; address=127.0.0.1:$port
   while [ "$n" -gt 1 ]; do
     start "$n" --listen 127.0.0.1:0 --next "$address" "$@" || return
     n=$((n - 1))

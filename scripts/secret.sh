@@ -8,7 +8,7 @@
 # client's. Free ports are used; only processes started here are ended.
 set -euo pipefail
 here=$PWD
-cd "$(dirname "$0")/.."
+cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")/.."
 
 usage() { sed -n '4s/^# *//p' scripts/secret.sh; }
 case ${1:-} in -h | --help) usage; exit ;; esac

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Part of ec2.sh: the one way to AWS, and what there is. Sourced.
+# Part of ec2.sh: the one way to AWS. Sourced.
 # shellcheck disable=SC2154 # the options are ec2.sh's
 
 # The only line that calls AWS. The variable alone is not enough, because old CLIs (2.9 in
@@ -12,78 +12,48 @@ aws_cli() {
 # Calls AWS to read.
 ask() { aws_cli "$@" 2>"$tmp/aws.stderr" || aws_failed "$@"; }
 
-# Calls AWS to change something; a dry run only prints the call.
-change() {
+# Calls AWS to change something, and returns whether it did; a dry run only prints the call.
+try() {
   if [ -n "$dry_run" ]; then
     { printf 'would run: aws'; printf ' %q' "$@"; printf '\n'; } >&3
   else
-    aws_cli "$@" 2>"$tmp/aws.stderr" || aws_failed "$@"
+    aws_cli "$@" 2>"$tmp/aws.stderr"
   fi
 }
+
+# Like try, but ends with the reason if it did not.
+change() { try "$@" || aws_failed "$@"; }
+
+# Like change, but a refusal with CODE is fine, because another process has made the same change.
+change_unless() { # CODE CALL...
+  local code=$1
+  shift
+  try "$@" || refused "$code" || aws_failed "$@"
+}
+
+# Succeeds if AWS refused the last call with this error code.
+refused() { grep -q "($1)" "$tmp/aws.stderr"; }
 
 # Waits until AWS reports a state, ten minutes at most, which is the CLI's own limit.
 await() { [ -n "$dry_run" ] || ask ec2 wait "$@"; }
 
+# Ends with what AWS said about a call, and the next step.
 aws_failed() {
-  local cause help
+  local cause line
   cause=$(grep . "$tmp/aws.stderr" | tail -1)
-  case $cause in
-    *[Uu]nable\ to\ locate\ credentials*)
-      help="run \`aws configure\` once, or use AWS CloudShell in the browser, which needs none" ;;
-    *ExpiredToken* | *RequestExpired* | *InvalidClientTokenId* | *UnrecognizedClient* | \
-      *SignatureDoesNotMatch* | *InvalidAccessKeyId* | *InvalidSignature*)
-      help="the credentials are wrong or have expired: fetch new ones and run \`aws configure\`" ;;
-    *AuthFailure*)
-      help="the credentials are wrong, or your account has not enabled this region: $me doctor" ;;
-    *OptInRequired*)
-      help="finish signing up for AWS in the console, or choose another region: --region eu-west-2" ;;
-    *UnauthorizedOperation* | *AccessDenied*)
-      help='these credentials may not do that: ask whoever gave them to you' ;;
-    *specify\ a\ region*)
-      help="choose one: --region eu-west-2, or \`aws configure set region eu-west-2\`" ;;
-    *LimitExceeded*)
-      help='your account allows no more instances: stop others, or ask AWS for a higher quota' ;;
-    *connect\ to\ the\ endpoint* | *supported\ format*)
-      help='is this machine online, and the region spelled right?' ;;
-    *Max\ attempts\ exceeded*)
-      help="AWS takes more than ten minutes: look again with \`$me status\`" ;;
-    *) help="$me doctor checks what this needs" ;;
-  esac
-  die "aws $1 $2: ${cause:-failed}" "$help"
+  say "ec2.sh: aws $1 $2${region:+ in $region}: ${cause:-failed}"
+  advice_for "$cause" | while IFS= read -r line; do say "help: $line"; done
+  exit 1
 }
 
-# Sets `list`: a line ROLE ID STATE PUBLIC PRIVATE for each instance that is not terminated. None
-# stands for no address.
-look() {
-  local fields="Tags[?Key=='Role']|[0].Value,InstanceId,State.Name,PublicIpAddress,PrivateIpAddress"
-  list=$(ask ec2 describe-instances --filters "Name=tag:Project,Values=$name" \
-    Name=instance-state-name,Values=pending,running,stopping,stopped \
-    --query "Reservations[].Instances[].[$fields]")
-}
-
-# Prints the ids of listed instances in one of the states.
-ids() {
-  local state
-  for state in "$@"; do
-    printf '%s\n' "$list" | awk -v state="$state" '$3 == state { print $2 }'
-  done
-}
-
-# Prints field 2 ID, 3 STATE, 4 PUBLIC or 5 PRIVATE of the first instance in ROLE, if there is one.
-field() { printf '%s\n' "$list" | awk -v role="$1" -v n="$2" '$1 == role { print $n; exit }'; }
-
-group_id() {
-  ask ec2 describe-security-groups --filters "Name=group-name,Values=$name" \
-    "Name=tag:Project,Values=$name" --query 'SecurityGroups[].GroupId'
-}
-
-# Prints the name of our key pair at AWS, if it is there.
-key_pair() {
-  ask ec2 describe-key-pairs --filters "Name=key-name,Values=$name" --query 'KeyPairs[].KeyName'
-}
-
-table() {
-  [ -n "$list" ] || { echo "no instances"; return; }
-  { echo "ROLE ID STATE PUBLIC PRIVATE"; printf '%s\n' "$list" | sed 's/None/-/g'; } |
-    awk '{ printf "%-7s %-20s %-9s %-16s %s\n", $1, $2, $3, $4, $5 }'
+# Sets `region`. It goes into every call, so that the region that is printed is the one that is used.
+find_region() {
+  [ -z "$region" ] || return 0
+  region=${AWS_REGION:-${AWS_DEFAULT_REGION:-}}
+  [ -z "$region" ] || return 0
+  region=$(aws_cli configure get region 2>"$tmp/aws.stderr") || :
+  [ -z "$region" ] || return 0
+  ! grep -q . "$tmp/aws.stderr" || aws_failed configure 'get region'
+  [ -z "$everywhere" ] || { region=us-east-1; return; } # where AWS lists the regions
+  die "no region is chosen" "choose one: --region eu-west-2, or \`aws configure set region eu-west-2\`"
 }

@@ -3,13 +3,17 @@
 # shellcheck disable=SC2154 # the options are ec2.sh's
 
 doctor() {
-  local failed=''
-  check "key $key" check_key || failed=yes
+  local failed='' usable=''
+  ! check "key $key" check_key || usable=yes
+  [ -n "$usable" ] || failed=yes
   check "dist" has_dist || failed=yes
   # Said only once if AWS cannot be called at all.
-  if check 'tools' has_tools && check 'credentials' has_credentials; then
+  if check 'tools' has_tools && check 'region' has_region && find_region &&
+    check 'credentials' has_credentials; then
     check "instance type $type" has_type || failed=yes
-    check 'permission to make instances' may_run || failed=yes
+    [ -z "$usable" ] || check "key pair $name" has_key_pair || failed=yes
+    # Without a network AWS refuses instances anyway.
+    { check 'network' has_network && check 'permission to make instances' may_run; } || failed=yes
   else
     failed=yes
   fi
@@ -29,18 +33,16 @@ check() { # NAME FUNCTION
 }
 
 has_tools() {
-  local tool
-  for tool in aws ssh tar curl awk; do
-    command -v "$tool" >/dev/null || die "$tool is not installed" \
-      "AWS CLI: pip install awscli, or AWS CloudShell in the browser, which has all"
+  local tool help
+  for tool in aws ssh ssh-keygen tar curl awk; do
+    command -v "$tool" >/dev/null && continue
+    help="install it with this machine's package manager"
+    case $tool in
+      aws) help="AWS CLI: pip install awscli, or AWS CloudShell in the browser, which has all" ;;
+      ssh | ssh-keygen) help="sudo apt-get install openssh-client, or sudo dnf install openssh-clients" ;;
+    esac
+    die "$tool is not installed" "$help"
   done
-}
-
-check_key() {
-  { [ -r "$key" ] && [ -r "$key.pub" ]; } || die "there is no $key with $key.pub" \
-    "make a pair: ssh-keygen -t ed25519 -f $key"
-  [ -z "$(find -L "$key" \( -perm -g=r -o -perm -o=r \))" ] ||
-    die "others can read $key, so ssh will not use it" "chmod 600 $key"
 }
 
 has_dist() {
@@ -55,17 +57,37 @@ has_dist() {
   esac
 }
 
+has_region() {
+  find_region || exit 1
+  echo "$region"
+}
+
 has_credentials() {
   local account
   account=$(ask sts get-caller-identity --query Account) || exit 1
-  echo "account $account, region ${region:-${AWS_REGION:-${AWS_DEFAULT_REGION:-as configured}}}"
+  echo "account $account"
+}
+
+has_network() {
+  find_network || exit 1
+  printf '%s\n' "$places" | tr '\t' ' ' | sed 's/=[^ ]*//g'
+}
+
+has_key_pair() {
+  local pair
+  pair=$(key_pair) || exit 1
+  if [ -n "$pair" ]; then
+    check_key_pair "$pair"
+  else
+    echo "none yet; \`up\` makes it from $key.pub"
+  fi
 }
 
 has_type() {
   local found
   found=$(ask ec2 describe-instance-type-offerings --filters "Name=instance-type,Values=$type" \
     --query 'InstanceTypeOfferings[].InstanceType') || exit 1
-  [ -n "$found" ] || die "not offered in this region" "try --type t3.micro or --type t2.micro"
+  [ -n "$found" ] || die "not offered in $region" "try --type t3.micro or --type t2.micro"
   found=$(ask ec2 describe-instance-types --filters "Name=instance-type,Values=$type" \
     --query "InstanceTypes[].[FreeTierEligible,join(',',ProcessorInfo.SupportedArchitectures)]") ||
     exit 1

@@ -9,11 +9,15 @@ known_hosts() { echo "$HOME/.ssh/known_hosts.$name"; }
 write_ssh_config() {
   local role
   look
+  warn_of_doubles
   for role in server client; do
     case $(field "$role" 3) in
-      running) ;;
-      '') die "there is no instance $role" "$me up" ;;
-      *) die "instance $role is $(field "$role" 3)" "$me up starts it" ;;
+      running)
+        [ "$(field "$role" 4)" != None ] || die "instance $role in $region has no public address" \
+          "its subnet gives none: choose another zone (--zone), after $me down" ;;
+      '') die "there is no instance $role in $region" "$me up" \
+        "in another region, perhaps: $me status --all-regions" ;;
+      *) die "instance $role in $region is $(field "$role" 3)" "$me up starts it" ;;
     esac
     printf 'Host %s\n HostName %s\n HostKeyAlias %s\n' \
       "$role" "$(field "$role" 4)" "$(field "$role" 2)"
@@ -33,7 +37,7 @@ END
 on() { ssh -F "$tmp/ssh_config" "$@"; }
 
 deploy() {
-  local role server word
+  local role server word failed=''
   if [ -n "$dry_run" ]; then
     for role in server client; do
       "$here/deploy.sh" --dry-run --user "$login" --dist "$dist" --role "$role" "$role"
@@ -45,8 +49,9 @@ deploy() {
   write_ssh_config
   for role in server client; do
     "$here/deploy.sh" --ssh-config "$tmp/ssh_config" --dist "$dist" --role "$role" "$role" ||
-      die "deploying to $role failed: see above"
+      failed="$failed $role"
   done
+  [ -z "$failed" ] || die "not deployed:$failed, see above"
   server=$(field server 5)
   say "the client calls the server, $server"
   # Says a line in an empty room. The client leaves when the server has acknowledged the line.
@@ -72,7 +77,7 @@ connect() {
     *) bad_usage "connect is for this machine, or \`connect client\`" ;;
   esac
   look
-  [ "$(field server 3)" = running ] || die "no server is running" "$me up"
+  [ "$(field server 3)" = running ] || die "no server is running in $region" "$me up"
   public=$(field server 4) private=$(field server 5)
   if inside; then
     echo "from here: chat-client --server $private:$CHAT_PORT"

@@ -38,7 +38,7 @@ verdict() { printf '%-7s %s: %s%s\n' "$1" "$suite" "$2" "${3:+: $3}"; }
 
 run_tests() {
   local test code name why
-  for test in $(compgen -A function test_); do
+  for test in $(compgen -A function test_ | grep -e "${ONLY:-.}"); do
     name=${test#test_} scratch=$work/$test
     mkdir "$scratch"
     ( set -e; "$test" ) >"$work/log" 2>&1 4>"$work/why"
@@ -135,8 +135,9 @@ reset_moto() { curl -fsS -X POST "$AWS_ENDPOINT_URL/moto-api/reset" >/dev/null; 
 
 # Makes URL the AWS of everything below, with a guard in front of the AWS CLI that refuses every
 # call which does not name it. The guard also writes all calls to $AWS_CALLS, and lets a test
-# interfere: after a call with the word $DISTURB_AT it sends signal $DISTURB_WITH to the process in
-# the file $DISTURB_WHOM.
+# interfere. After a call with the word $DISTURB_AT it sends signal $DISTURB_WITH to the process in
+# the file $DISTURB_WHOM. The file $AWS_PLAY may define a function `play`, which then answers each
+# call; `call` asks the stand-in.
 aws_only_here() { # URL
   local real=${AWS_TEST_CLI:-$tools/bin/aws}
   mkdir -p "$work/bin" "$work/home"
@@ -149,7 +150,10 @@ case " \$* " in
   *) echo "REFUSED, no --endpoint-url of the test: aws \$*" | tee -a "$AWS_CALLS" >&2; exit 99 ;;
 esac
 printf '%q ' "\$@" >>"$AWS_CALLS"; echo >>"$AWS_CALLS"
-"\${AWS_TEST_CLI:-$real}" "\$@"
+call() { "\${AWS_TEST_CLI:-$real}" "\$@"; }
+play() { call "\$@"; }
+[ ! -e "\${AWS_PLAY:-}" ] || . "\$AWS_PLAY"
+play "\$@"
 code=\$?
 case " \$* " in *" \${DISTURB_AT:-nothing} "*) kill -s "\$DISTURB_WITH" "\$(cat "\$DISTURB_WHOM")" ;; esac
 exit \$code

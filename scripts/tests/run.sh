@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The tests of the scripts: EC2 against a stand-in, units, workflows, namespaces, static binaries.
 #
-#   scripts/tests/run.sh [PATTERN]      all *_test.sh beside this, or those whose name has PATTERN
+#   scripts/tests/run.sh [PATTERN [TEST]]     all *_test.sh beside this, or those whose name has
+#                                             PATTERN; of these the tests whose name has TEST
 #
 # Two files at a time. Installs what it needs into target/lab-tools (PyPI) and, as root on Debian,
 # as packages; a test without its tool says `skipped: why`. No test calls the real AWS (see
@@ -13,6 +14,7 @@ TALLY=$(mktemp)
 export TALLY
 trap 'rm -f "$TALLY"' EXIT
 
+export ONLY=${2:-.}
 files=$(ls -- *"${1:-}"*_test.sh 2>/dev/null)
 [ -n "$files" ] || { echo "no test is called *${1:-}*" >&2; exit 2; }
 # A file that ends with an error counts as failed, too.

@@ -59,6 +59,101 @@ test_session_stops_on_SIGINT_while_it_waits_for_AWS() {
   nothing_runs
 }
 
+# AWS knows the second instance, but does not list it before all is over.
+test_session_stops_what_AWS_never_lists() {
+  spoil
+  faulty <<'END'
+play() {
+  case " $* " in
+    *" run-instances "*client*) real "$@" | tee "$FAULT/hidden" ;;
+    *" describe-instances "*Reservations*)
+      if [ -e "$FAULT/hidden" ]; then
+        real "$@" | grep -v "$(cut -f 2 "$FAULT/hidden")" || :
+      else
+        real "$@"
+      fi ;;
+    *) real "$@" ;;
+  esac
+}
+END
+  DISTURB_AT=instance-running DISTURB_WITH=INT exits 130 session </dev/null 2>"$scratch/said"
+  rm "$work/fault"
+  has_not 'COULD NOT STOP' "$scratch/said"
+  same 'stopped stopped' "$(states)"
+}
+
+# The same when the answer with its id was lost: only a later look finds it.
+test_session_looks_a_second_time() {
+  spoil
+  faulty <<'END'
+play() {
+  case " $* " in
+    *" run-instances "*) real "$@" >"$FAULT/lost"; echo 'Connection was closed' >&2; return 255 ;;
+    *" describe-instances "*Reservations*)
+      # Listed from the third look on: the first two are of the start and of the end.
+      echo >>"$FAULT/looks"
+      [ ! -e "$FAULT/lost" ] || [ "$(grep -c '' "$FAULT/looks")" -gt 5 ] || return 0
+      real "$@" ;;
+    *) real "$@" ;;
+  esac
+}
+END
+  exits 1 session </dev/null
+  rm "$work/fault"
+  same stopped "$(states)"
+}
+
+# Starts session NAME with the input of a FIFO, and waits until it is ready.
+join() { # NAME
+  mkfifo "$scratch/$1.in"
+  "$scripts/ec2.sh" --allow 203.0.113.9/32 --key "$work/key" --dist "$work/dist" session \
+    <"$scratch/$1.in" >"$scratch/$1" 2>&1 &
+  children="$children $!"
+}
+ready() { within 240 grep 'Ctrl-C stops' "$scratch/$1"; }
+
+test_the_first_of_two_sessions_leaves_the_instances_to_the_second() {
+  local first second
+  spoil
+  fake_ssh yes
+  join first; first=$!
+  exec 6>"$scratch/first.in"
+  ready first
+  USER=bob join second; second=$!
+  exec 7>"$scratch/second.in"
+  ready second
+  has "also used by session ${USER:-$(id -un)}@$(uname -n):$first" "$scratch/second"
+  exits 3 ec2 status 2>"$scratch/status"
+  has "used by session" "$scratch/status"
+  echo >&6
+  wait "$first"
+  has "because session bob@$(uname -n):$second uses them" "$scratch/first"
+  same 'running running' "$(states)"
+  # It is told when others stop what it uses.
+  ec2 stop >/dev/null 2>"$scratch/stop"
+  has "used by session bob@$(uname -n):$second" "$scratch/stop"
+  within 90 grep 'were stopped or removed elsewhere' "$scratch/second"
+  ec2 up
+  echo >&7
+  wait "$second"
+  same 'stopped stopped' "$(states)"
+}
+
+test_a_session_that_was_killed_keeps_nothing_running() {
+  local now
+  lab_is_up
+  rm "$work/lab-is-up"
+  fake_ssh yes
+  now=$(date +%s)
+  # shellcheck disable=SC2046 # a list of ids
+  aws_test ec2 create-tags --resources $(instances InstanceId) \
+    --tags "Key=session:ann@elsewhere:1,Value=$((now - 600))"
+  echo | session >"$scratch/out" 2>&1
+  has_not 'ann@elsewhere' "$scratch/out"
+  same 'stopped stopped' "$(states)"
+  same 0 "$(instances 'Tags[].Key' | grep -c session)"
+}
+
 # A closed lid: the terminal goes, and with it every place to write to.
 test_session_stops_when_its_terminal_is_closed() {
   spoil

@@ -65,7 +65,7 @@ test_install_refuses_programs_that_do_not_run_here() {
 test_user_data_is_cloud_config() {
   local why
   why=$(need_command cloud-init cloud-init) || skip "$why"
-  sed -n '/^  cat <<END$/,/^END$/p' "$scripts/ec2/up.sh" | grep -A99 '^#cloud-config' |
+  sed -n '/^  cat <<END$/,/^END$/p' "$scripts/ec2/instances.sh" | grep -A99 '^#cloud-config' |
     sed "/^END$/d; s/\\\$ttl/120/; s/\\\${ttl}/120/" >"$scratch/user-data"
   has 'OnBootSec=120min' "$scratch/user-data"
   cloud-init schema --config-file "$scratch/user-data"
