@@ -7,13 +7,13 @@
 #   --out       the folder (dist), which is made anew
 #   --profile   of cargo (release); dev builds faster
 #
-# dist/ then holds programs, systemd units, install.sh, TARGET and SHA256SUMS, which
-# scripts/deploy.sh sends. The programs are static because an instance's libc may be older than this
+# dist/ then holds programs, their man pages and shell completions, systemd units, install.sh, TARGET
+# and SHA256SUMS, which scripts/deploy.sh sends. The programs are static because an instance's libc may be older than this
 # machine's, and because nothing is compiled there. For ...-apple-darwin they are as static as macOS
 # allows, and for use by hand.
 set -euo pipefail
 
-root=$(cd "$(dirname "$0")/.." && pwd)
+root=$(cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")/.." && pwd)
 programs="chat-server chat-client secret-server secret-client buddy"
 target='' out=$root/dist profile=release
 
@@ -48,7 +48,7 @@ fi
 
 build() {
   local words='' program flags='-C target-feature=+crt-static'
-  for program in $programs; do words="$words --package $program"; done
+  for program in $programs manual; do words="$words --package $program"; done
   # Randomness from the system call itself (Linux 3.17). Otherwise the crate looks for the call by
   # dlsym, which a static program cannot, and then needs a /dev/urandom.
   case $target in *-linux-*) flags="$flags --cfg getrandom_backend=\"linux_getrandom\"" ;; esac
@@ -73,11 +73,20 @@ pack() {
     is_static "$built/$program" || die "$program is not static"
     cp "$built/$program" "$out.new/"
   done
+  write_manual "$built" || die "there are no man pages and completions for $target"
   cp "$root"/scripts/units/* "$out.new/"
   echo "$target" >"$out.new/TARGET"
-  (cd "$out.new" && sums -- * >../SHA256SUMS.new && mv ../SHA256SUMS.new SHA256SUMS)
+  (cd "$out.new" && find . -type f | sed 's|^\./||' | LC_ALL=C sort | while IFS= read -r file; do
+    sums "$file"
+  done >../SHA256SUMS.new && mv ../SHA256SUMS.new SHA256SUMS)
   rm -rf "$out"
   mv "$out.new" "$out"
+}
+
+# Runs the program that writes them, or one for this machine if that is for another.
+write_manual() { # FOLDER
+  "$1/manual" "$out.new" 2>/dev/null ||
+    (cd "$root" && cargo run --quiet --locked --package manual -- "$out.new")
 }
 
 sums() { if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi; }

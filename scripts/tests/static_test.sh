@@ -37,6 +37,40 @@ test_dist_is_whole() {
   same "$(find "$dist" -type f ! -name SHA256SUMS | wc -l)" "$(wc -l <"$dist/SHA256SUMS")"
 }
 
+# The flags as `--help` prints them, which is what a person compares a man page with.
+test_every_flag_has_its_place_in_man_page_and_completions() {
+  local program flag
+  for program in chat-server chat-client secret-server secret-client buddy; do
+    "$dist/$program" --help >"$scratch/help"
+    sed 's/\\-/-/g' "$dist/man/$program.1" >"$scratch/page"
+    grep -oE -- '--[a-z][a-z-]+' "$scratch/help" | sort -u >"$scratch/flags"
+    [ "$(grep -c . "$scratch/flags")" -gt 4 ] || fail "no flags in --help of $program"
+    while read -r flag; do
+      has "$flag" "$scratch/page"
+    done <"$scratch/flags"
+    bash -n "$dist/completions/$program.bash"
+  done
+}
+
+# What bash shows after `buddy --pat` and the Tab key.
+test_bash_completes_a_flag() {
+  local found
+  # shellcheck disable=SC1091,SC2016 # made by the build; the inner shell expands it
+  found=$(bash -c '. "$1"; COMP_WORDS=(buddy --pat) COMP_CWORD=1
+    _buddy buddy --pat buddy; echo "${COMPREPLY[*]}"' bash "$dist/completions/buddy.bash")
+  same --patience "$found"
+}
+
+test_man_pages_are_without_errors() {
+  local page
+  command -v man >/dev/null || skip "no man here"
+  for page in "$dist"/man/*.1; do
+    MANROFFSEQ='' LC_ALL=C.UTF-8 man --warnings -l "$page" >"$scratch/page" 2>>"$scratch/said"
+    has SYNOPSIS "$scratch/page"
+  done
+  same '' "$(cat "$scratch/said")"
+}
+
 test_every_program_runs_in_an_empty_root() {
   local program
   for program in chat-server chat-client secret-server secret-client buddy; do

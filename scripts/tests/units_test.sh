@@ -7,10 +7,14 @@ readonly UNITS="chat-server.service secret-server.service buddy@.service"
 
 # Makes a dist/ of stand-ins, and installs it in a root.
 install_into() { # ROOT
-  local program
-  mkdir -p "$scratch/dist" "$1"
+  local program completion
+  mkdir -p "$scratch/dist/man" "$scratch/dist/completions" "$1"
   for program in chat-server chat-client secret-server secret-client buddy; do
     printf '#!/bin/sh\necho %s 1\n' "$program" >"$scratch/dist/$program"
+    echo ".TH $program 1" >"$scratch/dist/man/$program.1"
+    for completion in "$program.bash" "_$program" "$program.fish"; do
+      echo "# $program" >"$scratch/dist/completions/$completion"
+    done
   done
   cp "$scripts"/units/* "$scratch/dist/"
   (cd / && DESTDIR=$1 sh "$scratch/dist/install.sh" server)
@@ -49,6 +53,10 @@ test_install_replaces_files_whole() {
   # Renamed over instead of written into, so the old file, which a process may run, is unchanged.
   ! [ "$scratch/old" -ef "$root/usr/local/bin/buddy" ] || fail "written in place"
   ! find "$root" -name '*.new' | grep . || fail "a half installed file is left"
+  has '.TH buddy' "$root/usr/local/share/man/man1/buddy.1"
+  has '# buddy' "$root/usr/local/share/bash-completion/completions/buddy.bash"
+  has '# buddy' "$root/usr/local/share/zsh/site-functions/_buddy"
+  has '# buddy' "$root/usr/local/share/fish/vendor_completions.d/buddy.fish"
 }
 
 test_install_refuses_programs_that_do_not_run_here() {

@@ -1,11 +1,12 @@
 #!/bin/sh
-# Installs the programs and units beside it, as root, and starts the services of a role.
+# Installs the programs, man pages, shell completions and units beside it, as root, and starts the
+# services of a role.
 #
 #   sh install.sh server|client|none
 #
 #   server   chat-server on port 8030 and secret-server on port 8031
 #   client   a second secret-server on port 8031, to split a word list over two machines
-#   none     the programs and units only
+#   none     starts nothing
 #
 # Every file is written beside its place and then renamed, so that a running program can be replaced
 # and half a file is never seen. With DESTDIR=FOLDER all goes below that folder and nothing is
@@ -14,6 +15,7 @@ set -eu
 
 programs="chat-server chat-client secret-server secret-client buddy"
 bin=${DESTDIR:-}/usr/local/bin
+share=${DESTDIR:-}/usr/local/share # where man, bash, zsh and fish look without being told
 units=${DESTDIR:-}/etc/systemd/system
 ready_seconds=10
 
@@ -26,11 +28,12 @@ esac
 cd "$(dirname "$0")"
 
 put() { # MODE FILE FOLDER
+  file=${2##*/}
   mkdir -p "$3"
   # In its own folder, because a copy then also gets the label that SELinux wants there.
-  cp "$2" "$3/$2.new"
-  chmod "$1" "$3/$2.new"
-  mv -f "$3/$2.new" "$3/$2"
+  cp "$2" "$3/$file.new"
+  chmod "$1" "$3/$file.new"
+  mv -f "$3/$file.new" "$3/$file"
 }
 
 # No program is replaced unless all of them can run here.
@@ -46,7 +49,13 @@ check_programs() {
 }
 
 install_files() {
-  for program in $programs; do put 755 "$program" "$bin"; done
+  for program in $programs; do
+    put 755 "$program" "$bin"
+    put 644 "man/$program.1" "$share/man/man1"
+    put 644 "completions/$program.bash" "$share/bash-completion/completions"
+    put 644 "completions/_$program" "$share/zsh/site-functions"
+    put 644 "completions/$program.fish" "$share/fish/vendor_completions.d"
+  done
   for unit in chat-server.service secret-server.service buddy@.service; do
     put 644 "$unit" "$units"
     put 644 sandbox.conf "$units/$unit.d"

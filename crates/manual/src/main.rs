@@ -1,0 +1,203 @@
+//! Writes a man page and shell completions for each of the five programs, from the definitions that
+//! the programs themselves parse their arguments with.
+//!
+//! `manual DIR` makes `DIR/man` and `DIR/completions`. `scripts/build-static.sh` runs it for a
+//! release. It is a crate of its own because it needs all five programs, and they need none of it.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Arg, Command, CommandFactory};
+use clap_complete::Shell;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+
+/// What all five programs end with, as `common::cli` promises it.
+const EXIT_CODES: [(&str, &str); 4] = [
+    ("0", "All was done."),
+    (
+        "1",
+        "It failed; the cause and the next step are on standard error.",
+    ),
+    ("2", "The command line was wrong."),
+    (
+        "130, 143",
+        "Interrupted with work left undone, by Ctrl-C or SIGTERM.",
+    ),
+];
+
+/// The shells that people of Linux and macOS use.
+const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Zsh, Shell::Fish];
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    let (Some(dir), None) = (args.next(), args.next()) else {
+        eprintln!("manual: which folder?\nhelp: manual DIR");
+        return ExitCode::from(2);
+    };
+    match write_all(&dir) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("manual: cannot write into {}: {error}", dir.display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn write_all(dir: &OsString) -> io::Result<()> {
+    let (man, completions) = (
+        Path::new(dir).join("man"),
+        Path::new(dir).join("completions"),
+    );
+    fs::create_dir_all(&man)?;
+    fs::create_dir_all(&completions)?;
+    for command in commands() {
+        let name = command.get_name().to_owned();
+        write_page(
+            command.clone(),
+            &mut File::create(man.join(format!("{name}.1")))?,
+        )?;
+        for shell in SHELLS {
+            clap_complete::generate_to(shell, &mut command.clone(), &name, &completions)?;
+        }
+    }
+    Ok(())
+}
+
+fn commands() -> [Command; 5] {
+    [
+        buddy::Args::command(),
+        chat_client::Args::command(),
+        chat_server::Args::command(),
+        secret_client::Args::command(),
+        secret_server::Args::command(),
+    ]
+}
+
+/// Writes a man page, with the sections in the order of man-pages(7).
+fn write_page(mut command: Command, to: &mut dyn Write) -> io::Result<()> {
+    // The synopsis of `--help`, because clap_mangen would list every flag in it.
+    let usage = command.render_usage().to_string();
+    let command = command.override_usage(usage.trim_start_matches("Usage: ").to_owned());
+    let examples = command.get_after_help().map(ToString::to_string);
+    let page = Man::new(command.mut_args(with_aliases)).manual("Distributed lab");
+    page.render_title(to)?;
+    page.render_name_section(to)?;
+    page.render_synopsis_section(to)?;
+    page.render_description_section(to)?;
+    page.render_options_section(to)?;
+    let mut rest = Roff::new();
+    if let Some(examples) = examples {
+        // As they are, because their lines must not be joined.
+        rest.control("SH", ["NOTES"]).control("nf", []);
+        for line in examples.lines() {
+            rest.text([roman(line)]);
+        }
+        rest.control("fi", []);
+    }
+    rest.control("SH", ["EXIT STATUS"]);
+    for (code, meaning) in EXIT_CODES {
+        rest.control("TP", []);
+        rest.text([bold(code)]).text([roman(meaning)]);
+    }
+    rest.control("SH", ["ENVIRONMENT"]).control("TP", []);
+    rest.text([bold("RUST_LOG")])
+        .text([roman("What is logged to standard error; see --verbose.")]);
+    rest.to_writer(to)
+}
+
+/// Adds the other names of a flag to its help, because clap_mangen leaves them out.
+fn with_aliases(arg: Arg) -> Arg {
+    let aliases = arg.get_visible_aliases().unwrap_or_default();
+    if aliases.is_empty() {
+        return arg;
+    }
+    let aliases = aliases
+        .iter()
+        .map(|alias| format!("--{alias}"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    arg.help(format!("{help} [aliases: {aliases}]"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SHELLS, commands, write_page};
+
+    /// Returns the long and short names of all flags, as a person types them.
+    fn flags(command: &clap::Command) -> Vec<String> {
+        let mut command = command.clone();
+        command.build(); // adds --help and --version
+        let mut flags = Vec::new();
+        for arg in command.get_arguments().filter(|arg| !arg.is_hide_set()) {
+            let longs = arg.get_long_and_visible_aliases().unwrap_or_default();
+            flags.extend(longs.iter().map(|long| format!("--{long}")));
+            let shorts = arg.get_short_and_visible_aliases().unwrap_or_default();
+            flags.extend(shorts.iter().map(|short| format!("-{short}")));
+        }
+        flags
+    }
+
+    fn page(command: clap::Command) -> String {
+        let mut page = Vec::new();
+        write_page(command, &mut page).expect("a Vec takes all");
+        String::from_utf8(page)
+            .expect("help is UTF-8")
+            .replace("\\-", "-")
+    }
+
+    #[test]
+    fn every_flag_is_on_the_page_of_its_program() {
+        for command in commands() {
+            let (name, flags) = (command.get_name().to_owned(), flags(&command));
+            assert!(flags.len() > 5, "{name} has only {flags:?}");
+            let page = page(command);
+            for flag in flags {
+                assert!(page.contains(&flag), "{flag} is not in {name}.1:\n{page}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_flag_is_completed_in_every_shell() {
+        for command in commands() {
+            let name = command.get_name().to_owned();
+            for shell in SHELLS {
+                let mut script = Vec::new();
+                clap_complete::generate(shell, &mut command.clone(), &name, &mut script);
+                let script = String::from_utf8(script).expect("help is UTF-8");
+                for flag in flags(&command) {
+                    // In fish a flag has no dashes: `-l patience`, `-s n`.
+                    let word = match shell {
+                        clap_complete::Shell::Fish if flag.starts_with("--") => {
+                            flag.replacen("--", "-l ", 1)
+                        }
+                        clap_complete::Shell::Fish => flag.replacen('-', "-s ", 1),
+                        _ => flag,
+                    };
+                    assert!(
+                        script.contains(&word),
+                        "{word} is not in the {shell} script of {name}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_lines_of_examples_are_not_joined() {
+        for command in commands() {
+            let examples = command.get_after_help().map(ToString::to_string);
+            let examples = examples.expect("every program has examples");
+            let page = page(command);
+            for line in examples.lines().filter(|line| !line.is_empty()) {
+                assert!(page.contains(line.trim_start()), "{line} is not in\n{page}");
+            }
+            assert!(page.contains(".nf"), "{page}");
+        }
+    }
+}
