@@ -17,8 +17,9 @@ use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 use super::MAX_FRAME;
 
-/// How many bytes may wait before they are written. Less than tokio-util's 8 KiB, so that the other
-/// side can begin with the first of many small calls while the rest are encoded.
+/// How many bytes may wait before they are written, and the size of a buffer at first. Less than
+/// tokio-util's 8 KiB, so that the other side can begin with the first of many small calls while
+/// the rest are encoded, and because most connections never need more.
 const ENOUGH: usize = 2 * 1024;
 
 /// The bytes of a buffer that every connection may keep: two of tokio-util's first buffers.
@@ -43,6 +44,8 @@ pub fn wire<IO: AsyncRead + AsyncWrite, In, Out>(io: IO) -> Wire<IO, In, Out> {
         .max_frame_length(MAX_FRAME)
         .new_framed(io);
     framed.set_backpressure_boundary(ENOUGH);
+    *framed.read_buffer_mut() = BytesMut::with_capacity(ENOUGH);
+    *framed.write_buffer_mut() = BytesMut::with_capacity(ENOUGH);
     Wire {
         framed,
         received: 0,
