@@ -142,6 +142,12 @@ impl Connection {
                 out.status_once(format!("cannot come back: {refusal}{how}"));
                 None
             }
+            CallError::Lost(_, Some(error)) if error.is_permanent() => {
+                // The person would wait for ever for what only a person can mend, such as a server
+                // that was started with another key.
+                out.status_once(format!("cannot come back: {error}; still trying"));
+                None
+            }
             CallError::Lost(..) => None,
         }
     }

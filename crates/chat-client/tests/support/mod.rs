@@ -22,13 +22,10 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// Uses everything, because the compiler would otherwise warn a test that uses only a part.
 const _: () = {
-    let _ = (
-        assert_flags,
-        closed,
-        Server::over,
-        Server::taking,
-        |ear: Ear| ear.program,
-    );
+    let _ = (assert_flags, closed, signal, said, printed);
+    let _ = (Server::start, Server::with, Server::over, Server::listen);
+    let _ = Server::taking;
+    let _ = (Ear::take, Ear::texts, |ear: Ear| ear.program);
 };
 
 /// Returns a client, ready to be started.
@@ -102,7 +99,8 @@ impl Server {
         Self::run(addr, Config::new(log))
     }
 
-    fn run(addr: &str, config: Config) -> Self {
+    /// Starts a server at a given address with this configuration.
+    pub(crate) fn run(addr: &str, config: Config) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let listener = runtime.block_on(TcpListener::bind(addr));
         let listener = listener.expect("a free port");

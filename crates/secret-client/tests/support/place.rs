@@ -19,6 +19,11 @@ pub(crate) const QUICK: Config = Config {
     seed: 1,
 };
 
+/// Uses everything, because the compiler would otherwise warn a test that uses only a part.
+const _: () = {
+    let _ = (Place::kill, numbers);
+};
+
 /// An address that outlives the servers behind it.
 pub(crate) struct Place {
     listener: std::net::TcpListener,
