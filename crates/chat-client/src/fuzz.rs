@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use common::chat::{Cursor, Entry, Kind, Listed, MAX_JOINED, MAX_PRIVATE, Page, Private, Refusal};
+use common::chat::{
+    Crowd, Cursor, Entry, Kind, Listed, MAX_JOINED, MAX_PRIVATE, Page, Private, Refusal,
+};
 use serde_json::Value;
 
 use crate::clean::{Clean, is_harmful};
@@ -323,7 +325,7 @@ fn error(choices: &mut Choices<'_>) -> CallError {
         2 => Refusal::Unfit(words),
         3 => Refusal::NotJoined,
         4 => Refusal::TooFast(choices.number() as u32),
-        5 => Refusal::Full,
+        5 => Refusal::Full(Crowd::Rooms),
         6 => Refusal::Unavailable(words),
         7 if choices.below(4) == 0 => Refusal::Kicked(words),
         8 => Refusal::Banned,

@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use common::chat::{Refusal, Result, Session};
+use common::chat::{Crowd, Refusal, Result, Session};
 use common::net::{Exceeded, Quota};
 
 use crate::bans::Bans;
@@ -165,7 +165,7 @@ impl Door {
             )));
         }
         self.sessions.take(caller.ip, 1).map_err(|e| match e {
-            Exceeded::Total => Refusal::Full,
+            Exceeded::Total => Refusal::Full(Crowd::Sessions),
             Exceeded::Share => Refusal::Share(format!(
                 "your address has {} sessions already: end one, or ask the operator for more \
                  (chat-server --per-address N)",

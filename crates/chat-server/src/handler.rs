@@ -143,7 +143,9 @@ impl Chat for Handler {
         let ip = self.caller.ip;
         match &entered {
             Ok(nick) => tracing::info!("{ip}: {nick} is here"),
-            Err(Refusal::Full | Refusal::Share(_)) => self.shared.complain(ip, "has no place left"),
+            Err(Refusal::Full(_) | Refusal::Share(_)) => {
+                self.shared.complain(ip, "has no place left")
+            }
             Err(refusal) => tracing::debug!("{ip}: not let in: {refusal}"),
         }
         self.count(entered)

@@ -17,7 +17,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use common::chat::{Entry, Kind, MAX_ENTRIES, MAX_PAGE, Page, Refusal, Sender};
+use common::chat::{Crowd, Entry, Kind, MAX_ENTRIES, MAX_PAGE, Page, Refusal, Sender};
 use futures::future::{BoxFuture, pending};
 use tokio::sync::watch;
 
@@ -184,7 +184,8 @@ impl LogError {
 impl From<LogError> for Refusal {
     fn from(error: LogError) -> Self {
         match error {
-            LogError::TooManyRooms | LogError::TooManySearches => Self::Full,
+            LogError::TooManyRooms => Self::Full(Crowd::Rooms),
+            LogError::TooManySearches => Self::Full(Crowd::Searches),
             LogError::Unfit(why) => Self::Unfit(why),
             LogError::Unreadable(why) => Self::Unreadable(why),
             LogError::Busy | LogError::Failed(_) => Self::Unavailable(error.to_string()),

@@ -35,7 +35,7 @@ fn reason(refusal: &Refusal) -> usize {
         Refusal::TooFast(_) => 0,
         Refusal::Unfit(_) | Refusal::NickTaken { .. } => 1,
         Refusal::NoSession | Refusal::NotJoined | Refusal::Nobody => 2,
-        Refusal::Full => 3,
+        Refusal::Full(_) => 3,
         Refusal::Unavailable(_) | Refusal::Unreadable(_) => 4,
         Refusal::Share(_) => 5,
         Refusal::Kicked(_) | Refusal::Banned => 6,

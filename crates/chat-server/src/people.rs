@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-use common::chat::{LEASE, Listed, MAX_JOINED, Refusal, Result, RoomInfo, Sender, Session};
+use common::chat::{Crowd, LEASE, Listed, MAX_JOINED, Refusal, Result, RoomInfo, Sender, Session};
 
 use crate::bans::{Bans, Subnet, Whom};
 use crate::door::{Caller, Door, Shares};
@@ -170,7 +170,7 @@ impl People {
             )));
         }
         if !has_place {
-            return Err(Refusal::Full);
+            return Err(Refusal::Full(Crowd::Rooms));
         }
         person.rooms.insert(room.to_owned(), open()?);
         let joined = person.notice(room);

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use common::chat::{Cursor, Kind, LEASE, MAX_ENTRIES, Page, Refusal, Result, Session};
+use common::chat::{Crowd, Cursor, Kind, LEASE, MAX_ENTRIES, Page, Refusal, Result, Session};
 use common::credential::Credential;
 use common::log_limit::LogLimit;
 use common::net::Gate;
@@ -277,7 +277,7 @@ impl Shared {
         if self.log.has_place(room) {
             Ok(())
         } else {
-            Err(Refusal::Full)
+            Err(Refusal::Full(Crowd::Rooms))
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use chat_server::log::{Bounds, Log};
 use chat_server::{BanFile, Config, Memory};
-use common::chat::{Admin, Cursor, Private, Refusal, sender};
+use common::chat::{Admin, Crowd, Cursor, Private, Refusal, sender};
 use member::{AT_ONCE, Server, TOKEN, config, small};
 use tarpc::context;
 use tokio::time::timeout;
@@ -72,8 +72,14 @@ async fn a_poll_in_a_full_server_waits_and_stops_nobody() {
     for (n, expected) in [(1, true), (2, true), (3, false), (4, false)] {
         assert_eq!(eve.join(&format!("r{n}")).await.is_ok(), expected, "r{n}");
     }
-    assert_eq!(eve.join("r5").await.err(), Some(Refusal::Full));
-    assert_eq!(eve.private("ann").await.err(), Some(Refusal::Full));
+    assert_eq!(
+        eve.join("r5").await.err(),
+        Some(Refusal::Full(Crowd::Rooms))
+    );
+    assert_eq!(
+        eve.private("ann").await.err(),
+        Some(Refusal::Full(Crowd::Rooms))
+    );
     eve.poll(0).await.expect("what came so far");
     let waiting = eve.clone();
     let poll = tokio::spawn(async move {
@@ -137,7 +143,7 @@ async fn whispers_that_fill_the_rooms_are_refused_and_hang_nobody() {
                 said.map(drop).expect("there was a place");
             }
             Err(refusal) => {
-                assert_eq!(refusal, Refusal::Full);
+                assert_eq!(refusal, Refusal::Full(Crowd::Rooms));
                 refused += 1;
             }
         }

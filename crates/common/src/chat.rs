@@ -17,6 +17,7 @@
 //! Raise [`net::VERSION`](crate::net::VERSION) with every change here, even of an order, because
 //! methods, variants and fields are known on the wire by their order only.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -232,6 +233,27 @@ pub enum Admin {
     },
 }
 
+/// What a server may have too many of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Crowd {
+    /// Sessions.
+    Sessions,
+    /// Rooms.
+    Rooms,
+    /// Searches that wait.
+    Searches,
+}
+
+impl fmt::Display for Crowd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sessions => "sessions",
+            Self::Rooms => "rooms",
+            Self::Searches => "searches",
+        })
+    }
+}
+
 /// Why a server refuses a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Refusal {
@@ -261,9 +283,9 @@ pub enum Refusal {
     /// The caller has its share of something; with what to do about it.
     #[error("{0}")]
     Share(String),
-    /// The server has too many sessions or rooms: try again later.
-    #[error("the server has no place for another session or room")]
-    Full,
+    /// The server has as many of something as it may have: try again later.
+    #[error("the server has too many {0}: try again later")]
+    Full(Crowd),
     /// The log cannot be written now, and the entries may or may not be stored: try again.
     #[error("the log cannot be written: {0}")]
     Unavailable(String),

@@ -77,7 +77,7 @@ impl Conversation {
                         let wait = Duration::from_millis(ms.into());
                         return self.out.push(Effect::Timer(Timer::Resend, wait));
                     }
-                    CallError::Refused(Refusal::Full | Refusal::Unavailable(_)) => {}
+                    CallError::Refused(Refusal::Full(_) | Refusal::Unavailable(_)) => {}
                     error => {
                         self.outbox.again();
                         return self.connection.lost(error, &mut self.out);

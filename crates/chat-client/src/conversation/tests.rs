@@ -8,7 +8,9 @@
 
 use std::fmt::Write;
 
-use common::chat::{Ban, Cursor, Entry, Kind, Listed, Page, Private, Refusal, RoomInfo, sender};
+use common::chat::{
+    Ban, Crowd, Cursor, Entry, Kind, Listed, Page, Private, Refusal, RoomInfo, sender,
+};
 
 use super::*;
 use crate::effect::{Attention, CallError, Output, Reply};
@@ -193,7 +195,7 @@ fn answer<T>(text: &str, make: impl FnOnce(&str) -> T) -> Result<T, CallError> {
         "not read" => Refusal::Unreadable("disk failed".into()),
         "not joined" => Refusal::NotJoined,
         "too fast" => Refusal::TooFast(700),
-        "full" => Refusal::Full,
+        "full" => Refusal::Full(Crowd::Rooms),
         "banned" => Refusal::Banned,
         "kicked" => Refusal::Kicked("too loud".into()),
         "wrong token" => Refusal::WrongToken,

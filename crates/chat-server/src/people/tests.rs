@@ -132,8 +132,10 @@ fn those_who_go_together_are_announced_in_a_fixed_order() {
 #[test]
 fn a_room_that_cannot_be_opened_has_no_members() {
     let mut people = two_in_the_lobby();
-    let full = people.join(ANN, "kitchen", false, at(0), || Err(Refusal::Full));
-    assert_eq!(full, Err(Refusal::Full));
+    let full = people.join(ANN, "kitchen", false, at(0), || {
+        Err(Refusal::Full(Crowd::Rooms))
+    });
+    assert_eq!(full, Err(Refusal::Full(Crowd::Rooms)));
     assert_eq!(people.rooms_of(ANN).count(), 1);
     assert_eq!(people.count(), (2, 1));
 }
