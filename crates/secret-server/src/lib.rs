@@ -6,11 +6,12 @@
 //!
 //! ```text
 //!   call ──> key? ──> room in the queue? ──> wait for a worker ──> delay ──> reverse ──> answer
-//!           refused        busy               in arrival order    [delay]   [reverse]
+//!         [admission]      busy               in arrival order    [delay]   [reverse]
 //! ```
 
 pub mod reverse;
 
+mod admission;
 mod args;
 mod delay;
 mod server;

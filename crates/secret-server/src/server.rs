@@ -1,16 +1,16 @@
-//! Where tarpc meets the secret: which calls are admitted, which wait, how long a word takes.
+//! Where tarpc meets the secret: calls are admitted, wait for a worker and their delay, and are
+//! answered.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use common::bucket::Buckets;
 use common::cli::Interrupted;
 use common::credential::Credential;
 use common::log_limit::LogLimit;
 use common::net::{self, Gate, Limits, Quota, Seal, SharedQuota};
-use common::secret::{MAX_TEXT, MAX_WORK, Offer, Refusal, Reversed, SERVICE, Secret, Tier};
+use common::secret::{Offer, Refusal, Reversed, SERVICE, Secret, Tier};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tarpc::context::Context;
@@ -19,15 +19,13 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
+use crate::admission::{Admission, Shown, check_length, check_work, words};
 use crate::delay::Delays;
 use crate::reverse::{reverse, reverse_words};
 
 /// Calls that may wait, for each worker. Enough that several clients with a full window find
 /// room, and few enough that at the lab's 9 s a word no call waits for more than five minutes.
 pub const QUEUE_PER_WORKER: usize = 32;
-
-/// Wrong premium keys a minute of one address: a person mistypes.
-const GUESSES: f64 = 3.0;
 
 /// The longest deadline that a call may have. Long, because a chunk of many slow words takes long.
 const DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -63,6 +61,15 @@ pub async fn run(
         per_address: config.per_address,
         ..Limits::default()
     };
+    serve(listener, config, limits, shutdown).await;
+}
+
+async fn serve(
+    listener: TcpListener,
+    config: Config,
+    limits: Limits,
+    shutdown: impl Future<Output = Interrupted>,
+) {
     let gate = Gate::new(limits);
     let protocol = config.seal.of(SERVICE);
     let shared = Arc::new(Shared::new(config));
@@ -80,7 +87,7 @@ struct Shared {
     config: Config,
     /// room for calls, at work or waiting, of which each address has a share
     places: SharedQuota,
-    guesses: Mutex<Buckets>,
+    admission: Mutex<Admission>,
     log_limit: Mutex<LogLimit>,
     began: Instant,
     /// room for calls at work; it is fair, so the first to come is the first to be served
@@ -98,7 +105,7 @@ impl Shared {
         let share = (places * config.per_address).div_ceil(64).min(places);
         Self {
             places: SharedQuota::new(Quota::new(places, share, true)),
-            guesses: Mutex::new(Buckets::new(GUESSES / 60.0, GUESSES)),
+            admission: Mutex::default(),
             log_limit: Mutex::default(),
             began: Instant::now(),
             workers: Semaphore::new(config.workers),
@@ -120,9 +127,7 @@ impl Shared {
         reverse: impl FnOnce() -> String,
     ) -> Result<Reversed, Refusal> {
         let most = self.admit(ip, tier)?;
-        if words > 1 && most / 2 * u32::try_from(words).unwrap_or(u32::MAX) > MAX_WORK {
-            return Err(Refusal::TooMuch);
-        }
+        check_work(words, most)?;
         let _place = self.places.take(ip).map_err(|_| Refusal::Busy)?;
         let arrived = Instant::now();
         // `try_acquire` first, because `acquire` yields now and then even when a permit is free
@@ -151,21 +156,15 @@ impl Shared {
         let Tier::Premium { key } = tier else {
             return Ok(self.config.delay);
         };
-        match (&self.config.premium_key, key) {
-            (None, _) => Ok(self.config.fast_delay),
-            (Some(_), None) => Err(Refusal::KeyMissing),
-            (Some(wanted), Some(given)) => {
-                let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
-                // Taken before the comparison, because otherwise guessing would have no limit.
-                let allowed = guesses.take(ip, 1, self.began.elapsed());
-                allowed.map_err(|_| Refusal::KeyGuessed)?;
-                if !wanted.fits(given) {
-                    return Err(Refusal::KeyWrong);
-                }
-                guesses.give_back(ip, 1);
-                Ok(self.config.fast_delay)
-            }
-        }
+        let shown = match (&self.config.premium_key, key) {
+            (None, _) => Shown::NotNeeded,
+            (Some(_), None) => Shown::Nothing,
+            (Some(wanted), Some(given)) => Shown::Key(wanted.fits(given)),
+        };
+        let admission = self.admission.lock();
+        let mut admission = admission.unwrap_or_else(PoisonError::into_inner);
+        admission.admit(ip, shown, self.began.elapsed())?;
+        Ok(self.config.fast_delay)
     }
 
     /// Counts a refusal of a call from `ip`, and logs it once a minute.
@@ -208,7 +207,7 @@ struct SecretServer(Arc<Shared>, IpAddr);
 impl SecretServer {
     async fn one(&self, tier: Tier, text: String) -> Result<String, Refusal> {
         let work = async {
-            check(&text)?;
+            check_length(&text)?;
             self.0.work(self.1, &tier, 1, || reverse(&text)).await
         };
         let result = work.await.map(|reversed| reversed.text);
@@ -237,8 +236,7 @@ impl Secret for SecretServer {
         text: String,
     ) -> Result<Reversed, Refusal> {
         let work = async {
-            check(&text)?;
-            let words = text.bytes().filter(|byte| *byte == b'\n').count();
+            let words = words(&text)?;
             let reverse = || reverse_words(text);
             self.0.work(self.1, &tier, words, reverse).await
         };
@@ -252,23 +250,64 @@ impl Secret for SecretServer {
     }
 }
 
-fn check(text: &str) -> Result<(), Refusal> {
-    if text.len() > MAX_TEXT {
-        return Err(Refusal::TooLong);
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    use std::future::pending;
     use std::pin::Pin;
 
+    use common::net::Channel;
+    use common::secret::{SecretClient, SecretRequest, SecretResponse};
     use futures::FutureExt;
+    use futures::future::join_all;
+    use tarpc::context;
 
     fn is_refused(call: &mut Pin<Box<impl Future<Output = Result<Reversed, Refusal>>>>) -> bool {
         call.as_mut().now_or_never() == Some(Err(Refusal::Busy))
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_vanishes_frees_its_places() {
+        let config = Config {
+            workers: 1,
+            delay: Duration::from_secs(9),
+            fast_delay: Duration::ZERO,
+            premium_key: None,
+            per_address: 64, // all places
+            seal: Seal::default(),
+            seed: 1,
+        };
+        let limits = Limits {
+            silence: Duration::from_millis(100),
+            ..Limits::default()
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let addr = listener.local_addr().expect("bound").to_string();
+        tokio::spawn(serve(listener, config, limits, pending()));
+        let open = async || {
+            let channel = Channel::<SecretRequest, SecretResponse>::open(&addr, SERVICE).await;
+            let channel = channel.expect("up");
+            (SecretClient::from(channel.clone()), channel)
+        };
+        // It takes all places and says nothing more, but does not hang up either.
+        let (greedy, silent) = open().await;
+        let call = || {
+            let greedy = greedy.clone();
+            async move { greedy.reverse(context::current(), "ab".into()).await }
+        };
+        let calls = join_all((0..1 + QUEUE_PER_WORKER).map(|_| call()));
+        let calls = tokio::spawn(calls);
+        let (other, _channel) = open().await;
+        let quick = async || {
+            let call = other.fast_reverse(context::current(), "ab".into(), None);
+            call.await.expect("an answer")
+        };
+        while quick().await != Err(Refusal::Busy) {} // until the calls have arrived
+        silent.broken().await;
+        while quick().await != Ok("ba".into()) {}
+        let ended = calls.await.expect("no panic");
+        assert!(ended.iter().all(Result::is_err), "{ended:?}");
     }
 
     #[tokio::test]
