@@ -11,6 +11,13 @@
 # and SHA256SUMS, which scripts/deploy.sh sends. The programs are static because an instance's libc may be older than this
 # machine's, and because nothing is compiled there. For ...-apple-darwin they are as static as macOS
 # allows, and for use by hand.
+#
+# A static glibc that looks a name up loads the machine's NSS modules, which crash it where they are of
+# another glibc. So these programs look names up by themselves (hickory-resolver, which only a static
+# glibc build compiles; see static_names.rs): numbers, /etc/hosts, localhost, and DNS by
+# /etc/resolv.conf, but no mDNS (.local). Not musl by default, because its allocator is slow with many
+# threads, and SQLite would need a second C compiler; with --target ...-musl, musl's own resolver looks
+# names up.
 set -euo pipefail
 
 root=$(cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")/.." && pwd)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The static programs run on a system without any other file, and find names there. Built with the
+# The static programs run on a system without any other file, or with those of another libc, and find
+# names there. Built with the
 # dev profile, because that takes a quarter of the time; linked as for a release.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -92,6 +93,93 @@ test_an_unknown_name_is_told_from_an_empty_root() {
     --string drawer 2>"$scratch/said"
   has 'no.example' "$scratch/said"
   has 'typed right' "$scratch/said"
+}
+
+# What the machine's owner says comes first, then DNS, where a short name gets the search domain.
+test_hosts_file_localhost_and_search_domain() {
+  local name
+  empty_root secret-client
+  echo 'search no-such.example example' >>"$scratch/root/etc/resolv.conf"
+  echo '172.31.0.11 byhand.example noted' >"$scratch/root/etc/hosts"
+  for name in byhand.example noted lab lab.example.; do
+    on client chroot "$scratch/root" /secret-client --server "$name:8031" --string drawer >"$scratch/out"
+    same reward "$(cat "$scratch/out")"
+  done
+  # Without any file, and without a name server.
+  rm "$scratch/root/etc/hosts" "$scratch/root/etc/resolv.conf"
+  on server chroot "$scratch/root" /secret-client --server localhost:8031 --string drawer >"$scratch/out"
+  same reward "$(cat "$scratch/out")"
+}
+
+test_a_silent_name_server_is_not_the_end_of_a_name() {
+  empty_root secret-client
+  silence client 127.0.0.8
+  printf 'nameserver 127.0.0.8\nnameserver 172.31.0.11\n' >"$scratch/root/etc/resolv.conf"
+  on client chroot "$scratch/root" /secret-client --server lab.example:8031 --string drawer >"$scratch/out"
+  same reward "$(cat "$scratch/out")"
+  printf 'nameserver 127.0.0.8\noptions timeout:1 attempts:1\n' >"$scratch/root/etc/resolv.conf"
+  exits 1 on client chroot "$scratch/root" /secret-client --server lab.example:8031 --patience 0 \
+    --string drawer 2>"$scratch/said"
+  has 'no name server answers' "$scratch/said"
+}
+
+# Takes what is sent to port 53 of this address of HOST, and never answers.
+silence() { # HOST ADDRESS
+  on "$1" python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((sys.argv[1], 53))
+print("ready", flush=True)
+time.sleep(600)' "$2" >"$scratch/silent" &
+  # shellcheck disable=SC2064 # of this process
+  trap "kill $!" EXIT
+  within 20 grep -q ready "$scratch/silent"
+}
+
+# A machine whose NSS modules are of another libc: here each kills the program that loads it. A static
+# program that asks libc dies of it, which a second program shows, so that this test could fail.
+test_no_module_of_the_machine_is_loaded_to_look_a_name_up() {
+  local name line
+  need_command cc gcc || skip "no C compiler, for modules that kill"
+  empty_root secret-client
+  foreign_modules
+  echo 'hosts: myhostname dns' >"$scratch/root/etc/nsswitch.conf"
+  ! on client chroot "$scratch/root" /asks-libc lab.example ||
+    skip "a static program of this machine's libc loads no module"
+  for line in 'files myhostname dns' 'resolve [!UNAVAIL=return] files myhostname dns' \
+    'files mdns4_minimal [NOTFOUND=return] dns' 'mymachines files dns myhostname'; do
+    echo "hosts: $line" >"$scratch/root/etc/nsswitch.conf"
+    on client chroot "$scratch/root" /secret-client --server lab.example:8031 --string drawer >"$scratch/out"
+    same reward "$(cat "$scratch/out")"
+    for name in no.example nowhere.local; do
+      exits 1 on client chroot "$scratch/root" /secret-client --server "$name:8031" --patience 0 \
+        --string drawer 2>"$scratch/said"
+      has "cannot reach $name:8031" "$scratch/said"
+    done
+  done
+}
+
+# Puts such modules into the root, and a static program that looks its argument up through libc.
+foreign_modules() {
+  local module folder
+  cat >"$scratch/module.c" <<'END'
+__attribute__((constructor)) static void load(void) { __builtin_trap(); }
+END
+  cat >"$scratch/asks.c" <<'END'
+#include <netdb.h>
+int main(int count, char **words) {
+  struct addrinfo *found;
+  return count < 2 || getaddrinfo(words[1], "80", 0, &found);
+}
+END
+  cc -shared -fPIC -nostdlib -o "$scratch/module.so" "$scratch/module.c"
+  cc -static -o "$scratch/root/asks-libc" "$scratch/asks.c" 2>"$scratch/cc" ||
+    skip "no static libc, to show that the modules kill: $(tail -1 "$scratch/cc")"
+  for folder in lib lib64 usr/lib usr/lib64 "lib/$(uname -m)-linux-gnu" "usr/lib/$(uname -m)-linux-gnu"; do
+    mkdir -p "$scratch/root/$folder"
+    for module in myhostname resolve mdns4_minimal mymachines dns files; do
+      cp "$scratch/module.so" "$scratch/root/$folder/libnss_$module.so.2"
+    done
+  done
 }
 
 [ -n "${IN_LAB:-}" ] || "$scripts/build-static.sh" --profile dev --out "$dist" >"$work/built" 2>&1 ||

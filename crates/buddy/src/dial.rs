@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use common::buddy::{BuddyClient, BuddyRequest, BuddyResponse, Reply, SERVICE};
-use common::net::{self, CONNECT_LIMIT, Channel, GREETING_LIMIT, Protocol, Redial, Trouble, race};
+use common::net::{self, Channel, DIAL_LIMIT, Protocol, Redial, Trouble, race};
 use futures::FutureExt;
 use tarpc::context;
 use tokio::time::{sleep, timeout};
@@ -67,7 +67,7 @@ async fn open(
             }
         }
     });
-    match timeout(CONNECT_LIMIT + 2 * GREETING_LIMIT, race(tries)).await {
+    match timeout(DIAL_LIMIT, race(tries)).await {
         Ok(Ok(outcome)) => outcome,
         // Refused only if no try was left in the dark.
         Ok(Err(errors)) => {

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use common::buddy::{BuddyClient, MAX_ROUND_TRIP_MS, Reply, Roll};
-use common::net::{self, Backoff, CONNECT_LIMIT, GREETING_LIMIT, Trouble};
+use common::net::{self, Backoff, DIAL_LIMIT, Trouble};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tarpc::client::RpcError;
@@ -27,9 +27,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(20);
 /// not mind a second.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// How long a roll call may take. A connect, a greeting or a handshake that fails must have the
-/// time to say why.
-const DIAGNOSIS: Duration = CONNECT_LIMIT.saturating_add(GREETING_LIMIT.saturating_mul(2));
+/// How long a roll call may take. A look-up, a connect, a greeting or a handshake that fails must
+/// have the time to say why.
+const DIAGNOSIS: Duration = DIAL_LIMIT;
 
 /// Where the next job of a sender is put.
 #[derive(Clone)]

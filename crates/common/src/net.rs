@@ -35,13 +35,14 @@ mod pipe;
 mod quota;
 mod race;
 mod redial;
+mod resolve;
 mod seal;
 mod server;
 pub mod wire;
 
 pub use backoff::Backoff;
 pub use client::{Channel, End};
-pub use connect::{Dialled, dial, resolve};
+pub use connect::{Dialled, dial};
 pub use doctor::{Error, Trouble};
 pub use gate::{Gate, Share, SharedQuota};
 pub use lab_key::{Fingerprint, Flaw, LabKey};
@@ -50,6 +51,7 @@ pub use pipe::Pipe;
 pub use quota::{Exceeded, Network, Quota};
 pub use race::race;
 pub use redial::{Redial, explain};
+pub use resolve::resolve;
 pub use seal::{Protocol, Seal, new_lab_key};
 
 /// The version of the protocol of all five programs.
@@ -63,6 +65,10 @@ pub const VERSION: u16 = 5;
 /// spare, and 2048 hostile connections that send full frames cost at most half a gigabyte.
 pub const MAX_FRAME: usize = 256 * 1024;
 
+/// How long a name may be looked up. The system waits 5 s for each name server, so that a silent
+/// first one and a slow second one need 10 s; the rest is for their answer.
+pub const LOOK_UP_LIMIT: Duration = Duration::from_secs(11);
+
 /// How long one TCP connect may take. Longer than the 3.1 s after which Linux reports "no such host
 /// on this network", because that must not look like a firewall; far shorter than its two minutes.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -70,6 +76,12 @@ pub const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How long the other side may take over its greeting, and as long again over the handshake of the
 /// seal: each needs one round trip and less than a millisecond of work.
 pub const GREETING_LIMIT: Duration = Duration::from_secs(3);
+
+/// How long a dial may take altogether, with the handshake of a seal, before nothing more can come
+/// of it.
+pub const DIAL_LIMIT: Duration = LOOK_UP_LIMIT
+    .saturating_add(CONNECT_LIMIT)
+    .saturating_add(GREETING_LIMIT.saturating_mul(2));
 
 /// The most bytes that decoding makes of one byte of a frame, because the types in memory are wider
 /// than on the wire. `tests/decoders.rs` checks it for every request and every answer.

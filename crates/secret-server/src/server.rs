@@ -275,7 +275,7 @@ mod tests {
             fast_delay: Duration::ZERO,
             premium_key: None,
             per_address: 64, // all places
-            seal: Seal::default(),
+            seal: Seal::none(),
             seed: 1,
         };
         let limits = Limits {

@@ -5,42 +5,15 @@ use std::time::Duration;
 
 use futures::TryFutureExt;
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpStream, UdpSocket, lookup_host};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::time::{Instant, timeout_at};
 
 use super::CONNECT_LIMIT;
 use super::doctor::{Error, Trouble};
 use super::pipe::Pipe;
 use super::race::race;
+use super::resolve::resolve;
 use super::seal::Protocol;
-
-/// Returns all addresses of `target`, which is `HOST:PORT`; at least one.
-///
-/// # Errors
-/// [`Trouble::Address`] or [`Trouble::Name`].
-pub async fn resolve(target: &str, service: &'static str) -> Result<Vec<SocketAddr>, Error> {
-    let error = |trouble| Error {
-        trouble,
-        service,
-        target: target.to_owned(),
-        addr: None,
-        own: None,
-    };
-    let port = target.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
-    if !matches!(port, Some(Ok(_))) {
-        return Err(error(Trouble::Address));
-    }
-    let lookup = timeout(CONNECT_LIMIT, lookup_host(target)).await;
-    let found = match lookup {
-        Ok(found) => found.map_err(|e| error(Trouble::Name(e.to_string())))?,
-        Err(_) => return Err(error(Trouble::Name("no name server answers".into()))),
-    };
-    let found: Vec<_> = found.collect();
-    if found.is_empty() {
-        return Err(error(Trouble::Name("the name has no address".into())));
-    }
-    Ok(found)
-}
 
 /// Most addresses of one name that are dialled. Who answers for a name must not be able to make
 /// this machine knock at any number of doors.
