@@ -53,6 +53,8 @@ pub(crate) struct Keys {
     is_pasting: bool,
     /// whether nothing has come since the last bytes for some time
     is_silent: bool,
+    /// whether the last key was Esc, by silence
+    was_esc: bool,
 }
 
 impl Keys {
@@ -63,6 +65,9 @@ impl Keys {
             self.is_pasting = false;
         }
         self.is_silent = false;
+        if std::mem::take(&mut self.was_esc) && bytes.len() > 1 && matches!(bytes[0], b'[' | b'O') {
+            self.unread.push(0x1b); // because no person types both at once: its rest comes late
+        }
         self.unread.extend(bytes);
         self.take(false)
     }
@@ -70,7 +75,9 @@ impl Keys {
     /// Returns the keys of the bytes that waited for more, because none have come.
     pub(crate) fn silence(&mut self) -> Vec<Key> {
         self.is_silent = true;
-        self.take(true)
+        let keys = self.take(true);
+        self.was_esc = keys == [Key::Esc];
+        keys
     }
 
     /// Returns whether silence would change anything.
@@ -310,6 +317,23 @@ mod tests {
             let portions = all.chunks(portion);
             let keys: Vec<_> = portions.flat_map(|bytes| decoder.read(bytes)).collect();
             assert_eq!(joined(keys), expected, "in portions of {portion}");
+            assert!(!decoder.is_waiting());
+        }
+    }
+
+    #[test]
+    fn the_rest_of_a_sequence_may_come_very_late() {
+        let mut decoder = Keys::default();
+        for (rest, keys) in [
+            (&b"[D"[..], vec![Key::Left]),
+            (b"OCx", vec![Key::Right, text("x")]),
+            (b"[200~\r\x1b[201~", vec![text("\n")]),
+            (b"[", vec![text("[")]),
+            (b"no", vec![text("no")]),
+        ] {
+            assert_eq!(decoder.read(b"\x1b"), []);
+            assert_eq!(decoder.silence(), [Key::Esc]);
+            assert_eq!(decoder.read(rest), keys);
             assert!(!decoder.is_waiting());
         }
     }

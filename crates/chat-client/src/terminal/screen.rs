@@ -5,6 +5,8 @@
 //! some terminals wrap the old text anew and some do not, and a stale copy of the line is better
 //! than a lost message.
 
+use std::ops::Range;
+
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
@@ -72,11 +74,14 @@ impl Screen {
         let most = (size.rows / 2).max(1);
         let first = cursor_row.saturating_sub(most - 1);
         let last = rows.last().min(first + most - 1);
-        let begin = rows.begins[first];
-        let end = rows.begins.get(last + 1).copied().unwrap_or(cells.len());
-        let mut drawn = wiped + &text(&cells[begin..end]);
-        if rows.is_full && last == rows.last() && end > begin {
-            drawn.push_str(" \r\x1b[K"); // because a terminal stays at the end of a full row
+        let (begin, end) = (rows.begins[first], rows.cells(last).end);
+        let mut drawn = wiped;
+        for row in first..=last {
+            let cells = &cells[rows.cells(row)];
+            drawn += &text(cells);
+            if row < last {
+                drawn += next_row(cells, rows.cells(row + 1).is_empty());
+            }
         }
         if cursor < end {
             // Drawn again up to the cursor, because only the terminal knows how wide it draws.
@@ -121,10 +126,21 @@ fn up(rows: usize) -> String {
     }
 }
 
+/// Returns what goes to the next row, behind a full one.
+fn next_row(cells: &[Cell], is_for_the_cursor: bool) -> &'static str {
+    // A terminal may draw other letters less wide than they should be, and then it does not wrap.
+    match cells.iter().all(|cell| cell.shown.as_str().is_ascii()) {
+        false => "\r\n",
+        // It wraps by itself, so that it can do so again when the width changes; but only when
+        // something follows.
+        true if is_for_the_cursor => " \r\x1b[K",
+        true => "",
+    }
+}
+
 fn cells(text: &str, size: Size) -> Vec<Cell> {
     let cell = |grapheme| {
         let shown = Clean::new(grapheme);
-        // Never too wide an estimate, because it would wipe what is above the line.
         let width = shown.as_str().width().min(2).min(size.columns);
         Cell { shown, width }
     };
@@ -138,7 +154,7 @@ fn text(cells: &[Cell]) -> String {
 /// How cells are spread over rows, as terminals do it: a wide cell is not split, and behind a full
 /// row there is one for the cursor.
 struct Rows {
-    /// the first cell of each row
+    /// the first cell of each row, and the end of the last one
     begins: Vec<usize>,
     /// whether the last row is only for the cursor
     is_full: bool,
@@ -158,16 +174,23 @@ impl Rows {
         if is_full {
             begins.push(widths.len());
         }
+        begins.push(widths.len());
         Self { begins, is_full }
     }
 
+    /// Returns the cells of a row.
+    fn cells(&self, row: usize) -> Range<usize> {
+        self.begins[row]..self.begins[row + 1]
+    }
+
     fn last(&self) -> usize {
-        self.begins.len() - 1
+        self.begins.len() - 2
     }
 
     /// Returns the row of a cell, or of the cursor behind the last cell.
     fn row_of(&self, cell: usize) -> usize {
-        self.begins.partition_point(|&begin| begin <= cell) - 1
+        let begins = &self.begins[..=self.last()];
+        begins.partition_point(|&begin| begin <= cell) - 1
     }
 
     fn above_last_cell(&self) -> usize {
