@@ -31,6 +31,7 @@ pub mod greeting;
 mod knocks;
 mod lab_key;
 mod listen;
+mod lobby;
 mod pipe;
 mod quota;
 mod race;
@@ -97,7 +98,8 @@ pub const MAX_GROWTH: usize = 8;
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Most connections at once. One more is told so in the greeting, and closed. 2048 stay below
-    /// the file limit that the unit files set.
+    /// the file limit that the unit files set. An eighth of them may be of callers that have not
+    /// greeted yet.
     pub connections: usize,
     /// Most connections of one address (/32, or /64 in IPv6), loopback exempt: a person with a few
     /// programs. A class behind one router needs more.

@@ -18,7 +18,7 @@ use impostor::{pose, public};
 use relay::{Relay, Way};
 use tarpc::client::RpcError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 type Client = SecretClient<Redial<SecretRequest, SecretResponse>>;
 
@@ -105,6 +105,29 @@ async fn what_passes_cannot_be_read_and_can_be_in_plain() {
         assert!(relay.has_passed(SERVICE), "the greeting is in the clear");
         server.shut_down().await;
     }
+}
+
+#[tokio::test]
+async fn silent_strangers_take_no_place_from_a_holder_of_the_key() {
+    let limits = Limits {
+        connections: 64,
+        ..Limits::default()
+    };
+    let server = Server::start_by("127.0.0.1:0", limits, sealed(&key(1))).await;
+    let mut silent = Vec::new();
+    // More than there are places, from another address than the holder's.
+    for _ in 0..100 {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(([127, 0, 0, 2], 0).into()).expect("loopback");
+        silent.push(socket.connect(server.addr).await.expect("accepted"));
+    }
+    let holder = client(&server.addr.to_string(), &sealed(&key(1)));
+    assert!(says(&holder, "hello").await.expect("there is a place"));
+    // All but the last eight had to go, before their time was over.
+    for mut io in silent.drain(..92) {
+        let _ = io.read_to_end(&mut Vec::new()).await;
+    }
+    server.shut_down().await;
 }
 
 /// Somebody on the way who rewrites both greetings to `line`.

@@ -1,15 +1,24 @@
 //! The gate of a server: what is taken of its limits, by whom, and how often more was refused.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio_util::sync::CancellationToken;
+
 use super::Limits;
+use super::lobby::{Lobby, Ticket};
 use super::quota::{Exceeded, Quota};
 
 /// The bytes that every connection may make the server hold without asking: a few small calls.
 /// 2048 connections have 32 MiB of them.
 pub(super) const FREE: usize = 16 * 1024;
+
+/// The part of the places that callers may hold who have not greeted yet, or not yet proven that
+/// they have the key: an eighth, 256 of 2048. For each of them a handshake may take 64 KiB, which
+/// is 16 MiB in total.
+const LOBBY_PART: usize = 8;
 
 /// The limits of one server and what is taken of them. Clones share it, so that the operators' page
 /// can show what the connections take.
@@ -18,6 +27,13 @@ pub struct Gate {
     pub(super) limits: Limits,
     pub(super) places: SharedQuota,
     pub(super) bytes: SharedQuota,
+    lobby: Arc<Mutex<Waiting>>,
+}
+
+/// The lobby, and how to tell those in it that they have to go.
+struct Waiting {
+    lobby: Lobby,
+    stays: HashMap<Ticket, CancellationToken>,
 }
 
 impl Gate {
@@ -29,6 +45,27 @@ impl Gate {
             limits,
             places: quota(limits.connections, limits.per_address),
             bytes: quota(limits.bytes, limits.bytes / 4),
+            lobby: Arc::new(Mutex::new(Waiting {
+                lobby: Lobby::new(limits.connections / LOBBY_PART),
+                stays: HashMap::new(),
+            })),
+        }
+    }
+
+    /// Lets a caller from `ip` into the lobby. If it is full, another one has to go.
+    pub(super) fn lobby(&self, ip: IpAddr) -> Stay {
+        let must_go = CancellationToken::new();
+        let mut waiting = self.lobby.lock().unwrap_or_else(PoisonError::into_inner);
+        let (ticket, gone) = waiting.lobby.enter(ip);
+        if let Some(gone) = gone.and_then(|gone| waiting.stays.remove(&gone)) {
+            gone.cancel();
+        }
+        waiting.stays.insert(ticket, must_go.clone());
+        Stay {
+            lobby: self.lobby.clone(),
+            ip,
+            ticket,
+            must_go,
         }
     }
 
@@ -40,6 +77,29 @@ impl Gate {
     /// The bytes of requests and buffers.
     pub fn bytes(&self) -> &SharedQuota {
         &self.bytes
+    }
+}
+
+/// A caller's stay in the lobby. Dropping it ends the stay.
+pub(super) struct Stay {
+    lobby: Arc<Mutex<Waiting>>,
+    ip: IpAddr,
+    ticket: Ticket,
+    must_go: CancellationToken,
+}
+
+impl Stay {
+    /// Returns what `greeting` returns, or `None` if the caller has to go before.
+    pub(super) async fn during<T>(self, greeting: impl Future<Output = T>) -> Option<T> {
+        self.must_go.run_until_cancelled(greeting).await
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        let mut waiting = self.lobby.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.stays.remove(&self.ticket);
+        waiting.lobby.leave(self.ip, self.ticket);
     }
 }
 

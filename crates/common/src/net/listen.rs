@@ -143,10 +143,13 @@ pub async fn serve<F>(
     let each = |io, peer: SocketAddr| {
         let (answer, gate, stop) = (answer.clone(), gate.clone(), stop.clone());
         let (protocol, knocks) = (protocol.clone(), knocks.clone());
+        // Before the task runs, because a flood may be accepted in one turn.
+        let stay = gate.lobby(peer.ip());
         async move {
-            let io = match protocol.answer(io).await {
-                Ok(io) => io,
-                Err(trouble) => return knocks.note(peer.ip(), &trouble),
+            let io = match stay.during(protocol.answer(io)).await {
+                Some(Ok(io)) => io,
+                Some(Err(trouble)) => return knocks.note(peer.ip(), &trouble),
+                None => return tracing::debug!("{peer} was silent, and others wait"),
             };
             let connection = Connection {
                 peer,

@@ -1,0 +1,117 @@
+//! The lobby: callers that have not greeted yet, or not yet proven that they have the key. PURE.
+//!
+//! A stranger can open connections and say nothing. Each takes a place of the server until its time
+//! is over. So only a part of the places is for those who are in the lobby. When that part is full,
+//! a newcomer still comes in, and one that waits has to go: the oldest one of the address that has
+//! the most. So an address that crowds the lobby pushes out its own connections, and a caller who
+//! greets at once is in the lobby for a round trip only. (sshd's `MaxStartups` turns newcomers away
+//! instead, at random, and so the honest ones as well.)
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+
+use super::quota::Network;
+
+/// A number for each stay in a lobby.
+pub(super) type Ticket = u64;
+
+/// Who is in the lobby, by address.
+#[derive(Debug)]
+pub(super) struct Lobby {
+    most: usize,
+    count: usize,
+    next: Ticket,
+    /// the stays of each address, the oldest first
+    stays: HashMap<Network, VecDeque<Ticket>>,
+}
+
+impl Lobby {
+    /// An empty lobby for `most` callers, at least one.
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            most: most.max(1),
+            count: 0,
+            next: 0,
+            stays: HashMap::new(),
+        }
+    }
+
+    /// Lets a caller from `ip` in. Returns its ticket, and that of the caller who has to go for it,
+    /// who is out then.
+    pub(super) fn enter(&mut self, ip: IpAddr) -> (Ticket, Option<Ticket>) {
+        let ticket = self.next;
+        self.next += 1;
+        self.count += 1;
+        self.stays.entry(ip.into()).or_default().push_back(ticket);
+        let gone = (self.count > self.most).then(|| self.oldest_of_the_largest());
+        let gone = gone.flatten();
+        if let Some((network, ticket)) = gone {
+            self.remove(network, ticket);
+        }
+        (ticket, gone.map(|(_, ticket)| ticket))
+    }
+
+    /// Lets the caller from `ip` with this `ticket` out, because it has greeted or is gone.
+    pub(super) fn leave(&mut self, ip: IpAddr, ticket: Ticket) {
+        self.remove(ip.into(), ticket);
+    }
+
+    fn oldest_of_the_largest(&self) -> Option<(Network, Ticket)> {
+        let largest = self.stays.iter().filter_map(|(network, stays)| {
+            let oldest = *stays.front()?;
+            Some((stays.len(), std::cmp::Reverse(oldest), *network))
+        });
+        let (_, oldest, network) = largest.max_by_key(|(len, oldest, _)| (*len, *oldest))?;
+        Some((network, oldest.0))
+    }
+
+    fn remove(&mut self, network: Network, ticket: Ticket) {
+        let Some(stays) = self.stays.get_mut(&network) else {
+            return;
+        };
+        let before = stays.len();
+        stays.retain(|stay| *stay != ticket);
+        self.count -= before - stays.len();
+        if stays.is_empty() {
+            self.stays.remove(&network);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(n: u8) -> IpAddr {
+        [10, 0, 0, n].into()
+    }
+
+    #[test]
+    fn who_crowds_the_lobby_pushes_out_its_own() {
+        let mut lobby = Lobby::new(3);
+        let crowd: Vec<_> = (0..5).map(|_| lobby.enter(ip(1))).collect();
+        assert_eq!(
+            crowd,
+            [(0, None), (1, None), (2, None), (3, Some(0)), (4, Some(1))]
+        );
+        // One from elsewhere comes in, and stays when the crowd grows.
+        assert_eq!(lobby.enter(ip(2)), (5, Some(2)));
+        assert_eq!(lobby.enter(ip(1)), (6, Some(3)));
+        lobby.leave(ip(2), 5);
+        assert_eq!(lobby.enter(ip(3)), (7, None), "a free place");
+    }
+
+    #[test]
+    fn among_equals_the_oldest_goes_and_never_more_than_one() {
+        let mut lobby = Lobby::new(2);
+        assert_eq!(lobby.enter(ip(1)), (0, None));
+        assert_eq!(lobby.enter(ip(2)), (1, None));
+        assert_eq!(lobby.enter(ip(3)), (2, Some(0)));
+        lobby.leave(ip(1), 0); // it learns late that it is out
+        assert_eq!(lobby.enter(ip(4)), (3, Some(1)));
+        for ticket in 2..4 {
+            lobby.leave(ip(ticket as u8 + 1), ticket);
+        }
+        assert_eq!((lobby.count, lobby.stays.len()), (0, 0), "nothing is kept");
+    }
+}
