@@ -2,7 +2,7 @@
 # Benchmarks, as ratios against baselines in the same run: absolute times mean little on a shared
 # machine.
 #
-#   scripts/bench.sh ring|secret|chat|hostile [OPTIONS]     see the head of scripts/bench/NAME.sh
+#   scripts/bench.sh ring|secret|chat|hostile|sealed [OPTIONS]     see the head of scripts/bench/NAME.sh
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")"
 name=${1:-}

@@ -1,4 +1,5 @@
-//! The benchmarks of secret strings; `scripts/bench/secret.sh` builds everything and runs this.
+//! The benchmarks of secret strings; `scripts/bench/secret.sh` and `scripts/bench/sealed.sh`
+//! build everything and run this.
 //!
 //! Whole processes are timed, from their start to their end, because that is what a person waits
 //! for. All figures are ratios of medians within one run. The rounds go forwards and backwards
@@ -11,6 +12,7 @@ mod process;
 #[path = "../../../common/tests/support/program.rs"]
 mod program;
 mod schedule;
+mod sealed;
 mod speed;
 
 fn main() -> anyhow::Result<()> {
@@ -24,7 +26,8 @@ fn main() -> anyhow::Result<()> {
             "speed" => speed::measure(&bench)?,
             "schedule" => schedule::measure(&bench)?,
             "memory" => memory::measure(&bench)?,
-            other => bail!("{other}? expected speed, schedule or memory"),
+            "sealed" => sealed::measure(&bench)?,
+            other => bail!("{other}? expected speed, schedule, memory or sealed"),
         }
     }
     Ok(())

@@ -1,0 +1,160 @@
+//! What the seal costs: calls, a word list, dials and idle connections, under the lab's key beside
+//! plain ones.
+
+use std::fs;
+use std::hint::black_box;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use common::net::{Channel, LabKey, Protocol, Seal, dial};
+use common::secret::{SERVICE, SecretClient, SecretRequest, SecretResponse};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use tarpc::context;
+use tokio::runtime::Builder;
+
+use super::process::{Bench, Server, median, timed};
+
+const ROUNDS: usize = 7;
+const WORDS: usize = 1_000_000;
+
+/// How long calls are made and connections are dialled in one round.
+const SPELL: Duration = Duration::from_millis(500);
+
+/// Idle connections whose memory is divided by their number.
+const IDLE: usize = 1000;
+
+/// One of the two that are compared.
+struct Side {
+    server: Server,
+    protocol: Protocol,
+    flags: Vec<String>,
+}
+
+pub(crate) fn measure(bench: &Bench) -> anyhow::Result<()> {
+    let list = bench.list(WORDS)?;
+    let list = list.to_str().context("a path of text")?;
+    let key_file = bench.dir.join("lab.key");
+    let _ = fs::remove_file(&key_file); // of an earlier run
+    let mut make = bench.command("secret-server");
+    let made = make.arg("--new-key").arg(&key_file).stderr(Stdio::null());
+    ensure!(made.status()?.success(), "no key could be made");
+    let key = LabKey::parse(&fs::read_to_string(&key_file)?);
+    let key = key.ok().context("a key in its file")?;
+    let flags = ["--key", key_file.to_str().context("a path of text")?];
+    let sides = [
+        Side {
+            server: bench.server(&["--delay", "0"]),
+            protocol: SERVICE.into(),
+            flags: Vec::new(),
+        },
+        Side {
+            server: bench.server(&[&["--delay", "0"], &flags[..]].concat()),
+            protocol: Seal::new(&key)?.of(SERVICE),
+            flags: flags.map(str::to_owned).to_vec(),
+        },
+    ];
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let mut rates = [const { [const { Vec::new() }; 2] }; 4];
+    for round in 0..ROUNDS {
+        for turn in 0..2 {
+            let which = (round + turn) % 2;
+            let side = &sides[which];
+            let flags = side.flags.iter().map(String::as_str);
+            let flags: Vec<&str> = flags.chain([list]).collect();
+            let mut whole_list = bench.client(&side.server.addr, &flags);
+            let took = timed(whole_list.stdout(Stdio::null()))?;
+            rates[0][which].push(WORDS as f64 / took.as_secs_f64());
+            rates[1][which].push(runtime.block_on(calls(side, 64))?);
+            rates[2][which].push(runtime.block_on(calls(side, 1))?);
+            rates[3][which].push(runtime.block_on(dials(side))?);
+        }
+    }
+    println!("Under a key, beside the same in plain; medians of {ROUNDS} rounds:");
+    let names = [
+        "words of a list/s",
+        "calls/s, 64 at once",
+        "calls/s, one at a time",
+        "dials/s",
+    ];
+    for (name, [plain, sealed]) in names.iter().zip(rates) {
+        let ratios = plain
+            .iter()
+            .zip(&sealed)
+            .map(|(plain, sealed)| sealed / plain);
+        let ratio = median(ratios.collect());
+        let (plain, sealed) = (median(plain), median(sealed));
+        println!("  {name:<23} {plain:9.0} {sealed:9.0}   {ratio:6.2}");
+    }
+    let idle = sides.each_ref().map(|side| runtime.block_on(idle(side)));
+    if let [Ok(plain), Ok(sealed)] = idle {
+        println!("  an idle connection, KiB in the server and in the client:");
+        let [server, client] = [0, 1].map(|end| sealed[end] - plain[end]);
+        println!(
+            "    plain {:.1}, {:.1}; sealed {server:+.1}, {client:+.1}",
+            plain[0], plain[1]
+        );
+    }
+    Ok(())
+}
+
+async fn open(side: &Side) -> anyhow::Result<Channel<SecretRequest, SecretResponse>> {
+    Ok(Channel::open(&side.server.addr, side.protocol.clone()).await?)
+}
+
+/// Returns the calls a second of which this number are on their way at once.
+async fn calls(side: &Side, at_once: usize) -> anyhow::Result<f64> {
+    let client = SecretClient::from(open(side).await?);
+    let call = || client.reverse(context::current(), "bottles".into());
+    let mut on_their_way: FuturesUnordered<_> = (0..at_once).map(|_| call()).collect();
+    let (begun, mut count) = (Instant::now(), 0);
+    while begun.elapsed() < SPELL {
+        if let Some(answer) = on_their_way.next().await {
+            black_box(answer?)?;
+            count += 1;
+            on_their_way.push(call());
+        }
+    }
+    Ok(f64::from(count) / begun.elapsed().as_secs_f64())
+}
+
+async fn dials(side: &Side) -> anyhow::Result<f64> {
+    let (begun, mut count) = (Instant::now(), 0);
+    while begun.elapsed() < SPELL {
+        drop(dial(&side.server.addr, side.protocol.clone()).await?);
+        count += 1;
+    }
+    Ok(f64::from(count) / begun.elapsed().as_secs_f64())
+}
+
+/// Returns what one idle connection takes in the server and in this process, in KiB.
+async fn idle(side: &Side) -> anyhow::Result<[f64; 2]> {
+    let server = side.server.program.child.id();
+    let memory = || [resident(&server.to_string()), resident("self")];
+    let (before, mut open_ones) = (memory(), Vec::new());
+    for _ in 0..IDLE {
+        let channel = open(side).await?;
+        SecretClient::from(channel.clone())
+            .reverse(context::current(), "bottles".into())
+            .await??;
+        open_ones.push(channel);
+    }
+    let after = memory();
+    let mut each = [0.0; 2];
+    for end in 0..2 {
+        let grown = after[end].context("Linux only")? - before[end].context("Linux only")?;
+        each[end] = grown / IDLE as f64;
+    }
+    Ok(each)
+}
+
+/// Returns the resident memory of a process in KiB, on Linux.
+fn resident(process: &str) -> Option<f64> {
+    let status = fs::read_to_string(Path::new("/proc").join(process).join("status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
+}
