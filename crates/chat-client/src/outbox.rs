@@ -15,6 +15,9 @@ const WAITING: usize = 256;
 const BATCH: usize = 20;
 const _: () = assert!(BATCH <= MAX_POSTS, "a longer call is cut on its way");
 
+/// How often a call that is lost halves the next ones: down to 8 KiB, which 1 kB/s bring in time.
+const HALVINGS: u32 = 4;
+
 /// Messages on their way.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
@@ -26,6 +29,8 @@ pub(crate) struct Outbox {
     careful: usize,
     /// how many messages the server refused for good
     refused: usize,
+    /// how often a call was lost, [`HALVINGS`] at most
+    lost: u32,
 }
 
 impl Outbox {
@@ -72,10 +77,10 @@ impl Outbox {
             return None;
         }
         let (room, _) = self.waiting.front()?;
-        let mut bytes = 0;
+        let (mut bytes, most_bytes) = (0, MAX_PAGE >> self.lost);
         let fits = |(to, post): &&(String, Post)| {
             bytes += post.body.len();
-            to == room && (bytes <= MAX_PAGE || bytes == post.body.len())
+            to == room && (bytes <= most_bytes || bytes == post.body.len())
         };
         let most = if self.careful > 0 { 1 } else { BATCH };
         let batch = self.waiting.iter().take(most).take_while(fits);
@@ -94,6 +99,13 @@ impl Outbox {
     /// Keeps the messages of the call that was out, because it may not have arrived.
     pub(crate) fn again(&mut self) {
         self.out = 0;
+    }
+
+    /// The same after the connection was lost. Calls are smaller from now on, because on a thin
+    /// line a large one takes longer than a call may, and would be lost again and again.
+    pub(crate) fn lost(&mut self) {
+        self.lost = (self.lost + 1).min(HALVINGS);
+        self.again();
     }
 
     /// Drops the message of the call that was out, and returns it, because it is refused for good.
@@ -152,6 +164,23 @@ mod tests {
         outbox.stored();
         assert_eq!(ids(outbox.next_call()), [2, 3]);
         assert_eq!(ids(typed(&["a"; 50]).next_call()).len(), BATCH);
+    }
+
+    #[test]
+    fn a_call_that_is_lost_is_tried_again_with_less_in_it() {
+        let mut outbox = Outbox::default();
+        for _ in 0..BATCH {
+            outbox.push("a", Kind::Said, "x".repeat(4096));
+        }
+        let mut sizes = Vec::new();
+        for _ in 0..6 {
+            sizes.push(ids(outbox.next_call()).len());
+            outbox.lost();
+        }
+        assert_eq!(sizes, [20, 16, 8, 4, 2, 2]);
+        assert_eq!(ids(outbox.next_call()), [1, 2], "the same ids");
+        outbox.stored();
+        assert_eq!(ids(outbox.next_call()), [3, 4]);
     }
 
     #[test]

@@ -79,7 +79,10 @@ impl Conversation {
                     }
                     CallError::Refused(Refusal::Full(_) | Refusal::Unavailable(_)) => {}
                     error => {
-                        self.outbox.again();
+                        match &error {
+                            CallError::Lost(..) => self.outbox.lost(),
+                            CallError::Refused(_) => self.outbox.again(),
+                        }
                         return self.connection.lost(error, &mut self.out);
                     }
                 }
