@@ -65,13 +65,22 @@ pub enum Job {
     Pass(Token, Progress, Tally),
     /// The question whether the buddy lives.
     Ping,
+    /// The same before the song, to the buddy at this place of the song that was called.
+    Peek(Incarnation, Place),
+    /// The good-bye of this buddy, with what it has done.
+    Farewell(Tally),
 }
 
 impl Job {
+    /// Whether any other job tells as much.
+    pub(crate) fn is_question(&self) -> bool {
+        matches!(self, Self::Ping | Self::Peek(..))
+    }
+
     /// Returns the request of the song that this job carries.
     pub(crate) fn request(&self) -> Option<Request> {
         match *self {
-            Self::RollCall(_) => None,
+            Self::RollCall(_) | Self::Peek(..) | Self::Farewell(_) => None,
             Self::Enlist(_, _, progress) => Some(Request::Enlist(progress)),
             Self::Pass(token, progress, _) => Some(Request::Pass(token, progress)),
             Self::Ping => Some(Request::Ping),
@@ -127,6 +136,10 @@ pub enum End {
     Left,
     /// Its next can never become a buddy, however long it waits.
     Hopeless(Error),
+    /// The song was sung without it: it was on the roll, and the others did not reach it.
+    LeftOut,
+    /// It was called to a ring of which no buddy answers any more.
+    Deserted,
     /// No song began in time, and if its next was missing then for this reason.
     NoSong(Option<Error>),
 }

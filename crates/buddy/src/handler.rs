@@ -84,6 +84,17 @@ impl Buddy for Handler {
         self.0.event(|state| state.hear(song, to, pass, tally))
     }
 
+    async fn farewell(
+        self,
+        _: Context,
+        song: Incarnation,
+        to: Place,
+        by: Place,
+        tally: Tally,
+    ) -> Reply {
+        self.0.event(|state| state.farewell((song, to), by, tally))
+    }
+
     async fn ping(self, _: Context, song: Incarnation, to: Place, by: Caller) -> Pulse {
         self.0.event(|state| state.ping(song, to, by, self.1))
     }

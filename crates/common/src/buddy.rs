@@ -155,6 +155,10 @@ pub struct Tally {
     pub sung: u64,
     /// How often a buddy was found gone.
     pub lost: u64,
+    /// How many of those left in good order, and handed their own tally on before.
+    pub left: u64,
+    /// How many of those were back without having lost their memory.
+    pub back: u64,
     /// How often the song was taken up again after a buddy had lost track. Each time may have
     /// repeated the verse that was being sung.
     pub resumed: u64,
@@ -240,6 +244,8 @@ pub trait Buddy {
         progress: Progress,
         tally: Tally,
     ) -> Reply;
+    /// Says that the buddy at the place `by` leaves in good order, and hands on what it has done.
+    async fn farewell(song: Incarnation, to: Place, by: Place, tally: Tally) -> Reply;
     /// Asks whether the buddy is there. Only the process that has the place `to` in `song` answers
     /// [`Reply::Here`], so it proves as well that a connection leads to the buddy that is meant.
     async fn ping(song: Incarnation, to: Place, by: Caller) -> Pulse;

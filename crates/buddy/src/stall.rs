@@ -1,0 +1,84 @@
+//! Who holds the song, when it does not move on. PURE: counts heartbeats.
+//!
+//! A verse that cannot be written (a full pipe, a stopped terminal) holds up the whole ring, and so
+//! does a long tempo. The buddy that holds the song knows; it says so in the answer to each ping,
+//! and each buddy repeats what its next says. So after as many heartbeats as there are buddies all
+//! know.
+
+use std::time::Duration;
+
+use common::buddy::{Mark, Place};
+
+/// How long the song may stand still beyond what its tempo explains before a person is told.
+pub(crate) const STALL: Duration = Duration::from_secs(10);
+
+/// What one buddy knows of a song that stands still.
+#[derive(Debug)]
+pub(crate) struct Stall {
+    /// the heartbeats after which it is said
+    limit: u64,
+    still: u64,
+    mark: Mark,
+    holder: Option<Place>,
+    is_said: bool,
+}
+
+impl Stall {
+    /// A song at `mark` that may stand still for `limit` heartbeats.
+    pub(crate) fn new(limit: u64, mark: Mark) -> Self {
+        Self {
+            limit,
+            still: 0,
+            mark,
+            holder: None,
+            is_said: false,
+        }
+    }
+
+    /// Learns from next who holds the song.
+    pub(crate) fn heard(&mut self, holder: Option<Place>) {
+        self.holder = holder;
+    }
+
+    /// Returns who holds the song, as far as this buddy has heard.
+    pub(crate) fn holder(&self) -> Option<Place> {
+        self.holder
+    }
+
+    /// Counts a heartbeat of a song at `mark`. Returns who holds it up, once for each stall.
+    pub(crate) fn beat(&mut self, mark: Mark, mine: Option<Place>) -> Option<Place> {
+        if mark != self.mark {
+            *self = Self::new(self.limit, mark);
+        }
+        self.still = self.still.saturating_add(1);
+        let holder = mine.or(self.holder);
+        let is_news = self.still >= self.limit && !self.is_said;
+        let news = holder.filter(|_| is_news);
+        self.is_said |= news.is_some();
+        news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_holder_is_named_once_for_each_stall() {
+        let mut stall = Stall::new(3, Mark::Left(9));
+        let mut beats = |mark, mine| {
+            let said = (0..6).map(|_| stall.beat(mark, mine));
+            let said: Vec<_> = said.flatten().collect();
+            stall.heard(Some(2));
+            said
+        };
+        assert_eq!(beats(Mark::Left(9), None), [], "it has heard of none");
+        assert_eq!(beats(Mark::Left(9), None), [2]);
+        assert_eq!(beats(Mark::Left(9), None), [], "said already");
+        assert_eq!(beats(Mark::Left(8), Some(0)), [0]);
+        let mut moving = Stall::new(3, Mark::Left(9));
+        moving.heard(Some(1));
+        let said = (0..9).find_map(|left| moving.beat(Mark::Left(left / 2), None));
+        assert_eq!(said, None);
+    }
+}
