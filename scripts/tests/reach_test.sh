@@ -6,7 +6,7 @@
 
 buddy=$target/debug/buddy
 readonly SERVER=172.31.0.11 CLIENT=172.31.0.12
-readonly SERVER_PUBLIC=198.51.100.11 CLIENT_PUBLIC=198.51.100.12 LAPTOP=203.0.113.9
+readonly SERVER_PUBLIC=198.51.100.11 LAPTOP=203.0.113.9
 
 # Starts a buddy of the ring in folder $1, behind a command that may be a wrapper. Verses go to one
 # file, notices to one for each buddy. Sets $started to its process id.
@@ -15,6 +15,7 @@ start() { # RING NAME HOST PORT NEXT [FLAG]...
   shift 5
   mkdir -p "$scratch/$ring"
   # exec, because it is killed by this id
+  # shellcheck disable=SC2086 # the wrapper is one word or none
   ( exec "$scripts/netlab.sh" exec "$host" ${wrapper:-} "$buddy" --listen "$port" --next "$next" \
     "$@" >>"$scratch/$ring/song" 2>"$scratch/$ring/$name" ) &
   started=$!

@@ -116,6 +116,17 @@ pub enum Cause {
     Wrong,
 }
 
+impl Cause {
+    /// Returns the reason in a few words.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::Dial(error) => error.trouble.to_string(),
+            Self::Call(text) => text.clone(),
+            Self::Wrong => "another buddy answers there".to_owned(),
+        }
+    }
+}
+
 /// What a sender is to do with a job after a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {

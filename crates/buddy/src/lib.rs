@@ -7,7 +7,7 @@
 //! | [`ring`] | PURE: the song, the repair of every fault, the promises. The heart of it |
 //! | [`roll_call`] | PURE: the roll call before the song |
 //! | `failure_detector`, `ledger`, [`song`] | PURE: who counts as gone; who did how much; the words |
-//! | `reach` | PURE: who can reach whom, should a buddy die |
+//! | `reach`, `stall` | PURE: who can reach whom, should a buddy die; who holds the song |
 //! | [`state`] | PURE: a whole buddy, how it leaves early, and how it ends |
 //! | `waiting`, `singing` | PURE: its two phases, around the roll call and around the ring |
 //! | [`effect`] | PURE: what a state decides and what is reported to it, as plain data |
@@ -55,6 +55,7 @@ mod reach;
 mod sender;
 mod singing;
 mod spin;
+mod stall;
 mod waiting;
 
 pub use args::Args;

@@ -27,10 +27,10 @@ use crate::output::LineWriter;
 use crate::sender::{self, Mailbox};
 use crate::spin::Spin;
 use crate::state::State;
+use crate::waiting::{DESERTED, FIRST_RECALL};
 
-/// The roll is called again after this long, and then twice as long, up to [`LONGEST_RECALL`]. An
+/// The roll is called again after [`FIRST_RECALL`], and then twice as long, up to this long. An
 /// earlier call may still be on its way in a large and slow ring, and must have the time to close.
-const FIRST_RECALL: Duration = Duration::from_secs(2);
 const LONGEST_RECALL: Duration = Duration::from_secs(60);
 
 /// One buddy, shared by its tasks.
@@ -139,6 +139,8 @@ impl Node {
             End::Home(summary) => Ok(summary),
             End::Left => signal.map_or(Ok(None), |signal| Err(signal.into())),
             End::Hopeless(error) => Err(Failure::from(error).into()),
+            End::LeftOut => Err(left_out().into()),
+            End::Deserted => Err(deserted().into()),
             End::NoSong(error) => Err(no_song(error, self.config.wait).into()),
         }
     }
@@ -283,6 +285,20 @@ impl Node {
             yield_now().await;
         }
     }
+}
+
+fn left_out() -> Failure {
+    Failure::new("the song was sung without this buddy").help(
+        "the buddy before it did not reach it: start it with --advertise HOST:PORT, an address \
+         that others can reach",
+    )
+}
+
+fn deserted() -> Failure {
+    Failure::new(format!(
+        "no buddy of the ring has answered for {DESERTED:?}, since the roll was called"
+    ))
+    .help("start the ring again, the starter with --bottles last")
 }
 
 fn no_song(error: Option<net::Error>, limit: Option<Duration>) -> Failure {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use common::buddy::{BuddyClient, MAX_ROUND_TRIP_MS, Reply, Roll};
+use common::buddy::{BuddyClient, Caller, MAX_ROUND_TRIP_MS, Pulse, Reply, Roll};
 use common::net::{self, Backoff, DIAL_LIMIT, Trouble};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -40,7 +40,7 @@ impl Mailbox {
     /// any other job shows as well whether the buddy lives.
     pub(crate) fn put(&self, job: Job) {
         self.0.send_if_modified(|slot| {
-            let is_put = job != Job::Ping || slot.is_none();
+            let is_put = !job.is_question() || slot.is_none();
             if is_put {
                 *slot = Some(job);
             }
@@ -156,15 +156,21 @@ impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
         let context = context::current();
         let reply = match (job, &self.way) {
             (Job::RollCall(call), _) => return self.call_the_roll(client, call.clone()).await,
+            (&Job::Peek(song, to), _) => {
+                return pulse(client.ping(context, song, to, NOBODY).await);
+            }
             (_, None) => return Report::Silent(Cause::Call("not in the song yet".into())),
             (&Job::Pass(token, progress, tally), Some(way)) => {
                 let pass = client.pass(context, way.song, way.to, token, progress, tally);
                 pass.await
             }
-            (Job::Ping, Some(way)) => match client.ping(context, way.song, way.to, way.by).await {
-                Ok(pulse) if pulse.reply != Reply::Wrong => return Report::Pulse(pulse),
-                other => other.map(|pulse| pulse.reply),
-            },
+            (Job::Ping, Some(way)) => {
+                return pulse(client.ping(context, way.song, way.to, way.by).await);
+            }
+            (&Job::Farewell(tally), Some(way)) => {
+                let farewell = client.farewell(context, way.song, way.to, way.by.place, tally);
+                farewell.await
+            }
             (Job::Enlist(song, roll, progress), Some(way)) => {
                 let roll = Roll(roll.to_vec());
                 client.enlist(context, *song, roll, way.to, *progress).await
@@ -186,6 +192,17 @@ impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
         call.song.round_trip_ms = call.song.round_trip_ms.max(round_trip);
         let called = client.roll_call(context::current(), call.song, call.attempt, Roll(call.roll));
         called.await.map_or_else(failed, Report::Called)
+    }
+}
+
+/// The caller of a peek, which has no place yet.
+const NOBODY: Caller = Caller { place: 0, port: 0 };
+
+fn pulse(pulse: Result<Pulse, RpcError>) -> Report {
+    match pulse {
+        Ok(pulse) if pulse.reply == Reply::Wrong => Report::Silent(Cause::Wrong),
+        Ok(pulse) => Report::Pulse(pulse),
+        Err(error) => failed(error),
     }
 }
 

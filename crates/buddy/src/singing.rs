@@ -3,13 +3,15 @@
 //! It hands each event to the [`Ring`] and turns what the ring says into [effects](Effect). Around
 //! the ring it keeps what the ring does not need: names, notices, counts, and suspicions.
 
+mod look;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::buddy::{
-    Addresses, Caller, Incarnation, Mark, Place, Progress, Pulse, Reply, Song, Take, Tally,
+    Addresses, Caller, Incarnation, Mark, Place, Progress, Reply, Song, Take, Tally,
 };
 
 use crate::config::{Config, millis};
@@ -19,6 +21,7 @@ use crate::ledger::Ledger;
 use crate::reach::Reach;
 use crate::ring::{Input, Output, Request, Ring};
 use crate::song::verse;
+use crate::stall::{STALL, Stall};
 
 /// One buddy's part in a song.
 pub(crate) struct Singing {
@@ -43,6 +46,10 @@ pub(crate) struct Singing {
     /// the shell prints a verse this moment
     performing: bool,
     home: bool,
+    stall: Stall,
+    farewell: Farewell,
+    /// a next that was found restarted, and so has lost its tally
+    restarted: Option<Place>,
     /// told to leave: begins no verse any more
     pub(crate) leaving: bool,
 }
@@ -61,6 +68,13 @@ impl Singing {
         let name = config.name.clone();
         let beat = config.beat(song.round_trip_ms);
         let hop_ms = song.tempo_ms.saturating_add(song.round_trip_ms);
+        let tempo_ms = song.tempo_ms.max(millis(config.tempo));
+        let lap = beats_of_lap(
+            size,
+            tempo_ms.saturating_add(song.round_trip_ms),
+            millis(beat),
+        );
+        let stall = (millis(STALL) / millis(beat).max(1)).saturating_add(lap);
         Self {
             song,
             name: name.unwrap_or_else(|| format!("Buddy {}", me + 1)),
@@ -77,6 +91,9 @@ impl Singing {
             hasty: false,
             performing: false,
             home: false,
+            stall: Stall::new(stall, progress.mark),
+            farewell: Farewell::Unsaid,
+            restarted: None,
             leaving: false,
             roll: roll.into(),
         }
@@ -137,6 +154,32 @@ impl Singing {
         if self.ring.at().take != Take::default() {
             self.look_ahead(out);
         }
+        self.look_for_a_stall(out);
+    }
+
+    /// Hears that the buddy at `by` leaves, and takes over its tally.
+    pub(crate) fn farewell(
+        &mut self,
+        (song, to): (Incarnation, Place),
+        by: Place,
+        tally: Tally,
+    ) -> Reply {
+        if song != self.song.id || to != self.ring.me() || by >= self.size() {
+            return Reply::Wrong;
+        }
+        self.ledger.inherit(by, tally);
+        Reply::Here(self.ring.mark())
+    }
+
+    /// Returns whether its next has got its tally, or cannot get it. Sends it otherwise.
+    pub(crate) fn has_said_farewell(&mut self, out: &mut Vec<Effect>) -> bool {
+        let next = self.ring.next();
+        if self.farewell == Farewell::Unsaid && next != self.ring.me() {
+            self.farewell = Farewell::Sent;
+            let job = Job::Farewell(self.ledger.mine);
+            out.push(Effect::Send(Target::Place(next), job));
+        }
+        self.farewell == Farewell::Done || next == self.ring.me()
     }
 
     /// Learns that its verse was sung to the end.
@@ -154,6 +197,9 @@ impl Singing {
         report: Report,
         out: &mut Vec<Effect>,
     ) -> Retry {
+        if matches!(job, Job::Farewell(_)) {
+            self.farewell = Farewell::Done;
+        }
         let Some(request) = job.request() else {
             return Retry::No;
         };
@@ -167,6 +213,7 @@ impl Singing {
                 suspicion.clear();
                 if place == self.ring.next() {
                     self.reach.next_passes_to(place, pulse.next);
+                    self.stall.heard(self.holder(pulse));
                 }
                 self.event(Input::Answered(place, request, pulse.reply), out);
                 return Retry::No;
@@ -193,52 +240,6 @@ impl Singing {
         Retry::No
     }
 
-    /// Tries the ways that a death would make needed, and says which of them leads nowhere.
-    fn look_ahead(&mut self, out: &mut Vec<Effect>) {
-        let (me, next) = (self.ring.me(), self.ring.next());
-        let (pings, missed) = self.reach.beat(self.size(), me, next);
-        let pings = pings.into_iter().map(Target::Place);
-        out.extend(pings.map(|to| Effect::Send(to, Job::Ping)));
-        if let Some((place, why)) = missed.filter(|_| self.ring.mark() < Mark::Over) {
-            let (me, next, who) = (me + 1, next + 1, self.who(place));
-            out.push(Effect::Tell(format!(
-                "Buddy {me} cannot reach {who}: {why}; if Buddy {next} dies, the ring breaks\n\
-                 help: start Buddy {} with --advertise HOST:PORT, where Buddy {me} can reach it",
-                place + 1
-            )));
-        }
-    }
-
-    /// Returns the answer to a ping, with what the caller may need later.
-    pub(crate) fn pulse(&self, reply: Reply) -> Pulse {
-        Pulse {
-            reply,
-            next: self.ring.next(),
-            holder: self.performing.then_some(self.ring.me()),
-        }
-    }
-
-    /// Learns what became of a ping to a buddy beyond next, which the ring does not need yet.
-    fn tried(&mut self, place: Place, report: Report) -> Retry {
-        let suspicion = self.suspicions.entry(place).or_default();
-        let (cause, is_gone, retry) = match report {
-            Report::Waited => return Retry::Soon,
-            Report::Refused(cause) => (cause, suspicion.refused(Threshold::Soon), Retry::Soon),
-            Report::Silent(cause) => (cause, suspicion.silent(), Retry::AtBeat),
-            Report::Pulse(_) | Report::Answered(_) | Report::Called(_) => {
-                suspicion.clear();
-                self.reach.reached(place);
-                return Retry::No;
-            }
-        };
-        if !is_gone {
-            return retry;
-        }
-        suspicion.clear();
-        self.reach.missed(place, reason(&cause));
-        Retry::No
-    }
-
     /// Returns how many refusals prove that the receiver of `job` is gone.
     fn threshold(&self, job: &Job) -> Threshold {
         match job {
@@ -253,7 +254,7 @@ impl Singing {
         if place == self.ring.next() && self.ring.mark() != Mark::Home {
             self.ledger.mine.lost += 1;
             self.hasty = true;
-            let (who, cause) = (self.who(place), reason(cause));
+            let (who, cause) = (self.who(place), cause.words());
             let text = format!("lost {who}: {cause}; the song goes on without it");
             out.push(Effect::Tell(text));
         }
@@ -282,8 +283,9 @@ impl Singing {
         if took_up && self.ring.mark() < Mark::Over {
             self.ledger.mine.resumed += 1;
         }
-        if let Input::Answered(by, ..) = input {
+        if let Input::Answered(by, request, reply) = input {
             self.hasty &= by != self.ring.next();
+            self.count_lives((by, next), request, reply);
         }
         if self.ring.gap(self.ring.next()) < self.ring.gap(next) {
             let who = self.who(self.ring.next());
@@ -297,6 +299,10 @@ impl Singing {
     fn carry_out(&mut self, output: Output, out: &mut Vec<Effect>) {
         match output {
             Output::Call(place, request) => {
+                // It takes the place of a farewell, which is then said again.
+                if self.farewell == Farewell::Sent && matches!(request, Request::Pass(..)) {
+                    self.farewell = Farewell::Unsaid;
+                }
                 let job = self.job(request);
                 out.push(Effect::Send(Target::Place(place), job));
             }
@@ -339,10 +345,10 @@ impl Singing {
     }
 }
 
-fn reason(cause: &Cause) -> String {
-    match cause {
-        Cause::Dial(error) => error.trouble.to_string(),
-        Cause::Call(text) => text.clone(),
-        Cause::Wrong => "another buddy answers there".to_owned(),
-    }
+/// How far this buddy is with its good-bye.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Farewell {
+    Unsaid,
+    Sent,
+    Done,
 }

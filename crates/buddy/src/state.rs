@@ -7,8 +7,9 @@
 //!
 //! # Leaving early
 //! A buddy that is told to leave begins no verse any more. It finishes the verse that it sings,
-//! passes the song on, and waits until that pass was answered. Only then does it end, and from that
-//! moment it hears nothing. So nothing is sung twice and nothing is left out.
+//! passes the song on, waits until that pass was answered, and hands its tally to its next. Only
+//! then does it end, and from that moment it hears nothing. So nothing is sung twice, nothing is
+//! left out, and all is counted.
 
 use std::mem;
 use std::net::IpAddr;
@@ -57,10 +58,15 @@ impl State {
     /// Moves everything that is to be done by now into `todo`, which must be empty. Swaps the two
     /// vectors, so that no verse costs an allocation.
     pub fn take_effects(&mut self, todo: &mut Vec<Effect>) {
-        let is_busy = matches!(&self.phase, Phase::Singing(singing) if singing.is_busy());
-        if self.leaving && !is_busy && !self.draining {
-            self.draining = true;
-            self.effects.push(Effect::Ended);
+        if self.leaving && !self.draining {
+            let out = &mut self.effects;
+            self.draining = match &mut self.phase {
+                Phase::Waiting(_) => true,
+                Phase::Singing(singing) => !singing.is_busy() && singing.has_said_farewell(out),
+            };
+            if self.draining {
+                out.push(Effect::Ended);
+            }
         }
         mem::swap(&mut self.effects, todo);
     }
@@ -116,6 +122,15 @@ impl State {
         }
     }
 
+    /// Hears that the buddy at `by` leaves, and takes over its tally.
+    pub fn farewell(&mut self, (song, to): (Incarnation, Place), by: Place, tally: Tally) -> Reply {
+        match &mut self.phase {
+            Phase::Waiting(_) => Reply::Stranger,
+            Phase::Singing(_) if self.draining => Reply::Wrong,
+            Phase::Singing(singing) => singing.farewell((song, to), by, tally),
+        }
+    }
+
     /// Learns what became of `job`, and returns what is to be done with it.
     pub fn reported(&mut self, to: Target, job: &Job, report: Report, now: Duration) -> Retry {
         let out = &mut self.effects;
@@ -137,8 +152,9 @@ impl State {
 
     /// Feels a heartbeat.
     pub fn beat(&mut self) {
-        if let Phase::Singing(singing) = &mut self.phase {
-            singing.beat(&mut self.effects);
+        match &mut self.phase {
+            Phase::Singing(singing) => singing.beat(&mut self.effects),
+            Phase::Waiting(waiting) => waiting.beat(&mut self.effects),
         }
     }
 

@@ -1,17 +1,24 @@
 //! A buddy that waits for the song to begin. PURE.
 //!
 //! It sends on what the [`RollCall`] says, and tells the person what it waits for. A wrong `--next`
-//! cannot be told from a buddy that is not started yet, so only the person can mend it.
+//! cannot be told from a buddy that is not started yet, so only the person can mend it. What it
+//! does between the roll call and the song is in `waiting/called.rs`.
+
+mod called;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use common::buddy::{Addresses, Mark, Place, Progress, RollCallReply, Song};
+use common::buddy::{Addresses, Incarnation, Mark, Place, Progress, RollCallReply, Song};
 use common::net::doctor::{Error, Trouble};
 
 use crate::config::{Config, millis};
 use crate::effect::{Cause, Effect, End, Job, Report, Retry, Target};
 use crate::roll_call::{Call, RollCall, Step};
+
+/// How long a buddy that was called to a ring looks for one that answers. A starter that lives
+/// calls again at least once in a minute, and a person who starts one anew needs a moment.
+pub(crate) const DESERTED: Duration = Duration::from_secs(180);
 
 /// Most addresses shown of a loop without its starter, because a roll may have thousands.
 const MAX_SHOWN: usize = 10;
@@ -22,6 +29,9 @@ const MAX_LETTERS: usize = 60;
 /// How long a next may be missing before the person is told. A person who starts three programs by
 /// hand needs a moment.
 const MISSING_NOTICE: Duration = Duration::from_millis(1500);
+
+/// The roll is called again after this long, and then after twice as long each time.
+pub(crate) const FIRST_RECALL: Duration = Duration::from_secs(2);
 
 /// The call with which a starter says that none has come back yet: six seconds after the first.
 const LATE: u32 = 3;
@@ -39,12 +49,34 @@ pub(crate) struct Waiting {
     next: String,
     /// how often this buddy has called the roll
     calls: u32,
+    /// the time between heartbeats
+    beat: Duration,
+    /// heartbeats since the last roll call, or since the beginning
+    beats: u32,
+    /// the last roll call of another buddy
+    called: Option<Called>,
+    /// heartbeats since next has answered, if it has
+    unanswered: Option<u32>,
+    /// next sings, and this buddy does not
+    left_out: bool,
+    /// why it gives up
+    end: Option<End>,
     missing_since: Option<Duration>,
     last_error: Option<Error>,
     /// every notice about the own next so far, so that each is printed once
     told: Vec<String>,
     /// every notice so far of what callers say
     told_by_others: Vec<String>,
+}
+
+/// What a buddy knows of the ring that it was called to.
+#[derive(Clone, Copy, Debug)]
+struct Called {
+    song: Incarnation,
+    /// the place of next on the roll
+    next: Place,
+    /// when the starter is to call again
+    again: Duration,
 }
 
 impl Waiting {
@@ -60,6 +92,12 @@ impl Waiting {
             roll_call: RollCall::new(&*config.next, config.own(), mine),
             next: config.next.clone(),
             calls: 0,
+            beat: config.beat(0),
+            beats: 0,
+            called: None,
+            unanswered: None,
+            left_out: false,
+            end: None,
             missing_since: None,
             last_error: None,
             told: Vec::new(),
@@ -91,7 +129,16 @@ impl Waiting {
     ) -> (RollCallReply, Option<(Song, Vec<Addresses>)>) {
         let (reply, step) = self.roll_call.hear(call, from);
         match step {
-            Step::Send(call) => out.push(Effect::Send(Target::Next, Job::RollCall(call))),
+            Step::Send(call) => {
+                if self
+                    .roll_call
+                    .mine()
+                    .is_none_or(|mine| mine.id != call.song.id)
+                {
+                    self.called(&call);
+                }
+                out.push(Effect::Send(Target::Next, Job::RollCall(call)));
+            }
             Step::Closed(song, roll) => return (reply, Some((song, roll))),
             Step::Misses(ring) => self.tell_of_others(misses(&ring), from, out),
             Step::Nothing => {}
@@ -143,8 +190,13 @@ impl Waiting {
         now: Duration,
         out: &mut Vec<Effect>,
     ) -> Retry {
+        if matches!(job, Job::Peek(..)) {
+            self.peeked(report, now, out);
+            return Retry::No;
+        }
         let (cause, retry) = match report {
             Report::Called(reply) => {
+                self.unanswered = Some(0);
                 let is_rival =
                     |mine: Song| matches!(job, Job::RollCall(it) if it.song.id != mine.id);
                 let knows_better = self.roll_call.mine().is_some_and(is_rival);
@@ -224,6 +276,9 @@ impl Waiting {
 
     /// Returns how this buddy ended, if it was not told to leave.
     pub(crate) fn end(&mut self) -> End {
+        if let Some(end) = self.end.take() {
+            return end;
+        }
         match self.last_error.take() {
             Some(error) if is_hopeless(&error) => End::Hopeless(error),
             error => End::NoSong(error),

@@ -165,6 +165,20 @@ mutants() {
   mutant reach "a dead buddy is complained about" \
     'self.after_next = Some((next, to, self.beats));' 'self.after_next = Some((next, (next + 1) % 3, self.beats));'
 
+  mutant reach "a complaint does not wait until the neighbour would know" \
+    'said_at >= missed.1 + SETTLED' 'true'
+  mutant stall "a stall is told again and again" \
+    'self.is_said |= news.is_some();' ''
+  mutant ledger "a false alarm counts as a verse sung twice" \
+    'if all_counted { 0 } else' 'if false { 0 } else'
+  mutant singing "a buddy leaves without its tally" \
+    'self.ledger.inherit(by, tally);' ''
+  mutant waiting/called "a buddy that is left out waits for ever" \
+    'if mark >= Mark::Over => self.give_up(End::LeftOut, out)' 'if mark > Mark::Home => self.give_up(End::LeftOut, out)' \
+    'if self.left_out => { self.give_up(End::LeftOut, out); }' 'if self.left_out => {}'
+  mutant waiting/called "a caller can end a buddy" \
+    'self.unanswered.map(|beats| beats.saturating_add(1))' 'Some(self.unanswered.unwrap_or(0).saturating_add(1))'
+
   mutant waiting "a song may begin with more bottles than it has" \
     'left > song.bottles' 'left > 1_000_000'
   mutant waiting "a song of a stranger may be endless" \

@@ -12,7 +12,7 @@ use buddy::roll_call::Call;
 use buddy::state::State;
 use common::buddy::{
     Addresses, Caller, Incarnation, MAX_BOTTLES, MAX_BUDDIES, MAX_ROUND_TRIP_MS, MAX_TEMPO_MS,
-    Mark, Place, Progress, Reply, RollCallReply, Song, Stamp, Take, Tally, Token,
+    Mark, Place, Progress, Pulse, Reply, RollCallReply, Song, Stamp, Take, Tally, Token,
 };
 use input::Input;
 
@@ -34,6 +34,7 @@ pub(crate) enum Mischief {
     Enlist(Song, Vec<Addresses>, Place, Progress),
     Request(Incarnation, Place, Request, Tally),
     Ping(Incarnation, Place, Caller),
+    Farewell(Incarnation, Place, Place, Tally),
 }
 
 impl Mischief {
@@ -63,13 +64,15 @@ impl Mischief {
         let tally = Tally {
             sung: number(input),
             lost: number(input),
+            left: number(input),
+            back: number(input),
             resumed: number(input),
         };
         let by = Caller {
             place: number(input) as Place,
             port: number(input) as u16,
         };
-        match input.below(5) {
+        match input.below(6) {
             0 | 1 => Self::RollCall(Call {
                 song,
                 attempt: number(input) as u32,
@@ -77,6 +80,7 @@ impl Mischief {
             }),
             2 => Self::Enlist(song, roll, to, progress),
             3 => Self::Ping(song.id, to, by),
+            4 => Self::Farewell(song.id, to, by.place, tally),
             _ => {
                 let token = if input.below(2) == 0 {
                     Token::Go
@@ -114,6 +118,7 @@ impl Mischief {
             Self::Enlist(song, roll, to, progress) => {
                 state.enlist(song, roll, to, progress, STRANGER);
             }
+            Self::Farewell(song, to, by, tally) => _ = state.farewell((song, to), by, tally),
             Self::Ping(song, to, by) => _ = state.ping(song, to, by, STRANGER),
             Self::Request(song, to, request, tally) => {
                 state.hear(song, to, request, tally);
@@ -174,7 +179,15 @@ fn report(job: &Job, input: &mut Input<'_>) -> Report {
             4 => RollCallReply::Busy,
             _ => RollCallReply::Looped,
         }),
-        (3, Job::Ping | Job::Pass(..)) => Report::Answered(Reply::Stranger),
+        (answer, Job::Ping | Job::Peek(..)) => Report::Pulse(Pulse {
+            reply: match answer {
+                3 => Reply::Stranger,
+                _ => Reply::Here(mark(input)),
+            },
+            next: number(input) as Place,
+            holder: Some(number(input) as Place),
+        }),
+        (3, Job::Pass(..)) => Report::Answered(Reply::Stranger),
         _ => Report::Answered(Reply::Here(mark(input))),
     }
 }
@@ -253,6 +266,7 @@ impl Ann {
                             assert!(to == Target::Next && !self.has_begun);
                             assert!(call.roll.len() <= MAX_BUDDIES + 1);
                         }
+                        Job::Peek(..) => assert!(to == Target::Next && !self.has_begun),
                         _ => assert!(self.has_begun && matches!(to, Target::Place(_))),
                     }
                     self.jobs.retain(|(other, _)| *other != to);

@@ -24,6 +24,7 @@ mod notices;
 mod reach;
 #[path = "../support/verdict.rs"]
 mod verdict;
+mod waits;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -61,6 +61,9 @@ pub(crate) struct World {
     events: BTreeMap<(Duration, u64), Event>,
     count: u64,
     cut: BTreeSet<usize>,
+    /// the buddy whose verses cannot be written, and its process once one is not
+    held: Option<usize>,
+    stuck: Option<Process>,
     pub(crate) dice: SmallRng,
     /// what was sung, printed and done
     pub(crate) lines: Vec<String>,
@@ -125,6 +128,8 @@ impl World {
             events: BTreeMap::new(),
             count: 0,
             cut: BTreeSet::new(),
+            held: None,
+            stuck: None,
             dice: SmallRng::seed_from_u64(song.seed),
             lines: Vec::new(),
             log: Vec::new(),
@@ -278,6 +283,7 @@ impl World {
             Event::PatienceOver(process) => {
                 assert!(self.buddy(process).is_none(), "it stays: {}", self.story());
             }
+            Event::Sung(process) if self.held == Some(process.0) => self.stuck = Some(process),
             Event::Sung(process) => {
                 if let Some(buddy) = self.buddy(process) {
                     buddy.state.sung();
@@ -331,6 +337,7 @@ impl World {
         match buddy.state.end(now) {
             End::Home(Some(summary)) => self.note(summary),
             End::Home(None) | End::Left => {}
+            End::LeftOut | End::Deserted => self.note(format!("# Buddy {} is left out", process.0)),
             end => panic!("{end:?}\n{}", self.story()),
         }
         self.buddies[process.0] = None;

@@ -7,6 +7,19 @@ use rand::RngExt;
 use super::{Event, PATIENCE, World};
 
 impl World {
+    /// Stops the reader of what Buddy `n` prints.
+    pub(crate) fn hold(&mut self, n: usize) {
+        self.held = Some(n);
+    }
+
+    /// Lets it read on.
+    pub(crate) fn release(&mut self, n: usize) {
+        assert_eq!(self.held.take(), Some(n));
+        if let Some(process) = self.stuck.take() {
+            self.later(Duration::ZERO, Event::Sung(process));
+        }
+    }
+
     /// Cuts every wire between `some` and the others.
     pub(crate) fn cut(&mut self, some: &[usize]) {
         self.cut = some.iter().copied().collect();

@@ -83,7 +83,7 @@ impl World {
             return;
         };
         let sender = buddy.senders.entry(to).or_insert_with(Sender::new);
-        if job == Job::Ping && sender.mailbox.is_some() {
+        if matches!(job, Job::Ping | Job::Peek(..)) && sender.mailbox.is_some() {
             return;
         }
         sender.mailbox = Some(job);
@@ -210,10 +210,17 @@ impl World {
                 Job::Enlist(song, roll, at) => {
                     answer(state.enlist(song, roll.to_vec(), place, at, from))
                 }
+                Job::Farewell(tally) => {
+                    answer(state.farewell((song, place), letter.by.place, tally))
+                }
                 Job::Pass(token, at, tally) => {
                     answer(state.hear(song, place, Request::Pass(token, at), tally))
                 }
-                Job::Ping => {
+                Job::Ping | Job::Peek(..) => {
+                    let (song, place) = match letter.job {
+                        Job::Peek(song, to) => (song, to),
+                        _ => (song, place),
+                    };
                     let pulse = state.ping(song, place, letter.by, from);
                     match pulse.reply {
                         Reply::Wrong => Report::Silent(Cause::Wrong),

@@ -1,0 +1,107 @@
+//! What a buddy in the song looks out for beside the ring: ways that lead nowhere, a song that
+//! stands still, lives that ended. PURE.
+
+use common::buddy::{Mark, Place, Pulse, Reply};
+
+use crate::effect::{Effect, Job, Report, Retry, Target};
+use crate::failure_detector::Threshold;
+use crate::ring::Request;
+
+use super::Singing;
+
+impl Singing {
+    /// Says who holds the song, if it has stood still for long.
+    pub(super) fn look_for_a_stall(&mut self, out: &mut Vec<Effect>) {
+        let mine = self.performing.then_some(self.ring.me());
+        if let Some(holder) = self.stall.beat(self.ring.mark(), mine) {
+            self.tell_of_holder(holder, out);
+        }
+    }
+
+    fn tell_of_holder(&self, holder: Place, out: &mut Vec<Effect>) {
+        let why = "its output may be stuck, or its --tempo is long";
+        out.push(Effect::Tell(if holder == self.ring.me() {
+            format!("the song waits for this buddy, Buddy {}: {why}", holder + 1)
+        } else {
+            format!("the song waits for {}: {why}", self.who(holder))
+        }));
+    }
+
+    /// Tries the ways that a death would make needed, and says which of them leads nowhere.
+    pub(super) fn look_ahead(&mut self, out: &mut Vec<Effect>) {
+        let (me, next) = (self.ring.me(), self.ring.next());
+        let (pings, missed) = self.reach.beat(self.size(), me, next);
+        let pings = pings.into_iter().map(Target::Place);
+        out.extend(pings.map(|to| Effect::Send(to, Job::Ping)));
+        if let Some((place, why)) = missed.filter(|_| self.ring.mark() < Mark::Over) {
+            let (me, next, who) = (me + 1, next + 1, self.who(place));
+            out.push(Effect::Tell(format!(
+                "Buddy {me} cannot reach {who}: {why}; if Buddy {next} dies, the ring breaks\n\
+                 help: start Buddy {} with --advertise HOST:PORT, where Buddy {me} can reach it",
+                place + 1
+            )));
+        }
+    }
+
+    /// Returns the answer to a ping, with what the caller may need later.
+    pub(crate) fn pulse(&self, reply: Reply) -> Pulse {
+        Pulse {
+            reply,
+            next: self.ring.next(),
+            holder: if self.performing {
+                Some(self.ring.me())
+            } else {
+                self.stall.holder()
+            },
+        }
+    }
+
+    /// Returns who holds the song, as next says. What is said of this buddy itself, or of one that
+    /// is gone, is out of date.
+    pub(super) fn holder(&self, pulse: Pulse) -> Option<Place> {
+        let (me, next) = (self.ring.me(), self.ring.next());
+        let holder = pulse.holder.filter(|holder| *holder < self.size());
+        holder.filter(|&holder| holder != me && self.ring.gap(holder) >= self.ring.gap(next))
+    }
+
+    /// Learns what became of a ping to a buddy beyond next, which the ring does not need yet.
+    pub(super) fn tried(&mut self, place: Place, report: Report) -> Retry {
+        let suspicion = self.suspicions.entry(place).or_default();
+        let (cause, is_gone, retry) = match report {
+            Report::Waited => return Retry::Soon,
+            Report::Refused(cause) => (cause, suspicion.refused(Threshold::Soon), Retry::Soon),
+            Report::Silent(cause) => (cause, suspicion.silent(), Retry::AtBeat),
+            Report::Pulse(_) | Report::Answered(_) | Report::Called(_) => {
+                suspicion.clear();
+                self.reach.reached(place);
+                return Retry::No;
+            }
+        };
+        if !is_gone {
+            return retry;
+        }
+        suspicion.clear();
+        self.reach.missed(place, cause.words());
+        Retry::No
+    }
+
+    /// Counts the lives that ended with their tally, and those that were only thought to have.
+    /// `next` was next before `by` answered.
+    pub(super) fn count_lives(
+        &mut self,
+        (by, next): (Place, Place),
+        request: Request,
+        reply: Reply,
+    ) {
+        let is_back = self.ring.gap(by) < self.ring.gap(next);
+        match (request, reply) {
+            (Request::Enlist(_), Reply::Here(_)) => self.restarted = None,
+            (Request::Ping, Reply::Here(_)) if is_back => self.ledger.mine.back += 1,
+            (_, Reply::Stranger) if by == next && self.restarted != Some(by) => {
+                self.restarted = Some(by);
+                self.ledger.mine.lost += 1;
+            }
+            _ => {}
+        }
+    }
+}
