@@ -3,7 +3,7 @@
 //!
 //! Reversing changes the order of bytes and nothing else. So a word and its answer have the same
 //! bytes in the same numbers. A server that answers something else is found by counting them, which
-//! costs a nanosecond or two a byte.
+//! costs some 40 ns for a word of ten letters: a tenth of a second for a few million words.
 
 use super::backlog::Chunk;
 use crate::lines;
