@@ -43,7 +43,7 @@ pub(crate) async fn call(client: Client, tier: Tier, assigned: Assigned) -> Answ
     let result = if chunk.is_one {
         let answer = reverse_one(&client, context, tier, chunk.text).await;
         // This call does not tell how long it waited, so all of it counts as work.
-        answer.map(|answer| answer.map(|text| (text, Duration::ZERO, Duration::MAX)))
+        answer.map(|answer| answer.map(|text| (text, Duration::ZERO, begun.elapsed())))
     } else {
         let answer = client.reverse_words(context, tier, chunk.text).await;
         let parts = |answer: Reversed| (answer.text, answer.waited, answer.worked);

@@ -23,6 +23,8 @@ pub(crate) enum Cause {
     /// Its answer to this line, counted from 1, had other letters than the line. `None`: the text
     /// was one, and not a list.
     Letters(String, Option<u64>),
+    /// It reported a time for a call that cannot be.
+    Absurd(String),
     /// It failed on a call, with these words.
     Failed(String, String),
     /// Two servers answered this line, counted from 1, differently: the server and its answer.
@@ -96,6 +98,7 @@ impl fmt::Display for Cause {
                     what(*line)
                 )
             }
+            Self::Absurd(name) => write!(f, "{name} says that a call took more than a day"),
             Self::Failed(name, words) => write!(f, "{name} says {}", shown(words)),
             Self::Differ(line, [(first, one), (second, other)]) => write!(
                 f,

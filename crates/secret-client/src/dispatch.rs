@@ -243,6 +243,10 @@ impl Dispatcher {
     pub(crate) fn answered(&mut self, id: ServerId, first: u64, answer: String, timing: Timing) {
         self.latencies.add(timing.took);
         let server = &mut self.servers[id];
+        if timing.is_absurd() {
+            let name = server.name.clone();
+            return self.lose(id, Cause::Absurd(name));
+        }
         server.busy.reset();
         server.is_busy = false;
         match self.queue.answered(id, first, answer) {

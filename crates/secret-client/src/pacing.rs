@@ -58,6 +58,16 @@ pub(crate) struct Timing {
     pub(crate) worked: Duration,
 }
 
+/// The longest time of a call that a server may report. No call lasts longer.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Timing {
+    /// Returns whether its server reports what cannot be.
+    pub(crate) fn is_absurd(&self) -> bool {
+        self.waited.max(self.worked) > LONGEST
+    }
+}
+
 /// Words in a call and calls at once, where a person has fixed them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Fixed {

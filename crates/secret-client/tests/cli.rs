@@ -248,7 +248,7 @@ async fn a_lying_server_sends_the_terminal_nothing_and_breaks_nothing() {
         (Fake::Shouts, &["--string", "ab"][..], 1, ""),
         (Fake::Shouts, &["-"], 1, ""),
         (Fake::Babbles, &["-"], 1, ""),
-        (Fake::Boasts, &["-v", "-"], 0, "ba\ndc\nfe\n"),
+        (Fake::Boasts, &["-v", "-"], 1, ""),
     ] {
         let addr = fake.place().await.addr();
         let ended = run(&[&["--server", &addr], args].concat(), "ab\ncd\nef\n");

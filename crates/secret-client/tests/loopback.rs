@@ -133,6 +133,7 @@ async fn a_server_that_misbehaves_does_not_spoil_the_work_of_another() {
         Fake::Panics,
         Fake::Sits,
         Fake::Lies,
+        Fake::Boasts,
         Fake::Confuses,
         Fake::Greets,
         Fake::Refuses,

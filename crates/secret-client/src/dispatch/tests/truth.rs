@@ -19,6 +19,19 @@ fn a_server_that_answers_something_else_is_retired_in_words() {
 }
 
 #[test]
+fn a_server_that_reports_times_that_cannot_be_is_retired() {
+    let mut s = Script::new("ab", 2);
+    assert_eq!(s.begin(), "a gets ab");
+    let absurd = Timing {
+        worked: Duration::MAX,
+        ..QUICK
+    };
+    let told = s.when(|d| d.answered(0, 0, "ba\n".into(), absurd));
+    let said = r#"abandon a, say "a says that a call took more than a day", b gets ab"#;
+    assert_eq!(told, said);
+}
+
+#[test]
 fn to_verify_each_word_is_asked_of_two_servers() {
     let mut s = Script::verifying("ab cd", 2);
     assert_eq!(s.begin(), "a gets ab, b gets cd");
