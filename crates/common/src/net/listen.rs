@@ -146,6 +146,9 @@ pub async fn serve<F>(
         // Before the task runs, because a flood may be accepted in one turn.
         let stay = gate.lobby(peer.ip());
         async move {
+            if protocol.is_sealed() && !knocks.may_try(peer.ip()) {
+                return;
+            }
             let io = match stay.during(protocol.answer(io)).await {
                 Some(Ok(io)) => io,
                 Some(Err(trouble)) => return knocks.note(peer.ip(), &trouble),

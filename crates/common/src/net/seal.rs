@@ -137,6 +137,11 @@ impl Protocol {
         self.service
     }
 
+    /// Returns whether connections are sealed.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// Greets, and seals, a connection that this side has made. Exactly a greeting is read before
     /// the seal, so that nothing sent in the clear can slip in behind it.
     ///
@@ -146,7 +151,7 @@ impl Protocol {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        greeting::exchange(&mut io, self.service, self.tls.is_some()).await?;
+        greeting::exchange(&mut io, self.service, self.is_sealed()).await?;
         let Some(tls) = &self.tls else {
             return Ok(Pipe::Plain(io));
         };
@@ -164,7 +169,7 @@ impl Protocol {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        greeting::exchange(&mut io, self.service, self.tls.is_some()).await?;
+        greeting::exchange(&mut io, self.service, self.is_sealed()).await?;
         let Some(tls) = &self.tls else {
             return Ok(Pipe::Plain(io));
         };
