@@ -24,7 +24,7 @@ const WORDS: usize = 1_000_000;
 const SPELL: Duration = Duration::from_millis(500);
 
 /// Idle connections whose memory is divided by their number.
-const IDLE: usize = 1000;
+const IDLE: usize = 900;
 
 /// One of the two that are compared.
 struct Side {
@@ -58,6 +58,7 @@ pub(crate) fn measure(bench: &Bench) -> anyhow::Result<()> {
     ];
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let mut rates = [const { [const { Vec::new() }; 2] }; 4];
+    let mut work = [const { [const { Vec::new() }; 2] }; 3];
     for round in 0..ROUNDS {
         for turn in 0..2 {
             let which = (round + turn) % 2;
@@ -67,9 +68,18 @@ pub(crate) fn measure(bench: &Bench) -> anyhow::Result<()> {
             let mut whole_list = bench.client(&side.server.addr, &flags);
             let took = timed(whole_list.stdout(Stdio::null()))?;
             rates[0][which].push(WORDS as f64 / took.as_secs_f64());
-            rates[1][which].push(runtime.block_on(calls(side, 64))?);
-            rates[2][which].push(runtime.block_on(calls(side, 1))?);
-            rates[3][which].push(runtime.block_on(dials(side))?);
+            let mut note = |n: usize, count: u32, begun: (Instant, f64)| {
+                rates[n][which].push(f64::from(count) / begun.0.elapsed().as_secs_f64());
+                let cpu = cpu(&side.server) - begun.1;
+                work[n - 1][which].push(cpu / f64::from(count));
+            };
+            let begin = || (Instant::now(), cpu(&side.server));
+            let begun = begin();
+            note(1, runtime.block_on(calls(side, 64))?, begun);
+            let begun = begin();
+            note(2, runtime.block_on(calls(side, 1))?, begun);
+            let begun = begin();
+            note(3, runtime.block_on(dials(side))?, begun);
         }
     }
     println!("Under a key, beside the same in plain; medians of {ROUNDS} rounds:");
@@ -88,8 +98,17 @@ pub(crate) fn measure(bench: &Bench) -> anyhow::Result<()> {
         let (plain, sealed) = (median(plain), median(sealed));
         println!("  {name:<23} {plain:9.0} {sealed:9.0}   {ratio:6.2}");
     }
+    println!("  the work of both ends, microseconds of a processor each (Linux):");
+    for (name, [plain, sealed]) in ["64 at once", "one at a time", "dial"].iter().zip(work) {
+        let (plain, sealed) = (median(plain), median(sealed));
+        println!(
+            "  {name:<23} {plain:9.1} {sealed:9.1}   {:6.2}",
+            plain / sealed
+        );
+    }
+    // The plain ones stay open, because the sealed ones would otherwise take over their memory.
     let idle = sides.each_ref().map(|side| runtime.block_on(idle(side)));
-    if let [Ok(plain), Ok(sealed)] = idle {
+    if let [Ok((plain, _)), Ok((sealed, _))] = &idle {
         println!("  an idle connection, KiB in the server and in the client:");
         let [server, client] = [0, 1].map(|end| sealed[end] - plain[end]);
         println!(
@@ -100,12 +119,14 @@ pub(crate) fn measure(bench: &Bench) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn open(side: &Side) -> anyhow::Result<Channel<SecretRequest, SecretResponse>> {
+type Connection = Channel<SecretRequest, SecretResponse>;
+
+async fn open(side: &Side) -> anyhow::Result<Connection> {
     Ok(Channel::open(&side.server.addr, side.protocol.clone()).await?)
 }
 
-/// Returns the calls a second of which this number are on their way at once.
-async fn calls(side: &Side, at_once: usize) -> anyhow::Result<f64> {
+/// Returns how many calls ended in a spell, of which this number are on their way at once.
+async fn calls(side: &Side, at_once: usize) -> anyhow::Result<u32> {
     let client = SecretClient::from(open(side).await?);
     let call = || client.reverse(context::current(), "bottles".into());
     let mut on_their_way: FuturesUnordered<_> = (0..at_once).map(|_| call()).collect();
@@ -117,20 +138,22 @@ async fn calls(side: &Side, at_once: usize) -> anyhow::Result<f64> {
             on_their_way.push(call());
         }
     }
-    Ok(f64::from(count) / begun.elapsed().as_secs_f64())
+    Ok(count)
 }
 
-async fn dials(side: &Side) -> anyhow::Result<f64> {
+/// Returns how many connections could be made in a spell, one after the other.
+async fn dials(side: &Side) -> anyhow::Result<u32> {
     let (begun, mut count) = (Instant::now(), 0);
     while begun.elapsed() < SPELL {
         drop(dial(&side.server.addr, side.protocol.clone()).await?);
         count += 1;
     }
-    Ok(f64::from(count) / begun.elapsed().as_secs_f64())
+    Ok(count)
 }
 
-/// Returns what one idle connection takes in the server and in this process, in KiB.
-async fn idle(side: &Side) -> anyhow::Result<[f64; 2]> {
+/// Returns what one idle connection takes in the server and in this process, in KiB, and the
+/// connections.
+async fn idle(side: &Side) -> anyhow::Result<([f64; 2], Vec<Connection>)> {
     let server = side.server.program.child.id();
     let memory = || [resident(&server.to_string()), resident("self")];
     let (before, mut open_ones) = (memory(), Vec::new());
@@ -147,7 +170,22 @@ async fn idle(side: &Side) -> anyhow::Result<[f64; 2]> {
         let grown = after[end].context("Linux only")? - before[end].context("Linux only")?;
         each[end] = grown / IDLE as f64;
     }
-    Ok(each)
+    Ok((each, open_ones))
+}
+
+/// Returns the microseconds of a processor that this process and a server have used so far, on
+/// Linux; 0 elsewhere.
+fn cpu(server: &Server) -> f64 {
+    let used = |process: &str| {
+        let tasks = fs::read_dir(Path::new("/proc").join(process).join("task"));
+        let nanoseconds = |task: fs::DirEntry| -> Option<f64> {
+            let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
+            text.split(' ').next()?.parse().ok()
+        };
+        let tasks = tasks.into_iter().flatten().flatten();
+        tasks.filter_map(nanoseconds).sum::<f64>() / 1000.0
+    };
+    used("self") + used(&server.program.child.id().to_string())
 }
 
 /// Returns the resident memory of a process in KiB, on Linux.
