@@ -20,7 +20,8 @@ pub(crate) struct Stall {
     still: u64,
     mark: Mark,
     holder: Option<Place>,
-    is_said: bool,
+    /// the holder that was named last; one with a long tempo would be named in every lap
+    named: Option<Place>,
 }
 
 impl Stall {
@@ -31,7 +32,7 @@ impl Stall {
             still: 0,
             mark,
             holder: None,
-            is_said: false,
+            named: None,
         }
     }
 
@@ -45,16 +46,16 @@ impl Stall {
         self.holder
     }
 
-    /// Counts a heartbeat of a song at `mark`. Returns who holds it up, once for each stall.
+    /// Counts a heartbeat of a song at `mark`. Returns who holds it up, if that is not the buddy
+    /// that was named last.
     pub(crate) fn beat(&mut self, mark: Mark, mine: Option<Place>) -> Option<Place> {
         if mark != self.mark {
-            *self = Self::new(self.limit, mark);
+            (self.mark, self.still, self.holder) = (mark, 0, None);
         }
         self.still = self.still.saturating_add(1);
         let holder = mine.or(self.holder);
-        let is_news = self.still >= self.limit && !self.is_said;
-        let news = holder.filter(|_| is_news);
-        self.is_said |= news.is_some();
+        let news = holder.filter(|_| self.still >= self.limit && self.named != holder);
+        self.named = news.or(self.named);
         news
     }
 }
@@ -64,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_holder_is_named_once_for_each_stall() {
+    fn the_holder_is_named_once() {
         let mut stall = Stall::new(3, Mark::Left(9));
         let mut beats = |mark, mine| {
             let said = (0..6).map(|_| stall.beat(mark, mine));
@@ -76,6 +77,7 @@ mod tests {
         assert_eq!(beats(Mark::Left(9), None), [2]);
         assert_eq!(beats(Mark::Left(9), None), [], "said already");
         assert_eq!(beats(Mark::Left(8), Some(0)), [0]);
+        assert_eq!(beats(Mark::Left(7), Some(0)), [], "in every lap");
         let mut moving = Stall::new(3, Mark::Left(9));
         moving.heard(Some(1));
         let said = (0..9).find_map(|left| moving.beat(Mark::Left(left / 2), None));

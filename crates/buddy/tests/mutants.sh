@@ -168,7 +168,7 @@ mutants() {
   mutant reach "a complaint does not wait until the neighbour would know" \
     'said_at >= missed.1 + SETTLED' 'true'
   mutant stall "a stall is told again and again" \
-    'self.is_said |= news.is_some();' ''
+    'self.named = news.or(self.named);' ''
   mutant ledger "a false alarm counts as a verse sung twice" \
     'if all_counted { 0 } else' 'if false { 0 } else'
   mutant singing "a buddy leaves without its tally" \
