@@ -192,7 +192,7 @@ mutants() {
   mutant singing "a buddy leaves while it performs a verse" \
     'self.performing || self.ring.is_unheard()' 'self.ring.is_unheard()'
   mutant state "a buddy leaves however busy it is" \
-    'if self.leaving && !is_busy && !self.draining' 'if self.leaving && !self.draining'
+    '!singing.is_busy() && singing.has_said_farewell(out)' 'singing.has_said_farewell(out)'
 }
 
 pass=apply mutants
