@@ -7,6 +7,8 @@
 #   --user USER        who logs in: root, or a user of sudo (as ssh is configured)
 #   --ssh-config FILE  for ssh -F
 #   --dist DIR         what scripts/build-static.sh made (dist)
+#   --lab-key FILE     the lab's key for the services, made by: chat-server --new-key FILE. It goes
+#                      through ssh, and a machine keeps it until another one is sent
 #   --dry-run          shows the commands
 #
 # One connection a host: the archive goes in and is compared with its checksums. Only then are files
@@ -16,12 +18,12 @@ set -euo pipefail
 
 # A link in ~/bin, say, is followed. An old readlink cannot.
 dist=$(cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")/.." && pwd)/dist
-role=server user='' ssh_config='' dry_run=''
+role=server user='' ssh_config='' dry_run='' lab_key=''
 readonly SSHD_SECONDS=60 # because a fresh instance runs before its sshd does
 readonly KEY_SECONDS=20  # because its sshd answers before the instance has fetched the key
 
 say() { printf '%s\n' "$*" >&2; }
-usage() { sed -n '4,11s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '4,13s/^# \{0,1\}//p' "$0"; }
 bad_usage() { say "deploy.sh: $1"; usage >&2; exit 2; }
 
 die() { # MESSAGE [HELP]...
@@ -69,8 +71,19 @@ sha256sum -c --quiet SHA256SUMS
 END
 }
 
-# COPYFILE_DISABLE, because macOS otherwise packs a second, hidden file with every file.
-pack() { COPYFILE_DISABLE=1 tar -C "$dist" -czf - .; }
+# COPYFILE_DISABLE, because macOS otherwise packs a second, hidden file with every file. The key is
+# packed from a folder of its own, because what is in dist/ may be given away.
+pack() {
+  if [ -z "$lab_key" ]; then
+    COPYFILE_DISABLE=1 tar -C "$dist" -czf - .
+    return
+  fi
+  local folder
+  folder=$(mktemp -d) # which only its owner may read
+  cp "$lab_key" "$folder/lab-key"
+  COPYFILE_DISABLE=1 tar -czf - -C "$dist" . -C "$folder" lab-key
+  rm -rf "$folder"
+}
 
 deploy() { # HOST
   if [ -n "$dry_run" ]; then
@@ -85,13 +98,14 @@ deploy() { # HOST
 
 while [ $# -gt 0 ]; do
   case $1 in
-    --role | --user | --ssh-config | --dist)
+    --role | --user | --ssh-config | --dist | --lab-key)
       [ -n "${2:-}" ] || bad_usage "$1 needs a value"
       case $1 in
         --role) role=$2 ;;
         --user) user=$2 ;;
         --ssh-config) ssh_config=$2 ;;
         --dist) dist=$2 ;;
+        --lab-key) lab_key=$2 ;;
       esac
       shift 2 ;;
     --dry-run) dry_run=yes; shift ;;
@@ -107,6 +121,14 @@ for host in "$@"; do
 done
 [ -n "$dry_run" ] || [ -r "$dist/SHA256SUMS" ] || die "there is nothing in $dist" \
   "scripts/build-static.sh makes it, or unpack the release archive"
+
+# A guest key would keep every service from starting.
+if [ -n "$lab_key" ]; then
+  case $(cat "$lab_key" 2>/dev/null || :) in
+    labkey1*) ;;
+    *) die "$lab_key holds no host key of a lab" "make one: chat-server --new-key $lab_key" ;;
+  esac
+fi
 
 refused=''
 for host in "$@"; do (deploy "$host") || refused="$refused $host"; done

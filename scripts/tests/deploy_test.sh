@@ -49,6 +49,19 @@ END
   has 'deploying to first' "$scratch/said"
 }
 
+# The key goes into the stream, and into no argument and not into dist/.
+test_a_lab_key_goes_through_ssh() {
+  fake_ssh <<'END'
+cat >"$(dirname "$0")/../sent"
+END
+  echo labkey1aaaqeayeaudaocajbifqydiob5322 >"$scratch/lab.key"
+  "$scripts/deploy.sh" --dist "$work/dist" --lab-key "$scratch/lab.key" first 2>"$scratch/said"
+  same "$(cat "$scratch/lab.key")" "$(tar -xzOf "$work/sent" lab-key)"
+  ! grep -r labkey1 "$work/calls" "$work/dist" "$scratch/said" || fail "the key is shown"
+  exits 1 "$scripts/deploy.sh" --dist "$work/dist" --lab-key "$scratch/nothing" first 2>"$scratch/said"
+  has 'holds no host key of a lab' "$scratch/said"
+}
+
 test_scripts_can_be_called_by_a_link() {
   local script
   mkdir "$scratch/bin"

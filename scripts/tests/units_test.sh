@@ -24,6 +24,8 @@ test_units_are_valid() {
   local why unit root=$scratch/root
   why=$(need_command systemd-analyze systemd) || skip "$why"
   install_into "$root"
+  echo labkey1aaaqeayeaudaocajbifqydiob5322 >"$scratch/dist/lab-key"
+  install_into "$root"
   # An empty root lacks what systemd's own units name; only lines about ours count. verify exits
   # with 0 even on unknown keys, so any output is a failure.
   for unit in $UNITS; do
@@ -67,6 +69,24 @@ test_install_refuses_programs_that_do_not_run_here() {
   has 'buddy does not run on this machine' "$scratch/said"
   has 'echo buddy' "$root/usr/local/bin/buddy" # still the earlier one
   DESTDIR=$root exits 2 sh "$scratch/dist/install.sh" teapot
+}
+
+test_a_lab_key_is_for_root_and_for_every_service() {
+  local root=$scratch/root unit
+  install_into "$root"
+  ! [ -e "$root/etc/buddy-lab/lab-key" ] || fail "a key out of nowhere"
+  echo labkey1aaaqeayeaudaocajbifqydiob5322 >"$scratch/dist/lab-key"
+  install_into "$root"
+  same 600 "$(stat -c %a "$root/etc/buddy-lab/lab-key")"
+  for unit in $UNITS; do
+    has 'LoadCredential=lab-key:/etc/buddy-lab/lab-key' "$root/etc/systemd/system/$unit.d/lab-key.conf"
+    has KEY_FLAGS "$root/etc/systemd/system/$unit"
+  done
+  # It stays when a later deployment brings none.
+  rm "$scratch/dist/lab-key"
+  install_into "$root"
+  has labkey1 "$root/etc/buddy-lab/lab-key"
+  has 'KEY_FLAGS=--key %d/lab-key' "$root/etc/systemd/system/buddy@.service.d/lab-key.conf"
 }
 
 # What ec2.sh tells an instance at its first boot.

@@ -9,7 +9,8 @@
 #   none     starts nothing
 #
 # Every file is written beside its place and then renamed, so that a running program can be replaced
-# and half a file is never seen. With DESTDIR=FOLDER all goes below that folder and nothing is
+# and half a file is never seen. A file lab-key beside this script becomes the key of all services,
+# which keep it until another one is sent. With DESTDIR=FOLDER all goes below that folder and nothing is
 # started. Exit 1 if a service does not start; its last lines are then shown.
 set -eu
 
@@ -30,8 +31,9 @@ cd "$(dirname "$0")"
 put() { # MODE FILE FOLDER
   file=${2##*/}
   mkdir -p "$3"
-  # In its own folder, because a copy then also gets the label that SELinux wants there.
-  cp "$2" "$3/$file.new"
+  # In its own folder, because a copy then also gets the label that SELinux wants there. Nobody else
+  # may read it before it has its mode.
+  (umask 077 && cp "$2" "$3/$file.new")
   chmod "$1" "$3/$file.new"
   mv -f "$3/$file.new" "$3/$file"
 }
@@ -61,6 +63,12 @@ install_files() {
     put 644 sandbox.conf "$units/$unit.d"
   done
   mkdir -p "${DESTDIR:-}/etc/buddy-lab"
+  [ -f lab-key ] || return 0
+  # Before the drop-ins, because a service whose key is missing does not start.
+  put 600 lab-key "${DESTDIR:-}/etc/buddy-lab"
+  for unit in chat-server.service secret-server.service buddy@.service; do
+    put 644 lab-key.conf "$units/$unit.d"
+  done
 }
 
 # Prints the journal of the process that runs now, not of earlier ones.

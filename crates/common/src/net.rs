@@ -92,7 +92,7 @@ pub const MAX_GROWTH: usize = 8;
 ///
 /// The sum of what strangers can make a server hold, with the defaults: 2048 connections of 16 KiB
 /// of requests and two buffers of 16 KiB are 96 MiB, their tasks and sockets about 50 MiB, and
-/// [`bytes`](Self::bytes) is 192 MiB. That is 338 MiB, of the 640 MiB that the unit files allow.
+/// [`bytes`](Self::bytes) is 192 MiB. That is 338 MiB, of the 720 MiB that the unit files allow.
 /// The chat server's log adds 128 MiB of newest entries (or the whole of its store in memory), 32
 /// MiB of entries that wait for the disk, and 8 MiB of SQLite's caches: 506 MiB. Under a key, each
 /// connection may have one record of 16 KiB on its way out, one on its way in, and what that holds:
