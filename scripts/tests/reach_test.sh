@@ -124,7 +124,7 @@ all_sing() { # RING NEXT-OF-LAPTOP
 test_round_trips_of_600_ms_are_no_death() {
   lab delay 300
   all_sing far "$SERVER_PUBLIC:8032"
-  has 'so a buddy counts as gone after 5.4s of silence instead of 3.0s' "$scratch/far/a"
+  grep -q 'counts as gone after [5-9]\.[0-9]s of silence instead of 3\.0s' "$scratch/far/a"
   lab delay 0
 }
 
