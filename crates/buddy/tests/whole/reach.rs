@@ -76,3 +76,25 @@ fn a_song_of_five_on_the_simple_map_has_nothing_to_complain_about() {
         assert!(!world.story().contains(" cannot reach "));
     });
 }
+
+/// Its machine is switched off, so that the others hear nothing, at about the time of their tries.
+#[test]
+fn who_has_died_is_not_said_to_be_out_of_reach() {
+    play(100, |mut song| {
+        song.bottles = 200;
+        let mut world = World::of(4, song);
+        world.moment(1);
+        let time = world.dice.random_range(0..1500);
+        world.pass(time * MS);
+        for n in [1, 2, 4] {
+            world.wall(n, 3);
+        }
+        world.crash(3);
+        verdict(&mut world);
+        assert!(
+            !world.story().contains(" cannot reach "),
+            "{}",
+            world.story()
+        );
+    });
+}
