@@ -174,7 +174,8 @@ pub fn answering(bytes: &[u8]) {
         let shared = handlers.clone();
         let handler = move |_: context::Context, text: String| {
             let begun = &mut *shared.begun.lock().unwrap_or_else(PoisonError::into_inner);
-            let id = text[2..].split('#').next().unwrap_or_default().to_owned();
+            let rest = text.get(2..).unwrap_or_default();
+            let id = rest.split('#').next().unwrap_or_default().to_owned();
             *begun.entry(id).or_default() += 1;
             handle(shared.clone(), text)
         };
