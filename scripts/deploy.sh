@@ -123,7 +123,7 @@ done
   "scripts/build-static.sh makes it, or unpack the release archive"
 
 # A guest key would keep every service from starting.
-if [ -n "$lab_key" ]; then
+if [ -n "$lab_key" ] && [ -z "$dry_run" ]; then
   case $(cat "$lab_key" 2>/dev/null || :) in
     labkey1*) ;;
     *) die "$lab_key holds no host key of a lab" "make one: chat-server --new-key $lab_key" ;;

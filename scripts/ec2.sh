@@ -23,6 +23,8 @@
 #   --allow CIDR      who may come in from outside; repeat for several (this machine's address)
 #   --ttl MINUTES     an instance powers itself off this long after each boot (120); set when made
 #   --key FILE        private ssh key; FILE.pub goes to AWS (~/.ssh/id_ed25519)
+#   --lab-key FILE    closes the lab: `deploy` gives this lab's key to all services, and makes it if
+#                     there is no FILE; `connect` shows how to come in with it
 #   --dist DIR        what scripts/build-static.sh made (dist)
 #   --ami ID          another image than Amazon Linux 2023, with --login USER (ec2-user)
 #   --dry-run         shows what would be changed from the present state; changes nothing
@@ -47,7 +49,7 @@ here=$(cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")" && pwd)
 # Services and containers may have none. Bash then asks the system's list of users.
 [ -n "${HOME:-}" ] || { unset HOME; HOME=~; }
 name=buddy-lab type=t3.micro region='' zone='' everywhere='' ports=8030-8039 allow='' ttl=120
-key=$HOME/.ssh/id_ed25519 dist=$(dirname "$here")/dist ami='' login=ec2-user dry_run='' yes='' command=''
+key=$HOME/.ssh/id_ed25519 dist=$(dirname "$here")/dist ami='' login=ec2-user lab_key='' dry_run='' yes='' command=''
 who='' # this session
 making='' # the role of an instance that AWS may or may not be making
 renewer='' # the process that shows others that this session lives
@@ -55,7 +57,7 @@ me=scripts/ec2.sh # how to call this again for the same lab
 
 # ---- words ----
 
-usage() { sed -n '4,31s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '4,33s/^# \{0,1\}//p' "$0"; }
 # The colon is there because a closed terminal must not keep `session` from stopping.
 say() { printf '%s\n' "$*" >&2 || :; }
 
@@ -136,6 +138,7 @@ while [ $# -gt 0 ]; do
     --allow) value "$@"; allow="$allow $2"; shift 2 ;;
     --ttl) value "$@"; ttl=$2; shift 2 ;;
     --key) value "$@"; key=$2; shift 2 ;;
+    --lab-key) value "$@"; lab_key=$2; shift 2 ;;
     --dist) value "$@"; dist=$2; shift 2 ;;
     --ami) value "$@"; ami=$2; shift 2 ;;
     --login) value "$@"; login=$2; shift 2 ;;
@@ -161,6 +164,7 @@ esac
 
 [ "$name" = buddy-lab ] || me="$me --name $name"
 [ -z "$region" ] || me="$me --region $region"
+[ -z "$lab_key" ] || me="$me --lab-key $(printf '%q' "$lab_key")"
 
 list='' dead=''
 tmp=$(mktemp -d)

@@ -36,29 +36,50 @@ END
 
 on() { ssh -F "$tmp/ssh_config" "$@"; }
 
+# Makes the lab's key if one is wanted and there is none. A key is never written over another.
+make_lab_key() {
+  [ -n "$lab_key" ] && [ ! -e "$lab_key" ] || return 0
+  "$dist/chat-server" --new-key "$lab_key" || die "no key for the lab could be made" \
+    "make it where chat-server runs: chat-server --new-key FILE, and name it here: --lab-key FILE"
+}
+
+# The login user of the client gets a copy, because the one of the services is root's.
+send_lab_key() {
+  [ -z "$lab_key" ] ||
+    on client 'umask 077; cat >lab.key.new && mv lab.key.new lab.key' <"$lab_key" ||
+    die "client has not taken the lab's key"
+}
+
 deploy() {
-  local role server word failed=''
+  local role server word failed='' keyed=${lab_key:+--key lab.key}
   if [ -n "$dry_run" ]; then
     for role in server client; do
-      "$here/deploy.sh" --dry-run --user "$login" --dist "$dist" --role "$role" "$role"
+      "$here/deploy.sh" --dry-run --user "$login" --dist "$dist" --role "$role" \
+        ${lab_key:+--lab-key "$lab_key"} "$role"
     done
     return
   fi
   check_key
   has_dist
+  make_lab_key
   write_ssh_config
   for role in server client; do
-    "$here/deploy.sh" --ssh-config "$tmp/ssh_config" --dist "$dist" --role "$role" "$role" ||
+    "$here/deploy.sh" --ssh-config "$tmp/ssh_config" --dist "$dist" --role "$role" \
+      ${lab_key:+--lab-key "$lab_key"} "$role" ||
       failed="$failed $role"
   done
   [ -z "$failed" ] || die "not deployed:$failed, see above"
+  send_lab_key
   server=$(field server 5)
   say "the client calls the server, $server"
   # Says a line in an empty room. The client leaves when the server has acknowledged the line.
-  echo deployed | on client timeout "$ANSWER_SECONDS" chat-client --server "$server:$CHAT_PORT" \
-    --room ec2.sh --name ec2.sh >/dev/null ||
+  # shellcheck disable=SC2086 # $keyed is two words or none
+  echo deployed | on client timeout "$ANSWER_SECONDS" chat-client $keyed \
+    --server "$server:$CHAT_PORT" --room ec2.sh --name ec2.sh >/dev/null ||
     die "client cannot chat with server" "look: $me ssh server journalctl -u chat-server"
-  word=$(on client timeout "$ANSWER_SECONDS" secret-client --server "$server:$SECRET_PORT" --string drawer \
+  # shellcheck disable=SC2086
+  word=$(on client timeout "$ANSWER_SECONDS" secret-client $keyed \
+    --server "$server:$SECRET_PORT" --string drawer \
     </dev/null 2>"$tmp/secret.stderr") ||
     { cat "$tmp/secret.stderr" >&2; die "client gets no answer from secret-server"; }
   [ "$word" = reward ] || die "secret-server answers '$word' for 'drawer'"
@@ -66,12 +87,14 @@ deploy() {
 }
 
 connect() {
-  local private public
+  local private public here_with='' there_with=${lab_key:+--key lab.key }
+  [ -z "$lab_key" ] || here_with="--key $(printf '%q' "$lab_key") "
   case ${1:-} in
     '') ;;
     client)
       write_ssh_config
-      on -t client chat-client --server "$(field server 5):$CHAT_PORT"
+      # shellcheck disable=SC2086
+      on -t client chat-client $there_with --server "$(field server 5):$CHAT_PORT"
       return
       ;;
     *) bad_usage "connect is for this machine, or \`connect client\`" ;;
@@ -80,10 +103,10 @@ connect() {
   [ "$(field server 3)" = running ] || die "no server is running in $region" "$me up"
   public=$(field server 4) private=$(field server 5)
   if inside; then
-    echo "from here: chat-client --server $private:$CHAT_PORT"
+    echo "from here: chat-client $here_with--server $private:$CHAT_PORT"
   else
-    echo "from here:     chat-client --server $public:$CHAT_PORT"
-    echo "on the client: chat-client --server $private:$CHAT_PORT   ($me connect client)"
+    echo "from here:     chat-client $here_with--server $public:$CHAT_PORT"
+    echo "on the client: chat-client $there_with--server $private:$CHAT_PORT   ($me connect client)"
   fi
 }
 

@@ -53,6 +53,10 @@ test_status_stop_up_again_and_down() {
   ec2 connect >"$scratch/connect"
   has "from here:     chat-client --server $(aws_test ec2 describe-instances --filters \
     Name=tag:Role,Values=server --query 'Reservations[].Instances[].PublicIpAddress'):8030" "$scratch/connect"
+  ec2 --lab-key "$scratch/lab.key" connect >"$scratch/connect"
+  has "from here:     chat-client --key $scratch/lab.key --server " "$scratch/connect"
+  has 'on the client: chat-client --key lab.key --server ' "$scratch/connect"
+  has "scripts/ec2.sh --lab-key $scratch/lab.key connect client" "$scratch/connect"
   ec2 stop >"$scratch/stopped"
   same 'stopped stopped' "$(states)"
   ec2 status
