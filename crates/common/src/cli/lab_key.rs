@@ -95,8 +95,10 @@ impl Common {
     }
 
     fn place(&self) -> String {
-        let path = self.key.as_ref();
-        path.map_or(VARIABLE.to_owned(), |path| path.display().to_string())
+        match &self.key {
+            Some(path) => path.display().to_string(),
+            None => VARIABLE.to_owned(),
+        }
     }
 }
 

@@ -142,7 +142,8 @@ mod tests {
         let (plain, keyed) = (line("chat-server"), keyed_line("chat-server"));
         let (open, locked) = (Err(Trouble::Open), Err(Trouble::Locked));
         // What was said, and how it is judged by a side without a key and by one with a key.
-        let table: [(&[u8], Result<(), Trouble>, Result<(), Trouble>); 11] = [
+        type Verdict = Result<(), Trouble>;
+        let table: [(&[u8], Verdict, Verdict); 11] = [
             (&plain, Ok(()), open),
             (&keyed, locked, Ok(())),
             (&full, Err(Trouble::Full), Err(Trouble::Full)),

@@ -149,7 +149,8 @@ pub async fn serve<F>(
             if protocol.is_sealed() && !knocks.may_try(peer.ip()) {
                 return;
             }
-            let io = match stay.during(protocol.answer(io)).await {
+            // In a box, because the task would otherwise keep room for a handshake until its end.
+            let io = match stay.during(Box::pin(protocol.answer(io))).await {
                 Some(Ok(io)) => io,
                 Some(Err(trouble)) => return knocks.note(peer.ip(), &trouble),
                 None => return tracing::debug!("{peer} was silent, and others wait"),
