@@ -8,6 +8,7 @@
 //! | [`cli`] | flags, logging, signals, errors with advice, exit codes |
 //! | [`credential`], [`private_file`] | a text that callers must show; files with a secret |
 //! | [`bucket`] | how fast something may be done, for each address |
+//! | [`journal`], [`pen`] | what a program writes down for `lab-report`, and how |
 //! | [`log_limit`] | one line an address and minute in the log |
 //!
 //! The rule of dependencies: this crate knows none of the programs, and no program knows another.
@@ -21,6 +22,8 @@ pub mod secret;
 pub mod bucket;
 pub mod cli;
 pub mod credential;
+pub mod journal;
 pub mod log_limit;
 pub mod net;
+pub mod pen;
 pub mod private_file;

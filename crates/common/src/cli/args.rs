@@ -1,8 +1,12 @@
 //! The flags that every program has, and the values that flags take.
 
+use std::env;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
+
+use super::Failure;
+use crate::pen::Pen;
 
 /// The port of the lab sheet, where a server listens and a client calls unless told otherwise.
 pub const DEFAULT_PORT: u16 = 8030;
@@ -19,9 +23,29 @@ pub struct Common {
     #[arg(long, value_name = "FILE", exclusive = true)]
     pub new_key: Option<PathBuf>,
 
+    /// Write down what happens, for lab-report: a new file in this folder, without texts that
+    /// people type [default: LAB_JOURNAL]
+    #[arg(long, value_name = "DIR")]
+    pub journal: Option<PathBuf>,
+
     /// Say more on stderr: once for what happens, twice for every detail (or set RUST_LOG)
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
+}
+
+impl Common {
+    /// Begins the journal of `program`, if `--journal` or `LAB_JOURNAL` asks for one. `name` is
+    /// the one that a person gave it.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn journal(&self, program: &str, name: Option<String>) -> Result<Pen, Failure> {
+        let set = env::var_os("LAB_JOURNAL").filter(|dir| !dir.is_empty());
+        match self.journal.clone().or_else(|| set.map(PathBuf::from)) {
+            Some(dir) => Pen::begin(&dir, program, name),
+            None => Ok(Pen::default()),
+        }
+    }
 }
 
 /// Returns the address to listen on: `8030`, `:8030` and `0.0.0.0:8030` mean the same.

@@ -1,0 +1,106 @@
+//! The promises of a chat room, checked by numbers alone. PURE. `common/src/chat.rs` states them.
+
+use std::collections::BTreeSet;
+
+use super::{Room, Window};
+use crate::verdict::{Check, Judgement, Verdict};
+
+impl Room<'_> {
+    /// Judges the room.
+    #[must_use]
+    pub fn judge(&self) -> Judgement {
+        let readers: BTreeSet<usize> = self.windows.iter().map(|window| window.life).collect();
+        let (messages, readers) = (self.messages.len(), readers.len());
+        let plural = |count: usize| if count == 1 { "" } else { "s" };
+        Judgement {
+            subject: format!(
+                "room {}: {messages} message{}, {readers} client{}",
+                self.name,
+                plural(messages),
+                plural(readers)
+            ),
+            checks: vec![
+                self.same_order(),
+                self.no_message_twice(),
+                self.every_message(),
+                self.same_text(),
+                self.stored_once(),
+                Check::whole(&self.gaps),
+            ],
+        }
+    }
+
+    fn name(&self, window: &Window) -> String {
+        self.lives[window.life].title()
+    }
+
+    fn same_order(&self) -> Check {
+        let mut check = Check::new("all were shown the messages in the same order");
+        for window in &self.windows {
+            for pair in window.shown.windows(2).filter(|pair| pair[1] < pair[0]) {
+                let name = self.name(window);
+                check.find(
+                    Verdict::No,
+                    format!("{name} was shown {} after {}", pair[1], pair[0]),
+                );
+            }
+        }
+        check
+    }
+
+    fn no_message_twice(&self) -> Check {
+        let mut check = Check::new("nobody was shown a message twice");
+        let mut seen = BTreeSet::new();
+        for window in &self.windows {
+            for &number in &window.shown {
+                if !seen.insert((window.life, number)) {
+                    let name = self.name(window);
+                    check.find(Verdict::No, format!("{name} was shown {number} twice"));
+                }
+            }
+        }
+        check
+    }
+
+    /// A client is judged up to the last message that it was shown or has sent, because it may
+    /// have left before the next one.
+    fn every_message(&self) -> Check {
+        let mut check = Check::new("everybody was shown every message");
+        for window in &self.windows {
+            let shown: BTreeSet<u64> = window.shown.iter().copied().collect();
+            let begin = window.after.saturating_add(1).max(window.first);
+            if begin > window.last {
+                continue;
+            }
+            let due = self.messages.range(begin..=window.last);
+            for (number, _) in
+                due.filter(|(number, _)| !shown.contains(number) && !window.own.contains(number))
+            {
+                let name = self.name(window);
+                check.find(Verdict::No, format!("{name} was not shown {number}"));
+            }
+        }
+        check
+    }
+
+    fn same_text(&self) -> Check {
+        let mut check = Check::new("all were shown the same text");
+        for (number, message) in self
+            .messages
+            .iter()
+            .filter(|(_, message)| message.texts.len() > 1)
+        {
+            let count = message.texts.len();
+            check.find(Verdict::No, format!("{number} has {count} different texts"));
+        }
+        check
+    }
+
+    fn stored_once(&self) -> Check {
+        let mut check = Check::new("what was acknowledged is stored, once");
+        for (verdict, what) in &self.mismatches {
+            check.find(*verdict, what.clone());
+        }
+        check
+    }
+}

@@ -1,0 +1,252 @@
+//! Transcripts: the lines of a chat, and what is said of it.
+
+use std::fmt::Write;
+
+use super::*;
+use crate::verdict::Verdict::{self, No, Unknown, Yes};
+
+/// Journals of a server and of clients.
+#[derive(Default)]
+struct Pen {
+    lives: Vec<String>,
+    now: u64,
+}
+
+const SERVER: usize = 0;
+const ANN: usize = 1;
+const BOB: usize = 2;
+
+impl Pen {
+    /// Ann and Bob are in the lobby, which is empty.
+    fn new() -> Self {
+        let mut pen = Self::default();
+        for (life, program) in ["chat-server", "chat-client", "chat-client"]
+            .into_iter()
+            .enumerate()
+        {
+            pen.lives.push(String::new());
+            pen.note(
+                life,
+                &format!(
+                    "\"w\":1700000000000000,\"e\":\"begin\",\"v\":1,\"program\":\"{program}\",\
+                     \"life\":\"{life}\",\"host\":\"lab\",\"machine\":\"m\",\"pid\":{}",
+                    100 + life
+                ),
+            );
+        }
+        for (life, nick) in [(ANN, "ann"), (BOB, "bob")] {
+            pen.online(life, nick, 0);
+        }
+        pen
+    }
+
+    fn note(&mut self, life: usize, event: &str) {
+        self.now += 10;
+        let now = self.now;
+        writeln!(self.lives[life], r#"{{"t":{now},{event}}}"#).expect("a text");
+    }
+
+    fn online(&mut self, life: usize, nick: &str, after: u64) {
+        self.note(
+            life,
+            &format!(
+                r#""e":"online","nick":"{nick}","sender":"a{life}","rooms":[["lobby",{after},"e"]]"#
+            ),
+        );
+    }
+
+    fn post(&mut self, life: usize, id: u64) {
+        self.note(
+            life,
+            &format!(r#""e":"post","room":"lobby","id":"post:a{life}:{id}","count":1"#),
+        );
+    }
+
+    fn store(&mut self, life: usize, id: u64, number: u64) {
+        self.note(
+            SERVER,
+            &format!(
+                "\"e\":\"stored\",\"room\":\"lobby\",\"id\":\"post:a{life}:{id}\",\
+                 \"numbers\":[{number}],\"texts\":[[5,{number}]],\"epoch\":\"e\""
+            ),
+        );
+    }
+
+    fn ack(&mut self, life: usize, id: u64, number: u64) {
+        self.note(
+            life,
+            &format!(r#""e":"acked","id":"post:a{life}:{id}","numbers":[{number}]"#),
+        );
+    }
+
+    fn show(&mut self, life: usize, number: u64) {
+        self.note(
+            life,
+            &format!(
+                "\"e\":\"shown\",\"room\":\"lobby\",\"epoch\":\"e\",\"number\":{number},\
+                 \"sender\":\"a1\",\"text\":[5,{number}]"
+            ),
+        );
+    }
+
+    /// Ann says something; it is stored under `number`, and Bob is shown it.
+    fn say(&mut self, number: u64) {
+        self.post(ANN, number);
+        self.store(ANN, number, number);
+        self.ack(ANN, number, number);
+        self.show(BOB, number);
+    }
+
+    fn end(mut self) -> Self {
+        for life in 0..self.lives.len() {
+            self.note(life, r#""e":"end","why":"done""#);
+        }
+        self
+    }
+
+    fn judge(&self) -> (Vec<Verdict>, String) {
+        let parse = |(number, text): (usize, &String)| Life::parse(&format!("file{number}"), text);
+        let lives: Vec<Life> = self
+            .lives
+            .iter()
+            .enumerate()
+            .filter_map(|it| parse(it).ok())
+            .collect();
+        let order = Order::new(&lives);
+        let judgement = Room::all(&lives, &order)[0].judge();
+        let verdicts = judgement.checks.iter().map(|check| check.verdict).collect();
+        (verdicts, judgement.to_string())
+    }
+}
+
+#[test]
+fn a_chat_as_it_should_be() {
+    let mut pen = Pen::new();
+    (1..4).for_each(|number| pen.say(number));
+    let (verdicts, text) = pen.end().judge();
+    assert_eq!(verdicts, [Yes; 6], "{text}");
+    assert!(
+        text.starts_with("room lobby: 3 messages, 2 clients\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_message_that_is_not_shown_or_twice_or_late() {
+    let mut pen = Pen::new();
+    pen.say(1);
+    pen.post(ANN, 2);
+    pen.store(ANN, 2, 2);
+    pen.ack(ANN, 2, 2);
+    pen.say(3);
+    let (verdicts, text) = pen.end().judge();
+    assert_eq!(verdicts, [Yes, Yes, No, Yes, Yes, Yes], "{text}");
+    assert!(text.contains("bob was not shown 2"), "{text}");
+
+    let mut pen = Pen::new();
+    pen.say(1);
+    pen.say(2);
+    pen.show(BOB, 1);
+    let (verdicts, text) = pen.end().judge();
+    assert_eq!(verdicts, [No, No, Yes, Yes, Yes, Yes], "{text}");
+    assert!(
+        text.contains("bob was shown 1 after 2") && text.contains("bob was shown 1 twice"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_came_after_a_client_left_is_not_missed() {
+    let mut pen = Pen::new();
+    pen.say(1);
+    pen.post(ANN, 2);
+    pen.store(ANN, 2, 2);
+    pen.ack(ANN, 2, 2);
+    let (verdicts, text) = pen.end().judge();
+    assert_eq!(verdicts, [Yes; 6], "{text}");
+}
+
+#[test]
+fn one_that_comes_back_reads_on_and_misses_nothing() {
+    let mut pen = Pen::new();
+    pen.say(1);
+    pen.note(BOB, r#""e":"offline","why":"connection lost""#);
+    pen.post(ANN, 2);
+    pen.store(ANN, 2, 2);
+    pen.ack(ANN, 2, 2);
+    pen.online(BOB, "bob", 1);
+    pen.show(BOB, 2);
+    pen.say(3);
+    let (verdicts, text) = pen.end().judge();
+    assert_eq!(verdicts, [Yes; 6], "{text}");
+}
+
+#[test]
+fn an_acknowledgement_must_fit_what_is_stored() {
+    let mut pen = Pen::new();
+    pen.post(ANN, 1);
+    pen.ack(ANN, 1, 1);
+    let whole = Pen {
+        lives: pen.lives.clone(),
+        now: pen.now,
+    };
+    // The server may have been killed before it could write it down.
+    let (verdicts, text) = pen.judge();
+    assert_eq!(verdicts[4], Unknown, "{text}");
+    let (verdicts, text) = whole.end().judge();
+    assert_eq!(verdicts[4], No, "{text}");
+    assert!(
+        text.contains("ann has post:a1:1 acknowledged, and no server's journal has it"),
+        "{text}"
+    );
+
+    let mut pen = Pen::new();
+    pen.post(ANN, 1);
+    pen.store(ANN, 1, 1);
+    pen.ack(ANN, 1, 2);
+    assert_eq!(pen.end().judge().0[4], No);
+
+    let mut pen = Pen::new();
+    pen.post(ANN, 1);
+    pen.store(ANN, 1, 1);
+    pen.store(ANN, 1, 2);
+    pen.ack(ANN, 1, 1);
+    assert_eq!(pen.end().judge().0[4], No);
+}
+
+#[test]
+fn a_post_that_is_sent_again_is_stored_once() {
+    let mut pen = Pen::new();
+    pen.post(ANN, 1);
+    pen.store(ANN, 1, 1);
+    pen.note(ANN, r#""e":"offline","why":"connection lost""#);
+    pen.online(ANN, "ann", 0);
+    pen.post(ANN, 1);
+    pen.store(ANN, 1, 1);
+    pen.ack(ANN, 1, 1);
+    pen.show(BOB, 1);
+    let (verdicts, text) = pen.end().judge();
+    assert_eq!(verdicts, [Yes; 6], "{text}");
+}
+
+#[test]
+fn another_text_is_noticed() {
+    let mut pen = Pen::new();
+    pen.say(1);
+    pen.lives[BOB] = pen.lives[BOB].replace("[5,1]", "[5,2]");
+    let (verdicts, text) = pen.end().judge();
+    assert_eq!(verdicts, [Yes, Yes, Yes, No, Yes, Yes], "{text}");
+}
+
+#[test]
+fn without_the_servers_journal_it_cannot_be_known() {
+    let mut pen = Pen::new();
+    pen.say(1);
+    pen.lives[SERVER].clear();
+    let (verdicts, text) = pen.judge();
+    assert_eq!(verdicts.iter().max(), Some(&Unknown), "{text}");
+    assert!(
+        text.contains("there is no journal of the chat-server"),
+        "{text}"
+    );
+}

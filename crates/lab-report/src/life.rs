@@ -1,0 +1,144 @@
+//! One life of one process, as its journal tells it. PURE.
+
+use common::buddy::Place;
+use common::journal::{Event, Hex, Line};
+
+/// A line of a life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct At {
+    /// The number of the life.
+    pub life: usize,
+    /// The number of the line, from 0.
+    pub line: usize,
+}
+
+/// What one journal holds.
+#[derive(Clone, Debug)]
+pub struct Life {
+    /// The name of the file, for people.
+    pub file: String,
+    /// The program that wrote it.
+    pub program: String,
+    /// The number of this life.
+    pub id: Hex,
+    /// The name of its machine.
+    pub host: String,
+    /// Equal for all lives that share a clock.
+    pub machine: String,
+    /// The process id.
+    pub pid: u32,
+    /// The name that a person gave it.
+    pub name: Option<String>,
+    /// All lines, in the order in which they were written; the first is [`Event::Begin`].
+    pub lines: Vec<Line>,
+    /// Whether lines are missing at its end, because the journal was full.
+    pub is_cut: bool,
+    /// The number of lines that cannot be read, that are there twice, or whose time goes back. A
+    /// torn last line does not count, because a process may be killed while it writes one.
+    pub damaged: usize,
+}
+
+impl Life {
+    /// Returns the life in `text`, the content of `file`.
+    ///
+    /// # Errors
+    /// A sentence that names the file, if it is not a journal.
+    pub fn parse(file: &str, text: &str) -> Result<Self, String> {
+        // Without a torn last line, because a process may be killed while it writes one.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let mut read = whole.lines().map(serde_json::from_str::<Line>);
+        let Some(Ok(first)) = read.next() else {
+            return Err(format!(
+                "{file} is not a journal: its first line cannot be read"
+            ));
+        };
+        let Event::Begin {
+            v,
+            program,
+            life,
+            host,
+            machine,
+            pid,
+            name,
+        } = first.event.clone()
+        else {
+            return Err(format!(
+                "{file} is not a journal: it does not begin with \"begin\""
+            ));
+        };
+        if v != common::journal::VERSION {
+            return Err(format!(
+                "{file} is a journal of version {v}, which this program does not know"
+            ));
+        }
+        let mut life = Self {
+            file: file.to_owned(),
+            program,
+            id: life,
+            host,
+            machine,
+            pid,
+            name,
+            lines: vec![first],
+            is_cut: false,
+            damaged: 0,
+        };
+        for line in read {
+            match line {
+                Ok(line) => life.push(line),
+                Err(_) => life.damaged += 1,
+            }
+        }
+        Ok(life)
+    }
+
+    fn push(&mut self, line: Line) {
+        let is_next = self
+            .lines
+            .last()
+            .is_none_or(|last| last.t <= line.t && *last != line);
+        self.damaged += usize::from(!is_next);
+        self.is_cut |= line.event == Event::Cut;
+        self.lines.push(line);
+    }
+
+    /// Returns how the process ended, in its own words; nothing if it was killed.
+    #[must_use]
+    pub fn end(&self) -> Option<&str> {
+        self.lines.iter().rev().find_map(|line| match &line.event {
+            Event::End { why } => Some(why.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Returns the song in which this buddy sang, and its place in it.
+    #[must_use]
+    pub fn place(&self) -> Option<(Hex, Place)> {
+        self.lines.iter().find_map(|line| match line.event {
+            Event::Place { song, place, .. } => Some((song, place)),
+            _ => None,
+        })
+    }
+
+    /// Returns a name for people: the one under which it sang or spoke, or the program's.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let own = self.lines.iter().find_map(|line| match &line.event {
+            Event::Place { name, .. } => Some(name.clone()),
+            Event::Online { nick, .. } => Some(nick.clone()),
+            _ => None,
+        });
+        own.or_else(|| self.name.clone())
+            .unwrap_or_else(|| format!("{} {}", self.program, self.pid))
+    }
+
+    /// Returns what is known to be missing in it, as sentences.
+    pub fn gaps(&self) -> impl Iterator<Item = String> {
+        let cut = self
+            .is_cut
+            .then(|| format!("{} is cut: it was full", self.file));
+        let damaged =
+            (self.damaged > 0).then(|| format!("{} has {} damaged lines", self.file, self.damaged));
+        cut.into_iter().chain(damaged)
+    }
+}

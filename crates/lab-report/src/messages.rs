@@ -1,0 +1,152 @@
+//! Which line caused which: a message is heard after it was sent, and both lines have its name.
+//! PURE.
+
+use std::collections::HashMap;
+
+use common::buddy::{Mark, Place};
+use common::journal::{Event, Hex, name};
+
+use crate::life::{At, Life};
+
+/// For each line of each life, the line of another life that caused it, if one did.
+pub(crate) type Causes = Vec<Vec<Option<At>>>;
+
+/// Returns the causes of all lines.
+pub(crate) fn causes(lives: &[Life]) -> Causes {
+    let mut sent: HashMap<String, At> = HashMap::new();
+    for (at, event) in events(lives) {
+        for name in names_sent(event) {
+            // The first try, because it came before all later ones.
+            sent.entry(name).or_insert(at);
+        }
+    }
+    let answers = Answers::new(lives);
+    let cause = |at: At, event: &Event| {
+        let from = match event {
+            Event::Told { place, mark } => answers.cause(at, *place, *mark),
+            event => name_heard(event).and_then(|name| sent.get(&name).copied()),
+        };
+        from.filter(|from| from.life != at.life)
+    };
+    let mut causes: Causes = lives
+        .iter()
+        .map(|life| vec![None; life.lines.len()])
+        .collect();
+    for (at, event) in events(lives) {
+        causes[at.life][at.line] = cause(at, event);
+    }
+    causes
+}
+
+/// Returns each line and what happened.
+pub(crate) fn events(lives: &[Life]) -> impl Iterator<Item = (At, &Event)> {
+    lives.iter().enumerate().flat_map(|(life, it)| {
+        let lines = it.lines.iter().enumerate();
+        lines.map(move |(line, it)| (At { life, line }, &it.event))
+    })
+}
+
+/// Returns the names of the messages that leave with `event`.
+fn names_sent(event: &Event) -> Vec<String> {
+    match event {
+        Event::Call { id, .. } | Event::Say { id, .. } | Event::Post { id, .. } => vec![id.clone()],
+        Event::Stored {
+            room,
+            id,
+            numbers,
+            epoch,
+            ..
+        } => {
+            let entries = numbers.iter().map(|&number| entry(room, *epoch, number));
+            entries.chain([acknowledgement(id)]).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Returns the name of the message that came with `event`.
+pub(crate) fn name_heard(event: &Event) -> Option<String> {
+    match event {
+        Event::Called { id } | Event::Hear { id, .. } | Event::Stored { id, .. } => {
+            Some(id.clone())
+        }
+        Event::Place { id, .. } => id.clone(),
+        Event::Acked { id, .. } => Some(acknowledgement(id)),
+        Event::Shown {
+            room,
+            epoch,
+            number,
+            ..
+        } => Some(entry(room, *epoch, *number)),
+        _ => None,
+    }
+}
+
+fn entry(room: &str, epoch: Hex, number: u64) -> String {
+    name::entry(room, u64::try_from(epoch.0).unwrap_or_default(), number)
+}
+
+fn acknowledgement(id: &str) -> String {
+    format!("stored:{id}")
+}
+
+/// How far the song had got at each place, line by line. An answer in the ring has no name. It left
+/// its place after that place had got as far as the answer shows, so the first line that has got
+/// so far is a cause.
+struct Answers {
+    of: HashMap<usize, (Hex, Place)>,
+    /// the lines at which a place got further, each with its mark
+    reached: HashMap<(Hex, Place), Vec<(At, Mark)>>,
+}
+
+impl Answers {
+    fn new(lives: &[Life]) -> Self {
+        let mut of = HashMap::new();
+        let mut reached: HashMap<_, Vec<(At, Mark)>> = HashMap::new();
+        for (at, event) in events(lives) {
+            let mark = match event {
+                Event::Place {
+                    song,
+                    place,
+                    bottles,
+                    ..
+                } => {
+                    of.insert(at.life, (*song, *place));
+                    Mark::Left(*bottles)
+                }
+                Event::Hear { mark, .. } | Event::Told { mark, .. } | Event::Say { mark, .. } => {
+                    *mark
+                }
+                Event::Sang { left } => Mark::after(*left),
+                _ => continue,
+            };
+            let Some(here) = of.get(&at.life) else {
+                continue;
+            };
+            let lines = reached.entry(*here).or_default();
+            // A later life begins anew.
+            let last = lines.last().filter(|(last, _)| last.life == at.life);
+            if last.is_none_or(|(_, last)| *last < mark) {
+                lines.push((at, mark));
+            }
+        }
+        Self { of, reached }
+    }
+
+    /// Returns the cause of the answer of `place` that the line `at` heard, which showed `mark`.
+    fn cause(&self, at: At, place: Place, mark: Mark) -> Option<At> {
+        let (song, _) = self.of.get(&at.life)?;
+        let lines = self.reached.get(&(*song, place))?;
+        let lives: std::collections::BTreeSet<usize> =
+            lines.iter().map(|(at, _)| at.life).collect();
+        // With two lives at the place it cannot be known which of them answered.
+        let [life] = lives.into_iter().collect::<Vec<_>>()[..] else {
+            return None;
+        };
+        let first = lines.partition_point(|(_, reached)| *reached < mark);
+        lines
+            .get(first)
+            .map(|(at, _)| *at)
+            .filter(|at| at.life == life)
+    }
+}

@@ -1,0 +1,280 @@
+//! Transcripts: the lines of a run, and what is said of it.
+
+use std::fmt::Write;
+
+use super::*;
+use crate::verdict::Verdict;
+
+/// Writes journals as a ring of three would: bottles go from 2 down, each verse by the next buddy.
+struct Pen {
+    lives: Vec<String>,
+    now: u64,
+    hop: u64,
+}
+
+impl Pen {
+    fn new(bottles: u64) -> Self {
+        let mut pen = Self {
+            lives: vec![String::new(); 3],
+            now: 0,
+            hop: 0,
+        };
+        for place in 0..3 {
+            pen.begin(place, place, bottles);
+        }
+        pen
+    }
+
+    fn begin(&mut self, life: usize, place: usize, bottles: u64) {
+        let begin = format!(
+            "\"w\":1700000000000000,\"e\":\"begin\",\"v\":1,\"program\":\"buddy\",\
+             \"life\":\"{life}\",\
+             \"host\":\"lab\",\"machine\":\"m\",\"pid\":{}",
+            100 + life
+        );
+        self.note(life, &begin);
+        let name = place + 1;
+        self.note(
+            life,
+            &format!(
+                "\"e\":\"place\",\"song\":\"7\",\"bottles\":{bottles},\"place\":{place},\
+                 \"name\":\"Buddy {name}\",\"roll\":[\"a:1\",\"b:1\",\"c:1\"]"
+            ),
+        );
+    }
+
+    fn note(&mut self, life: usize, event: &str) {
+        self.now += 10;
+        let now = self.now;
+        writeln!(self.lives[life], r#"{{"t":{now},{event}}}"#).expect("a text");
+    }
+
+    fn sing(&mut self, life: usize, left: u64) {
+        self.note(life, &format!(r#""e":"sing","left":{left}"#));
+        self.note(life, &format!(r#""e":"sang","left":{left}"#));
+    }
+
+    fn pass(&mut self, from: usize, to: usize, mark: &str) {
+        self.hop += 1;
+        let hop = self.hop;
+        let place = to % 3;
+        self.note(
+            from,
+            &format!(r#""e":"say","to":{place},"id":"1:7:{hop}","word":"go","mark":"{mark}""#),
+        );
+        self.note(
+            to,
+            &format!(r#""e":"hear","id":"1:7:{hop}","word":"go","mark":"{mark}","heed":true"#),
+        );
+    }
+
+    fn end(&mut self, life: usize, why: &str) {
+        self.note(life, &format!(r#""e":"end","why":"{why}""#));
+    }
+
+    /// A whole song of 2 bottles.
+    fn song() -> Self {
+        let mut pen = Self::new(2);
+        pen.sing(0, 2);
+        pen.pass(0, 1, "1");
+        pen.sing(1, 1);
+        pen.pass(1, 2, "0");
+        pen.sing(2, 0);
+        for life in 0..3 {
+            pen.end(life, "home");
+        }
+        pen
+    }
+
+    fn judge(&self) -> (Vec<Verdict>, String) {
+        let parse = |(number, text): (usize, &String)| Life::parse(&format!("file{number}"), text);
+        let lives: Vec<Life> = self
+            .lives
+            .iter()
+            .enumerate()
+            .filter_map(|it| parse(it).ok())
+            .collect();
+        let order = Order::new(&lives);
+        let songs = Song::all(&lives, &order);
+        let judgement = songs[0].judge();
+        let verdicts = judgement.checks.iter().map(|check| check.verdict).collect();
+        (verdicts, judgement.to_string())
+    }
+}
+
+use Verdict::{No, Unknown, Yes};
+
+#[test]
+fn a_song_as_it_should_be() {
+    let (verdicts, text) = Pen::song().judge();
+    assert_eq!(verdicts, [Yes; 6], "{text}");
+    assert_eq!(
+        text,
+        "2 bottles, 3 buddies\n  \
+         yes      every verse was sung\n  \
+         yes      no verse came before its turn\n  \
+         yes      nobody sang a verse twice\n  \
+         yes      a verse came again only where that is allowed\n  \
+         yes      all who lived went home\n  \
+         yes      the journals are whole\n"
+    );
+}
+
+#[test]
+fn one_that_was_killed_as_it_sang() {
+    let mut pen = Pen::new(2);
+    pen.sing(0, 2);
+    pen.pass(0, 1, "1");
+    pen.note(1, r#""e":"sing","left":1"#);
+    pen.note(0, r#""e":"lost","place":1,"why":"connection refused""#);
+    let (verdicts, text) = pen.judge();
+    assert_eq!(verdicts[0], No, "verse 0 is missing: {text}");
+    pen.pass(0, 2, "1");
+    pen.sing(2, 1);
+    pen.pass(2, 0, "0");
+    pen.sing(0, 0);
+    pen.end(0, "home");
+    pen.end(2, "home");
+    let (verdicts, text) = pen.judge();
+    assert_eq!(verdicts, [Yes; 6], "{text}");
+    assert!(
+        text.contains("verse 1: Buddy 2, then Buddy 3: allowed, the first was killed"),
+        "{text}"
+    );
+    assert!(
+        text.contains("Buddy 2 (process 101) was killed: its journal has no end"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_verse_that_only_a_killed_buddy_began_may_have_been_heard() {
+    let mut pen = Pen::new(1);
+    pen.note(0, r#""e":"sing","left":1"#);
+    pen.note(0, r#""e":"sang","left":1"#);
+    pen.pass(0, 1, "0");
+    pen.note(1, r#""e":"sing","left":0"#);
+    pen.end(0, "home");
+    pen.end(2, "home");
+    let (verdicts, text) = pen.judge();
+    assert_eq!(verdicts, [Unknown, Yes, Yes, Yes, Yes, Yes], "{text}");
+}
+
+#[test]
+fn a_repeat_needs_a_reason() {
+    let mut pen = Pen::song();
+    pen.lives[2] = pen.lives[2].replace(r#""left":0"#, r#""left":1"#);
+    let (verdicts, text) = pen.judge();
+    assert_eq!((verdicts[0], verdicts[3]), (No, No), "{text}");
+    assert!(
+        text.contains("verse 1: Buddy 2, then Buddy 3: without a cause"),
+        "{text}"
+    );
+
+    // Given up on, though it lives.
+    let mut pen = Pen::new(1);
+    pen.sing(0, 1);
+    pen.pass(0, 1, "0");
+    pen.note(0, r#""e":"lost","place":1,"why":"no answer""#);
+    pen.pass(0, 2, "0");
+    pen.sing(1, 0);
+    pen.sing(2, 0);
+    (0..3).for_each(|life| pen.end(life, "home"));
+    let (verdicts, text) = pen.judge();
+    assert_eq!(verdicts, [Yes; 6], "{text}");
+    assert!(
+        text.contains("allowed, Buddy 1 had given up on Buddy 2"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_doubt_that_is_over_excuses_nothing() {
+    let mut pen = Pen::new(2);
+    pen.note(0, r#""e":"lost","place":1,"why":"no answer""#);
+    pen.sing(0, 2);
+    pen.pass(0, 1, "1");
+    pen.sing(1, 1);
+    pen.pass(1, 2, "1");
+    pen.sing(2, 1);
+    pen.sing(2, 0);
+    (0..3).for_each(|life| pen.end(life, "home"));
+    let (verdicts, text) = pen.judge();
+    assert_eq!(verdicts, [Yes, Yes, Yes, No, Yes, Yes], "{text}");
+}
+
+#[test]
+fn a_verse_before_its_turn() {
+    let mut pen = Pen::new(2);
+    pen.sing(0, 2);
+    // Nobody has passed anything on.
+    pen.sing(1, 1);
+    pen.sing(1, 0);
+    (0..3).for_each(|life| pen.end(life, "home"));
+    let (verdicts, text) = pen.judge();
+    assert_eq!(verdicts, [Yes, No, Yes, Yes, Yes, Yes], "{text}");
+    assert!(
+        text.contains("Buddy 2 sang 1, and could not know that 2 was sung"),
+        "{text}"
+    );
+}
+
+#[test]
+fn twice_by_one_and_an_end_that_is_none() {
+    let mut pen = Pen::song();
+    pen.sing(2, 0);
+    pen.lives[1] = pen.lives[1].replace("home", "cannot write");
+    let (verdicts, text) = pen.judge();
+    assert_eq!((verdicts[2], verdicts[4]), (No, No), "{text}");
+    assert!(text.contains("Buddy 3 sang verse 0 twice"), "{text}");
+    assert!(
+        text.contains("Buddy 2 (process 101) ended: cannot write"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_missing_journal_is_no_proof() {
+    let mut pen = Pen::song();
+    pen.lives[1].clear();
+    let (verdicts, text) = pen.judge();
+    assert_eq!(
+        verdicts,
+        [Unknown, Unknown, Yes, Yes, Unknown, Unknown],
+        "{text}"
+    );
+    assert!(
+        text.contains("there is no journal of Buddy 2 at b:1"),
+        "{text}"
+    );
+}
+
+/// For each line of each journal: without it, twice, or in another place, the verdict is never a
+/// `yes` that hides a verse.
+#[test]
+fn a_journal_that_was_changed_never_shows_too_much() {
+    for life in 0..3 {
+        let count = Pen::song().lives[life].lines().count();
+        for number in 1..count {
+            let change = |edit: &dyn Fn(&mut Vec<String>)| {
+                let mut pen = Pen::song();
+                let mut lines: Vec<String> = pen.lives[life].lines().map(str::to_owned).collect();
+                let kind = lines[number].clone();
+                edit(&mut lines);
+                pen.lives[life] = lines.join("\n") + "\n";
+                let (verdicts, text) = pen.judge();
+                (kind, verdicts.into_iter().max(), text)
+            };
+            let (kind, worst, text) = change(&|lines| drop(lines.remove(number)));
+            // Without an end it looks like one that was killed, which is allowed.
+            let may = kind.contains(r#""e":"end""#);
+            assert!(may || worst != Some(Yes), "{kind} removed:\n{text}");
+            let (kind, worst, text) = change(&|lines| lines.insert(number, lines[number].clone()));
+            assert!(worst != Some(Yes), "{kind} doubled:\n{text}");
+            if number + 1 < count {
+                let (kind, worst, text) = change(&|lines| lines.swap(number, number + 1));
+                assert!(worst != Some(Yes), "{kind} moved:\n{text}");
+            }
+        }
+    }
+}
