@@ -21,7 +21,7 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")/.." && pwd)
-programs="chat-server chat-client secret-server secret-client buddy"
+programs="chat-server chat-client secret-server secret-client buddy lab-report"
 target='' out=$root/dist profile=release
 
 die() {

@@ -68,6 +68,7 @@ impl From<Args> for Config {
             tempo: args.tempo,
             patience: args.patience,
             wait: args.wait,
+            is_noted: false,
             incarnation: rand::random_range(1..=Incarnation::MAX),
         }
     }

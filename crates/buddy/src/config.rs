@@ -26,6 +26,8 @@ pub struct Config {
     pub patience: Duration,
     /// How long to wait for the song to begin; for ever if none.
     pub wait: Option<Duration>,
+    /// Whether there is a journal, so that what happens is noted.
+    pub is_noted: bool,
     /// Random and never 0. It also seeds the jitter of this buddy's waits.
     pub incarnation: Incarnation,
 }

@@ -9,6 +9,7 @@ use common::buddy::{
     Addresses, Caller, Incarnation, Place, Progress, Pulse, Reply, RollCallReply, Song, Tally,
     Token,
 };
+use common::journal::Event;
 use common::net::doctor::Error;
 
 use crate::ring::Request;
@@ -20,8 +21,10 @@ pub enum Effect {
     /// Send this job until no retry is wanted. It replaces an older one to the same target, except
     /// that a ping replaces nothing.
     Send(Target, Job),
-    /// Print this verse, wait for the tempo, then report it as sung.
-    Sing(String),
+    /// Print this verse with this many bottles, wait for the tempo, then report it as sung.
+    Sing(u64, String),
+    /// Write this into the journal.
+    Note(Event),
     /// Print this notice.
     Tell(String),
     /// Stop what only a buddy without a roll needs, because the song begins here.

@@ -34,6 +34,7 @@ use anyhow::Context as _;
 use common::buddy::SERVICE;
 use common::cli::Interrupted;
 use common::net::Seal;
+use common::pen::Pen;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
@@ -66,7 +67,8 @@ pub use output::LineWriter;
 /// buddies faster than a person reads needs no complete record.
 const NOTICES: usize = 64;
 
-/// Sings along on stdout until the song is over, with buddies under the same `seal`. On `shutdown`
+/// Sings along on stdout until the song is over, with buddies under the same `seal`.
+/// What happens is written into `journal`. On `shutdown`
 /// it finishes its verse, passes the song on, and leaves.
 ///
 /// # Errors
@@ -74,26 +76,33 @@ const NOTICES: usize = 64;
 /// buddy; no song within [`Config::wait`]; a stdout that cannot be written.
 pub async fn run(
     listener: TcpListener,
-    seal: Seal,
+    (seal, journal): (Seal, Pen),
     config: Config,
     shutdown: impl Future<Output = Interrupted>,
 ) -> anyhow::Result<()> {
     let output = (LineWriter::stdout(), LineWriter::stderr());
-    run_on(listener, output, seal, config, shutdown).await
+    run_on(listener, output, (seal, journal), config, shutdown).await
 }
 
 /// Does what [`run`] does, errors included, on other writers: first for verses, then for notices.
 pub async fn run_on(
     listener: TcpListener,
     (verses, notices): (LineWriter, LineWriter),
-    seal: Seal,
+    (seal, journal): (Seal, Pen),
     config: Config,
     shutdown: impl Future<Output = Interrupted>,
 ) -> anyhow::Result<()> {
     let (to_tell, mut told) = mpsc::channel(NOTICES);
     let mut config = config;
     config.listen = listener.local_addr().context("the own address")?;
-    let node = Arc::new(node::Node::new(config, seal.of(SERVICE), verses, to_tell));
+    config.is_noted = journal.is_on();
+    journal.listens(&listener);
+    let node = Arc::new(node::Node::new(
+        config,
+        (seal.of(SERVICE), journal),
+        verses,
+        to_tell,
+    ));
     let serving = tokio::spawn(handler::serve(node.clone(), listener));
     node.start();
     // A notice that cannot be written is lost, because the song matters more.

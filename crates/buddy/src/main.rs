@@ -12,10 +12,11 @@ fn main() -> ExitCode {
     cli::start_logging(&args.common);
     let sing = async {
         let seal = args.common.host_seal()?;
+        let journal = args.common.journal(SERVICE, args.name.clone())?;
         let listener = net::bind(args.listen, SERVICE).await?;
         let interrupted = cli::interrupted();
         cli::ready(&listener, &seal)?;
-        run(listener, seal, Config::from(args), interrupted).await
+        run(listener, (seal, journal), Config::from(args), interrupted).await
     };
     cli::run(&mut Builder::new_current_thread(), SERVICE, sing)
 }

@@ -11,7 +11,9 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use common::cli::{Failure, Interrupted};
+use common::journal::Event;
 use common::net::{self, Protocol};
+use common::pen::Pen;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::mpsc;
@@ -33,6 +35,9 @@ use crate::waiting::{DESERTED, FIRST_RECALL};
 /// earlier call may still be on its way in a large and slow ring, and must have the time to close.
 const LONGEST_RECALL: Duration = Duration::from_secs(60);
 
+/// The bottles left, and the line.
+type Verse = (u64, String);
+
 /// One buddy, shared by its tasks.
 pub(crate) struct Node {
     config: Config,
@@ -41,6 +46,7 @@ pub(crate) struct Node {
     locked: Mutex<Locked>,
     verses: LineWriter,
     notices: mpsc::Sender<String>,
+    journal: Pen,
     spin: Spin,
     /// the connection of the roll call, which is that of the song as well
     next: Line,
@@ -71,7 +77,7 @@ impl Node {
     /// A buddy that does nothing until its tasks are [started](Self::start).
     pub(crate) fn new(
         config: Config,
-        protocol: Protocol,
+        (protocol, journal): (Protocol, Pen),
         verses: LineWriter,
         notices: mpsc::Sender<String>,
     ) -> Self {
@@ -91,6 +97,7 @@ impl Node {
             locked: Mutex::new(locked),
             verses,
             notices,
+            journal,
             spin: Spin::default(),
             started: Instant::now(),
             leaving: CancellationToken::new(),
@@ -132,17 +139,29 @@ impl Node {
         let locked = &mut *self.lock();
         locked.waiting.abort_all();
         locked.tasks.abort_all();
-        if let Some(error) = locked.unwritten.take() {
-            return Err(error.into());
-        }
-        match locked.state.end(locked.begun.elapsed()) {
-            End::Home(summary) => Ok(summary),
-            End::Left => signal.map_or(Ok(None), |signal| Err(signal.into())),
-            End::Hopeless(error) => Err(Failure::from(error).into()),
-            End::LeftOut => Err(left_out().into()),
-            End::Deserted => Err(deserted().into()),
-            End::NoSong(error) => Err(no_song(error, self.config.wait).into()),
-        }
+        let (why, result) = match locked.unwritten.take() {
+            Some(error) => ("", Err(error.into())),
+            None => match locked.state.end(locked.begun.elapsed()) {
+                End::Home(summary) => ("home", Ok(summary)),
+                End::Left => ("left", signal.map_or(Ok(None), |signal| Err(signal.into()))),
+                End::Hopeless(error) => ("", Err(Failure::from(error).into())),
+                End::LeftOut => ("", Err(left_out().into())),
+                End::Deserted => ("", Err(deserted().into())),
+                End::NoSong(error) => ("", Err(no_song(error, self.config.wait).into())),
+            },
+        };
+        self.note_end(why, &result);
+        result
+    }
+
+    /// Writes how this buddy ended: `why`, or the error.
+    fn note_end(&self, why: &str, result: &anyhow::Result<Option<String>>) {
+        self.journal.note(|| Event::End {
+            why: match result {
+                Err(error) if why.is_empty() => error.to_string(),
+                _ => why.to_owned(),
+            },
+        });
     }
 
     /// Tells the state what has happened, and carries out its effects.
@@ -162,7 +181,7 @@ impl Node {
     }
 
     /// Does the same, but returns the verse instead of singing it.
-    fn step<R>(self: &Arc<Self>, happens: impl FnOnce(&mut State) -> R) -> (R, Option<String>) {
+    fn step<R>(self: &Arc<Self>, happens: impl FnOnce(&mut State) -> R) -> (R, Option<Verse>) {
         let locked = &mut *self.lock();
         let result = happens(&mut locked.state);
         let mut verse = None;
@@ -171,7 +190,8 @@ impl Node {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Send(to, job) => self.mailbox(locked, to).put(job),
-                Effect::Sing(line) => verse = Some(line),
+                Effect::Sing(left, line) => verse = Some((left, line)),
+                Effect::Note(event) => self.journal.note(|| event),
                 // Dropped if the terminal does not keep up, because nothing may wait here.
                 Effect::Tell(text) => drop(self.notices.try_send(text)),
                 Effect::Begun => {
@@ -263,12 +283,15 @@ impl Node {
     }
 
     /// Sings one verse and passes it on; then the next one, if no other buddy is left to sing it.
-    async fn sing(self: Arc<Self>, mut verse: String) {
+    async fn sing(self: Arc<Self>, mut verse: Verse) {
         loop {
-            if let Err(error) = self.verses.line(verse).await {
+            let (left, line) = verse;
+            self.journal.note(|| Event::Sing { left });
+            if let Err(error) = self.verses.line(line).await {
                 self.lock().unwritten.get_or_insert(error);
                 return self.ended.cancel();
             }
+            self.journal.note(|| Event::Sang { left });
             if self.config.tempo.is_zero() {
                 self.spin.begin();
             } else {

@@ -41,6 +41,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use common::buddy::{Addresses, Incarnation, MAX_BUDDIES, Place, RollCallReply, Song};
+use common::journal::name;
 
 /// Most songs whose roll calls are remembered: more starters than a ring has by mistake. Beyond it
 /// the greatest id is forgotten, because it loses to all others. A stranger who makes up songs can
@@ -57,6 +58,13 @@ pub struct Call {
     pub attempt: u32,
     /// The buddies so far, from the starter to the receiver.
     pub roll: Vec<Addresses>,
+}
+
+impl Call {
+    /// Returns its name in journals.
+    pub(crate) fn name(&self) -> String {
+        name::roll_call(&self.song, self.attempt, self.roll.len())
+    }
 }
 
 /// What is to be done about a roll call.

@@ -4,6 +4,7 @@
 //! the ring it keeps what the ring does not need: names, notices, counts, and suspicions.
 
 mod look;
+mod note;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,6 +14,8 @@ use std::time::Duration;
 use common::buddy::{
     Addresses, Caller, Incarnation, Mark, Place, Progress, Reply, Song, Take, Tally,
 };
+
+use common::journal::Event;
 
 use crate::config::{Config, millis};
 use crate::effect::{Cause, Effect, End, Job, Report, Retry, Target, Way};
@@ -31,6 +34,8 @@ pub(crate) struct Singing {
     /// where this buddy listens
     port: u16,
     incarnation: Incarnation,
+    /// whether there is a journal
+    is_noted: bool,
     ring: Ring,
     suspicions: BTreeMap<Place, Suspicion>,
     reach: Reach,
@@ -80,6 +85,7 @@ impl Singing {
             name: name.unwrap_or_else(|| format!("Buddy {}", me + 1)),
             port: config.listen.port(),
             incarnation: config.incarnation,
+            is_noted: config.is_noted,
             ring: Ring::new(size, song.id, me, config.incarnation, progress),
             suspicions: BTreeMap::new(),
             reach: Reach::default(),
@@ -232,10 +238,13 @@ impl Singing {
             }
             Report::Silent(cause) => (cause, suspicion.silent(), Retry::AtBeat),
         };
+        if is_gone {
+            suspicion.clear();
+        }
+        self.note_failure(place, request, &cause, out);
         if !is_gone {
             return retry;
         }
-        suspicion.clear();
         self.gone(place, &cause, out);
         Retry::No
     }
@@ -251,6 +260,10 @@ impl Singing {
     }
 
     fn gone(&mut self, place: Place, cause: &Cause, out: &mut Vec<Effect>) {
+        if place == self.ring.next() && self.is_noted {
+            let why = cause.words();
+            out.push(Effect::Note(Event::Lost { place, why }));
+        }
         if place == self.ring.next() && self.ring.mark() != Mark::Home {
             self.ledger.mine.lost += 1;
             self.hasty = true;
@@ -273,8 +286,11 @@ impl Singing {
 
     /// Hands one input to the ring, and takes notice of what changed by it.
     pub(crate) fn event(&mut self, input: Input, out: &mut Vec<Effect>) {
-        let (at, next) = (self.ring.at(), self.ring.next());
+        let (at, next, mark) = (self.ring.at(), self.ring.next(), self.ring.mark());
         let todo = self.ring.handle(input);
+        if self.is_noted {
+            self.note(&input, (at, next, mark), out);
+        }
         if self.ring.at() != at {
             self.watchdog.clear();
         }
@@ -303,6 +319,7 @@ impl Singing {
                 if self.farewell == Farewell::Sent && matches!(request, Request::Pass(..)) {
                     self.farewell = Farewell::Unsaid;
                 }
+                self.note_call(place, request, out);
                 let job = self.job(request);
                 out.push(Effect::Send(Target::Place(place), job));
             }
@@ -311,7 +328,7 @@ impl Singing {
             Output::Sing(left) => {
                 self.performing = true;
                 let line = [&self.name, ": ", &verse(left, self.song.bottles)].concat();
-                out.push(Effect::Sing(line));
+                out.push(Effect::Sing(left, line));
             }
             Output::Leave => {
                 self.home = true;

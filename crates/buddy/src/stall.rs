@@ -73,11 +73,11 @@ mod tests {
             stall.heard(Some(2));
             said
         };
-        assert_eq!(beats(Mark::Left(9), None), [], "it has heard of none");
+        assert_eq!(beats(Mark::Left(9), None), [0; 0], "it has heard of none");
         assert_eq!(beats(Mark::Left(9), None), [2]);
-        assert_eq!(beats(Mark::Left(9), None), [], "said already");
+        assert_eq!(beats(Mark::Left(9), None), [0; 0], "said already");
         assert_eq!(beats(Mark::Left(8), Some(0)), [0]);
-        assert_eq!(beats(Mark::Left(7), Some(0)), [], "in every lap");
+        assert_eq!(beats(Mark::Left(7), Some(0)), [0; 0], "in every lap");
         let mut moving = Stall::new(3, Mark::Left(9));
         moving.heard(Some(1));
         let said = (0..9).find_map(|left| moving.beat(Mark::Left(left / 2), None));

@@ -19,6 +19,7 @@ use common::buddy::{
     Addresses, Caller, Incarnation, MAX_BUDDIES, Mark, Place, Progress, Pulse, Reply,
     RollCallReply, Song, Stamp, Tally,
 };
+use common::journal::Event;
 
 use crate::config::Config;
 use crate::effect::{Effect, End, Job, Report, Retry, Target, Way};
@@ -76,6 +77,10 @@ impl State {
         let Phase::Waiting(waiting) = &mut self.phase else {
             return RollCallReply::Busy;
         };
+        if self.config.is_noted {
+            let id = call.name();
+            self.effects.push(Effect::Note(Event::Called { id }));
+        }
         let (reply, closed) = waiting.hear(call, from, &mut self.effects);
         if let Some((song, roll)) = closed {
             let progress = Progress {

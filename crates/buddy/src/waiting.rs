@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use common::buddy::{Addresses, Incarnation, Mark, Place, Progress, RollCallReply, Song};
+use common::journal::Event;
 use common::net::doctor::{Error, Trouble};
 
 use crate::config::{Config, millis};
@@ -47,6 +48,7 @@ const MAX_FROM_OTHERS: usize = 3;
 pub(crate) struct Waiting {
     roll_call: RollCall,
     next: String,
+    is_noted: bool,
     /// how often this buddy has called the roll
     calls: u32,
     /// the time between heartbeats
@@ -91,6 +93,7 @@ impl Waiting {
         Self {
             roll_call: RollCall::new(&*config.next, config.own(), mine),
             next: config.next.clone(),
+            is_noted: config.is_noted,
             calls: 0,
             beat: config.beat(0),
             beats: 0,
@@ -115,8 +118,15 @@ impl Waiting {
             out.push(Effect::Tell(text.into()));
         }
         if let Step::Send(call) = step {
-            out.push(Effect::Send(Target::Next, Job::RollCall(call)));
+            self.send(call, out);
         }
+    }
+
+    fn send(&self, call: Call, out: &mut Vec<Effect>) {
+        let (id, next) = (call.name(), self.next.clone());
+        let note = Effect::Note(Event::Call { id, next });
+        out.extend(self.is_noted.then_some(note));
+        out.push(Effect::Send(Target::Next, Job::RollCall(call)));
     }
 
     /// Hears a roll call from the machine `from`. Returns the song and its roll as well, once the
@@ -137,7 +147,7 @@ impl Waiting {
                 {
                     self.called(&call);
                 }
-                out.push(Effect::Send(Target::Next, Job::RollCall(call)));
+                self.send(call, out);
             }
             Step::Closed(song, roll) => return (reply, Some((song, roll))),
             Step::Misses(ring) => self.tell_of_others(misses(&ring), from, out),

@@ -18,6 +18,8 @@ use std::cell::Cell;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use lab_report::Report;
+use lab_report::verdict::Verdict;
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -53,9 +55,16 @@ fn moment(ring: &mut Ring, dice: &mut SmallRng, verses: usize) {
     sleep(TEMPO.mul_f64(dice.random_range(0.0..2.0)));
 }
 
-/// Hears the rest, and judges all of it.
+/// Hears the rest, and judges all of it: what was heard, and what the journals tell.
 fn verdict(mut ring: Ring, bottles: u64) -> Vec<Repeat> {
     let lines = ring.all_home();
+    let report = Report::read(std::slice::from_ref(&ring.journals)).expect("journals");
+    assert_eq!(
+        report.verdict(),
+        Verdict::Yes,
+        "{report:?}\n{}",
+        lines.join("\n")
+    );
     match judge(&lines, bottles) {
         Ok(repeats) => repeats,
         Err(fault) => panic!("{fault}\n{}", lines.join("\n")),

@@ -14,6 +14,7 @@ use common::buddy::{
     Take, Tally, Token,
 };
 use common::net::{Redial, Seal, greeting};
+use common::pen::Pen;
 use tarpc::context;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -74,7 +75,13 @@ impl Choir {
                 LineWriter::new(notices.clone()),
             );
             let config = config(n, &self.addresses[n], bottles);
-            buddies.spawn(run_on(listener, output, Seal::none(), config, pending()));
+            buddies.spawn(run_on(
+                listener,
+                output,
+                (Seal::none(), Pen::none()),
+                config,
+                pending(),
+            ));
         }
         while let Some(end) = buddies.join_next().await {
             end.expect("no panic")?;
@@ -94,6 +101,7 @@ fn config(n: usize, next: &str, bottles: u64) -> Config {
         tempo: Duration::ZERO,
         patience: Duration::from_secs(3),
         wait: None,
+        is_noted: false,
         incarnation: n as u64 + 1,
     }
 }
@@ -180,7 +188,7 @@ async fn a_stranger_s_song_is_not_sung_and_its_roll_is_not_called() {
         buddies.spawn(run_on(
             choir.listeners.remove(0),
             output,
-            Seal::none(),
+            (Seal::none(), Pen::none()),
             config,
             pending(),
         ));

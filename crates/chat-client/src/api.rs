@@ -73,7 +73,7 @@ impl Api {
             }
             Call::Send(room, posts) => {
                 let numbers = flat(api.send(now, me, room.clone(), posts.into()).await);
-                Input::Sent(room, numbers.map(drop))
+                Input::Sent(room, numbers.map(Bounded::into_inner))
             }
             Call::Ask(room, question) => Input::Replied(self.ask(room, question).await),
         }

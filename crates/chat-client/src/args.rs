@@ -109,6 +109,7 @@ impl TryFrom<Args> for Config {
             wait: args.wait,
             bell: !args.no_bell,
             admin: admin.transpose()?,
+            journal: args.common.journal("chat-client", None)?,
         })
     }
 }

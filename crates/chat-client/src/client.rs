@@ -43,6 +43,7 @@ pub(crate) async fn talk(
     conversation.wait = config.wait;
     conversation.manner = console.manner;
     conversation.is_operator = config.admin.is_some();
+    conversation.record.is_on = config.journal.is_on();
     let api = Api::new(config.clone(), session);
     let mut calls = FuturesUnordered::new();
     let mut timers = BTreeMap::new();
@@ -61,6 +62,7 @@ pub(crate) async fn talk(
                     timers.insert(timer, Instant::now() + wait);
                 }
                 Effect::Learn(name) => console.completion.learn(name),
+                Effect::Note(event) => config.journal.note(|| event),
                 Effect::End(why, goodbye, undelivered) => {
                     if goodbye {
                         api.goodbye().await;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use common::credential::Credential;
 use common::net::Seal;
+use common::pen::Pen;
 
 use crate::conversation::After;
 
@@ -32,6 +33,8 @@ pub struct Config {
     pub bell: bool,
     /// The token that lets its holder kick and ban people.
     pub admin: Option<Credential>,
+    /// What happens is written into this journal.
+    pub journal: Pen,
 }
 
 /// How messages are printed.

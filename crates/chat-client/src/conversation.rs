@@ -17,14 +17,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use common::chat::Session;
+use common::journal::Event;
 
 use crate::command::{Manner, Question, SHOWN_ON_JOIN};
 use crate::connection::Connection;
 use crate::cursors::Cursors;
-use crate::effect::{Call, Effect, Effects, Input, Timer, UNLESS_PROGRESS, Why};
+use crate::effect::{Call, CallError, Effect, Effects, Input, Timer, UNLESS_PROGRESS, Why};
 use crate::ignored::Ignored;
 use crate::outbox::Outbox;
 use crate::partners::Partners;
+use crate::record::Record;
 use crate::waiting::{SLOW, Waiting};
 use crate::words;
 
@@ -83,6 +85,7 @@ pub(crate) struct Conversation {
     nick: String,
     /// the room in which the person talks, or nothing
     room: String,
+    pub(crate) record: Record,
     /// where to begin, instead of the last messages
     pub(crate) after: Option<After>,
     /// how many earlier messages of a room to show
@@ -129,6 +132,7 @@ impl Conversation {
         Self {
             nick: nick.into(),
             room: room.into(),
+            record: Record::new(session),
             after: None,
             history: SHOWN_ON_JOIN,
             is_operator: false,
@@ -271,9 +275,12 @@ impl Conversation {
             self.out.call(Call::LastPoll(self.cursors.all()));
         } else if all_printed && !self.polling && self.stage != Stage::LastPoll {
             self.polling = true;
-            self.out.call(Call::Poll(self.cursors.all()));
+            let cursors = self.cursors.all();
+            self.note(|record, nick| record.polls(nick, &cursors));
+            self.out.call(Call::Poll(cursors));
         }
         if let Some((room, posts)) = self.outbox.next_call() {
+            self.note(|record, _| record.sends(&room, &posts));
             self.out.call(Call::Send(room, posts));
         }
     }
@@ -317,6 +324,20 @@ impl Conversation {
         self.stage = Stage::Ended;
         let (goodbye, undelivered) = (self.connection.is_attached(), self.outbox.undelivered());
         self.out.push(Effect::End(why, goodbye, undelivered));
+    }
+
+    /// Has what `event` returns written into the journal.
+    fn note(&mut self, event: impl FnOnce(&mut Record, &str) -> Option<Event>) {
+        let event = event(&mut self.record, &self.nick);
+        event
+            .into_iter()
+            .for_each(|event| self.out.push(Effect::Note(event)));
+    }
+
+    /// The server was lost, because of this error: tries to come back.
+    fn lost(&mut self, error: CallError) {
+        self.note(|record, _| record.lost(error.words()));
+        self.connection.lost(error, &mut self.out);
     }
 
     fn ask(&mut self, question: Question) {

@@ -80,6 +80,12 @@ impl Cursors {
         })
     }
 
+    /// Returns the number from which a room is read on.
+    pub(crate) fn next(&self, room: &str) -> u64 {
+        let after = self.cursors.get(room).map_or(0, |cursor| cursor.after);
+        after.saturating_add(1)
+    }
+
     /// Returns whether a room is read.
     pub(crate) fn reads(&self, room: &str) -> bool {
         self.cursors.contains_key(room)

@@ -7,6 +7,7 @@ use std::time::Duration;
 use common::chat::{
     Admin, Ban, Cursor, Entry, Kind, Listed, Page, Post, Private, Refusal, RoomInfo,
 };
+use common::journal::Event;
 use common::net::doctor::Error;
 
 use crate::clean::Clean;
@@ -35,7 +36,7 @@ pub(crate) enum Input {
     Polled(Result<Vec<Page>, CallError>),
     PolledLast(Result<Vec<Page>, CallError>),
     /// The server has answered a send to this room.
-    Sent(String, Result<(), CallError>),
+    Sent(String, Result<Vec<u64>, CallError>),
     Replied(Result<Reply, CallError>),
 }
 
@@ -49,6 +50,8 @@ pub(crate) enum Effect {
     Timer(Timer, Duration),
     /// Remember a name for the Tab key.
     Learn(Name),
+    /// Write this into the journal.
+    Note(Event),
     /// End the program: why, with or without goodbye to the server, and how many messages are not
     /// known to be delivered.
     End(Why, bool, usize),

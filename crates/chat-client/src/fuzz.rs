@@ -173,7 +173,7 @@ impl Talk {
                     self.timers.retain(|running| *running != timer);
                     self.timers.push(timer);
                 }
-                Effect::Learn(_) => {}
+                Effect::Learn(_) | Effect::Note(_) => {}
                 Effect::End(..) => self.has_ended = true,
             }
         }
@@ -351,7 +351,7 @@ fn lie(call: Call, choices: &mut Choices<'_>) -> (Input, usize) {
         Call::LastPoll(_) if fails => Input::PolledLast(Err(error(choices))),
         Call::LastPoll(_) => Input::PolledLast(Ok((0..pages).map(|_| page(choices)).collect())),
         Call::Send(room, _) if fails => Input::Sent(room, Err(error(choices))),
-        Call::Send(room, _) => Input::Sent(room, Ok(())),
+        Call::Send(room, _) => Input::Sent(room, Ok(Vec::new())),
         Call::Ask(..) if fails => Input::Replied(Err(error(choices))),
         Call::Ask(room, question) => Input::Replied(Ok(reply(room, question, choices))),
     };
@@ -393,7 +393,7 @@ fn honest(call: Call) -> Input {
         }
         Call::Poll(_) => Input::Polled(Ok(Vec::new())),
         Call::LastPoll(_) => Input::PolledLast(Ok(Vec::new())),
-        Call::Send(room, _) => Input::Sent(room, Ok(())),
+        Call::Send(room, _) => Input::Sent(room, Ok(Vec::new())),
         Call::Ask(..) => Input::Replied(Err(CallError::Refused(Refusal::Nobody))),
     }
 }

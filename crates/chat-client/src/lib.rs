@@ -44,6 +44,7 @@ mod outbox;
 mod partners;
 mod pieces;
 mod pipes;
+mod record;
 mod terminal;
 mod waiting;
 mod words;
@@ -82,7 +83,9 @@ pub async fn run(
         signal
     };
     let mut shutdown = pin!(shutdown.fuse());
+    let journal = config.journal.clone();
     let result = client::talk(config, console, &mut shutdown).await;
+    journal.end("done", &result);
     // All output is printed before the program ends, unless it is to end at once.
     let hurried = matches!(&result, Err(error) if error.is::<Interrupted>());
     let printed = cli::let_it_print(ends.printed, hurried, shutdown).await?;

@@ -4,6 +4,8 @@ mod support;
 
 use std::io::{BufRead, BufReader};
 
+use lab_report::Report;
+use lab_report::verdict::Verdict;
 use support::{Server, chat_client, closed, listener, printed, run, said, signal};
 
 #[test]
@@ -13,13 +15,17 @@ fn each_message_is_shown_once_through_crashes_of_the_server() {
     // Not a port of the system's choice, because a client's socket could take it in between.
     let addr = closed();
     let mut server = Server::over(&addr, &file);
-    let mut ears = [server.listen("ear1", &[]), server.listen("ear2", &[])];
+    let journals = file.with_extension("journals");
+    let journal = format!("--journal={}", journals.display());
+    let mut ears = ["ear1", "ear2"].map(|nick| server.listen(nick, &[&journal]));
     let writers = (1..=4).map(|writer| {
-        let addr = addr.clone();
+        let (addr, journal) = (addr.clone(), journal.clone());
         std::thread::spawn(move || {
             // More than a burst, so that some are on their way whenever the server falls.
             let text: String = (1..=200).map(|n| format!("{writer}:{n}\n")).collect();
-            said(&addr, &format!("writer{writer}"), &text)
+            let nick = format!("--name=writer{writer}");
+            let flags = [nick.as_str(), "--no-history", &journal];
+            run(&mut chat_client(&addr, &flags), &text)
         })
     });
     let writers: Vec<_> = writers.collect();
@@ -47,6 +53,9 @@ fn each_message_is_shown_once_through_crashes_of_the_server() {
         let is_right = heard.iter().filter(of(writer)).eq(&expected);
         assert!(is_right, "each once, in its writer's order: {heard:?}");
     }
+    drop(ears);
+    let judged = Report::read(&[journals]).expect("journals");
+    assert_eq!(judged.verdict(), Verdict::Yes, "{judged:?}");
 }
 
 #[test]

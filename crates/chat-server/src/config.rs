@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use common::cli::Failure;
 use common::credential::Credential;
 use common::net::{Limits, Seal};
+use common::pen::Pen;
 
 use crate::args::{Args, Store};
 use crate::ban_file::BanFile;
@@ -29,6 +30,8 @@ pub struct Config {
     pub seal: Seal,
     /// What the network allows. An address may have as many sessions as connections.
     pub limits: Limits,
+    /// What happens is written into this journal.
+    pub journal: Pen,
 }
 
 impl Config {
@@ -41,6 +44,7 @@ impl Config {
             bans: BanFile::default(),
             seal: Seal::none(),
             limits: Limits::default(),
+            journal: Pen::default(),
         }
     }
 }
@@ -61,7 +65,10 @@ impl TryFrom<Args> for Config {
             ..Bounds::keeping(args.history)
         };
         let (log, bans) = open(args.store, bounds)?;
+        let journal = args.common.journal("chat-server", None)?;
+        log.keep_journal(journal.clone());
         Ok(Self {
+            journal,
             rate: args.rate,
             admin,
             bans,

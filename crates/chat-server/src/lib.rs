@@ -36,6 +36,7 @@ mod pace;
 mod people;
 mod person;
 mod posts;
+mod record;
 mod rooms;
 mod search;
 

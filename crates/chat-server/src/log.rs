@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use common::chat::{Crowd, Entry, Kind, MAX_ENTRIES, MAX_PAGE, Page, Refusal, Sender};
+use common::pen::Pen;
 use futures::future::{BoxFuture, pending};
 use tokio::sync::watch;
 
@@ -249,6 +250,9 @@ pub trait RoomLog: Send + Sync {
     /// Stores what waits, and puts the log away, so that its file alone holds all of it. Later
     /// calls are refused.
     fn close(&self) -> Reply<()>;
+
+    /// Writes into `journal` what is stored from now on, each append before a reader can see it.
+    fn keep_journal(&self, journal: Pen);
 
     /// Returns the epoch of this log.
     fn epoch(&self) -> u64;

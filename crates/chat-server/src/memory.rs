@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::chat::{Entry, Page, Sender};
+use common::pen::Pen;
 use futures::FutureExt;
 use futures::future::ready;
 
@@ -72,12 +73,14 @@ impl Memory {
         let room = kept
             .entry(name.to_owned())
             .or_insert_with(|| Kept::new(floor));
+        let noted = rooms.is_noted().then(|| entries.clone());
         let tail = rooms.make(name, floor);
-        let numbers = entries
-            .into_iter()
-            .map(|entry| room.store(tail, entry))
-            .collect();
+        let store = |entry| room.store(tail, entry);
+        let numbers: Vec<u64> = entries.into_iter().map(store).collect();
         room.trim(tail, &self.bounds);
+        if let Some(entries) = noted {
+            rooms.note(name, &entries, numbers.iter().copied());
+        }
         self.fit(&mut kept, &mut rooms);
         Ok(numbers)
     }
@@ -246,6 +249,10 @@ impl RoomLog for Memory {
 
     fn close(&self) -> Reply<()> {
         ready(Ok(())).boxed()
+    }
+
+    fn keep_journal(&self, journal: Pen) {
+        self.tails.lock().keep_journal(journal, self.epoch);
     }
 
     fn epoch(&self) -> u64 {

@@ -25,6 +25,8 @@ pub async fn run(
 ) {
     let Listeners { chat, metrics } = listeners.into();
     let protocol = config.seal.of(SERVICE);
+    let journal = config.journal.clone();
+    journal.listens(&chat);
     let shared = Arc::new(Shared::new(config));
     let connections = AtomicU64::new(0);
     let shutdown = async {
@@ -61,4 +63,5 @@ pub async fn run(
         () = shared.sweep() => {}
     }
     shared.close().await;
+    journal.end("done", &Ok(()));
 }

@@ -12,6 +12,7 @@ use std::thread;
 
 use anyhow::{Context, anyhow};
 use common::chat::{MAX_ENTRIES, Page};
+use common::pen::Pen;
 use futures::FutureExt;
 use futures::future::ready;
 use rusqlite::Connection;
@@ -292,6 +293,10 @@ impl RoomLog for Sqlite {
             reply,
         };
         self.ask(call, ended)
+    }
+
+    fn keep_journal(&self, journal: Pen) {
+        self.tails.lock().keep_journal(journal, self.epoch);
     }
 
     fn close(&self) -> Reply<()> {

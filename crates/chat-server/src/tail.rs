@@ -4,10 +4,12 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use common::chat::{Entry, Page};
+use common::pen::Pen;
 use tokio::sync::watch;
 
 use crate::bounds::{Account, is_message};
-use crate::log::{Head, PageLimit, Status, size};
+use crate::log::{Head, NewEntry, PageLimit, Status, size};
+use crate::record::stored;
 
 /// The bytes in memory of an entry beside what counts in a page: the struct, two allocations, and
 /// the key that [`Memory`](crate::Memory) remembers.
@@ -179,9 +181,39 @@ pub(crate) struct Rooms {
     tails: HashMap<String, Tail>,
     /// changes when a room is made; its value is the number after which a new room begins
     made: watch::Sender<u64>,
+    /// what is written down of each append, with the epoch of the log
+    journal: (Pen, u64),
 }
 
 impl Rooms {
+    /// Writes down from now on what is stored.
+    pub(crate) fn keep_journal(&mut self, journal: Pen, epoch: u64) {
+        self.journal = (journal, epoch);
+    }
+
+    /// Returns whether there is a journal.
+    pub(crate) fn is_noted(&self) -> bool {
+        self.journal.0.is_on()
+    }
+
+    /// Writes down an append. Before this lock is released, because then readers see it.
+    pub(crate) fn note(
+        &self,
+        room: &str,
+        entries: &[NewEntry],
+        numbers: impl Iterator<Item = u64>,
+    ) {
+        let (journal, epoch) = &self.journal;
+        // Notices have no id, and are not written.
+        let key = entries
+            .first()
+            .and_then(|first| Some((first.sender, first.id?)));
+        if let Some(key) = key {
+            let bodies = entries.iter().map(|entry| &*entry.body);
+            journal.note(|| stored((room, *epoch), key, bodies, numbers.collect()));
+        }
+    }
+
     pub(crate) fn get(&self, room: &str) -> Option<&Tail> {
         self.tails.get(room)
     }
@@ -258,6 +290,7 @@ impl Tails {
         Self(Mutex::new(Rooms {
             tails: HashMap::new(),
             made: watch::Sender::new(floor),
+            journal: Default::default(),
         }))
     }
 

@@ -10,6 +10,7 @@ use chat_server::log::{Bounds, Head, Log, LogError, NewEntry, PageLimit, Reply, 
 use chat_server::{Config, Listeners, Memory, run};
 use common::chat::{ChatClient, ChatRequest, ChatResponse, Cursor, Kind, Page, Post, SERVICE};
 use common::net::Redial;
+use common::pen::Pen;
 use futures::FutureExt;
 use futures::future::ready;
 use tarpc::context;
@@ -223,6 +224,10 @@ impl RoomLog for Full {
 
     fn close(&self) -> Reply<()> {
         self.0.close()
+    }
+
+    fn keep_journal(&self, journal: Pen) {
+        self.0.keep_journal(journal);
     }
 
     fn epoch(&self) -> u64 {

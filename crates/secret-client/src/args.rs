@@ -97,6 +97,7 @@ impl TryFrom<Args> for Config {
             },
             verify: args.verify,
             give_up_after: args.patience,
+            journal: args.common.journal("secret-client", None)?,
         };
         Ok(Self {
             work,

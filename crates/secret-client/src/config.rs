@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use common::credential::Credential;
 use common::net::Seal;
+use common::pen::Pen;
 use common::secret::Tier;
 
 use crate::pacing::Fixed;
@@ -56,6 +57,8 @@ pub struct Options {
     pub verify: bool,
     /// How long to go on trying while no server at all can be reached.
     pub give_up_after: Duration,
+    /// What happens is written into this journal.
+    pub journal: Pen,
 }
 
 impl Options {

@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use common::journal::{Back, Event};
 use common::net::Error;
 use common::secret::Refusal;
 
@@ -47,6 +48,8 @@ pub(crate) enum Effect {
     ResumeAfter(ServerId, Duration),
     /// Print this line for the person.
     Say(String),
+    /// Write this into the journal.
+    Note(Event),
 }
 
 /// The state of the work. See the [module](self).
@@ -71,6 +74,8 @@ pub(crate) struct Dispatcher {
     give_up_after: Duration,
     /// when to give up, while no server can be reached
     give_up_at: Option<Duration>,
+    /// whether there is a journal
+    pub(crate) is_noted: bool,
 }
 
 impl Dispatcher {
@@ -91,6 +96,7 @@ impl Dispatcher {
             failure: None,
             give_up_after,
             give_up_at: None,
+            is_noted: false,
         }
     }
 
@@ -133,7 +139,23 @@ impl Dispatcher {
         let pacing = self.servers[id].room()?;
         let call = self.queue.assign(id, pacing, now)?;
         self.servers[id].out += 1;
+        self.note(|| Event::Give {
+            server: id,
+            first: call.chunk.first,
+            words: call.chunk.words,
+        });
         Some(call)
+    }
+
+    /// Has something written into the journal, if there is one.
+    fn note(&mut self, event: impl FnOnce() -> Event) {
+        if self.is_noted {
+            self.effects.push_back(Effect::Note(event()));
+        }
+    }
+
+    fn note_back(&mut self, server: ServerId, first: u64, why: Back) {
+        self.note(|| Event::Drop { server, first, why });
     }
 
     /// Ends the input, in which `replaced` lines were not UTF-8.
@@ -171,6 +193,10 @@ impl Dispatcher {
     fn found(&mut self, address: String) {
         if self.servers.iter().all(|server| server.name != address) {
             let id = self.servers.len();
+            self.note(|| Event::Server {
+                server: id,
+                address: address.clone(),
+            });
             let connect = Effect::Connect(id, address.clone(), Duration::ZERO);
             self.effects.push_back(connect);
             self.servers.push(Server::new(address));
@@ -187,6 +213,10 @@ impl Dispatcher {
             State::New | State::Up(_) => {}
         }
         server.up(Pacing::new(workers, self.fixed));
+        self.note(|| Event::Up {
+            server: id,
+            workers,
+        });
     }
 
     /// Notes that a call found its connection ended. That the connection is down is reported as
@@ -232,6 +262,10 @@ impl Dispatcher {
         };
         (server.state, server.out) = (state, 0);
         self.queue.take_back_all(id);
+        self.note(|| Event::Down {
+            server: id,
+            why: cause.to_string(),
+        });
         self.effects.push_back(effect);
         if !self.is_over() {
             self.effects.extend(line.map(Effect::Say));
@@ -249,19 +283,38 @@ impl Dispatcher {
         }
         server.busy.reset();
         server.is_busy = false;
-        match self.queue.answered(id, first, answer) {
+        let verdict = self.queue.answered(id, first, answer);
+        let counts = matches!(
+            verdict,
+            Verdict::Counts {
+                is_claim: false,
+                ..
+            }
+        );
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        match verdict {
             Verdict::Counts {
                 words,
                 before,
                 after,
+                ..
             } => {
                 server.answered(words, timing);
+                self.note(|| Event::Got {
+                    server: id,
+                    first,
+                    words,
+                    counts,
+                    waited: micros(timing.waited),
+                    worked: micros(timing.worked),
+                });
                 for late in &before {
                     self.servers[*late].is_late = true;
                 }
                 for other in before.into_iter().chain(after) {
                     self.servers[other].out -= 1;
                     self.effects.push_back(Effect::Cancel(other, first));
+                    self.note_back(other, first, Back::Beaten);
                 }
             }
             Verdict::Late => {}
@@ -281,6 +334,7 @@ impl Dispatcher {
     pub(crate) fn refused(&mut self, id: ServerId, first: u64, refusal: Refusal, dice: f64) {
         if refusal == Refusal::Busy {
             self.servers[id].is_busy = true;
+            self.note_back(id, first, Back::Busy);
             return self.pause(id, first, BLAME_NONE, dice);
         }
         let name = self.servers[id].name.clone();
@@ -292,6 +346,7 @@ impl Dispatcher {
     pub(crate) fn failed(&mut self, id: ServerId, first: u64, words: String, dice: f64) {
         let name = self.servers[id].name.clone();
         self.failure = Some(Cause::Failed(name, words));
+        self.note_back(id, first, Back::Failed);
         self.pause(id, first, BLAME_FAILED, dice);
     }
 

@@ -181,7 +181,7 @@ impl Work {
                         .retain(|call| (call.server, call.chunk.first) != (server, first));
                 }
                 Effect::ResumeAfter(server, _) => self.resumes.push(server),
-                Effect::LookUp(..) | Effect::Connect(..) | Effect::Say(_) => {}
+                Effect::LookUp(..) | Effect::Connect(..) | Effect::Say(_) | Effect::Note(_) => {}
             }
         }
         while let Some(call) = self.dispatcher.next_call(self.now) {

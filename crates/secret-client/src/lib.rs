@@ -69,10 +69,13 @@ pub async fn run(
     config: Config,
     shutdown: impl Future<Output = Interrupted>,
 ) -> anyhow::Result<()> {
+    let journal = config.options.journal.clone();
     let list = match config.work {
         Work::List(list) => list,
         Work::String(text) => {
-            return reverse_string(config.options, text, screen::stdout(), shutdown).await;
+            let result = reverse_string(config.options, text, screen::stdout(), shutdown).await;
+            journal.end("done", &result);
+            return result;
         }
     };
     let (report, result) = reverse_list(config.options, list, screen::stdout(), shutdown).await;
@@ -81,5 +84,6 @@ pub async fn run(
         let _ = writeln!(stderr(), "{}", report.detail());
     }
     let _ = writeln!(stderr(), "{report}");
+    journal.end("done", &result);
     result
 }

@@ -80,9 +80,10 @@ pub(crate) struct Assigned {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// It counts. The chunk no longer has to be answered by those who got it before this server,
-    /// and those who got it after.
+    /// and those who got it after. If it is a claim, another server has to confirm it.
     Counts {
         words: usize,
+        is_claim: bool,
         before: Vec<ServerId>,
         after: Vec<ServerId>,
     },
@@ -221,12 +222,14 @@ impl Queue {
         };
         self.held -= chunk.text.len() + CHUNK_COST;
         let words = chunk.words;
+        let is_claim = self.verify && chunk.claim.is_none();
         self.settle(server, chunk, answer);
         let mut holders = holders.split(|holder| *holder == server);
         let mut others = || holders.next().unwrap_or_default().to_vec();
         let (before, after) = (others(), others());
         Verdict::Counts {
             words,
+            is_claim,
             before,
             after,
         }
@@ -382,6 +385,7 @@ mod tests {
     use crate::pacing::Fixed;
 
     const COUNTS: Verdict = Verdict::Counts {
+        is_claim: false,
         words: 1,
         before: Vec::new(),
         after: Vec::new(),
@@ -436,6 +440,7 @@ mod tests {
         let fits = WINDOW / (line.len() + CHUNK_COST);
         assert!(first as usize > fits - 2, "the window was used");
         let counts = Verdict::Counts {
+            is_claim: false,
             words: 1,
             before: vec![0],
             after: Vec::new(),

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use common::cli::{self, Failure, Interrupted};
+use common::journal;
 use common::net;
+use common::pen::Pen;
 use common::secret::{SERVICE, Tier};
 use futures::future::{Aborted, pending};
 use futures::stream::FuturesUnordered;
@@ -74,6 +76,7 @@ struct Shell {
     connections: Connections,
     events: mpsc::Receiver<Event>,
     tier: Tier,
+    journal: Pen,
     progress: Progress,
     /// why the input ended before its end, if it did
     failure: Option<Failure>,
@@ -86,6 +89,7 @@ impl Shell {
     fn new(options: &Options, progress: Progress) -> Self {
         let (connections, events) = Connections::new(options.seal.of(SERVICE));
         let mut dispatcher = Dispatcher::new(options.fixed, options.verify, options.give_up_after);
+        dispatcher.is_noted = options.journal.is_on();
         options
             .servers
             .iter()
@@ -95,6 +99,7 @@ impl Shell {
             connections,
             events,
             tier: options.tier(),
+            journal: options.journal.clone(),
             progress,
             failure: None,
             begun: Instant::now(),
@@ -162,6 +167,8 @@ impl Shell {
     fn take(&mut self) -> String {
         let ready = self.dispatcher.queue.take().unwrap_or_default();
         self.bytes += ready.len() as u64;
+        let upto = self.dispatcher.queue.totals.written;
+        self.journal.note(|| journal::Event::Out { upto });
         ready
     }
 
@@ -171,6 +178,8 @@ impl Shell {
             Input::One(text) => self.dispatcher.queue.read_one(text),
             Input::End { replaced, failure } => {
                 self.dispatcher.end(replaced);
+                let lines = self.dispatcher.queue.totals.read;
+                self.journal.note(|| journal::Event::Read { lines });
                 self.failure = failure;
                 self.carry_out();
             }
@@ -226,6 +235,7 @@ impl Shell {
                 Effect::Cancel(server, first) => self.connections.cancel(server, first),
                 Effect::ResumeAfter(server, wait) => self.connections.resume_after(server, wait),
                 Effect::Say(line) => self.progress.say(&format!("secret-client: {line}")),
+                Effect::Note(event) => self.journal.note(|| event),
             }
         }
     }
@@ -277,6 +287,7 @@ mod tests {
             fixed: crate::Fixed::default(),
             verify: false,
             give_up_after: Duration::ZERO,
+            journal: Pen::default(),
         };
         let output = pipes::write(std::io::sink());
         let mut shell = Shell::new(&options, Progress::default());

@@ -12,6 +12,9 @@ use std::future::pending;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
+use common::pen::Pen;
+use lab_report::Report;
+use lab_report::verdict::Verdict;
 use program::closed;
 use secret_client::{List, Options, Progress, reverse_list, reverse_string};
 use secret_server::Config;
@@ -73,14 +76,23 @@ async fn disturbed(change: impl AsyncFnOnce(&mut [Place])) {
         places.push(Place::with(config.clone()).await);
     }
     let paper = Paper::new();
-    let work = reverse_list(options(&places), list(words), paper.clone(), pending());
+    let folder = tempfile::tempdir().expect("a folder");
+    let journal = Pen::begin(folder.path(), "secret-client", None).expect("a journal");
+    let options = Options {
+        journal: journal.clone(),
+        ..options(&places)
+    };
+    let work = reverse_list(options, list(words), paper.clone(), pending());
     let work = tokio::spawn(work);
     paper.has_lines(100).await;
     change(&mut places).await;
     let (report, result) = work.await.expect("no panic");
+    journal.end("done", &result);
     result.expect("done");
     assert_eq!(paper.text(), expected);
     assert!(report.totals.retried > 0, "{report}");
+    let judged = Report::read(&[folder.path().into()]).expect("a journal");
+    assert_eq!(judged.verdict(), Verdict::Yes, "{judged:?}");
 }
 
 #[tokio::test]

@@ -107,6 +107,7 @@ impl TryFrom<Args> for Config {
             per_address: args.per_address.into(),
             seal,
             seed: args.seed.unwrap_or_else(rand::random),
+            journal: args.common.journal("secret-server", None)?,
         })
     }
 }

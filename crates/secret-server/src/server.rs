@@ -10,6 +10,7 @@ use common::cli::Interrupted;
 use common::credential::Credential;
 use common::log_limit::LogLimit;
 use common::net::{self, Gate, Limits, Quota, Seal, SharedQuota};
+use common::pen::Pen;
 use common::secret::{Offer, Refusal, Reversed, SERVICE, Secret, Tier};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -48,6 +49,8 @@ pub struct Config {
     pub seal: Seal,
     /// The seed of the random delays. The same seed draws the same delays in the same order.
     pub seed: u64,
+    /// What happens is written into this journal.
+    pub journal: Pen,
 }
 
 /// Serves `listener` until `shutdown`, then answers the calls in hand and returns.
@@ -72,6 +75,8 @@ async fn serve(
 ) {
     let gate = Gate::new(limits);
     let protocol = config.seal.of(SERVICE);
+    let journal = config.journal.clone();
+    journal.listens(&listener);
     let shared = Arc::new(Shared::new(config));
     let for_callers = shared.clone();
     net::serve(listener, protocol, gate, shutdown, move |connection| {
@@ -80,6 +85,7 @@ async fn serve(
     })
     .await;
     shared.log_work();
+    journal.end("done", &Ok(()));
 }
 
 /// What all connections share.
@@ -277,6 +283,7 @@ mod tests {
             per_address: 64, // all places
             seal: Seal::none(),
             seed: 1,
+            journal: Pen::none(),
         };
         let limits = Limits {
             silence: Duration::from_millis(100),
@@ -320,6 +327,7 @@ mod tests {
             per_address: 16,
             seal: Seal::none(),
             seed: 1,
+            journal: Pen::default(),
         });
         let [greedy, other] = [[10, 0, 0, 1].into(), [10, 0, 0, 2].into()];
         let work = |ip| Box::pin(shared.work(ip, &Tier::Free, 1, String::new));

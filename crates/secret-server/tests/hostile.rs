@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use common::credential::Credential;
 use common::net::{Channel, Seal};
+use common::pen::Pen;
 use common::secret::{Refusal, SERVICE, SecretClient, SecretRequest, SecretResponse, Tier};
 use program::{Program, signal};
 use secret_server::{Config, run};
@@ -32,6 +33,7 @@ fn config() -> Config {
         premium_key: Some(Credential::new("a key of sixteen bytes".into())),
         per_address: 16,
         seed: 1,
+        journal: Pen::none(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use common::credential::Credential;
 use common::net::{Redial, Seal};
+use common::pen::Pen;
 use common::secret::{MAX_TEXT, Refusal, SERVICE, SecretClient, SecretRequest, SecretResponse};
 use common::secret::{Offer, Tier};
 use futures::StreamExt;
@@ -24,6 +25,7 @@ const QUICK: Config = Config {
     premium_key: None,
     per_address: 16,
     seed: 1,
+    journal: Pen::none(),
 };
 
 /// Far slower than any test.

@@ -160,6 +160,7 @@ pub(crate) fn ann(bottles: Option<u64>) -> State {
         tempo: Duration::ZERO,
         patience: Duration::from_secs(3),
         wait: None,
+        is_noted: false,
         incarnation: MINE,
     })
 }
@@ -254,7 +255,7 @@ impl Ann {
                     self.has_begun = true;
                     self.jobs.clear();
                 }
-                Effect::Sing(verse) => {
+                Effect::Sing(_, verse) => {
                     assert!(self.has_begun && !self.is_singing, "{mischief:?}");
                     assert!(self.sung.insert(verse), "twice: {mischief:?}");
                     self.is_singing = true;
@@ -272,7 +273,7 @@ impl Ann {
                     self.jobs.retain(|(other, _)| *other != to);
                     self.jobs.push((to, job));
                 }
-                Effect::Tell(_) | Effect::Ended => {}
+                Effect::Tell(_) | Effect::Note(_) | Effect::Ended => {}
             }
         }
     }

@@ -24,6 +24,7 @@ const FOR_EVER: Duration = Duration::from_secs(120);
 const _: () = {
     let _ = (Ring::start_all, Ring::sung, Ring::signal, Ring::read_pipe);
     let _ = is_sung;
+    let _ = |ring: &Ring| ring.journals.clone();
 };
 
 /// Buddies in a ring. Numbers count from 1, as in the song.
@@ -32,6 +33,8 @@ pub(crate) struct Ring {
     flags: Vec<String>,
     lives: Vec<Option<Child>>,
     path: PathBuf,
+    /// where the buddies keep journals
+    pub(crate) journals: PathBuf,
     file: File,
     /// writes its verses to a pipe instead
     pub(crate) piped: Option<usize>,
@@ -49,6 +52,7 @@ impl Ring {
             addresses: (0..size).map(|_| closed()).collect(),
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
             lives: (0..size).map(|_| None).collect(),
+            journals: path.with_extension("journals"),
             path,
             file: file.expect("a file of our own"),
             piped: None,
@@ -86,6 +90,7 @@ impl Ring {
             .args(&self.flags)
             .args(flags)
             .env_remove("LAB_KEY")
+            .env("LAB_JOURNAL", &self.journals)
             .stdin(Stdio::null())
             .stdout(stdout)
             .stderr(output())
@@ -219,6 +224,7 @@ impl Drop for Ring {
             let _ = life.wait();
         }
         let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_dir_all(&self.journals);
     }
 }
 

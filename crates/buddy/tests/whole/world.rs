@@ -151,6 +151,7 @@ impl World {
             tempo: self.song.tempo,
             patience: PATIENCE,
             wait: None,
+            is_noted: false,
             incarnation: (self.song.seed << 24) + n as u64 * 1000 + process.1,
         });
         self.buddies[n] = Some(Buddy {
@@ -360,7 +361,8 @@ impl World {
             match effect {
                 Effect::Send(to, job) => self.put(n, to, job),
                 Effect::Tell(text) => self.note(text),
-                Effect::Sing(line) => {
+                Effect::Note(_) => {}
+                Effect::Sing(_, line) => {
                     self.note(line);
                     self.later(self.song.tempo.max(turn), Event::Sung(process));
                 }

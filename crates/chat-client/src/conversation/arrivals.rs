@@ -80,8 +80,19 @@ impl Conversation {
         self.connection.backoff.reset();
         self.unreadable = None;
         for page in pages {
-            let news = self.cursors.page(page);
-            news.into_iter().for_each(|news| self.news(news));
+            let (room, epoch) = (page.room.clone(), page.epoch);
+            let oldest = page.entries.first().map(|entry| entry.number);
+            let all = self.cursors.page(page);
+            // What is missing is missing before the oldest that came.
+            let begin = oldest.unwrap_or_else(|| self.cursors.next(&room));
+            for news in all {
+                self.note(|record, _| match &news {
+                    News::Entry(_, _, entry) => record.heard(&room, epoch, entry),
+                    News::Gone(..) | News::Damaged(..) => record.gone(&room, epoch, begin),
+                    News::Anew(_) => None,
+                });
+                self.news(news);
+            }
         }
     }
 
@@ -175,7 +186,7 @@ impl Conversation {
                 if is_last {
                     self.stage = Stage::InputOver;
                 }
-                self.connection.lost(error, &mut self.out);
+                self.lost(error);
             }
             CallError::Refused(refusal) => {
                 let wait = self.connection.backoff.wait(dice);

@@ -58,9 +58,12 @@ impl Conversation {
         }
     }
 
-    pub(super) fn sent(&mut self, room: &str, result: Result<(), CallError>, dice: f64) {
+    pub(super) fn sent(&mut self, room: &str, result: Result<Vec<u64>, CallError>, dice: f64) {
         match result {
-            Ok(()) => return self.outbox.stored(),
+            Ok(numbers) => {
+                self.note(|record, _| record.acked(numbers));
+                return self.outbox.stored();
+            }
             Err(CallError::Refused(Refusal::NotJoined)) if self.cursors.reads(room) => {
                 // Because this came after a restarted server had let us in, but not yet into the
                 // room.
@@ -83,7 +86,7 @@ impl Conversation {
                             CallError::Lost(..) => self.outbox.lost(),
                             CallError::Refused(_) => self.outbox.again(),
                         }
-                        return self.connection.lost(error, &mut self.out);
+                        return self.lost(error);
                     }
                 }
             }

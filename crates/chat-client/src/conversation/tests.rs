@@ -152,7 +152,7 @@ impl Talk {
             ("polled-last", pages) => Input::PolledLast(answer(pages, read)),
             ("sent", rest) => {
                 let (room, why) = rest.split_once(' ').unwrap_or((rest, ""));
-                Input::Sent(room.into(), answer(why, |_| ()))
+                Input::Sent(room.into(), answer(why, |_| Vec::new()))
             }
             ("replied", rest) => Input::Replied(answer(rest, reply)),
             _ => panic!("what is {line:?}?"),
@@ -347,6 +347,7 @@ fn words(effect: Effect) -> Option<String> {
         }
         Effect::Timer(timer, wait) => format!("timer {timer:?} {wait:?}"),
         Effect::Learn(_) => return None,
+        Effect::Note(event) => format!("note {event:?}"),
         Effect::End(why, goodbye, undelivered) => {
             let goodbye = if goodbye { ", goodbye" } else { "" };
             format!("end: {why:?}{goodbye}, {undelivered} undelivered")

@@ -8,9 +8,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use chat_server::log::Bounds;
+use chat_server::log::{Bounds, RoomLog};
 use chat_server::{Config, Memory, Sqlite};
 use common::credential::Credential;
+use common::pen::Pen;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -84,7 +85,7 @@ impl Server {
         Self::run("127.0.0.1:0", config)
     }
 
-    /// Starts a server at a given address, with its log in a file.
+    /// Starts a server at a given address, with its log in a file and its journals beside it.
     pub(crate) fn over(addr: &str, file: &Path) -> Self {
         // Not at the first try only, because a process that another test is just starting holds
         // copies of this one's files, and so their locks, until it runs its own program.
@@ -96,6 +97,9 @@ impl Server {
                 Err(_) => std::thread::yield_now(),
             }
         };
+        let journals = file.with_extension("journals");
+        let journal = Pen::begin(&journals, "chat-server", None).expect("a journal");
+        log.keep_journal(journal);
         Self::run(addr, Config::new(log))
     }
 

@@ -248,6 +248,7 @@ impl Writer {
                 waiting,
             } = append;
             let numbers = stored.map(|stored| {
+                tails.note(&room, &entries, stored.iter().map(|&(number, _)| number));
                 let tail = tails.make(&room, self.floor);
                 let numbers = stored.iter().map(|&(number, _)| number).collect();
                 let entries = entries.into_iter().zip(stored);

@@ -83,6 +83,7 @@ impl Script {
                 Effect::Cancel(id, first) => format!("cancel {first} at {}", self.name(id)),
                 Effect::ResumeAfter(id, wait) => format!("resume {} in {wait:?}", self.name(id)),
                 Effect::Say(line) => format!("say {line:?}"),
+                Effect::Note(event) => format!("note {event:?}"),
             });
         }
         for Assigned { server, chunk } in calls {

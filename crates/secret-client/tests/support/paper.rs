@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use common::net::Seal;
+use common::pen::Pen;
 use secret_client::{Fixed, List, Options, Progress, Report, reverse_list};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -54,6 +55,7 @@ pub(crate) fn options<'a>(places: impl IntoIterator<Item = &'a Place>) -> Option
         fixed: Fixed::default(),
         verify: false,
         give_up_after: Duration::from_secs(60),
+        journal: Pen::default(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use common::net::Seal;
+use common::pen::Pen;
 use secret_server::{Config, run};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -17,6 +18,7 @@ pub(crate) const QUICK: Config = Config {
     premium_key: None,
     per_address: 16,
     seed: 1,
+    journal: Pen::none(),
 };
 
 /// Uses everything, because the compiler would otherwise warn a test that uses only a part.

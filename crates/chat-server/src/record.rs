@@ -1,0 +1,40 @@
+//! What of the log is written into the journal. PURE.
+
+use common::chat::Sender;
+use common::journal::{Event, Hex, name, text};
+
+/// Returns the line for one append to the log of this epoch: the posts with these bodies, of which
+/// the first has this sender and id.
+pub(crate) fn stored<'a>(
+    (room, epoch): (&str, u64),
+    (sender, id): (Sender, u64),
+    bodies: impl Iterator<Item = &'a str>,
+    numbers: Vec<u64>,
+) -> Event {
+    Event::Stored {
+        room: room.to_owned(),
+        id: name::post(sender, id),
+        numbers,
+        texts: bodies.map(|body| text(body, epoch)).collect(),
+        epoch: Hex(epoch.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_post_is_known_by_its_sender_and_its_id() {
+        let line = stored(
+            ("lobby", 7),
+            (0xab, 3),
+            ["a", "bc"].into_iter(),
+            vec![10, 11],
+        );
+        let Event::Stored { id, texts, .. } = line else {
+            panic!("{line:?}");
+        };
+        assert_eq!((id.as_str(), texts[1].0), ("post:ab:3", 2));
+    }
+}
