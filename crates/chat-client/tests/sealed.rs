@@ -68,6 +68,7 @@ fn nothing_that_is_said_can_be_read_on_the_way() {
         let key_file = folder.path("1");
         let token_file = folder.path("token");
         let mut flags = vec!["--name", "annabel", "--admin-token-file", &token_file];
+        flags.push("--commands");
         if is_sealed {
             flags.extend(["--key", &key_file]);
         }
@@ -132,7 +133,7 @@ fn a_server_that_comes_back_with_another_key_is_named_once_and_waited_for() {
         assert!(found.is_some(), "no {words:?} in {}", client.stderr.heard);
     };
     // Until it is in the lobby, because a client that was never there does not come back.
-    let who = ["--name", "bob", "--key", &key_file];
+    let who = ["--name", "bob", "--commands", "--key", &key_file];
     while !run(&mut chat_client(&addr, &who), "/who\n")
         .stderr
         .contains("ann")
