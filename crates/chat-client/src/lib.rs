@@ -89,5 +89,5 @@ pub async fn run(
     // All output is printed before the program ends, unless it is to end at once.
     let hurried = matches!(&result, Err(error) if error.is::<Interrupted>());
     let printed = cli::let_it_print(ends.printed, hurried, shutdown).await?;
-    result.and(pipes::failure(printed, &ends.read))
+    result.and_then(|()| pipes::failure(printed, &ends.read))
 }

@@ -47,8 +47,8 @@ impl Pen {
     /// # Errors
     /// If the folder or the file cannot be made, because the user has asked for it.
     pub fn begin(dir: &Path, program: &str, name: Option<String>) -> Result<Self, Failure> {
-        let dir =
-            env::var_os("STATE_DIRECTORY").map_or(dir.into(), |state| Path::new(&state).join(dir));
+        let dir = env::var_os("STATE_DIRECTORY")
+            .map_or_else(|| dir.into(), |state| Path::new(&state).join(dir));
         let failed = |error: io::Error| {
             Failure::new(format!(
                 "cannot write a journal in {}: {error}",

@@ -199,16 +199,14 @@ impl<'a> Rooms<'a> {
         let name = self.lives[at.life].title();
         let Some((key, stored)) = self.stored.get(id).cloned() else {
             // The room is known from the client's own line.
-            let posts = self.lives[at.life].lines[..at.line].iter().rev();
-            let room = posts.clone().find_map(|line| match &line.event {
+            let mut lines = self.lives[at.life].lines[..at.line].iter().rev();
+            let room = lines.find_map(|line| match &line.event {
                 Event::Post { room, id: post, .. } if post == id => Some(room.clone()),
                 _ => None,
             });
             let open = self.open.get(&at.life).into_iter().flat_map(BTreeMap::keys);
-            let key = open
-                .filter(|key| Some(&key.0) == room.as_ref())
-                .cloned()
-                .next();
+            let mut keys = open.filter(|key| Some(&key.0) == room.as_ref());
+            let key = keys.next().cloned();
             if let Some(key) = key {
                 self.own(at, &key, numbers);
                 let is_whole = self

@@ -57,7 +57,7 @@ impl Waiting {
             .is_some_and(|beats| self.beat * beats >= DESERTED)
         {
             self.give_up(End::Deserted, out);
-        } else if self.beats % PEEK == 0 {
+        } else if self.beats.is_multiple_of(PEEK) {
             out.push(Effect::Send(
                 Target::Next,
                 Job::Peek(called.song, called.next),

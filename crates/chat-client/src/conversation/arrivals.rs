@@ -1,7 +1,6 @@
 //! What the server brings: its answers to attempts to attach, and what was said. PURE.
 
 use std::collections::BTreeMap;
-use std::mem::replace;
 
 use common::chat::{Cursor, Entry, MAX_PAGE, Page, Refusal};
 
@@ -192,7 +191,7 @@ impl Conversation {
                 let wait = self.connection.backoff.wait(dice);
                 self.out.push(Effect::Timer(Timer::Reread, wait));
                 let why = refusal.to_string();
-                let before = replace(&mut self.unreadable, Some(why.clone()));
+                let before = self.unreadable.replace(why.clone());
                 if before.as_ref() != Some(&why) {
                     self.out.status(why);
                 }

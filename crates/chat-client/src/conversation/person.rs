@@ -32,7 +32,7 @@ impl Conversation {
                 Some(room) => return self.ask_in(room, Question::History(count)),
                 None => Some(format!("you have no private talk with {nick}")),
             },
-            Command::Leave(named) => self.to_leave(named),
+            Command::Leave(named) => self.leave_when_said(named),
             Command::Ask(Question::Admin(_)) if !self.is_operator => {
                 Some("that needs an operator: start with --admin-token-file FILE".into())
             }
@@ -113,7 +113,7 @@ impl Conversation {
     }
 
     /// Leaves a room as soon as all is acknowledged. Returns why not, if there is no such room.
-    fn to_leave(&mut self, named: Option<String>) -> Option<String> {
+    fn leave_when_said(&mut self, named: Option<String>) -> Option<String> {
         let room = match named {
             None if self.room.is_empty() => return Some("you are in no room".into()),
             None => self.room.clone(),

@@ -115,14 +115,13 @@ impl Song<'_> {
             let own = last.get(&at.life).copied();
             let mut sung = caused.into_iter().chain(own).min();
             match self.lives[at.life].lines[at.line].event {
-                Event::Sing { left } if left < self.bottles => {
-                    if sung.is_none_or(|sung| sung > left + 1) {
-                        let (name, before) = (self.name(at.life), left + 1);
-                        let what = format!(
-                            "{name} sang {left}, and could not know that {before} was sung"
-                        );
-                        check.find(self.unless_gap(), what);
-                    }
+                Event::Sing { left }
+                    if left < self.bottles && sung.is_none_or(|sung| sung > left + 1) =>
+                {
+                    let (name, before) = (self.name(at.life), left + 1);
+                    let what =
+                        format!("{name} sang {left}, and could not know that {before} was sung");
+                    check.find(self.unless_gap(), what);
                 }
                 Event::Sang { left } => sung = sung.into_iter().chain([left]).min(),
                 _ => {}
