@@ -9,6 +9,7 @@
 //! | `args`, `parse` | flags that all programs have, the values that flags take; the command line |
 //! | `lab_key` | the key of the lab: where it comes from, and how one is made |
 //! | `signals` | Ctrl-C, SIGTERM and SIGHUP, and what an interrupted program still prints |
+//! | `printable` | texts of other people, made harmless |
 //! | `end` | an error with advice, and the exit code |
 //! | `watchdog` | the sign of life for systemd |
 
@@ -24,12 +25,14 @@ mod args;
 mod end;
 mod lab_key;
 mod parse;
+mod printable;
 mod signals;
 mod watchdog;
 
 pub use args::{Common, DEFAULT_PORT, duration, host_port, listen_addr};
-pub use end::{Failure, printable, run};
+pub use end::{Failure, run};
 pub use parse::parse;
+pub use printable::printable;
 pub use signals::{Interrupted, interrupted, interrupted_or_closed, let_it_print};
 
 /// Sends logs to stderr: what `RUST_LOG` says if it is set, otherwise what `-v` says.

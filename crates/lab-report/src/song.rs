@@ -9,6 +9,8 @@ use crate::life::{At, Life};
 use crate::messages::{events, name_heard};
 use crate::order::Order;
 
+pub use checks::Repeat;
+
 mod checks;
 
 /// A verse, sung or begun.

@@ -48,7 +48,9 @@ impl Song<'_> {
         all
     }
 
-    fn is_killed(&self, life: usize) -> bool {
+    /// Returns whether the process of a life was killed: its journal is not full, and has no end.
+    #[must_use]
+    pub fn is_killed(&self, life: usize) -> bool {
         self.lives[life].end().is_none() && !self.lives[life].is_cut
     }
 
@@ -149,11 +151,20 @@ impl Song<'_> {
         check
     }
 
-    /// A verse may come again if all who sang it before were killed, or if one of its singers was
-    /// given up on in between.
     fn repeats(&self) -> Check {
         let mut check = Check::new("a verse came again only where that is allowed");
+        for repeat in self.again() {
+            check.find(repeat.verdict, repeat.why);
+        }
+        check
+    }
+
+    /// Returns each verse that came again. It may, if all who sang it before were killed, or if one
+    /// of its singers was given up on in between.
+    #[must_use]
+    pub fn again(&self) -> Vec<Repeat> {
         let given_up = self.given_up();
+        let mut all = Vec::new();
         for (left, verses) in self.by_verse().iter().rev() {
             for (index, again) in verses.iter().enumerate().skip(1) {
                 let before = &verses[..index];
@@ -163,10 +174,16 @@ impl Song<'_> {
                     self.name(first.sing.life),
                     self.name(again.sing.life)
                 );
+                let mut find = |verdict, why| {
+                    all.push(Repeat {
+                        sing: again.sing,
+                        verdict,
+                        why: format!("{names}: {why}"),
+                    });
+                };
                 if before.iter().all(|verse| self.is_killed(verse.sing.life)) {
-                    let what =
-                        format!("{names}: allowed, the first was killed before it could tell");
-                    check.find(Verdict::Yes, what);
+                    let why = "allowed, the first was killed before it could tell".to_owned();
+                    find(Verdict::Yes, why);
                     continue;
                 }
                 let places: HashSet<Option<Place>> = verses[..=index]
@@ -180,14 +197,14 @@ impl Song<'_> {
                 match excuse {
                     Some(doubt) => {
                         let (name, by) = (self.name_at(doubt.place), self.name(doubt.since.life));
-                        let what = format!("{names}: allowed, {by} had given up on {name}");
-                        check.find(Verdict::Yes, what);
+                        let why = format!("allowed, {by} had given up on {name}");
+                        find(Verdict::Yes, why);
                     }
-                    None => check.find(self.unless_gap(), format!("{names}: without a cause")),
+                    None => find(self.unless_gap(), "without a cause".to_owned()),
                 }
             }
         }
-        check
+        all
     }
 
     /// Returns whether `doubt` may have lasted at a moment between two lines: it did not begin
@@ -290,6 +307,17 @@ impl Song<'_> {
         }
         check
     }
+}
+
+/// A verse that came again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repeat {
+    /// The line before it was printed.
+    pub sing: At,
+    /// Whether it may come again.
+    pub verdict: Verdict,
+    /// Why, as a sentence.
+    pub why: String,
 }
 
 /// A time in which a buddy was given up on.

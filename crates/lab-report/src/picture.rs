@@ -1,0 +1,192 @@
+//! The report as one page: no other file, no network, readable without a script. PURE.
+//!
+//! | File | What it draws |
+//! |---|---|
+//! | `card` | what was judged, and the clocks of the machines |
+//! | `level` | a song at a glance |
+//! | `space` | a song, step by step |
+//! | `talk` | a room of a chat |
+//! | `gantt` | a word list |
+//! | `diagram`, `sheet`, `margin`, `folds` | what they are made of |
+//! | `measure` | how numbers, times and texts stand in them |
+
+use std::collections::{BTreeSet, HashMap};
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::chat::Room;
+use crate::life::At;
+use crate::list::List;
+use crate::run::Run;
+use crate::song::Song;
+use crate::verdict::Verdict;
+use diagram::Diagram;
+use measure::{count, short, span};
+
+mod card;
+mod diagram;
+mod folds;
+mod gantt;
+mod level;
+mod margin;
+mod measure;
+mod sheet;
+mod space;
+mod talk;
+
+const STYLE: &str = include_str!("picture/style.css");
+const SCRIPT: &str = include_str!("picture/script.js");
+
+/// The browser fetches nothing, whatever a journal says.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+
+/// Returns the page about a run.
+#[must_use]
+pub fn page(run: &Run<'_>) -> String {
+    let (songs, rooms) = (run.songs.len(), run.rooms.len());
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                title { "Lab report" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                svg.defs width="0" height="0" aria-hidden="true" { (defs()) }
+                main {
+                    (card::verdicts(run))
+                    @for (number, song) in run.songs.iter().enumerate() {
+                        section id={ "s" (number) } { (song_section(song)) }
+                    }
+                    @for (number, room) in run.rooms.iter().enumerate() {
+                        section id={ "s" (songs + number) } { (room_section(room)) }
+                    }
+                    @for (number, list) in run.lists.iter().enumerate() {
+                        section id={ "s" (songs + rooms + number) } { (list_section(list)) }
+                    }
+                    (card::journals(run))
+                }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    };
+    page.into_string()
+}
+
+/// Returns the first diagram of a run alone, as an SVG; nothing if there is none.
+#[must_use]
+pub fn first(run: &Run<'_>) -> Option<String> {
+    let song = || Some(song_diagrams(run.songs.first()?).1);
+    let room = || Some(talk::draw(run.rooms.first()?).1);
+    let list = || Some(gantt::draw(run.lists.first()?));
+    let diagram = song().or_else(room).or_else(list)?;
+    Some(diagram.svg(STYLE, &defs()).into_string())
+}
+
+/// Returns the beer level and the steps of a song.
+fn song_diagrams(song: &Song<'_>) -> (Diagram, Diagram) {
+    let again = song
+        .again()
+        .into_iter()
+        .map(|repeat| (repeat.sing, repeat.verdict));
+    let again: HashMap<At, Verdict> = again.collect();
+    (level::draw(song, &again), space::draw(song, &again))
+}
+
+fn song_section(song: &Song<'_>) -> Markup {
+    let (level, steps) = song_diagrams(song);
+    let times = || song.verses.iter().map(|verse| song.order.time(verse.sing));
+    let took = times().max().unwrap_or_default() - times().min().unwrap_or_default();
+    let killed = song.members().filter(|&life| song.is_killed(life)).count();
+    let mut facts = vec![
+        count(song.roll.len(), "buddy", "buddies"),
+        count(song.verses.len(), "verse", "verses") + " in " + &span(took),
+    ];
+    if killed > 0 {
+        facts.push(format!("{killed} killed"));
+    }
+    html! {
+        (title(&format!("{} bottles of beer", song.bottles), &facts))
+        (level.html())
+        (space::legend())
+        (keys())
+        (steps.html())
+    }
+}
+
+fn room_section(room: &Room<'_>) -> Markup {
+    let (overview, steps) = talk::draw(room);
+    let readers: BTreeSet<usize> = room.windows.iter().map(|window| window.life).collect();
+    let facts = [
+        count(room.messages.len(), "message", "messages"),
+        count(readers.len(), "client", "clients"),
+    ];
+    html! {
+        (title(&format!("Room {}", short(&room.name, 60)), &facts))
+        @if let Some(overview) = overview { (overview.html()) }
+        (talk::legend())
+        (keys())
+        (steps.html())
+    }
+}
+
+fn list_section(list: &List<'_>) -> Markup {
+    let words = list.lines;
+    let words = words.map_or_else(|| "Secret words".into(), |n| format!("{n} secret words"));
+    let facts = [
+        count(list.servers.len(), "server", "servers"),
+        count(list.calls.len(), "call", "calls"),
+        span(gantt::took(list)),
+    ];
+    html! {
+        (title(&words, &facts))
+        (gantt::legend())
+        (gantt::draw(list).html())
+    }
+}
+
+fn title(text: &str, facts: &[String]) -> Markup {
+    html! { header { h2 { (text) } p.facts { (facts.join(" · ")) } } }
+}
+
+fn keys() -> Markup {
+    html! {
+        p.keys {
+            kbd { "n" } " " kbd { "p" } " next and previous trouble · " kbd { "o" } " unfold all"
+        }
+    }
+}
+
+/// What the style refers to: tips of arrows, the colours of the beer, hatching.
+fn defs() -> Markup {
+    let hatch = |id: &str| {
+        html! {
+            pattern id=(id) width="6" height="6" patternUnits="userSpaceOnUse"
+                patternTransform="rotate(45)" {
+                rect class={ (id) "-paper" } width="6" height="6" {}
+                path class={ (id) "-ink" } d="M1.5 0V6" {}
+            }
+        }
+    };
+    html! {
+        defs {
+            @for kind in ["go", "ask", "word", "deaf", "enlist"] {
+                marker id={ "tip-" (kind) } class={ "tip " (kind) } viewBox="0 0 10 10" refX="9"
+                    refY="5" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse"
+                    orient="auto" { path d="M0 1L10 5L0 9z" {} }
+            }
+            linearGradient id="beer" x1="0" x2="0" y1="0" y2="1" {
+                stop.light offset="0" {}
+                stop.dark offset="1" {}
+            }
+            (hatch("hatch-lost"))
+            (hatch("hatch-late"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! The song as a space-time diagram: a column for each buddy, time downwards, a row for each step.
+//! PURE.
+//!
+//! Rows instead of a time scale: a verse is on its way for a tenth of a millisecond and then held
+//! for two hundred, so to scale either would be invisible. The times stand in the margin, and a
+//! silence is a torn edge. What goes on as it should is folded up, what does not stays open.
+
+use std::collections::HashMap;
+
+use super::diagram::{Diagram, Piece};
+use super::folds::{Stretch, stretches};
+use super::margin::{Head, heads, rest};
+use super::measure::{count, hue, span};
+use super::sheet::{Sheet, Slot};
+use crate::life::At;
+use crate::song::Song;
+use crate::verdict::Verdict;
+use part::{Lasting, Part};
+use rows::{Kind, Rows};
+
+pub(super) use sign::legend;
+
+mod part;
+mod reader;
+mod rows;
+mod sign;
+
+/// Most rows that a fold holds, and most of a diagram: a browser has to draw them, and with more
+/// of them a picture helps nobody.
+const MAX_FOLD: usize = 1000;
+const MAX_ROWS: usize = 20_000;
+
+/// Rows that stay open around a row that is out of the ordinary: a lap, within these.
+const LAP: (usize, usize) = (2, 6);
+
+/// The height of a row, and of one that says nothing in a ring that has many of them.
+const ROW: f64 = 34.0;
+const LOW_ROW: f64 = 17.0;
+
+/// Returns the diagram of a song; `again` has the verdict on each verse that came again.
+pub(super) fn draw(song: &Song<'_>, again: &HashMap<At, Verdict>) -> Diagram {
+    let rows = reader::read(song, again);
+    let sheet = Sheet::new(rows.names.len(), rows.all.iter().map(|row| row.time));
+    let stretches = stretches(rows.all.len(), |row| around(&rows, row));
+    let lasting = lasting(&rows, &stretches);
+    let zero = rows.all.get(rows.verses.0).map_or(0, |row| row.time);
+    let slot = |row: usize| {
+        let row = &rows.all[row];
+        let is_low = matches!(
+            row.kind,
+            Kind::Ask { is_first: false } | Kind::Word | Kind::Called
+        );
+        Slot {
+            time: row.time,
+            height: if is_low && sheet.is_large() {
+                LOW_ROW
+            } else {
+                ROW
+            },
+            says: &row.says,
+        }
+    };
+    let part = |from: usize, to: usize, lasting| Part {
+        rows: &rows,
+        sheet: &sheet,
+        lasting,
+        layout: sheet.layout(from, to, slot),
+        zero,
+    };
+    let mut pieces = Vec::new();
+    let mut drawn = 0;
+    for (stretch, lasting) in stretches.iter().zip(&lasting) {
+        let Stretch { from, to, is_open } = *stretch;
+        let most = if is_open {
+            MAX_ROWS - drawn
+        } else {
+            MAX_FOLD.min(MAX_ROWS - drawn)
+        };
+        let end = to.min(from + most);
+        drawn += end - from;
+        if end == from {
+            pieces.push(Piece::Open(rest(&sheet, rows.all.len() - from)));
+            break;
+        }
+        let part = part(from, end, lasting);
+        pieces.push(if is_open {
+            Piece::Open(part.draw())
+        } else {
+            Piece::Fold {
+                cover: part.cover(&folded(&rows, from, to, end)),
+                inside: part.draw(),
+            }
+        });
+    }
+    let names = rows.names.iter().enumerate();
+    let all: Vec<Head> = names.map(|it| head(it, &rows)).collect();
+    Diagram {
+        label: format!(
+            "Who sang what: {}",
+            count(song.roll.len(), "buddy", "buddies")
+        ),
+        width: sheet.width(),
+        heads: Some(heads(&sheet, &all)),
+        pieces,
+    }
+}
+
+fn head((place, name): (usize, &String), rows: &Rows<'_>) -> Head {
+    let address = rows.song.roll.get(place);
+    Head {
+        name: name.clone(),
+        below: address.cloned().unwrap_or_default(),
+        class: hue(place),
+    }
+}
+
+/// Returns how many rows before and after a row stay open.
+fn around(rows: &Rows<'_>, row: usize) -> Option<(usize, usize)> {
+    let lap = rows.names.len().clamp(LAP.0, LAP.1);
+    let (first, last) = rows.verses;
+    match &rows.all[row] {
+        it if it.is_odd => Some((lap, lap)),
+        it if row == 0 && it.kind == Kind::Called => Some((0, lap)),
+        _ if row == first => Some((1, lap - 1)),
+        _ if row == last => Some((lap - 1, 0)),
+        _ => None,
+    }
+}
+
+/// Returns what stands on a fold with the rows from `from` to `to`, of which those to `end` are in
+/// it.
+fn folded(rows: &Rows<'_>, from: usize, to: usize, end: usize) -> String {
+    let all = &rows.all[from..to];
+    let verse = |kind: Kind| match kind {
+        Kind::Verse(left, ..) => Some(left),
+        _ => None,
+    };
+    let first = all.iter().find_map(|row| verse(row.kind));
+    let last = all.iter().rev().find_map(|row| verse(row.kind));
+    let took = span(all[all.len() - 1].time - all[0].time);
+    let buddies = count(all.len(), "buddy", "buddies");
+    let what = match first.zip(last) {
+        Some((first, last)) => {
+            let laps = all.len() / rows.names.len().max(1);
+            let laps = match laps {
+                0 => String::new(),
+                laps => format!(", {}", count(laps, "lap", "laps")),
+            };
+            format!("verses {first} to {last}{laps} in {took}: all as it should be")
+        }
+        None if all[0].kind == Kind::Called => format!("the roll call goes on, {buddies}"),
+        None if matches!(all[0].kind, Kind::Ask { .. }) => {
+            format!("the question goes on, {buddies}")
+        }
+        None => format!(
+            "{} go round, and all go home",
+            count(all.len(), "word", "words")
+        ),
+    };
+    match to - end {
+        0 => what,
+        _ => format!("{what} (the first {} rows)", end - from),
+    }
+}
+
+/// Returns what lasts over the rows of each stretch.
+fn lasting(rows: &Rows<'_>, stretches: &[Stretch]) -> Vec<Lasting> {
+    let mut all = vec![Lasting::default(); stretches.len()];
+    let mut spread = |first: usize, last: Option<usize>, put: &dyn Fn(&mut Lasting)| {
+        let begin = stretches.partition_point(|it| it.to <= first);
+        let end = last.map_or(stretches.len(), |last| {
+            stretches.partition_point(|it| it.from <= last)
+        });
+        all.get_mut(begin..end).into_iter().flatten().for_each(put);
+    };
+    for (number, (_, first, last)) in rows.takes.iter().enumerate() {
+        spread(*first, Some(*last), &|it| it.takes.push(number));
+    }
+    for (number, &(_, since, until)) in rows.fading.iter().enumerate() {
+        spread(since, until, &|it| it.fading.push(number));
+    }
+    for (number, &(_, since, until)) in rows.dead.iter().enumerate() {
+        spread(since, until, &|it| it.dead.push(number));
+    }
+    for (number, &(_, since, until)) in rows.doubted.iter().enumerate() {
+        spread(since, until, &|it| it.doubted.push(number));
+    }
+    all
+}

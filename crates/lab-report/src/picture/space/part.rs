@@ -1,0 +1,242 @@
+//! A stretch of rows, drawn. PURE.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+
+use maud::{Markup, html};
+
+use super::rows::{Kind, Row, Rows};
+use super::sign::{cross, rim, sign};
+use crate::picture::diagram::Strip;
+use crate::picture::margin::{COVER, cover, says, silence, time};
+use crate::picture::measure::{Px, hue, short, span};
+use crate::picture::sheet::{LEFT, Layout, Sheet};
+
+/// What lasts over rows of a stretch: numbers of the lists in [`Rows`].
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lasting {
+    pub(super) takes: Vec<usize>,
+    pub(super) fading: Vec<usize>,
+    pub(super) dead: Vec<usize>,
+    pub(super) doubted: Vec<usize>,
+}
+
+/// A stretch of rows.
+pub(super) struct Part<'a> {
+    pub(super) rows: &'a Rows<'a>,
+    pub(super) sheet: &'a Sheet,
+    pub(super) lasting: &'a Lasting,
+    pub(super) layout: Layout,
+    /// The time of the first verse.
+    pub(super) zero: i64,
+}
+
+impl Part<'_> {
+    /// Returns the stretch with all rows.
+    pub(super) fn draw(&self) -> Strip {
+        let numbers = || self.layout.from..self.layout.to();
+        let ink = html! {
+            (self.bands())
+            (self.lifelines("life"))
+            (self.doubts())
+            @for &(y, gap) in &self.layout.breaks { (silence(self.sheet, y, gap)) }
+            @for row in numbers() { (self.stumps(row)) (self.arrow(row)) }
+            (self.stub())
+            @for row in numbers() { (self.row(row)) }
+        };
+        Strip {
+            height: self.layout.height,
+            ink,
+        }
+    }
+
+    /// Returns what stands for the stretch while it is folded up.
+    pub(super) fn cover(&self, text: &str) -> Strip {
+        cover(self.sheet, text, &self.lifelines("dots"))
+    }
+
+    /// Tints each repair, from its question to its answer.
+    fn bands(&self) -> Markup {
+        let (left, right) = (LEFT + 8.0, self.sheet.edge() - 8.0);
+        let (from, to) = (self.layout.from, self.layout.to());
+        let edge = |row: usize, sign: f64| {
+            self.layout.middles[row - from] + sign * self.layout.halves[row - from]
+        };
+        html! {
+            @for &take in &self.lasting.takes {
+                @let (name, first, last) = &self.rows.takes[take];
+                @let (begin, end) = ((*first).clamp(from, to - 1), (*last).clamp(from, to - 1));
+                @let (top, foot) = (edge(begin, -1.0), edge(end, 1.0));
+                rect.take x=(Px(left)) y=(Px(top)) width=(Px(right - left))
+                    height=(Px(foot - top)) rx="6" {}
+                @if *first >= from {
+                    text.takename x=(Px(left + 8.0)) y=(Px(top + 14.0)) { "take " (name) }
+                }
+            }
+        }
+    }
+
+    /// Draws a line for each column while its process lives, in one path for each hue.
+    fn lifelines(&self, class: &str) -> Markup {
+        let height = match class {
+            "life" => self.layout.height,
+            _ => COVER,
+        };
+        let y = |row: usize| self.layout.y(row).min(height);
+        let gaps = [
+            (&self.lasting.fading, &self.rows.fading),
+            (&self.lasting.dead, &self.rows.dead),
+        ];
+        let mut holes: BTreeMap<usize, Vec<(f64, f64)>> = BTreeMap::new();
+        let mut dotted = String::new();
+        for (is_dead, (numbers, all)) in gaps.into_iter().enumerate() {
+            for &number in numbers {
+                let (place, since, until) = all[number];
+                let (top, foot) = (y(since), until.map_or(height, y));
+                holes.entry(place).or_default().push((top, foot));
+                if is_dead == 0 {
+                    let x = Px(self.sheet.x(place));
+                    let _ = write!(dotted, "M{x} {}V{}", Px(top), Px(foot));
+                }
+            }
+        }
+        let mut lines: BTreeMap<&str, String> = BTreeMap::new();
+        let mut faint = String::new();
+        for (place, lives) in self.rows.columns() {
+            let x = Px(self.sheet.x(place));
+            let mut at = 0.0;
+            let mut holes = holes.remove(&place).unwrap_or_default();
+            holes.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+            if lives.is_empty() {
+                let _ = write!(faint, "M{x} 0V{}", Px(height));
+                continue;
+            }
+            let line = lines.entry(hue(place)).or_default();
+            for (top, foot) in holes.into_iter().chain([(height, height)]) {
+                let _ = write!(faint, "M{x} {}V{}", Px(top), Px(foot));
+                if top > at {
+                    let _ = write!(line, "M{x} {}V{}", Px(at), Px(top));
+                }
+                at = foot.max(at);
+            }
+        }
+        html! {
+            @if !faint.is_empty() { path.never d=(faint) {} }
+            @for (hue, d) in lines { path class={ (class) " " (hue) } d=(d) {} }
+            @if !dotted.is_empty() { path.fading d=(dotted) {} }
+        }
+    }
+
+    /// Marks the columns of living buddies that others have given up on.
+    fn doubts(&self) -> Markup {
+        let mut d = String::new();
+        for &number in &self.lasting.doubted {
+            let (place, since, until) = self.rows.doubted[number];
+            let (top, foot) = (self.layout.y(since), until.map(|row| self.layout.y(row)));
+            let foot = Px(foot.unwrap_or(self.layout.height));
+            let _ = write!(d, "M{} {}V{foot}", Px(self.sheet.x(place)), Px(top));
+        }
+        html! { @if !d.is_empty() { path.doubted d=(d) {} } }
+    }
+
+    fn stumps(&self, number: usize) -> Markup {
+        let row = &self.rows.all[number];
+        let half = self.layout.halves[number - self.layout.from];
+        let (x, y) = (self.sheet.x(row.place), self.layout.y(number));
+        let end = y + half * 0.9;
+        html! {
+            @for &(to, is_known) in &row.stumps {
+                @if is_known {
+                    @let to = x + (self.sheet.x(to) - x) * 0.5;
+                    path class="msg dead" d={ "M" (Px(x)) " " (Px(y)) "L" (Px(to)) " " (Px(end)) } {}
+                    path.cross d=(cross(to, end, 4.0)) {}
+                } @else {
+                    @let to = self.sheet.x(to);
+                    path class="msg word" d={ "M" (Px(x)) " " (Px(y)) "L" (Px(to)) " " (Px(end)) } {}
+                    circle.deafdot cx=(Px(to)) cy=(Px(end)) r="4.5" {}
+                }
+            }
+        }
+    }
+
+    /// The message that came to a row.
+    fn arrow(&self, number: usize) -> Markup {
+        let row = &self.rows.all[number];
+        let Some(from) = row.from.filter(|&from| from != number) else {
+            return html! {};
+        };
+        let (x, y) = (self.sheet.x(row.place), self.layout.y(number));
+        let mut start = (self.sheet.x(self.rows.all[from].place), self.layout.y(from));
+        if from < self.layout.from {
+            // It comes from another stretch, half of the way.
+            start.0 += (x - start.0) / 2.0;
+        }
+        let (dx, dy) = (x - start.0, y - start.1);
+        let share = rim(row.kind, dx, dy) / dx.hypot(dy).max(1.0);
+        let end = (x - dx * share, y - dy * share);
+        path(row, start, end)
+    }
+
+    /// The message that goes on in the next stretch.
+    fn stub(&self) -> Markup {
+        let Some(next) = self.rows.all.get(self.layout.to()) else {
+            return html! {};
+        };
+        match next
+            .from
+            .filter(|from| (self.layout.from..self.layout.to()).contains(from))
+        {
+            None => html! {},
+            Some(from) => {
+                let (x, to) = (
+                    self.sheet.x(self.rows.all[from].place),
+                    self.sheet.x(next.place),
+                );
+                let end = ((x + to) / 2.0, self.layout.height);
+                html! { g.cut { (path(next, (x, self.layout.y(from)), end)) } }
+            }
+        }
+    }
+
+    fn row(&self, number: usize) -> Markup {
+        let row = &self.rows.all[number];
+        let (x, y) = (self.sheet.x(row.place), self.layout.y(number));
+        let before = number
+            .checked_sub(1)
+            .map(|before| row.time - self.rows.all[before].time);
+        html! {
+            g class=(if row.is_odd { "row odd" } else { "row" }) {
+                title { (self.tip(row)) }
+                (time(row.time - self.zero, before, y))
+                (sign(row.kind, row.place, x, y))
+                (says(self.sheet, &row.says, x, y))
+            }
+        }
+    }
+
+    /// Who, when, and which line of which file.
+    fn tip(&self, row: &Row) -> String {
+        let life = &self.rows.song.lives[row.at.life];
+        let file = Path::new(&life.file).file_name().unwrap_or_default();
+        let name = self.rows.names.get(row.place).map_or("", String::as_str);
+        let (time, line) = (span(row.time - self.zero), row.at.line + 1);
+        format!(
+            "{name} · {time} · {}, line {line}",
+            short(&file.to_string_lossy(), 60)
+        )
+    }
+}
+
+/// The line of the message that came to `row`.
+fn path(row: &Row, start: (f64, f64), end: (f64, f64)) -> Markup {
+    let class = match row.kind {
+        Kind::Verse(..) => "msg go",
+        Kind::Ask { .. } => "msg ask",
+        Kind::Deaf => "msg deaf",
+        Kind::Born => "msg enlist",
+        _ => "msg word",
+    };
+    let (x1, y1, x2, y2) = (Px(start.0), Px(start.1), Px(end.0), Px(end.1));
+    html! { path class=(class) d={ "M" (x1) " " (y1) "L" (x2) " " (y2) } {} }
+}

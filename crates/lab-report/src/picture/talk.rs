@@ -1,0 +1,184 @@
+//! A room of a chat as a space-time diagram: the server first, then a column for each client. PURE.
+
+use maud::{Markup, html};
+
+use super::diagram::{Diagram, Piece};
+use super::folds::{Stretch, stretches};
+use super::margin::{Head, heads, rest};
+use super::measure::{count, span};
+use super::sheet::{Sheet, Slot};
+use crate::chat::Room;
+use part::{Part, class};
+use rows::{Kind, Row, Rows, SERVER};
+
+mod delay;
+mod part;
+mod reader;
+mod rows;
+
+/// Most rows that a fold holds, and most of a diagram: see the song's.
+const MAX_FOLD: usize = 1000;
+const MAX_ROWS: usize = 20_000;
+
+/// Rows that stay open around a row that is out of the ordinary.
+const AROUND: usize = 1;
+
+/// The height of a message, and of all other rows.
+const MESSAGE: f64 = 50.0;
+const ROW: f64 = 30.0;
+
+/// Returns the overview of a room, if anything was shown, and its diagram.
+pub(super) fn draw(room: &Room<'_>) -> (Option<Diagram>, Diagram) {
+    let rows = reader::read(room);
+    let zero = rows.all.first().map_or(0, |row| row.time);
+    (delay::draw(&rows, zero), steps(&rows, zero))
+}
+
+fn steps(rows: &Rows<'_>, zero: i64) -> Diagram {
+    let sheet = Sheet::new(rows.names.len(), rows.all.iter().map(|row| row.time));
+    let stretches = stretches(rows.all.len(), |row| around(rows, row));
+    let (lives, away) = (
+        spread(&rows.lives, &stretches),
+        spread(&rows.away, &stretches),
+    );
+    let slot = |row: usize| {
+        let row = &rows.all[row];
+        Slot {
+            time: row.time,
+            height: if is_message(row) { MESSAGE } else { ROW },
+            says: &row.says,
+        }
+    };
+    let mut pieces = Vec::new();
+    let mut drawn = 0;
+    for (number, stretch) in stretches.iter().enumerate() {
+        let Stretch { from, to, is_open } = *stretch;
+        let most = MAX_ROWS - drawn;
+        let end = to.min(from + if is_open { most } else { most.min(MAX_FOLD) });
+        drawn += end - from;
+        if end == from {
+            pieces.push(Piece::Open(rest(&sheet, rows.all.len() - from)));
+            break;
+        }
+        let part = Part {
+            rows,
+            sheet: &sheet,
+            lives: &lives[number],
+            away: &away[number],
+            layout: sheet.layout(from, end, slot),
+            zero,
+        };
+        pieces.push(if is_open {
+            Piece::Open(part.draw())
+        } else {
+            Piece::Fold {
+                cover: part.cover(&folded(&rows.all[from..to], end - from)),
+                inside: part.draw(),
+            }
+        });
+    }
+    let names = rows.names.iter().enumerate();
+    let all: Vec<Head> = names
+        .map(|(column, name)| head(rows, column, name))
+        .collect();
+    Diagram {
+        label: format!(
+            "Who said what: {}",
+            count(rows.names.len() - 1, "client", "clients")
+        ),
+        width: sheet.width(),
+        heads: Some(heads(&sheet, &all)),
+        pieces,
+    }
+}
+
+fn head(rows: &Rows<'_>, column: usize, name: &str) -> Head {
+    let below = if column == SERVER {
+        let is_server = |(column, ..): &&rows::Stretch| *column == SERVER;
+        match rows.lives.iter().filter(is_server).count() {
+            0 => "no journal".into(),
+            lives => count(lives, "process", "processes"),
+        }
+    } else {
+        String::new()
+    };
+    Head {
+        name: name.to_owned(),
+        below,
+        class: class(column),
+    }
+}
+
+fn is_message(row: &Row) -> bool {
+    matches!(row.kind, Kind::Stored(_) | Kind::Again)
+}
+
+/// Returns how many rows before and after a row stay open.
+fn around(rows: &Rows<'_>, row: usize) -> Option<(usize, usize)> {
+    let is_first = row == 0;
+    let is_last = row + 1 == rows.all.len();
+    let it = &rows.all[row];
+    match it.kind {
+        _ if it.is_odd => Some((AROUND, AROUND)),
+        Kind::Comes | Kind::Leaves => Some((AROUND, AROUND)),
+        _ if is_first || is_last => Some((AROUND, AROUND)),
+        _ => None,
+    }
+}
+
+/// Returns what stands on a fold with these rows, of which `drawn` are in it.
+fn folded(all: &[Row], drawn: usize) -> String {
+    let messages = || all.iter().filter(|row| is_message(row));
+    let first = messages().next().map_or(0, |row| row.numbers.0);
+    let last = messages().next_back().map_or(0, |row| row.numbers.1);
+    let took = span(messages().map(|row| row.took).max().unwrap_or_default());
+    let what =
+        format!("messages {first} to {last}, each shown to all who were there within {took}");
+    match all.len() - drawn {
+        0 => what,
+        _ => format!("{what} (the first {drawn} rows)"),
+    }
+}
+
+/// Returns for each stretch of rows the numbers of those that last over some of it.
+fn spread(all: &[rows::Stretch], stretches: &[Stretch]) -> Vec<Vec<usize>> {
+    let mut lasting = vec![Vec::new(); stretches.len()];
+    for (number, &(_, since, until)) in all.iter().enumerate() {
+        let begin = stretches.partition_point(|it| since.is_some_and(|since| it.to <= since));
+        let end = stretches.partition_point(|it| until.is_none_or(|until| it.from <= until));
+        let some = lasting.get_mut(begin..end).into_iter().flatten();
+        some.for_each(|it: &mut Vec<usize>| it.push(number));
+    }
+    lasting
+}
+
+/// Returns what the signs mean.
+pub(super) fn legend() -> Markup {
+    let item = |ink: Markup, text: &str| {
+        html! { li { svg width="44" height="24" viewBox="0 0 44 24" { (ink) } (text) } }
+    };
+    html! {
+        ul.legend {
+            (item(html! { circle class="talker h0" cx="22" cy="12" r="5" {} }, "sends"))
+            (item(html! {
+                rect class="verse h7" x="6" y="2" width="32" height="20" rx="5" {}
+                text.left x="22" y="16.5" { "28" }
+            }, "stored under this number"))
+            (item(html! { circle class="seen h0" cx="22" cy="12" r="4.2" {} }, "shown"))
+            (item(html! {
+                path class="msg ask" d="M3 12H29" {}
+                circle class="seen late-ask h0" cx="37" cy="12" r="5.5" {}
+            }, "shown late"))
+            (item(html! {
+                circle.lostdot cx="22" cy="12" r="8.5" {}
+                path.cross d="M18.4 8.4l7.2 7.2m0-7.2l-7.2 7.2" {}
+            }, "loses the server"))
+            (item(html! { path.killed d="M13 3l18 18m0-18l-18 18" {} }, "killed"))
+            (item(html! {
+                circle class="born h0" cx="22" cy="12" r="8" {}
+                circle class="core h0" cx="22" cy="12" r="3.6" {}
+            }, "comes, or is there again"))
+            (item(html! { path class="leaves h0" d="M12 12h20" {} }, "leaves"))
+        }
+    }
+}

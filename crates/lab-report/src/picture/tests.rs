@@ -1,0 +1,418 @@
+//! Pictures of made-up runs, as text.
+
+use super::*;
+use crate::life::Life;
+use crate::order::Order;
+use chat::Chat;
+use ring::Ring;
+
+mod chat;
+mod ring;
+
+fn drawn(lives: &[Life]) -> String {
+    let order = Order::new(lives);
+    let page = page(&Run::new(lives, &order, Vec::new()));
+    closes_all(&page);
+    page
+}
+
+fn alone(lives: &[Life]) -> String {
+    let order = Order::new(lives);
+    let svg = first(&Run::new(lives, &order, Vec::new())).expect("a diagram");
+    closes_all(&svg);
+    svg
+}
+
+/// Panics if a tag is not closed, or if something is left open in a tag: a browser nests what
+/// follows, and a viewer of SVG shows nothing.
+fn closes_all(page: &str) {
+    let mut open: Vec<&str> = Vec::new();
+    let page = page.replace(SCRIPT, "");
+    let begin = page.find("<html").unwrap_or(0);
+    for part in page[begin..].split('<').skip(1) {
+        let (tag, _) = part
+            .split_once('>')
+            .unwrap_or_else(|| panic!("no end: {part:?}"));
+        let name = tag.split(' ').next().unwrap_or_default();
+        if let Some(name) = name.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name), "in {part:?}");
+        } else if name != "meta" {
+            assert_eq!(tag.matches('"').count() % 2, 0, "{tag:?}");
+            open.push(name);
+        }
+    }
+    assert_eq!(open, [""; 0]);
+}
+
+/// Returns how often something is in the diagrams of a page: not in its style, nor in a legend.
+fn many(page: &str, what: &str) -> usize {
+    let mut page = page.to_owned();
+    for (begin, end) in [("<style>", "</style>"), ("<ul class=\"legend\">", "</ul>")] {
+        while let Some(from) = page.find(begin) {
+            let to = from + page[from..].find(end).expect("it ends") + end.len();
+            page.replace_range(from..to, "");
+        }
+    }
+    page.matches(what).count()
+}
+
+/// Asserts how often each of these is in the diagrams of a page.
+fn has(page: &str, table: &[(&str, usize)]) {
+    for (what, count) in table {
+        assert_eq!(many(page, what), *count, "{what}");
+    }
+}
+
+/// 99 bottles by three: Buddy 3 is killed as it has sung 61, and comes back.
+fn three() -> Ring {
+    let mut ring = Ring::new(3, 99);
+    ring.sing(61);
+    ring.kill(2);
+    ring.sing(49);
+    ring.restart(2);
+    ring.home();
+    ring
+}
+
+/// A chat of four: the server is killed, one client misses messages, another one is killed.
+fn chatted() -> Chat {
+    let mut chat = Chat::new(&["ann", "bob", "cem", "dee"]);
+    (0..24).for_each(|n| chat.say(n % 4 + 1));
+    chat.miss(4, 6);
+    (0..9).for_each(|n| chat.say(n % 3 + 1));
+    chat.restart();
+    chat.again(3);
+    (0..10).for_each(|n| chat.say(n % 4 + 1));
+    chat.kill(3);
+    (0..8).for_each(|n| chat.say(n % 2 + 1));
+    chat.end();
+    chat
+}
+
+/// A list of which a server is lost, and comes back.
+const LIST: &str = r#"
+"w":1700000000000000,"e":"begin","v":1,"program":"secret-client","life":"1","host":"lab","machine":"m","pid":7
+"e":"server","server":0,"address":"a:1"
+"e":"server","server":1,"address":"b:1"
+"e":"up","server":0,"workers":2
+"e":"up","server":1,"workers":2
+"e":"give","server":0,"first":0,"words":2
+"e":"give","server":1,"first":2,"words":2
+"e":"down","server":1,"why":"cannot reach b:1: connection refused"
+"e":"read","lines":6
+"e":"give","server":0,"first":2,"words":2
+"e":"got","server":0,"first":0,"words":2,"counts":true,"waited":1000,"worked":3000
+"e":"out","upto":2
+"e":"up","server":1,"workers":2
+"e":"give","server":0,"first":4,"words":2
+"e":"give","server":1,"first":4,"words":2
+"e":"got","server":0,"first":2,"words":2,"counts":true,"waited":0,"worked":9000
+"e":"got","server":1,"first":4,"words":2,"counts":true,"waited":0,"worked":2000
+"e":"drop","server":0,"first":4,"why":"beaten"
+"e":"out","upto":6
+"e":"end","why":"done"
+"#;
+
+fn listed(lines: &str) -> Vec<Life> {
+    let text = numbered(lines);
+    Life::parse("journals/list.jsonl", &text)
+        .into_iter()
+        .collect()
+}
+
+/// Returns these lines, each 10 ms after the one before it.
+fn numbered(lines: &str) -> String {
+    let lines = lines.trim().lines().enumerate();
+    let line = |(number, event): (usize, &str)| format!("{{\"t\":{},{event}}}\n", number * 10_000);
+    lines.map(line).collect()
+}
+
+#[test]
+fn a_death_and_a_return_in_a_song() {
+    let page = drawn(&three().lives());
+    has(
+        &page,
+        &[
+            ("<rect class=\"verse ", 101),
+            ("<rect class=\"verse h0 again\"", 1),
+            ("<circle class=\"dot ", 101),
+            ("<details class=\"fold\">", 4),
+            ("class=\"killed\"", 1),
+            ("class=\"lostdot\"", 1),
+            ("class=\"born ", 1),
+            ("class=\"take\"", 2),
+            ("class=\"asks\"", 7),
+            ("class=\"called ", 4),
+            ("class=\"msg enlist\"", 1),
+            ("verses 96 to 64, 11 laps in ", 1),
+            (">▸ 6 words go round, and all go home<", 1),
+        ],
+    );
+    for says in [
+        ">Buddy 3 (process 1002) was killed: its last<",
+        ">sign of life was 140 ms before<",
+        ">Buddy 2 calls take 2: “where were we?”<",
+        ">Buddy 1 sings 61 again, as is allowed<",
+        ">nothing, and is told the roll<",
+        ">Buddy 1: Buddy 3 answers again<",
+        "journals/buddy-2.jsonl",
+        "buddy-0.jsonl, line 6<",
+        "<li>verse 61: Buddy 3, then Buddy 1: allowed, the first was killed before it could tell</li>",
+    ] {
+        assert!(page.contains(says), "{says}");
+    }
+    assert!(page.len() < 100_000, "{} bytes", page.len());
+}
+
+#[test]
+fn what_is_out_of_the_ordinary_has_a_sign_and_a_sentence() {
+    let mut ring = Ring::new(5, 20);
+    ring.sing(14);
+    ring.kill(2);
+    ring.old_word(0);
+    ring.sing(12);
+    ring.doubt();
+    ring.sing(9);
+    ring.kill_in_verse();
+    ring.home();
+    let page = drawn(&ring.lives());
+    has(
+        &page,
+        &[
+            ("class=\"msg dead\"", 2),
+            ("class=\"doubted\"", 1),
+            ("class=\"deafdot\"", 1),
+            (" half\"", 1),
+            ("class=\"killed\"", 2),
+        ],
+    );
+    for says in [
+        ">Buddy 3 does not hear it<",
+        "refused, tried 4 times<",
+        ">An old word comes to Buddy 1: it is not heeded<",
+    ] {
+        assert!(page.contains(says), "{says}");
+    }
+}
+
+#[test]
+fn a_place_without_a_journal_is_dotted() {
+    let mut ring = three();
+    ring.journals[1].clear();
+    let page = drawn(&ring.lives());
+    assert!(many(&page, "class=\"never\"") > 0);
+    assert!(many(&page, "class=\"deafdot\"") > 30, "words to it");
+    assert!(page.contains("it cannot be known"));
+}
+
+#[test]
+fn names_are_shown_and_not_obeyed() {
+    let evil = "<b>\"x\"&\u{202e}y\u{200f}";
+    let mut ring = Ring::named(vec![evil.into(), "</title><script>".into()], 3);
+    ring.home();
+    let mut lives = ring.lives();
+    lives[0].file = format!("/tmp/{evil}.jsonl");
+    lives[0].host = evil.into();
+    for page in [drawn(&lives), alone(&lives)] {
+        assert!(!page.contains("<b>") && !page.contains("</title><script>"));
+        assert!(page.contains("&lt;b&gt;&quot;x&quot;&amp;\\u{202e}"));
+        let turns = |c: char| ['\u{202e}', '\u{200f}'].contains(&c);
+        assert!(!page.contains(turns));
+    }
+    let evil = LIST
+        .replace("a:1", "<i>a:1")
+        .replace("refused", "\u{2066}<i>");
+    assert!(!drawn(&listed(&evil)).contains(['\u{2066}']));
+}
+
+#[test]
+fn the_clocks_of_several_machines_are_compared() {
+    let mut lives = three().lives();
+    assert!(!drawn(&lives).contains("<h3>Clocks</h3>"));
+    (lives[1].machine, lives[1].host) = ("other".into(), "lab-2".into());
+    let page = drawn(&lives);
+    has(
+        &page,
+        &[("<td>lab-2</td><td class=\"num\">", 2), (" millionths<", 2)],
+    );
+    assert!(page.contains("No verdict rests on a clock."));
+}
+
+#[test]
+fn nothing_leads_outside() {
+    let pages = [
+        drawn(&three().lives()),
+        drawn(&chatted().lives()),
+        drawn(&listed(LIST)),
+        alone(&three().lives()),
+    ];
+    for page in pages {
+        let links = page.matches("href=\"").count();
+        assert_eq!(links, page.matches("href=\"#s").count());
+        for outside in [" src=", "@import", "https:", "url(h"] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+        let names = page.matches("http://www.w3.org/2000/svg").count();
+        assert_eq!(page.matches("http:").count(), names);
+    }
+}
+
+#[test]
+fn little_is_drawn_too() {
+    assert!(drawn(&[]).contains("tell of no song"));
+    let begin = |text: &str| Life::parse("f", &format!("{text}\n")).expect("a journal");
+    let first = three().journals[0]
+        .lines()
+        .next()
+        .expect("a line")
+        .to_owned();
+    assert!(drawn(&[begin(&first)]).contains("tell of no song"));
+    // A roll, and nothing more.
+    let lines: Vec<String> = Ring::new(1, 3).journals[0]
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    let page = drawn(&[begin(&lines.join("\n"))]);
+    assert!(page.contains("3 bottles of beer"), "{page}");
+    let mut one = Ring::new(1, 2);
+    one.home();
+    let page = drawn(&one.lives());
+    has(
+        &page,
+        &[("<rect class=\"verse ", 3), ("<details class=\"fold\">", 0)],
+    );
+    let mut none = Ring::new(2, 0);
+    none.home();
+    has(&drawn(&none.lives()), &[("<rect class=\"verse ", 1)]);
+    let server = listed(&LIST.lines().take(3).collect::<Vec<_>>().join("\n"));
+    assert!(drawn(&server).contains("Secret words"));
+}
+
+#[test]
+fn a_page_grows_with_the_run_and_no_faster() {
+    let size = |buddies: usize, bottles: u64| {
+        let mut ring = Ring::new(buddies, bottles);
+        ring.sing(bottles / 2);
+        ring.kill(buddies / 2);
+        ring.home();
+        drawn(&ring.lives()).len()
+    };
+    let (small, large) = (size(100, 1000), size(100, 2000));
+    assert!(small < 700_000, "{small} bytes");
+    assert!(large < 2 * small, "{small} and {large} bytes");
+}
+
+#[test]
+fn more_rows_than_a_person_looks_at_are_left_out() {
+    let mut ring = Ring::new(2, 3000);
+    ring.home();
+    let page = drawn(&ring.lives());
+    assert!(page.contains(" (the first 1000 rows)"));
+    let boxes = many(&page, "<rect class=\"verse ");
+    assert!((1000..1020).contains(&boxes), "{boxes}");
+}
+
+#[test]
+fn a_chat_whose_server_was_killed() {
+    let page = drawn(&chatted().lives());
+    has(
+        &page,
+        &[
+            ("<rect class=\"verse h7\"", 57),
+            ("<rect class=\"verse h7 half\"", 1),
+            ("<details class=\"fold\">", 4),
+            ("class=\"killed\"", 2),
+            ("class=\"lostdot\"", 5),
+            ("class=\"seen late-ask ", 1),
+        ],
+    );
+    for says in [
+        ">dee catches up: 25–30, up to 855 ms late<",
+        ">ann loses the server: connection closed<",
+        ">the server is started again as process 205<",
+        ">39 comes again, and is stored already<",
+        ">cem (process 203) was killed: its journal ends<",
+        "messages 2 to 23, each shown to all who were there within 680 µs<",
+    ] {
+        assert!(page.contains(says), "{says}");
+    }
+    let without: Vec<Life> = chatted().lives().into_iter().skip(1).collect();
+    assert!(drawn(&without[1..]).contains("no server’s journal tells of 1<"));
+}
+
+#[test]
+fn a_list_that_lost_a_server() {
+    let page = drawn(&listed(LIST));
+    has(
+        &page,
+        &[
+            ("<rect class=\"gone\"", 1),
+            ("<rect class=\"late\"", 1),
+            ("<rect class=\"worked regiven\"", 1),
+            ("<rect class=\"worked second\"", 1),
+            ("<rect class=\"waited\"", 1),
+            ("<rect class=\"away\"", 1),
+            (">connection refused<", 1),
+            (">4 words<", 1),
+            (">67 %<", 1),
+        ],
+    );
+    assert!(page.contains("2 words from line 1 · a:1 · 50 ms: waited 1.0 ms, worked on 3.0 ms"));
+}
+
+#[test]
+fn many_calls_at_once_are_a_hill() {
+    let give = r#""e":"give","server":0,"first":"#;
+    let gives: String = (0..5000)
+        .map(|n| format!("{give}{},\"words\":1\n", n + 10))
+        .collect();
+    let page = drawn(&listed(
+        &LIST.replace("\"e\":\"out\",\"upto\":2", gives.trim()),
+    ));
+    assert!(page.contains("up to 5002 calls at once"), "{page}");
+    assert!(page.len() < 40_000, "{} bytes", page.len());
+}
+
+#[test]
+fn one_diagram_alone_is_a_picture_of_its_own() {
+    for lives in [three().lives(), chatted().lives(), listed(LIST)] {
+        let svg = alone(&lives);
+        assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 "));
+        assert!(svg.contains("id=\"tip-go\"") && svg.contains(".verse {"));
+        assert!(!svg.contains("<details"));
+    }
+}
+
+/// Whatever is in a journal, something is drawn.
+#[test]
+fn no_journal_is_too_wild_to_be_drawn() {
+    let mut seed = 0x5eed_u64;
+    let mut dice = move |sides: usize| {
+        // Knuth's multiplier (MMIX).
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % sides
+    };
+    let runs: Vec<Vec<String>> = vec![three().journals, chatted().journals, vec![numbered(LIST)]];
+    for round in 0..60 {
+        let mut journals = runs[round % runs.len()].clone();
+        for _ in 0..4 {
+            let number = dice(journals.len());
+            let mut lines: Vec<String> = journals[number].lines().map(str::to_owned).collect();
+            let (a, b) = (1 + dice(lines.len() - 1), 1 + dice(lines.len() - 1));
+            match dice(6) {
+                0 => lines.swap(a, b),
+                1 => lines.truncate(a + 1),
+                2 => drop(lines.remove(a)),
+                3 => lines[a] = lines[b].clone(),
+                4 => lines[a] = lines[a].replace("\"t\":", "\"t\":9999999999"),
+                _ => lines[a] = lines[a].replace([':', '1'], ":9").replace("::", ":"),
+            }
+            journals[number] = lines.join("\n") + "\n";
+        }
+        let parse = |text: &String| Life::parse("f", text).ok();
+        let lives: Vec<Life> = journals.iter().filter_map(parse).collect();
+        drawn(&lives);
+    }
+}
