@@ -107,13 +107,18 @@ fn clocks(run: &Run<'_>) -> Markup {
         }
     };
     if clocks.len() < 2 {
-        return html! { p.note { "One machine, one clock: times are as they were written. " (moved) } };
+        let one = "One machine, one clock: times are as they were written.";
+        return html! { p.note { (one) " " (moved) } };
     }
     html! {
         h3 { "Clocks" }
         div.scroll { table {
-            thead { tr { th { "machine" } th.num { "ahead" } th.num { "give or take" } th.num { "drift" } } }
-            tbody { @for (host, clock) in clocks { tr { td { (short(host, 60)) } (clock_cells(clock)) } } }
+            thead { tr {
+                th { "machine" } th.num { "ahead" } th.num { "give or take" } th.num { "drift" }
+            } }
+            tbody { @for (host, clock) in clocks {
+                tr { td { (short(host, 60)) } (clock_cells(clock)) }
+            } }
         } }
         p.note {
             "The clocks are compared by the messages, because none arrives before it is sent. "

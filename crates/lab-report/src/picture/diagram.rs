@@ -59,7 +59,8 @@ impl Diagram {
             "diagram"
         };
         html! {
-            div class=(class) role="figure" aria-label=(self.label) style={ "--w:" (Px(self.width)) "px" } {
+            div class=(class) role="figure" aria-label=(self.label)
+                style={ "--w:" (Px(self.width)) "px" } {
                 @if let Some(heads) = &self.heads { div.heads { (svg(heads)) } }
                 @for piece in &self.pieces {
                     @match piece {

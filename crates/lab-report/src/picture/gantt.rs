@@ -149,7 +149,9 @@ impl Chart {
                 }
                 @let letters = ((b - a - 12.0) / 7.2) as usize;
                 @if letters >= 8 {
-                    text.awayname x=(Px(a + 6.0)) y=(Px(top + height - 1.0)) { (short(end, letters)) }
+                    text.awayname x=(Px(a + 6.0)) y=(Px(top + height - 1.0)) {
+                        (short(end, letters))
+                    }
                 }
             }
         }
@@ -211,7 +213,7 @@ impl Chart {
         )
     }
 
-    /// The calls that were out at once: those that were lost on top, below those that came too late.
+    /// The calls that were out at once: those that were lost on top, then those that came too late.
     fn hill(&self, server: usize, band: &Band, top: f64) -> Markup {
         let step = |time: i64| {
             let share = (self.x(time) - LEFT) / (RIGHT - LEFT);

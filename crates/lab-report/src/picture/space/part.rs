@@ -149,11 +149,11 @@ impl Part<'_> {
             @for &(to, is_known) in &row.stumps {
                 @if is_known {
                     @let to = x + (self.sheet.x(to) - x) * 0.5;
-                    path class="msg dead" d={ "M" (Px(x)) " " (Px(y)) "L" (Px(to)) " " (Px(end)) } {}
+                    path class="msg dead" d=(straight((x, y), (to, end))) {}
                     path.cross d=(cross(to, end, 4.0)) {}
                 } @else {
                     @let to = self.sheet.x(to);
-                    path class="msg word" d={ "M" (Px(x)) " " (Px(y)) "L" (Px(to)) " " (Px(end)) } {}
+                    path class="msg word" d=(straight((x, y), (to, end))) {}
                     circle.deafdot cx=(Px(to)) cy=(Px(end)) r="4.5" {}
                 }
             }
@@ -237,6 +237,10 @@ fn path(row: &Row, start: (f64, f64), end: (f64, f64)) -> Markup {
         Kind::Born => "msg enlist",
         _ => "msg word",
     };
+    html! { path class=(class) d=(straight(start, end)) {} }
+}
+
+fn straight(start: (f64, f64), end: (f64, f64)) -> String {
     let (x1, y1, x2, y2) = (Px(start.0), Px(start.1), Px(end.0), Px(end.1));
-    html! { path class=(class) d={ "M" (x1) " " (y1) "L" (x2) " " (y2) } {} }
+    format!("M{x1} {y1}L{x2} {y2}")
 }

@@ -213,6 +213,9 @@ impl<'a> Reader<'a> {
             self.came.insert(at.life, at);
             return;
         }
+        if word == Word::Enlist && !heed {
+            return; // the roll has been right round
+        }
         let from = self.source(at);
         let before = self.here.get(&at.life).copied();
         let row = match (word, heed) {

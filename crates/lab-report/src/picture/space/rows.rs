@@ -12,7 +12,7 @@ use crate::verdict::Verdict;
 pub(super) enum Kind {
     /// The roll call comes by.
     Called,
-    /// A verse: the bottles left, the verdict if it came before, and whether it was sung to its end.
+    /// A verse: the bottles left, the verdict if it came before, and whether it was sung out.
     Verse(u64, Option<Verdict>, bool),
     /// "Where were we?", called or passed on.
     Ask { is_first: bool },
@@ -58,7 +58,8 @@ pub(super) struct Row {
     pub(super) is_odd: bool,
 }
 
-/// A state of a column that lasts over rows: the column, the first row, and the last one if it ends.
+/// A state of a column that lasts over rows: the column, the first row, and the last one if there
+/// is one.
 pub(super) type Stretch = (usize, usize, Option<usize>);
 
 /// The rows of a song.

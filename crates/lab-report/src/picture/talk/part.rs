@@ -1,4 +1,4 @@
-//! A stretch of a chat's rows, drawn. PURE. A message takes three heights: who sends it, where it is
+//! A stretch of a chat's rows, drawn. PURE. A message has three heights: who sends it, where it is
 //! stored, and who is shown it.
 
 use std::collections::BTreeMap;
