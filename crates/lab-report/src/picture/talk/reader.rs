@@ -151,7 +151,7 @@ impl<'a> Reader<'a> {
             }
             Event::End { why } if self.here.contains_key(&at.life) => {
                 let says = match why.as_str() {
-                    "stopped" => format!("{me} stops"),
+                    "done" | "left" | "stopped" if column == SERVER => format!("{me} is stopped"),
                     "done" | "left" => format!("{me} leaves"),
                     why => format!("{me} ends: {}", short(why, 120)),
                 };

@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# The page of lab-report in a real browser: keys, folds, narrow and wide, light and dark.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# What the browser shows, put into the title as lines of `name value`. In a function of its own,
+# because it must not see the page's own names, nor they its.
+probe='<script>
+(() => {
+  let errors = 0;
+  addEventListener("error", () => { errors += 1; });
+  const all = (what) => [...document.querySelectorAll(what)];
+  const press = (key) => dispatchEvent(new KeyboardEvent("keydown", { key }));
+  const open = () => all("details.fold").filter((fold) => fold.open).length;
+  const outside = () => all("svg text").filter((text) => {
+    const [a, b] = [text, text.closest("svg")].map((it) => it.getBoundingClientRect());
+    if (!a.width) return false;
+    return a.left < b.left - 1 || a.right > b.right + 1 || a.top < b.top - 1 || a.bottom > b.bottom + 1;
+  }).map((text) => text.textContent);
+  addEventListener("load", () => {
+    const found = { width: innerWidth, folds: all("details.fold").length, closed: open() };
+    press("o");
+    found.opened = open();
+    found.outside = outside().join("|") || "none";
+    found.boxes = all(".diagram rect.verse").length;
+    press("o");
+    found.closedAgain = open();
+    press("n");
+    found.marked = all(".here").length;
+    press("p"); press("p");
+    found.markedStill = all(".here").length;
+    const root = document.documentElement;
+    found.sideways = root.scrollWidth > root.clientWidth ? root.scrollWidth : "no";
+    found.paper = getComputedStyle(all("section")[0]).backgroundColor.replaceAll(" ", "");
+    found.errors = errors;
+    document.title = Object.entries(found).map((it) => it.join(" ")).join("; ");
+  });
+})();
+</script>'
+
+# Without a font a text has no width, and the test would prove nothing.
+need_font() { fc-list | grep -q . || install fonts-dejavu-core; }
+
+# Makes journals of a ring of three in which Buddy 3 is killed, and a page about them.
+setup() {
+  local why
+  why=$(need_command chromium chromium && need_font) || skip "$why"
+  build_programs buddy lab-report
+  local bin=$target/debug journals=$scratch/journals n pid third='' port=$((20000 + RANDOM % 9000))
+  for n in 3 2 1; do
+    "$bin/buddy" --listen "127.0.0.1:$((port + n))" --next "127.0.0.1:$((port + n % 3 + 1))" \
+      --tempo 20ms --journal "$journals" $([ "$n" != 1 ] || echo --bottles 40) \
+      >"$scratch/song.$n" 2>/dev/null &
+    pid=$!
+    children="$children $pid"
+    [ "$n" != 3 ] || third=$pid
+  done
+  within 60 test -s "$scratch/song.3"
+  kill -9 "$third"
+  for pid in $children; do [ "$pid" = "$third" ] || wait "$pid"; done
+  children=''
+  "$bin/lab-report" "$journals" --html "$scratch/report.html" >"$scratch/verdict"
+  { cat "$scratch/report.html"; echo "$probe"; } >"$scratch/probed.html"
+}
+
+# Shows the page, and writes what was found in it.
+browse() { # WIDTH [FLAG]...
+  local width=$1
+  shift
+  timeout 120 chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
+    --disable-background-networking --disable-component-update --disable-sync \
+    --user-data-dir="$scratch/profile" --window-size="$width,2000" --virtual-time-budget=3000 \
+    "$@" --dump-dom "file://$scratch/probed.html" 2>/dev/null |
+    grep -o '<title>width[^<]*' | sed 's/^<title>//; s/; /\n/g' >"$scratch/found"
+  cat "$scratch/found"
+}
+
+found() { sed -n "s/^$1 //p" "$scratch/found"; }
+
+test_the_page_works_in_a_browser() {
+  setup
+  browse 1280
+  same 0 "$(found errors)"
+  same 0 "$(found closed)"
+  same "$(found folds)" "$(found opened)"
+  [ "$(found folds)" -ge 1 ] || fail "nothing is folded up"
+  same 0 "$(found closedAgain)"
+  same 1 "$(found marked)"
+  same 1 "$(found markedStill)"
+  same none "$(found outside)"
+  same "$(cat "$scratch"/journals/* | grep -c '"e":"sing"')" "$(found boxes)"
+  same no "$(found sideways)"
+  same 'rgb(255,255,255)' "$(found paper)"
+
+  browse 390 --blink-settings=preferredColorScheme=0
+  same 0 "$(found errors)"
+  same none "$(found outside)"
+  same no "$(found sideways)" # only the diagrams can be moved sideways
+  [ "$(found paper)" != 'rgb(255,255,255)' ] || fail "it is not dark"
+}
+
+run_tests
