@@ -133,6 +133,7 @@ fn clock_cells(clock: &Clock) -> Markup {
         td.num { (sign(clock.ahead)) (span(clock.ahead)) }
         td.num {
             @match clock.error {
+                Some(0) if clock.ahead == 0 => "all times are by this one",
                 Some(error) => (span(error)),
                 None => "not known: no message both ways",
             }

@@ -326,7 +326,7 @@ impl<'a> Reader<'a> {
             }
             Event::End { why } if why != "home" => {
                 let says = match why.as_str() {
-                    "left" => format!("{me} leaves in order, because it was told to"),
+                    "left" => format!("{me} is told to leave, and leaves"),
                     why => format!("{me} ends: {}", short(why, 120)),
                 };
                 let row = self.push_odd(at, place, Kind::Left, says);
