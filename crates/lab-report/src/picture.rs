@@ -22,6 +22,7 @@ use crate::song::Song;
 use crate::verdict::Verdict;
 use diagram::Diagram;
 use measure::{count, short, span};
+use talk::Index;
 
 mod card;
 mod diagram;
@@ -44,6 +45,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 #[must_use]
 pub fn page(run: &Run<'_>) -> String {
     let (songs, rooms) = (run.songs.len(), run.rooms.len());
+    let index = Index::new(run.lives);
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -62,7 +64,7 @@ pub fn page(run: &Run<'_>) -> String {
                         section id={ "s" (number) } { (song_section(song)) }
                     }
                     @for (number, room) in run.rooms.iter().enumerate() {
-                        section id={ "s" (songs + number) } { (room_section(room)) }
+                        section id={ "s" (songs + number) } { (room_section(room, &index)) }
                     }
                     @for (number, list) in run.lists.iter().enumerate() {
                         section id={ "s" (songs + rooms + number) } { (list_section(list)) }
@@ -80,7 +82,7 @@ pub fn page(run: &Run<'_>) -> String {
 #[must_use]
 pub fn first(run: &Run<'_>) -> Option<String> {
     let song = || Some(song_diagrams(run.songs.first()?).1);
-    let room = || Some(talk::draw(run.rooms.first()?).1);
+    let room = || Some(talk::draw(run.rooms.first()?, &Index::new(run.lives)).1);
     let list = || Some(gantt::draw(run.lists.first()?));
     let diagram = song().or_else(room).or_else(list)?;
     Some(diagram.svg(STYLE, &defs()).into_string())
@@ -117,8 +119,8 @@ fn song_section(song: &Song<'_>) -> Markup {
     }
 }
 
-fn room_section(room: &Room<'_>) -> Markup {
-    let (overview, steps) = talk::draw(room);
+fn room_section(room: &Room<'_>, index: &Index<'_>) -> Markup {
+    let (overview, steps) = talk::draw(room, index);
     let readers: BTreeSet<usize> = room.windows.iter().map(|window| window.life).collect();
     let facts = [
         count(room.messages.len(), "message", "messages"),

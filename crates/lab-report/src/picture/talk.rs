@@ -8,10 +8,12 @@ use super::margin::{Head, heads, rest};
 use super::measure::{count, span};
 use super::sheet::{Sheet, Slot};
 use crate::chat::Room;
+pub(super) use index::Index;
 use part::{Part, class};
 use rows::{Kind, Row, Rows, SERVER};
 
 mod delay;
+mod index;
 mod part;
 mod reader;
 mod rows;
@@ -28,8 +30,8 @@ const MESSAGE: f64 = 50.0;
 const ROW: f64 = 30.0;
 
 /// Returns the overview of a room, if anything was shown, and its diagram.
-pub(super) fn draw(room: &Room<'_>) -> (Option<Diagram>, Diagram) {
-    let rows = reader::read(room);
+pub(super) fn draw(room: &Room<'_>, index: &Index<'_>) -> (Option<Diagram>, Diagram) {
+    let rows = reader::read(room, index);
     let zero = rows.all.first().map_or(0, |row| row.time);
     (delay::draw(&rows, zero), steps(&rows, zero))
 }

@@ -102,6 +102,7 @@ fn a_death_and_a_return_in_a_song() {
             ("<circle class=\"dot ", 101),
             ("<details class=\"fold\">", 4),
             ("class=\"killed\"", 1),
+            ("class=\"fading\"", 1),
             ("class=\"lostdot\"", 1),
             ("class=\"born ", 1),
             ("class=\"take\"", 2),

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use common::journal::{Event, Hex};
 
+use super::index::Index;
 use super::rows::{Kind, Row, Rows, SERVER, range};
 use crate::chat::Room;
 use crate::life::At;
@@ -17,8 +18,7 @@ struct Reader<'a> {
     columns: HashMap<usize, usize>,
     /// the row of each message
     stored: HashMap<u64, usize>,
-    /// all posts that were stored
-    posts: HashSet<&'a str>,
+    index: &'a Index<'a>,
     /// the posts that have a row
     seen: HashSet<&'a str>,
     /// when each client came, and when it came the last time
@@ -31,16 +31,19 @@ struct Reader<'a> {
 }
 
 /// Returns the rows of a room.
-pub(super) fn read<'a>(room: &'a Room<'a>) -> Rows<'a> {
-    let mut reader = Reader::new(room);
-    for &at in &room.order.all {
+pub(super) fn read<'a>(room: &'a Room<'a>, index: &'a Index<'a>) -> Rows<'a> {
+    let mut reader = Reader::new(room, index);
+    let mut lines = index.lines(&room.name, reader.columns.keys().copied());
+    lines.sort_unstable_by_key(|at| room.order.rank(*at));
+    lines.dedup();
+    for at in lines {
         reader.read(at);
     }
     reader.end()
 }
 
 impl<'a> Reader<'a> {
-    fn new(room: &'a Room<'a>) -> Self {
+    fn new(room: &'a Room<'a>, index: &'a Index<'a>) -> Self {
         let mut names = vec!["server".to_owned()];
         let mut columns = HashMap::new();
         for (life, it) in room.lives.iter().enumerate() {
@@ -54,13 +57,8 @@ impl<'a> Reader<'a> {
                 names.len() - 1
             });
         }
-        let lines = room.lives.iter().flat_map(|life| &life.lines);
-        let posts = lines.filter_map(|line| match &line.event {
-            Event::Stored { id, .. } => Some(id.as_str()),
-            _ => None,
-        });
         Self {
-            posts: posts.collect(),
+            index,
             rows: Rows {
                 room,
                 names,
@@ -206,7 +204,7 @@ impl<'a> Reader<'a> {
 
     /// Of each post that is not stored the first try has a row.
     fn post(&mut self, at: At, column: usize, id: &'a str, me: &str) {
-        if !self.posts.contains(id) && self.seen.insert(id) {
+        if !self.index.posts.contains(id) && self.seen.insert(id) {
             let says = format!("{me} sends a message that no server has stored");
             self.say(at, column, Kind::Unstored, says);
         }
