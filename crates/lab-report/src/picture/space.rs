@@ -23,6 +23,7 @@ pub(super) use sign::legend;
 mod part;
 mod reader;
 mod rows;
+mod sentence;
 mod sign;
 
 /// Most rows that a fold holds, and most of a diagram: a browser has to draw them, and with more

@@ -8,8 +8,9 @@ use common::buddy::{MAX_BUDDIES, Mark};
 use common::journal::{Event, Word};
 
 use super::rows::{Kind, Row, Rows, is_first, lines, number};
+use super::sentence;
 use crate::life::At;
-use crate::picture::measure::{short, span};
+use crate::picture::measure::short;
 use crate::song::Song;
 use crate::verdict::Verdict;
 
@@ -189,11 +190,7 @@ impl<'a> Reader<'a> {
         let row = self.push(at, place, Kind::Verse(left, again, is_whole));
         let heard = self.came.remove(&at.life);
         let from = heard.and_then(|heard| self.source(heard));
-        let says = again.map(|verdict| match verdict {
-            Verdict::Yes => format!("{me} sings {left} again, as is allowed"),
-            Verdict::Unknown => format!("{me} sings {left} again: it is not known why"),
-            Verdict::No => format!("{me} sings {left} again, without a cause"),
-        });
+        let says = again.map(|verdict| sentence::again(&me, left, verdict));
         let it = &mut self.rows.all[row];
         it.from = from;
         it.is_odd = again.is_some() || !is_whole;
@@ -328,10 +325,7 @@ impl<'a> Reader<'a> {
                 self.push_odd(at, place, Kind::Quiet, says);
             }
             Event::End { why } if why != "home" => {
-                let says = match why.as_str() {
-                    "left" => format!("{me} is told to leave, and leaves"),
-                    why => format!("{me} ends: {}", short(why, 120)),
-                };
+                let says = sentence::left(&me, why);
                 let row = self.push_odd(at, place, Kind::Left, says);
                 self.open_graves.insert(place, row);
             }
@@ -340,13 +334,8 @@ impl<'a> Reader<'a> {
     }
 
     fn lose(&mut self, at: At, place: usize, gone: usize, why: &str) {
-        let tries = match self.tries.remove(&(at.life, gone)) {
-            None => String::new(),
-            Some(1) => ", tried once".into(),
-            Some(n) => format!(", tried {n} times"),
-        };
-        let (me, name) = (self.name(place), self.name(gone));
-        let says = format!("{me} gives up on {name}: {}{tries}", short(why, 120));
+        let tries = self.tries.remove(&(at.life, gone)).unwrap_or_default();
+        let says = sentence::lost(&self.name(place), &self.name(gone), why, tries);
         let row = self.push_odd(at, place, Kind::Lost, says);
         if !self.open_graves.contains_key(&gone) {
             self.open_doubts.entry(gone).or_insert(row);
@@ -381,13 +370,8 @@ impl<'a> Reader<'a> {
         let (me, pid) = (self.name(place), self.rows.song.lives[life].pid);
         let before = self.here.get(&noticed.life).copied();
         let sign = self.here.get(&life).copied();
-        let since = order.time(noticed) - last;
-        let says = if noticed.life == life {
-            format!("{me} (process {pid}) was killed: its journal ends here")
-        } else {
-            let since = span(since);
-            format!("{me} (process {pid}) was killed: its last sign of life was {since} before")
-        };
+        let since = (noticed.life != life).then(|| order.time(noticed) - last);
+        let says = sentence::killed(&me, pid, since);
         let row = self.push_odd(noticed, place, Kind::Killed, says);
         // The row is that of the dead, and not of the one that noticed.
         match before {
