@@ -46,10 +46,11 @@ setup() {
   local why
   why=$(need_command chromium chromium && need_font) || skip "$why"
   build_programs buddy lab-report
-  local bin=$target/debug journals=$scratch/journals n pid third='' port=$((20000 + RANDOM % 9000))
+  local bin=$target/debug journals=$scratch/journals n pid third='' bottles='' port=$((20000 + RANDOM % 9000))
   for n in 3 2 1; do
+    [ "$n" != 1 ] || bottles=40
     "$bin/buddy" --listen "127.0.0.1:$((port + n))" --next "127.0.0.1:$((port + n % 3 + 1))" \
-      --tempo 20ms --journal "$journals" $([ "$n" != 1 ] || echo --bottles 40) \
+      --tempo 20ms --journal "$journals" ${bottles:+--bottles "$bottles"} \
       >"$scratch/song.$n" 2>/dev/null &
     pid=$!
     children="$children $pid"

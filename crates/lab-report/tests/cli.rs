@@ -1,0 +1,57 @@
+//! `lab-report` as a process: what it prints, what it draws, and how it ends.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const LIST: &str = r#"
+{"t":0,"e":"begin","v":1,"program":"secret-client","life":"1","host":"h","machine":"m","pid":7}
+{"t":1,"e":"server","server":0,"address":"a:1"}
+{"t":2,"e":"up","server":0,"workers":2}
+{"t":3,"e":"give","server":0,"first":0,"words":2}
+{"t":4,"e":"read","lines":2}
+{"t":5000,"e":"got","server":0,"first":0,"words":2,"counts":true,"waited":1,"worked":2}
+{"t":5001,"e":"out","upto":2}
+{"t":5002,"e":"end","why":"done"}
+"#;
+
+fn report(dir: &Path, flags: &[&str]) -> Output {
+    let program = env!("CARGO_BIN_EXE_lab-report");
+    let command = &mut Command::new(program);
+    let output = command.current_dir(dir).args(flags).output();
+    output.expect("it runs")
+}
+
+#[test]
+fn it_prints_a_verdict_and_draws_what_is_asked_for() {
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::write(dir.path().join("list.jsonl"), LIST.trim_start()).expect("written");
+    let plain = report(dir.path(), &["."]);
+    assert_eq!(plain.status.code(), Some(0));
+    assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 1);
+
+    let drawn = report(dir.path(), &[".", "--html", "a.html", "--svg", "b.svg"]);
+    assert_eq!(drawn.status.code(), Some(0));
+    assert_eq!(drawn.stdout, plain.stdout);
+    let read = |file: &str| fs::read_to_string(dir.path().join(file)).expect("a picture");
+    let (page, picture) = (read("a.html"), read("b.svg"));
+    assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>"));
+    assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>"));
+    // What the terminal says stands on the page.
+    for line in String::from_utf8_lossy(&plain.stdout).lines().skip(1) {
+        let promise = line.trim_start_matches("  yes").trim();
+        assert!(page.contains(promise), "{promise}");
+    }
+}
+
+#[test]
+fn a_picture_that_cannot_be_written_is_an_error() {
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::write(dir.path().join("list.jsonl"), LIST.trim_start()).expect("written");
+    let output = report(dir.path(), &[".", "--html", "no/such/folder.html"]);
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let expected = "lab-report: cannot write no/such/folder.html: No such file or directory";
+    assert!(stderr.starts_with(expected), "{stderr}");
+    assert!(stderr.contains("\nhelp: "), "{stderr}");
+}
