@@ -62,13 +62,6 @@ pub fn print(args: &Args) -> anyhow::Result<Verdict> {
     for note in &run.report.notes {
         eprintln!("{}", printable(note));
     }
-    let mut stdout = io::stdout().lock();
-    for judgement in &run.report.judgements {
-        // Names come from other people's files.
-        let text = judgement.to_string();
-        text.lines()
-            .try_for_each(|line| writeln!(stdout, "{}", printable(line)))?;
-    }
     if run.report.judgements.is_empty() {
         return Err(
             Failure::new("these journals tell of no song, no chat and no list")
@@ -76,13 +69,28 @@ pub fn print(args: &Args) -> anyhow::Result<Verdict> {
                 .into(),
         );
     }
-    if let Some(file) = &args.html {
-        write(file, &picture::page(&run))?;
+    // Before the text, which may have a reader that does not wait for its end (`| head`). And a
+    // picture that cannot be written must not hide the verdict.
+    let drawn = draw(args, &run);
+    let mut stdout = io::stdout().lock();
+    for judgement in &run.report.judgements {
+        // Names come from other people's files.
+        let text = judgement.to_string();
+        text.lines()
+            .try_for_each(|line| writeln!(stdout, "{}", printable(line)))?;
     }
-    if let Some((file, svg)) = args.svg.as_ref().zip(picture::first(&run)) {
+    drawn?;
+    Ok(run.report.verdict())
+}
+
+fn draw(args: &Args, run: &Run<'_>) -> Result<(), Failure> {
+    if let Some(file) = &args.html {
+        write(file, &picture::page(run))?;
+    }
+    if let Some((file, svg)) = args.svg.as_ref().zip(picture::first(run)) {
         write(file, &svg)?;
     }
-    Ok(run.report.verdict())
+    Ok(())
 }
 
 fn write(file: &Path, text: &str) -> Result<(), Failure> {

@@ -50,6 +50,7 @@ fn a_picture_that_cannot_be_written_is_an_error() {
     fs::write(dir.path().join("list.jsonl"), LIST.trim_start()).expect("written");
     let output = report(dir.path(), &[".", "--html", "no/such/folder.html"]);
     assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.starts_with(b"2 words, 1 server\n"));
     let stderr = String::from_utf8_lossy(&output.stderr);
     let expected = "lab-report: cannot write no/such/folder.html: No such file or directory";
     assert!(stderr.starts_with(expected), "{stderr}");
