@@ -7,8 +7,9 @@
 #   --user USER        who logs in: root, or a user of sudo (as ssh is configured)
 #   --ssh-config FILE  for ssh -F
 #   --dist DIR         what scripts/build-static.sh made (dist)
-#   --lab-key FILE     the lab's key for the services, made by: chat-server --new-key FILE. It goes
-#                      through ssh, and a machine keeps it until another one is sent
+#   --lab-key FILE     the lab's key for the services (~/.config/buddy-lab/buddy-lab.key); made if
+#                      there is no FILE, and sent through ssh: only its holders can come in
+#   --open             deploys without a key: whoever reaches a port can come in
 #   --dry-run          shows the commands
 #
 # One connection a host: the archive goes in and is compared with its checksums. Only then are files
@@ -18,12 +19,14 @@ set -euo pipefail
 
 # A link in ~/bin, say, is followed. An old readlink cannot.
 dist=$(cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")/.." && pwd)/dist
-role=server user='' ssh_config='' dry_run='' lab_key=''
+# Services and containers may have none. Bash then asks the system's list of users.
+[ -n "${HOME:-}" ] || { unset HOME; HOME=~; }
+role=server user='' ssh_config='' dry_run='' lab_key='' open=''
 readonly SSHD_SECONDS=60 # because a fresh instance runs before its sshd does
 readonly KEY_SECONDS=20  # because its sshd answers before the instance has fetched the key
 
 say() { printf '%s\n' "$*" >&2; }
-usage() { sed -n '4,13s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '4,14s/^# \{0,1\}//p' "$0"; }
 bad_usage() { say "deploy.sh: $1"; usage >&2; exit 2; }
 
 die() { # MESSAGE [HELP]...
@@ -67,7 +70,41 @@ dir=\$(mktemp -d); trap 'rm -rf "\$dir"' EXIT; cd "\$dir"
 tar -xzf -
 sha256sum -c --quiet SHA256SUMS
 [ "\$(id -u)" = 0 ] && exec_as= || exec_as='sudo -n'
-\$exec_as sh install.sh $1
+\$exec_as sh install.sh $1${open:+ open}
+END
+}
+
+# Makes the lab's key if there is none, and never over another. By the chat-server of dist/: here,
+# or on the host if it does not run here, because dist/ is for Linux and this may be a Mac.
+make_lab_key() { # HOST
+  local made
+  [ -n "$lab_key" ] && [ ! -e "$lab_key" ] || return 0
+  (
+    umask 077
+    mkdir -p "$(dirname "$lab_key")" || exit
+    if "$dist/chat-server" --version >/dev/null 2>&1; then
+      "$dist/chat-server" --new-key "$lab_key"
+      exit
+    fi
+    made=$(mktemp "$lab_key.XXXXXX") || exit
+    if to "$1" "$(make_key_there)" <"$dist/chat-server" >"$made" && grep -q '^labkey1' "$made"; then
+      mv -n "$made" "$lab_key" && say "$lab_key holds the new key of the lab"
+    fi
+    rm -f "$made"
+    [ -e "$lab_key" ]
+  ) || die "no key for the lab could be made" \
+    "make it where chat-server runs: chat-server --new-key FILE, and name it here: --lab-key FILE" \
+    "or --open deploys without a key"
+}
+
+# Prints the script that makes a key on the host, with the chat-server that comes in.
+make_key_there() {
+  cat <<'END'
+set -e; umask 077
+dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
+cat >chat-server; chmod 700 chat-server
+./chat-server --new-key key 2>said || { cat said >&2; exit 1; }
+cat key
 END
 }
 
@@ -88,11 +125,12 @@ pack() {
 deploy() { # HOST
   if [ -n "$dry_run" ]; then
     printf 'would run: tar -C %q -czf - . |\n' "$dist"
-    to "$1" sh install.sh "$role"
+    to "$1" sh install.sh "$role" ${open:+open}
     return
   fi
   wait_for_sshd "$1"
-  say "deploying to $1"
+  make_lab_key "$1"
+  say "deploying to $1, $([ -n "$open" ] && echo open to everybody || echo "with the key $lab_key")"
   pack | to "$1" "$(receive "$role")" || die "$1 has not taken it: see above"
 }
 
@@ -108,6 +146,7 @@ while [ $# -gt 0 ]; do
         --lab-key) lab_key=$2 ;;
       esac
       shift 2 ;;
+    --open) open=yes; shift ;;
     --dry-run) dry_run=yes; shift ;;
     -h | --help) usage; exit ;;
     -*) bad_usage "no such option: $1" ;;
@@ -116,6 +155,8 @@ while [ $# -gt 0 ]; do
 done
 [ $# -gt 0 ] || bad_usage "to which machines?"
 case $role in server | client | none) ;; *) bad_usage "no such role: $role" ;; esac
+[ -z "$open" ] || [ -z "$lab_key" ] || bad_usage "--open is without a --lab-key"
+[ -n "$open" ] || lab_key=${lab_key:-${XDG_CONFIG_HOME:-$HOME/.config}/buddy-lab/buddy-lab.key}
 for host in "$@"; do
   case $host in -* | '') bad_usage "options go before the machines: $host" ;; esac
 done
@@ -123,11 +164,13 @@ done
   "scripts/build-static.sh makes it, or unpack the release archive"
 
 # A guest key would keep every service from starting.
-if [ -n "$lab_key" ] && [ -z "$dry_run" ]; then
+if [ -n "$lab_key" ] && [ -e "$lab_key" ] && [ -z "$dry_run" ]; then
   case $(cat "$lab_key" 2>/dev/null || :) in
     labkey1*) ;;
-    *) die "$lab_key holds no host key of a lab" "make one: chat-server --new-key $lab_key" ;;
+    *) die "$lab_key holds no host key of a lab" "name another file: --lab-key FILE" ;;
   esac
+elif [ -n "$lab_key" ] && [ ! -e "$lab_key" ] && [ -n "$dry_run" ]; then
+  printf 'would run: %q --new-key %q\n' "$dist/chat-server" "$lab_key"
 fi
 
 refused=''

@@ -23,8 +23,9 @@
 #   --allow CIDR      who may come in from outside; repeat for several (this machine's address)
 #   --ttl MINUTES     an instance powers itself off this long after each boot (120); set when made
 #   --key FILE        private ssh key; FILE.pub goes to AWS (~/.ssh/id_ed25519)
-#   --lab-key FILE    closes the lab: `deploy` gives this lab's key to all services, and makes it if
-#                     there is no FILE; `connect` shows how to come in with it
+#   --lab-key FILE    the lab's key (~/.config/buddy-lab/NAME.key): `deploy` makes it if there is no
+#                     FILE, and gives it to all services; only its holders can come in
+#   --open            `deploy` without a key: whoever reaches a port can come in
 #   --dist DIR        what scripts/build-static.sh made (dist)
 #   --ami ID          another image than Amazon Linux 2023, with --login USER (ec2-user)
 #   --dry-run         shows what would be changed from the present state; changes nothing
@@ -32,8 +33,9 @@
 #
 # Exit: 0 done, 1 failed, 2 usage, 3 `status` found something running, 130 interrupted.
 #
-# All state is in AWS, found by the tags Project=NAME and Role: nothing is remembered here, so every
-# command can be run again at any moment, from any machine. No port is ever opened to the world.
+# All state is in AWS, found by the tags Project=NAME and Role: only the lab's key is kept here. So
+# every command can be run again at any moment, from any machine that has a copy of that file; where
+# there is none, `deploy` makes another key. No port is ever opened to the world.
 set -euo pipefail
 
 readonly CHAT_PORT=8030 SECRET_PORT=8031 # as in the units
@@ -49,7 +51,8 @@ here=$(cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")" && pwd)
 # Services and containers may have none. Bash then asks the system's list of users.
 [ -n "${HOME:-}" ] || { unset HOME; HOME=~; }
 name=buddy-lab type=t3.micro region='' zone='' everywhere='' ports=8030-8039 allow='' ttl=120
-key=$HOME/.ssh/id_ed25519 dist=$(dirname "$here")/dist ami='' login=ec2-user lab_key='' dry_run='' yes='' command=''
+key=$HOME/.ssh/id_ed25519 dist=$(dirname "$here")/dist ami='' login=ec2-user
+lab_key='' open='' dry_run='' yes='' command=''
 who='' # this session
 making='' # the role of an instance that AWS may or may not be making
 renewer='' # the process that shows others that this session lives
@@ -57,7 +60,7 @@ me=scripts/ec2.sh # how to call this again for the same lab
 
 # ---- words ----
 
-usage() { sed -n '4,33s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '4,34s/^# \{0,1\}//p' "$0"; }
 # The colon is there because a closed terminal must not keep `session` from stopping.
 say() { printf '%s\n' "$*" >&2 || :; }
 
@@ -139,6 +142,7 @@ while [ $# -gt 0 ]; do
     --ttl) value "$@"; ttl=$2; shift 2 ;;
     --key) value "$@"; key=$2; shift 2 ;;
     --lab-key) value "$@"; lab_key=$2; shift 2 ;;
+    --open) open=yes; shift ;;
     --dist) value "$@"; dist=$2; shift 2 ;;
     --ami) value "$@"; ami=$2; shift 2 ;;
     --login) value "$@"; login=$2; shift 2 ;;
@@ -161,10 +165,13 @@ case $command in
 esac
 
 [ -z "$everywhere" ] || [ "$command" = status ] || bad_usage "--all-regions is for status"
+[ -z "$open" ] || [ -z "$lab_key" ] || bad_usage "--open is without a --lab-key"
 
 [ "$name" = buddy-lab ] || me="$me --name $name"
 [ -z "$region" ] || me="$me --region $region"
 [ -z "$lab_key" ] || me="$me --lab-key $(printf '%q' "$lab_key")"
+[ -z "$open" ] || me="$me --open"
+[ -n "$open" ] || lab_key=${lab_key:-${XDG_CONFIG_HOME:-$HOME/.config}/buddy-lab/$name.key}
 
 list='' dead=''
 tmp=$(mktemp -d)

@@ -103,6 +103,7 @@ show_consoles() { tail -n 20 "$work"/*/console 2>/dev/null; }
 inside() {
   ssh-keygen -q -t ed25519 -N '' -f "$work/key"
   start_moto || exit # not a step, because steps are subshells and this sets what all of them use
+  lab_key=$HOME/.config/buddy-lab/buddy-lab.key # which the first deployment makes
   step 'the doctor finds all in place' doctor_is_content
   must 'up makes two instances' up
   server=$(address server 5) server_public=$(address server 4)
@@ -110,6 +111,7 @@ inside() {
   must 'they boot, with the addresses and rules that AWS stores' boot_instances
   step 'each will power itself off' timers_are_armed
   must 'deploy sends, checks, starts, and the client reaches the server' deploy
+  step 'a stranger, who has no key, is refused and told why' stranger_is_refused
   step 'a damaged archive is refused' damaged_is_refused
   step 'a server that cannot start: deploy fails and shows its last words' last_words
   step 'deploy again replaces programs that run' deploy
@@ -177,6 +179,17 @@ timers_are_armed() {
 
 deploy() { ec2 deploy; }
 
+stranger_is_refused() {
+  exits 1 timeout 60 "$REHEARSAL_DIST/chat-client" --server "$server_public:8030" --name eve </dev/null \
+    2>"$scratch/chat"
+  exits 1 timeout 60 "$REHEARSAL_DIST/secret-client" --server "$server_public:8031" --string hello \
+    2>"$scratch/secret"
+  for said in "$scratch/chat" "$scratch/secret"; do
+    has 'it lets in holders of its key only' "$said"
+    has 'add --key FILE' "$said"
+  done
+}
+
 damaged_is_refused() {
   cp -R "$REHEARSAL_DIST" "$scratch/damaged"
   echo x >>"$scratch/damaged/buddy"
@@ -205,7 +218,7 @@ services_are_confined() {
 chat() {
   mkfifo "$scratch/in1" "$scratch/in2"
   chat_client laptop "$server_public" <"$scratch/in1" >"$scratch/laptop" &
-  at client timeout 60 chat-client --server "$server:8030" --name ann <"$scratch/in2" >"$scratch/client" &
+  at client timeout 60 chat-client --key lab.key --server "$server:8030" --name ann <"$scratch/in2" >"$scratch/client" &
   exec 6>"$scratch/in1" 7>"$scratch/in2"
   echo 'hello from outside' >&6
   within 30 grep 'laptop: hello from outside' "$scratch/client"
@@ -215,7 +228,7 @@ chat() {
   wait
 }
 chat_client() { # NAME ADDRESS [ROOM]
-  timeout 60 "$REHEARSAL_DIST/chat-client" --server "$2:8030" --name "$1" --room "${3:-lobby}"
+  timeout 60 "$REHEARSAL_DIST/chat-client" --key "$lab_key" --server "$2:8030" --name "$1" --room "${3:-lobby}"
 }
 
 chat_survives_a_kill() {
@@ -235,10 +248,10 @@ server_is_new() {
 }
 
 public_from_inside() {
-  exits 1 at client secret-client --server "$server_public:8031" --patience 0 --string hello 2>"$scratch/said"
+  exits 1 at client secret-client --key lab.key --server "$server_public:8031" --patience 0 --string hello 2>"$scratch/said"
   has 'no answer' "$scratch/said"
   has "use the server's private address" "$scratch/said"
-  exits 1 "$REHEARSAL_DIST/secret-client" --server "$server:8031" --patience 0 --string hello 2>"$scratch/said"
+  exits 1 "$REHEARSAL_DIST/secret-client" --key "$lab_key" --server "$server:8031" --patience 0 --string hello 2>"$scratch/said"
   has "use the server's public address" "$scratch/said"
 }
 
@@ -250,7 +263,7 @@ word_list() {
   cmp "$project/wordlist" "$scratch/twice"
 }
 reverse() { # LIST
-  "$REHEARSAL_DIST/secret-client" --server "$server_public:8031,$client_public:8031" --premium "$1"
+  "$REHEARSAL_DIST/secret-client" --key "$lab_key" --server "$server_public:8031,$client_public:8031" --premium "$1"
 }
 
 # laptop -> server -> client -> laptop; the instances' buddies are started by systemd.
@@ -258,7 +271,8 @@ ring() {
   local host
   start_buddy server "$client:8032"
   start_buddy client "$LAPTOP:8032"
-  timeout 60 "$REHEARSAL_DIST/buddy" --listen 8032 --next "$server_public:8032" --bottles 99 --tempo 0 \
+  timeout 60 "$REHEARSAL_DIST/buddy" --key "$lab_key" --listen 8032 --next "$server_public:8032" \
+    --bottles 99 --tempo 0 \
     >"$scratch/sung.laptop"
   for host in server client; do
     within 20 buddy_has_ended "$host"
@@ -298,7 +312,7 @@ at_once_off() { # as AWS does it: the machine is told, then it leaves the networ
 }
 
 stopped_is_told() {
-  exits 1 "$REHEARSAL_DIST/secret-client" --server "$server_public:8031" --patience 0 --string hello 2>"$scratch/said"
+  exits 1 "$REHEARSAL_DIST/secret-client" --key "$lab_key" --server "$server_public:8031" --patience 0 --string hello 2>"$scratch/said"
   cat "$scratch/said"
   has 'machine' "$scratch/said"
   exits 1 ec2 connect 2>"$scratch/said"
@@ -312,6 +326,7 @@ down() {
   same default "$(aws_test ec2 describe-security-groups --query 'SecurityGroups[].GroupName')"
   same '' "$(aws_test ec2 describe-key-pairs --query 'KeyPairs[].KeyName')"
   exits 0 ec2 status
+  same 600 "$(stat -c %a "$lab_key")" # it stays
 }
 
 if [ "${1:-}" = inside ]; then

@@ -36,13 +36,6 @@ END
 
 on() { ssh -F "$tmp/ssh_config" "$@"; }
 
-# Makes the lab's key if one is wanted and there is none. A key is never written over another.
-make_lab_key() {
-  [ -n "$lab_key" ] && [ ! -e "$lab_key" ] || return 0
-  "$dist/chat-server" --new-key "$lab_key" || die "no key for the lab could be made" \
-    "make it where chat-server runs: chat-server --new-key FILE, and name it here: --lab-key FILE"
-}
-
 # The login user of the client gets a copy, because the one of the services is root's.
 send_lab_key() {
   [ -z "$lab_key" ] ||
@@ -55,17 +48,16 @@ deploy() {
   if [ -n "$dry_run" ]; then
     for role in server client; do
       "$here/deploy.sh" --dry-run --user "$login" --dist "$dist" --role "$role" \
-        ${lab_key:+--lab-key "$lab_key"} "$role"
+        ${lab_key:+--lab-key "$lab_key"} ${open:+--open} "$role"
     done
     return
   fi
   check_key
   has_dist
-  make_lab_key
   write_ssh_config
   for role in server client; do
     "$here/deploy.sh" --ssh-config "$tmp/ssh_config" --dist "$dist" --role "$role" \
-      ${lab_key:+--lab-key "$lab_key"} "$role" ||
+      ${lab_key:+--lab-key "$lab_key"} ${open:+--open} "$role" ||
       failed="$failed $role"
   done
   [ -z "$failed" ] || die "not deployed:$failed, see above"
@@ -101,6 +93,9 @@ connect() {
   esac
   look
   [ "$(field server 3)" = running ] || die "no server is running in $region" "$me up"
+  [ -z "$lab_key" ] || [ -e "$lab_key" ] ||
+    say "there is no $lab_key here: copy it from where the lab was deployed, or say --open if that" \
+      "was without a key"
   public=$(field server 4) private=$(field server 5)
   if inside; then
     echo "from here: chat-client $here_with--server $private:$CHAT_PORT"

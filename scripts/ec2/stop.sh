@@ -72,6 +72,7 @@ down() {
   fi
   [ -z "$dry_run" ] || return 0
   rm -f "$(known_hosts)"
+  [ -z "$lab_key" ] || [ ! -e "$lab_key" ] || say "the lab's key $lab_key stays, for the next lab"
   say "nothing of $name is left in $region; elsewhere? $me status --all-regions"
 }
 

@@ -3,9 +3,10 @@
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-mkdir -p "$work/bin" "$work/dist"
-: >"$work/dist/SHA256SUMS"
+mkdir -p "$work/bin"
+make_dist "$work/dist"
 PATH=$work/bin:$PATH
+export HOME=$work/home
 
 # Makes an ssh from the script on stdin. It finds the number of the call, from 1, in $call.
 # shellcheck disable=SC2016 # the stand-in expands it
@@ -54,12 +55,80 @@ test_a_lab_key_goes_through_ssh() {
   fake_ssh <<'END'
 cat >"$(dirname "$0")/../sent"
 END
-  echo labkey1aaaqeayeaudaocajbifqydiob5322 >"$scratch/lab.key"
+  echo labkey1bbbqeayeaudaocajbifqydiob5322 >"$scratch/lab.key"
   "$scripts/deploy.sh" --dist "$work/dist" --lab-key "$scratch/lab.key" first 2>"$scratch/said"
   same "$(cat "$scratch/lab.key")" "$(tar -xzOf "$work/sent" lab-key)"
-  ! grep -r labkey1 "$work/calls" "$work/dist" "$scratch/said" || fail "the key is shown"
-  exits 1 "$scripts/deploy.sh" --dist "$work/dist" --lab-key "$scratch/nothing" first 2>"$scratch/said"
+  ! grep -r labkey1bbb "$work/calls" "$work/dist" "$scratch/said" || fail "the key is shown"
+  echo labguest1aaaqeayeaudaocajbifqydiob5322 >"$scratch/guest.key"
+  exits 1 "$scripts/deploy.sh" --dist "$work/dist" --lab-key "$scratch/guest.key" first 2>"$scratch/said"
   has 'holds no host key of a lab' "$scratch/said"
+}
+
+test_the_first_deployment_makes_a_key_and_the_next_ones_send_it() {
+  local key=$scratch/home/.config/buddy-lab/buddy-lab.key
+  fake_ssh <<'END'
+cat >"$(dirname "$0")/../sent"
+END
+  export HOME=$scratch/home
+  "$scripts/deploy.sh" --dist "$work/dist" --dry-run first >"$scratch/dry"
+  has "chat-server --new-key $key" "$scratch/dry"
+  ! [ -e "$key" ] || fail "a dry run made a key"
+  "$scripts/deploy.sh" --dist "$work/dist" first 2>"$scratch/said"
+  has "with the key $key" "$scratch/said"
+  same 600 "$(stat -c %a "$key")"
+  same 700 "$(stat -c %a "${key%/*}")"
+  same "$(cat "$key")" "$(tar -xzOf "$work/sent" lab-key)"
+  echo labkey1another >"$key"
+  "$scripts/deploy.sh" --dist "$work/dist" first second
+  same labkey1another "$(tar -xzOf "$work/sent" lab-key)"
+  same labkey1another "$(cat "$key")"
+  XDG_CONFIG_HOME=$scratch/xdg "$scripts/deploy.sh" --dist "$work/dist" first
+  has labkey1 "$scratch/xdg/buddy-lab/buddy-lab.key"
+}
+
+# As on a Mac. The stand-in for ssh is a host where all programs run.
+test_a_key_is_made_on_the_host_if_the_programs_do_not_run_here() {
+  local key=$scratch/home/.config/buddy-lab/buddy-lab.key
+  export HOME=$scratch/home
+  cp -R "$work/dist" "$scratch/dist"
+  chmod -x "$scratch/dist/chat-server"
+  fake_ssh <<'END'
+for words; do :; done
+case $words in
+  *--new-key*) sh -c "$words" ;;
+  *) cat >"$(dirname "$0")/../sent" ;;
+esac
+END
+  "$scripts/deploy.sh" --dist "$scratch/dist" first second 2>"$scratch/said"
+  has "$key holds the new key" "$scratch/said"
+  same 1 "$(grep -c 'new-key' "$work/calls")"
+  same 600 "$(stat -c %a "$key")"
+  same "$(cat "$key")" "$(tar -xzOf "$work/sent" lab-key)"
+  same buddy-lab.key "$(ls "${key%/*}")"
+  # A host that cannot either.
+  rm "$key"
+  fake_ssh <<'END'
+cat >/dev/null
+case "$*" in *--new-key*) echo "Exec format error" >&2; exit 126 ;; esac
+END
+  exits 1 "$scripts/deploy.sh" --dist "$scratch/dist" first 2>"$scratch/said"
+  has 'Exec format error' "$scratch/said"
+  has 'chat-server --new-key FILE' "$scratch/said"
+  has_not 'deploying to' "$scratch/said"
+  same '' "$(ls "${key%/*}")"
+}
+
+test_open_makes_and_sends_no_key() {
+  export HOME=$scratch/home
+  fake_ssh <<'END'
+cat >"$(dirname "$0")/../sent"
+END
+  "$scripts/deploy.sh" --dist "$work/dist" --open first 2>"$scratch/said"
+  has 'open to everybody' "$scratch/said"
+  has 'install.sh server open' "$work/calls"
+  ! tar -tzf "$work/sent" | grep lab-key || fail "a key was sent"
+  ! [ -e "$HOME/.config" ] || fail "a key was made"
+  exits 2 "$scripts/deploy.sh" --dist "$work/dist" --open --lab-key "$scratch/lab.key" first
 }
 
 test_scripts_can_be_called_by_a_link() {

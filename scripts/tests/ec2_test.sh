@@ -50,13 +50,21 @@ test_status_stop_up_again_and_down() {
   exits 3 ec2 status 2>"$scratch/loud"
   has 'RUNNING' "$scratch/loud"
   has 'scripts/ec2.sh stop' "$scratch/loud"
-  ec2 connect >"$scratch/connect"
+  ec2 --open connect >"$scratch/connect"
   has "from here:     chat-client --server $(aws_test ec2 describe-instances --filters \
     Name=tag:Role,Values=server --query 'Reservations[].Instances[].PublicIpAddress'):8030" "$scratch/connect"
   ec2 --lab-key "$scratch/lab.key" connect >"$scratch/connect"
   has "from here:     chat-client --key $scratch/lab.key --server " "$scratch/connect"
   has 'on the client: chat-client --key lab.key --server ' "$scratch/connect"
   has "scripts/ec2.sh --lab-key $scratch/lab.key connect client" "$scratch/connect"
+  mkdir -p "$scratch/config/buddy-lab"
+  export XDG_CONFIG_HOME=$scratch/config
+  ec2 connect >"$scratch/connect" 2>"$scratch/said"
+  has "from here:     chat-client --key $scratch/config/buddy-lab/buddy-lab.key --server " "$scratch/connect"
+  has "there is no $scratch/config/buddy-lab/buddy-lab.key here" "$scratch/said"
+  echo labkey1aaaqeayeaudaocajbifqydiob5322 >"$scratch/config/buddy-lab/buddy-lab.key"
+  ec2 connect 2>"$scratch/said"
+  has_not 'there is no' "$scratch/said"
   ec2 stop >"$scratch/stopped"
   same 'stopped stopped' "$(states)"
   ec2 status
@@ -67,7 +75,9 @@ test_status_stop_up_again_and_down() {
   ! instances PublicIpAddress | cmp - "$scratch/first" || fail "moto handed out the same addresses"
   exits 1 ec2 down # because the question was not answered with yes
   same 'running running' "$(states)"
-  ec2 --yes down
+  ec2 --yes down 2>"$scratch/down"
+  has "the lab's key $scratch/config/buddy-lab/buddy-lab.key stays" "$scratch/down"
+  has labkey1 "$scratch/config/buddy-lab/buddy-lab.key"
   same 'terminated terminated' "$(states)"
   same default "$(aws_test ec2 describe-security-groups --query 'SecurityGroups[].GroupName')"
   same '' "$(aws_test ec2 describe-key-pairs --query 'KeyPairs[].KeyName')"
@@ -111,6 +121,7 @@ test_wrong_use_is_told() {
   exits 2 ec2 --ports 22-80 up
   exits 2 ec2 up and away
   exits 2 ec2 ssh nobody
+  exits 2 ec2 --open --lab-key "$scratch/lab.key" connect
 }
 
 test_doctor_names_what_is_missing() {

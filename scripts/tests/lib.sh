@@ -30,6 +30,8 @@ export AWS_ENDPOINT_URL=http://127.0.0.1:9 AWS_EC2_METADATA_DISABLED=true
 export AWS_ACCESS_KEY_ID=testing AWS_SECRET_ACCESS_KEY=testing AWS_DEFAULT_REGION=us-east-1
 export AWS_CONFIG_FILE=$work/no-config AWS_SHARED_CREDENTIALS_FILE=$work/no-credentials
 unset AWS_PROFILE AWS_REGION AWS_SESSION_TOKEN
+# Nor is a key of that person used or made.
+unset LAB_KEY XDG_CONFIG_HOME
 touch "$AWS_CONFIG_FILE" "$AWS_SHARED_CREDENTIALS_FILE"
 
 skip() { echo "skipped: $*" >&4; exit "$SKIPPED"; }
@@ -113,6 +115,18 @@ install() { # PACKAGE
   { apt-get install -y --no-install-recommends "$1" ||
     { apt-get update && apt-get install -y --no-install-recommends "$1"; }; } >"$work/apt" 2>&1 ||
     { echo "cannot install $1: $(tail -1 "$work/apt")"; return 1; }
+}
+
+# Makes a dist/ whose chat-server can only make a key.
+make_dist() { # FOLDER
+  mkdir -p "$1"
+  : >"$1/SHA256SUMS"
+  echo x86_64-unknown-linux-gnu >"$1/TARGET"
+  cat >"$1/chat-server" <<'END'
+#!/bin/sh
+case $1 in --new-key) echo labkey1aaaqeayeaudaocajbifqydiob5322 >"$2" && echo "$2 holds the new key" >&2 ;; esac
+END
+  chmod +x "$1/chat-server"
 }
 
 free_port() {

@@ -95,9 +95,7 @@ run_with_moto() {
     skip_tests "$why"
     return
   fi
-  mkdir -p "$work/dist"
-  : >"$work/dist/SHA256SUMS"
-  echo x86_64-unknown-linux-gnu >"$work/dist/TARGET"
+  make_dist "$work/dist"
   ssh-keygen -q -t ed25519 -N '' -f "$work/key"
   play_AWS
   start_moto || return

@@ -26,7 +26,8 @@ test_session_stops_after_Enter() {
   spoil
   fake_ssh yes
   echo | session >"$scratch/out"
-  has 'from here' "$scratch/out"
+  has "from here:     chat-client --key $HOME/.config/buddy-lab/buddy-lab.key --server " "$scratch/out"
+  has labkey1 "$HOME/.config/buddy-lab/buddy-lab.key"
   same 'stopped stopped' "$(states)"
 }
 

@@ -6,7 +6,7 @@
 readonly UNITS="chat-server.service secret-server.service buddy@.service"
 
 # Makes a dist/ of stand-ins, and installs it in a root.
-install_into() { # ROOT
+install_into() { # ROOT [open]
   local program completion
   mkdir -p "$scratch/dist/man" "$scratch/dist/completions" "$1"
   for program in chat-server chat-client secret-server secret-client buddy; do
@@ -17,7 +17,7 @@ install_into() { # ROOT
     done
   done
   cp "$scripts"/units/* "$scratch/dist/"
-  (cd / && DESTDIR=$1 sh "$scratch/dist/install.sh" server)
+  (cd / && DESTDIR=$1 sh "$scratch/dist/install.sh" server ${2:+"$2"})
 }
 
 test_units_are_valid() {
@@ -87,6 +87,9 @@ test_a_lab_key_is_for_root_and_for_every_service() {
   install_into "$root"
   has labkey1 "$root/etc/buddy-lab/lab-key"
   has 'KEY_FLAGS=--key %d/lab-key' "$root/etc/systemd/system/buddy@.service.d/lab-key.conf"
+  install_into "$root" open
+  ! find "$root/etc" -name 'lab-key*' | grep . || fail "not open"
+  exits 2 install_into "$root" closed
 }
 
 # What ec2.sh tells an instance at its first boot.

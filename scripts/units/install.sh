@@ -2,15 +2,16 @@
 # Installs the programs, man pages, shell completions and units beside it, as root, and starts the
 # services of a role.
 #
-#   sh install.sh server|client|none
+#   sh install.sh server|client|none [open]
 #
 #   server   chat-server on port 8030 and secret-server on port 8031
 #   client   a second secret-server on port 8031, to split a word list over two machines
 #   none     starts nothing
+#   open     removes the key of the services
 #
 # Every file is written beside its place and then renamed, so that a running program can be replaced
 # and half a file is never seen. A file lab-key beside this script becomes the key of all services,
-# which keep it until another one is sent. With DESTDIR=FOLDER all goes below that folder and nothing is
+# which keep it until another one or `open` is sent. With DESTDIR=FOLDER all goes below that folder and nothing is
 # started. Exit 1 if a service does not start; its last lines are then shown.
 set -eu
 
@@ -25,6 +26,10 @@ case ${1:-} in
   client) services=secret-server ;;
   none) services= ;;
   *) echo "install.sh: which role? server, client or none" >&2; exit 2 ;;
+esac
+case ${2:-} in
+  '' | open) open=${2:-} ;;
+  *) echo "install.sh: open, or nothing, instead of $2" >&2; exit 2 ;;
 esac
 cd "$(dirname "$0")"
 
@@ -63,6 +68,13 @@ install_files() {
     put 644 sandbox.conf "$units/$unit.d"
   done
   mkdir -p "${DESTDIR:-}/etc/buddy-lab"
+  if [ -n "$open" ]; then
+    for unit in chat-server.service secret-server.service buddy@.service; do
+      rm -f "$units/$unit.d/lab-key.conf"
+    done
+    rm -f "${DESTDIR:-}/etc/buddy-lab/lab-key"
+    return
+  fi
   [ -f lab-key ] || return 0
   # Before the drop-ins, because a service whose key is missing does not start.
   put 600 lab-key "${DESTDIR:-}/etc/buddy-lab"
