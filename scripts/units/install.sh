@@ -94,7 +94,8 @@ start() { # SERVICE
   systemctl restart "$1" || :
   waited=0
   while [ "$waited" -lt "$ready_seconds" ]; do
-    if journal "$1" | grep '^listening on ' | sed "s/^/$1 is /"; then
+    if ready=$(journal "$1" | grep '^listening on '); then
+      echo "$1 is $ready"
       return
     fi
     ! systemctl --quiet is-failed "$1" || break
