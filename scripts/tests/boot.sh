@@ -69,6 +69,9 @@ exec "$(dirname "$0")/../netlab.sh" exec "$host" \
     mkdir -p mnt
     pivot_root . mnt
     umount -l /mnt
+    # As systemd does it where it finds no container; the credentials of a service, which are
+    # mounted from a namespace of their own, would otherwise not be seen outside of that.
+    mount --make-rshared /
     export container=lxc SYSTEMD_PROC_CMDLINE=systemd.unified_cgroup_hierarchy=1
     exec /lib/systemd/systemd --system --unit=multi-user.target
 END
