@@ -21,7 +21,8 @@ root=$folder/disk/root
 mount -t overlay -o "lowerdir=/,upperdir=$folder/disk/upper,workdir=$folder/disk/work" none "$root"
 
 # Removes what a fresh image does not have: this machine's identity, and other services.
-rm -rf "$root/var/lib/cloud" "$root/etc/machine-id" "$root"/etc/ssh/ssh_host_* "$root/var/log/journal"
+# A shared identity would give both instances one hardware address, by systemd-udevd.
+rm -rf "$root/var/lib/cloud" "$root/etc/machine-id" "$root/var/lib/dbus/machine-id" "$root"/etc/ssh/ssh_host_* "$root/var/log/journal"
 : >"$root/etc/machine-id"
 rm -f "$root"/etc/systemd/system/*.wants/* "$root"/var/lib/systemd/timers/*
 echo "$host" >"$root/etc/hostname"
