@@ -3,6 +3,10 @@
 use common::buddy::Place;
 use common::journal::{Event, Hex, Line};
 
+/// A clock on the wall that is ahead of the steady one by more than this, in microseconds, shows
+/// that the machine slept in between.
+const NAP: i64 = 250_000;
+
 /// A line of a life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct At {
@@ -140,5 +144,23 @@ impl Life {
         let damaged =
             (self.damaged > 0).then(|| format!("{} has {} damaged lines", self.file, self.damaged));
         cut.into_iter().chain(damaged)
+    }
+
+    /// Returns the time of each line by the clock of its machine, in microseconds since 1970.
+    #[must_use]
+    pub fn walls(&self) -> Vec<i64> {
+        let clamp = |micros: u64| i64::try_from(micros).unwrap_or(i64::MAX).min(i64::MAX / 16);
+        let mut start = None;
+        let wall = |line: &Line| {
+            let steady = clamp(line.t);
+            if let Some(w) = line.w.map(clamp) {
+                let seen = w - steady;
+                if start.is_none_or(|start| seen > start + NAP) {
+                    start = Some(seen);
+                }
+            }
+            start.unwrap_or_default() + steady
+        };
+        self.lines.iter().map(wall).collect()
     }
 }

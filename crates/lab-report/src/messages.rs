@@ -13,11 +13,17 @@ pub(crate) type Causes = Vec<Vec<Option<At>>>;
 
 /// Returns the causes of all lines.
 pub(crate) fn causes(lives: &[Life]) -> Causes {
+    let walls: Vec<Vec<i64>> = lives.iter().map(Life::walls).collect();
     let mut sent: HashMap<String, At> = HashMap::new();
     for (at, event) in events(lives) {
         for name in names_sent(event) {
-            // The first try, because it came before all later ones.
-            sent.entry(name).or_insert(at);
+            // The first try, because it came before all later ones. Two lives may have sent it,
+            // when a restarted server is asked to store again what it has stored.
+            let time = |at: At| walls[at.life][at.line];
+            let first = sent.entry(name).or_insert(at);
+            if time(at) < time(*first) {
+                *first = at;
+            }
         }
     }
     let answers = Answers::new(lives);

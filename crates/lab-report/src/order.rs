@@ -11,10 +11,6 @@ use crate::clocks::{Clock, Clocks, Flight};
 use crate::life::{At, Life};
 use crate::messages::{Causes, causes};
 
-/// A clock on the wall that is ahead of the steady one by more than this, in microseconds, shows
-/// that the machine slept in between.
-const NAP: i64 = 250_000;
-
 /// All that happened, in order.
 #[derive(Debug)]
 pub struct Order {
@@ -198,7 +194,7 @@ fn set_clocks(lives: &[Life], causes: &Causes) -> (Vec<(String, Clock)>, Vec<Vec
         |life: usize| machines.partition_point(|machine| *machine < lives[life].machine.as_str());
     let reference =
         (0..machines.len()).max_by_key(|&machine| (lines[machines[machine]], Reverse(machine)));
-    let walls: Vec<Vec<i64>> = lives.iter().map(walls).collect();
+    let walls: Vec<Vec<i64>> = lives.iter().map(Life::walls).collect();
     let mut flights = Vec::new();
     for (life, causes) in causes.iter().enumerate() {
         for (line, cause) in causes.iter().enumerate() {
@@ -231,23 +227,6 @@ fn set_clocks(lives: &[Life], causes: &Causes) -> (Vec<(String, Clock)>, Vec<Vec
         .zip(clocks.all.iter().copied())
         .collect();
     (named, times)
-}
-
-/// Returns the time of each line of a life by the clock of its machine, in microseconds since 1970.
-fn walls(life: &Life) -> Vec<i64> {
-    let clamp = |micros: u64| i64::try_from(micros).unwrap_or(i64::MAX).min(i64::MAX / 16);
-    let mut start = None;
-    let wall = |line: &common::journal::Line| {
-        let steady = clamp(line.t);
-        if let Some(w) = line.w.map(clamp) {
-            let seen = w - steady;
-            if start.is_none_or(|start| seen > start + NAP) {
-                start = Some(seen);
-            }
-        }
-        start.unwrap_or_default() + steady
-    };
-    life.lines.iter().map(wall).collect()
 }
 
 #[cfg(test)]

@@ -250,3 +250,27 @@ fn without_the_servers_journal_it_cannot_be_known() {
         "{text}"
     );
 }
+
+/// Two lives of a server have stored Ann's post. Bob was shown it by the first, and what he then
+/// said was stored by the second before it was asked for Ann's post again.
+#[test]
+fn what_a_later_life_stores_again_is_no_contradiction() {
+    let mut pen = Pen::new();
+    pen.post(ANN, 1);
+    pen.store(ANN, 1, 1);
+    pen.show(BOB, 1);
+    let first = pen.lives[SERVER].clone();
+    pen.post(BOB, 1);
+    pen.store(BOB, 1, 2);
+    pen.store(ANN, 1, 1);
+    let begin = first
+        .lines()
+        .next()
+        .expect("a line")
+        .replace("\"life\":\"0\"", "\"life\":\"f\"");
+    let second = format!("{begin}{}", &pen.lives[SERVER][first.len() - 1..]);
+    // In this order, because the lives of a run are in the order of random numbers.
+    let texts = [&second, &first, &pen.lives[ANN], &pen.lives[BOB]];
+    let lives = texts.map(|text| Life::parse("file", text).expect("a journal"));
+    assert_eq!(Order::new(&lives).contradictions, 0);
+}
