@@ -17,9 +17,14 @@ trap 'rm -f "$TALLY"' EXIT
 export ONLY=${2:-.}
 files=$(ls -- *"${1:-}"*_test.sh 2>/dev/null)
 [ -n "$files" ] || { echo "no test is called *${1:-}*" >&2; exit 2; }
+# With the usual signals, because a job in the background ignores SIGINT, and what it starts could
+# not hear it.
+start=bash
+env --default-signal=INT true 2>/dev/null && start='env --default-signal=INT --default-signal=HUP bash'
+export start
 # A file that ends with an error counts as failed, too.
 # shellcheck disable=SC2016 # the inner shell expands it
-printf '%s\n' "$files" | xargs -P 2 -I FILE bash -c 'bash ./FILE 2>&1 || echo failed >>"$TALLY"'
+printf '%s\n' "$files" | xargs -P 2 -I FILE bash -c '$start ./FILE 2>&1 || echo failed >>"$TALLY"'
 
 count() { grep -cx "$1" "$TALLY"; }
 echo "$(count passed) passed, $(count failed) failed, $(count skipped) skipped"
