@@ -13,7 +13,7 @@ mod checks;
 /// A message of a room.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
-    /// The lines at which it was sent, stored, or acknowledged.
+    /// The line at which a server has stored it, for the first time.
     pub stored: Option<At>,
     /// The line at which its sender has the acknowledgement.
     pub acked: Option<At>,

@@ -143,16 +143,12 @@ impl Answers {
     fn cause(&self, at: At, place: Place, mark: Mark) -> Option<At> {
         let (song, _) = self.of.get(&at.life)?;
         let lines = self.reached.get(&(*song, place))?;
-        let lives: std::collections::BTreeSet<usize> =
-            lines.iter().map(|(at, _)| at.life).collect();
-        // With two lives at the place it cannot be known which of them answered.
-        let [life] = lives.into_iter().collect::<Vec<_>>()[..] else {
+        // With two lives at the place it cannot be known which of them answered. Their lines are
+        // grouped by life, so it is enough to compare the ends.
+        if lines.first()?.0.life != lines.last()?.0.life {
             return None;
-        };
+        }
         let first = lines.partition_point(|(_, reached)| *reached < mark);
-        lines
-            .get(first)
-            .map(|(at, _)| *at)
-            .filter(|at| at.life == life)
+        lines.get(first).map(|(at, _)| *at)
     }
 }
