@@ -31,7 +31,7 @@ export AWS_ACCESS_KEY_ID=testing AWS_SECRET_ACCESS_KEY=testing AWS_DEFAULT_REGIO
 export AWS_CONFIG_FILE=$work/no-config AWS_SHARED_CREDENTIALS_FILE=$work/no-credentials
 unset AWS_PROFILE AWS_REGION AWS_SESSION_TOKEN
 # Nor is a key of that person used or made.
-unset LAB_KEY XDG_CONFIG_HOME
+unset LAB_KEY LAB_JOURNAL XDG_CONFIG_HOME
 touch "$AWS_CONFIG_FILE" "$AWS_SHARED_CREDENTIALS_FILE"
 
 skip() { echo "skipped: $*" >&4; exit "$SKIPPED"; }
@@ -178,13 +178,9 @@ END
 
 aws_test() { aws --endpoint-url "$AWS_ENDPOINT_URL" --output text "$@"; }
 
-# Builds the programs once, unless a test of this file runs in a lab already.
-build_programs() {
-  local words='' program
-  for program in "$@"; do words="$words --package $program"; done
-  # shellcheck disable=SC2086 # a list of words
-  (cd "$project" && cargo build --quiet --locked --bins $words)
-}
+# Builds the programs once. All, because each choice of packages has dependencies with other
+# features, and so would be a build of its own.
+build_programs() { (cd "$project" && cargo build --quiet --locked --workspace --bins); }
 
 # Runs this file again inside a lab of network namespaces, or skips its tests. Inside the lab it
 # does nothing, and `on HOST COMMAND...` runs a command on a host. $lab_hosts names other hosts.

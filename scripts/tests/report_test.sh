@@ -45,7 +45,7 @@ need_font() { fc-list | grep -q . || install fonts-dejavu-core; }
 setup() {
   local why
   why=$(need_command chromium chromium && need_font) || skip "$why"
-  build_programs buddy lab-report
+  build_programs
   local bin=$target/debug journals=$scratch/journals n pid third='' bottles='' port=$((20000 + RANDOM % 9000))
   for n in 3 2 1; do
     [ "$n" != 1 ] || bottles=40
