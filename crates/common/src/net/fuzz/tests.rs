@@ -12,6 +12,7 @@ fn whatever_is_said_first_only_the_right_greeting_is_one() {
         [&[3, 1, 1], greeting::line("buddy").as_slice()].concat(),
         [&[3, 0, 0], greeting::keyed_line("buddy").as_slice()].concat(),
         [&[60, 0, 1], greeting::line("chat-server").as_slice()].concat(),
+        vec![12; 2 * PIPE], // more than the connection holds
     ];
     play(3000, &valid, greeting);
 }
