@@ -23,8 +23,12 @@ use crate::failure_detector::{Suspicion, Threshold, Watchdog, beats_of_lap};
 use crate::ledger::Ledger;
 use crate::reach::Reach;
 use crate::ring::{Input, Output, Request, Ring};
-use crate::song::verse;
+use crate::song::add_verse;
 use crate::stall::{STALL, Stall};
+
+/// The bytes of a line: a name of the usual length, a verse with the largest number, a newline. A
+/// longer one grows once.
+const LINE: usize = 160;
 
 /// One buddy's part in a song.
 pub(crate) struct Singing {
@@ -327,7 +331,9 @@ impl Singing {
             Output::Sing(_) if self.leaving => {}
             Output::Sing(left) => {
                 self.performing = true;
-                let line = [&self.name, ": ", &verse(left, self.song.bottles)].concat();
+                let mut line = String::with_capacity(LINE);
+                line.extend([&self.name, ": "]);
+                add_verse(&mut line, left, self.song.bottles);
                 out.push(Effect::Sing(left, line));
             }
             Output::Leave => {

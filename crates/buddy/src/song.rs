@@ -9,17 +9,22 @@
 /// );
 /// ```
 pub fn verse(left: u64, of: u64) -> String {
+    let mut line = String::new();
+    add_verse(&mut line, left, of);
+    line
+}
+
+/// Adds that line to the end of `line`, in pieces, so that it is not copied from buffer to buffer.
+pub(crate) fn add_verse(line: &mut String, left: u64, of: u64) {
     let now = &bottles(left)[..];
     if left > 0 {
         let rest = " of beer. Take one down, pass it around...";
-        return [now, " of beer on the wall, ", now, rest].concat();
+        return line.extend([now, " of beer on the wall, ", now, rest]);
     }
-    let again = bottles(of);
-    let capital = now.replacen('n', "N", 1);
-    format!(
-        "{capital} of beer on the wall, {now} of beer. \
-         Go to the store and buy some more, {again} of beer on the wall."
-    )
+    let capital = &now.replacen('n', "N", 1)[..];
+    let store = " of beer. Go to the store and buy some more, ";
+    line.extend([capital, " of beer on the wall, ", now, store]);
+    line.extend([&bottles(of), " of beer on the wall."]);
 }
 
 fn bottles(n: u64) -> String {

@@ -12,8 +12,12 @@ use tokio::sync::Notify;
 use tokio::task::yield_now;
 
 /// How long a buddy spins before it sleeps: the verses of some ten others on idle cores. A longer
-/// spin gains little for ten, and in a ring of a hundred the buddies take time from each other.
+/// spin gains little for ten.
 const SPIN: Duration = Duration::from_micros(300);
+
+/// The longest lap in which a buddy spins. In a longer one, as of a hundred buddies, the song does
+/// not come back before the spin ends, and those that spin take the cores from those that sing.
+const LAP: Duration = SPIN.saturating_mul(2);
 
 /// Keeps a runtime of one thread awake.
 #[derive(Default)]
@@ -31,9 +35,15 @@ impl Spin {
         if thread::available_parallelism().is_ok_and(|cores| cores.get() == 1) {
             return;
         }
+        let mut last = Instant::now();
         loop {
             self.0.notified().await;
             let began = Instant::now();
+            let lap = began - last;
+            last = began;
+            if lap > LAP {
+                continue;
+            }
             while began.elapsed() < SPIN {
                 thread::yield_now();
                 // The runtime asks the network only when no task is ready, so this task steps back.
