@@ -80,7 +80,7 @@ pub async fn run(
     config: Config,
     shutdown: impl Future<Output = Interrupted>,
 ) -> anyhow::Result<()> {
-    let output = (LineWriter::stdout(), LineWriter::stderr());
+    let output = (LineWriter::stdout()?, LineWriter::stderr()?);
     run_on(listener, output, (seal, journal), config, shutdown).await
 }
 

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Waker};
 use std::time::Duration;
 
 use common::cli::{Failure, Interrupted};
@@ -17,7 +16,7 @@ use common::pen::Pen;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::mpsc;
-use tokio::task::{JoinSet, yield_now};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -35,7 +34,7 @@ use crate::waiting::{DESERTED, FIRST_RECALL};
 /// earlier call may still be on its way in a large and slow ring, and must have the time to close.
 const LONGEST_RECALL: Duration = Duration::from_secs(60);
 
-/// The bottles left, and the line.
+/// The bottles left, and the line with its newline.
 type Verse = (u64, String);
 
 /// One buddy, shared by its tasks.
@@ -165,17 +164,10 @@ impl Node {
     }
 
     /// Tells the state what has happened, and carries out its effects.
-    ///
-    /// A verse is sung at once. It gets a task of its own only if it has to wait for something,
-    /// because at full tempo waking a task would cost as much as the verse.
     pub(crate) fn event<R>(self: &Arc<Self>, happens: impl FnOnce(&mut State) -> R) -> R {
         let (result, verse) = self.step(happens);
         if let Some(verse) = verse {
-            let mut singing = Box::pin(self.clone().sing(verse));
-            let mut context = Context::from_waker(Waker::noop());
-            if singing.as_mut().poll(&mut context).is_pending() {
-                self.spawn(singing);
-            }
+            self.sing(verse);
         }
         result
     }
@@ -190,7 +182,10 @@ impl Node {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Send(to, job) => self.mailbox(locked, to).put(job),
-                Effect::Sing(left, line) => verse = Some((left, line)),
+                Effect::Sing(left, mut line) => {
+                    line.push('\n');
+                    verse = Some((left, line));
+                }
                 Effect::Note(event) => self.journal.note(|| event),
                 // Dropped if the terminal does not keep up, because nothing may wait here.
                 Effect::Tell(text) => drop(self.notices.try_send(text)),
@@ -282,30 +277,48 @@ impl Node {
         tokio::join!(limit, recall);
     }
 
-    /// Sings one verse and passes it on; then the next one, if no other buddy is left to sing it.
-    async fn sing(self: Arc<Self>, mut verse: Verse) {
-        loop {
-            let (left, line) = verse;
-            self.journal.note(|| Event::Sing { left });
-            if let Err(error) = self.verses.line(line).await {
-                self.lock().unwritten.get_or_insert(error);
-                return self.ended.cancel();
-            }
+    /// Sings a verse and passes it on. It gets a task only if it has to wait for something, because
+    /// at full tempo waking a task would cost as much as the verse.
+    fn sing(self: &Arc<Self>, (left, line): Verse) {
+        self.journal.note(|| Event::Sing { left });
+        let written = self.verses.write_now(&line);
+        let is_whole = matches!(written, Ok(count) if count == line.len());
+        if is_whole && self.config.tempo.is_zero() {
             self.journal.note(|| Event::Sang { left });
-            if self.config.tempo.is_zero() {
-                self.spin.begin();
-            } else {
-                tokio::select! {
-                    biased;
-                    () = self.leaving.cancelled() => {}
-                    () = sleep(self.config.tempo) => {}
-                }
+            self.pass_on();
+        } else {
+            self.spawn(self.clone().sing_slowly((left, line), written));
+        }
+    }
+
+    /// Finishes a verse of which some bytes are `written`, waits for the tempo, and passes it on.
+    async fn sing_slowly(self: Arc<Self>, (left, line): Verse, written: io::Result<usize>) {
+        let written = match written {
+            Ok(written) => self.verses.finish(line, written).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = written {
+            self.lock().unwritten.get_or_insert(error);
+            return self.ended.cancel();
+        }
+        self.journal.note(|| Event::Sang { left });
+        if !self.config.tempo.is_zero() {
+            tokio::select! {
+                biased;
+                () = self.leaving.cancelled() => {}
+                () = sleep(self.config.tempo) => {}
             }
-            let (_, Some(next)) = self.step(State::sung) else {
-                return;
-            };
-            verse = next;
-            yield_now().await;
+        }
+        self.pass_on();
+    }
+
+    /// Passes a verse on that was sung. Sings the next one as well, in a task, if no other buddy is
+    /// left to sing it.
+    fn pass_on(self: &Arc<Self>) {
+        self.spin.begin();
+        if let (_, Some(next)) = self.step(State::sung) {
+            let node = self.clone();
+            self.spawn(async move { node.sing(next) });
         }
     }
 }
