@@ -41,7 +41,7 @@ test_dist_is_whole() {
 # The flags as `--help` prints them, which is what a person compares a man page with.
 test_every_flag_has_its_place_in_man_page_and_completions() {
   local program flag
-  for program in chat-server chat-client secret-server secret-client buddy; do
+  for program in chat-server chat-client secret-server secret-client buddy lab-report; do
     "$dist/$program" --help >"$scratch/help"
     sed 's/\\-/-/g' "$dist/man/$program.1" >"$scratch/page"
     grep -oE -- '--[a-z][a-z-]+' "$scratch/help" | sort -u >"$scratch/flags"
@@ -74,7 +74,7 @@ test_man_pages_are_without_errors() {
 
 test_every_program_runs_in_an_empty_root() {
   local program
-  for program in chat-server chat-client secret-server secret-client buddy; do
+  for program in chat-server chat-client secret-server secret-client buddy lab-report; do
     empty_root "$program"
     chroot "$scratch/root" "/$program" --version
     file "$dist/$program" | grep 'static' || exits 1 ldd "$dist/$program"

@@ -9,7 +9,7 @@ readonly UNITS="chat-server.service secret-server.service buddy@.service"
 install_into() { # ROOT [open]
   local program completion
   mkdir -p "$scratch/dist/man" "$scratch/dist/completions" "$1"
-  for program in chat-server chat-client secret-server secret-client buddy; do
+  for program in chat-server chat-client secret-server secret-client buddy lab-report; do
     printf '#!/bin/sh\necho %s 1\n' "$program" >"$scratch/dist/$program"
     echo ".TH $program 1" >"$scratch/dist/man/$program.1"
     for completion in "$program.bash" "_$program" "$program.fish"; do

@@ -15,7 +15,7 @@
 # started. Exit 1 if a service does not start; its last lines are then shown.
 set -eu
 
-programs="chat-server chat-client secret-server secret-client buddy"
+programs="chat-server chat-client secret-server secret-client buddy lab-report"
 bin=${DESTDIR:-}/usr/local/bin
 share=${DESTDIR:-}/usr/local/share # where man, bash, zsh and fish look without being told
 units=${DESTDIR:-}/etc/systemd/system

@@ -10,6 +10,8 @@
 //! | [`verdict`] | how that is said |
 //! | [`run`] | all of it together |
 //! | [`picture`] | how that is shown: a page for a browser |
+//! | [`export`] | the same for viewers that others have made |
+//! | `lanes` | lanes for what lasts at the same time |
 //! | `read` | the files: the only one here that is not PURE |
 
 use std::fs;
@@ -18,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use common::cli::{Failure, printable};
 
-pub use args::Args;
+pub use args::{Args, Only};
 use order::Order;
 pub use run::Report;
 use run::Run;
@@ -26,6 +28,8 @@ use verdict::Verdict;
 
 pub mod chat;
 pub mod clocks;
+pub mod export;
+mod lanes;
 pub mod life;
 pub mod list;
 mod messages;
@@ -56,18 +60,17 @@ impl Report {
 /// # Errors
 /// If a path cannot be read, or stdout or a picture cannot be written.
 pub fn print(args: &Args) -> anyhow::Result<Verdict> {
-    let (lives, strangers) = read::lives(&args.paths)?;
+    let (mut lives, strangers) = read::lives(&args.paths)?;
+    if let Some(only) = args.only {
+        lives.retain(|life| only.has(&life.program));
+    }
     let order = Order::new(&lives);
     let run = Run::new(&lives, &order, strangers);
     for note in &run.report.notes {
         eprintln!("{}", printable(note));
     }
     if run.report.judgements.is_empty() {
-        return Err(
-            Failure::new("these journals tell of no song, no chat and no list")
-                .help("start the programs with --journal DIR, and give DIR")
-                .into(),
-        );
+        return Err(nothing(args.only).into());
     }
     // Before the text, which may have a reader that does not wait for its end (`| head`). And a
     // picture that cannot be written must not hide the verdict.
@@ -83,12 +86,32 @@ pub fn print(args: &Args) -> anyhow::Result<Verdict> {
     Ok(run.report.verdict())
 }
 
+fn nothing(only: Option<Only>) -> Failure {
+    let what = match only {
+        None => "no song, no chat and no list",
+        Some(Only::Songs) => "no song",
+        Some(Only::Chats) => "no chat",
+        Some(Only::Lists) => "no list",
+    };
+    Failure::new(format!("these journals tell of {what}"))
+        .help("start the programs with --journal DIR, and give DIR")
+}
+
 fn draw(args: &Args, run: &Run<'_>) -> Result<(), Failure> {
     if let Some(file) = &args.html {
         write(file, &picture::page(run))?;
     }
     if let Some((file, svg)) = args.svg.as_ref().zip(picture::first(run)) {
         write(file, &svg)?;
+    }
+    if let Some(file) = &args.perfetto {
+        write(file, &export::perfetto(run))?;
+    }
+    if let Some(file) = &args.otlp {
+        write(file, &export::otlp(run))?;
+    }
+    if let Some(file) = &args.shiviz {
+        write(file, &export::shiviz(run))?;
     }
     Ok(())
 }
@@ -100,3 +123,6 @@ fn write(file: &Path, text: &str) -> Result<(), Failure> {
     };
     fs::write(file, text).map_err(failed)
 }
+
+#[cfg(test)]
+mod tests;

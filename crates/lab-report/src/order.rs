@@ -5,7 +5,7 @@
 //! decides only between lines of which neither caused the other.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 
 use crate::clocks::{Clock, Clocks, Flight};
 use crate::life::{At, Life};
@@ -25,6 +25,8 @@ pub struct Order {
     pub moved: usize,
     /// By how many microseconds at most.
     pub furthest: i64,
+    /// what names each machine, in the order of `clocks`
+    machines: Vec<String>,
     causes: Causes,
     times: Vec<Vec<i64>>,
     /// the position of each line in `all`
@@ -36,10 +38,12 @@ impl Order {
     #[must_use]
     pub fn new(lives: &[Life]) -> Self {
         let causes = causes(lives);
+        let machines: BTreeSet<&str> = lives.iter().map(|life| &*life.machine).collect();
         let (clocks, times) = set_clocks(lives, &causes);
         let mut order = Self {
             all: Vec::new(),
             clocks,
+            machines: machines.into_iter().map(str::to_owned).collect(),
             contradictions: 0,
             moved: 0,
             furthest: 0,
@@ -61,6 +65,14 @@ impl Order {
     #[must_use]
     pub fn cause(&self, at: At) -> Option<At> {
         self.causes[at.life][at.line]
+    }
+
+    /// Returns the clock of a [machine](Life::machine).
+    #[must_use]
+    pub fn clock_of(&self, machine: &str) -> Option<Clock> {
+        let machines = &self.machines;
+        let number = machines.binary_search_by(|it| it.as_str().cmp(machine));
+        Some(self.clocks.get(number.ok()?)?.1)
     }
 
     /// Returns the position of a line in the order.

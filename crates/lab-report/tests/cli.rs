@@ -56,3 +56,50 @@ fn a_picture_that_cannot_be_written_is_an_error() {
     assert!(stderr.starts_with(expected), "{stderr}");
     assert!(stderr.contains("\nhelp: "), "{stderr}");
 }
+
+/// The formats are checked where they are written. Here it matters that each flag writes its own.
+#[test]
+fn it_writes_for_other_viewers() {
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::write(dir.path().join("list.jsonl"), LIST.trim_start()).expect("written");
+    let flags = ". --perfetto a --otlp b --shiviz c";
+    let output = report(dir.path(), &flags.split(' ').collect::<Vec<_>>());
+    assert_eq!(output.status.code(), Some(0));
+    for (file, begin) in [
+        ("a", "{\"displayTimeUnit\":"),
+        ("b", "{\"resourceSpans\":["),
+        ("c", "(?<event>.*)"),
+    ] {
+        let text = fs::read_to_string(dir.path().join(file)).expect("a trace");
+        assert!(text.starts_with(begin), "{file}: {text}");
+    }
+}
+
+#[test]
+fn it_looks_only_at_what_is_asked_for() {
+    const SONG: &str = r#"
+{"t":0,"e":"begin","v":1,"program":"buddy","life":"2","host":"h","machine":"m","pid":8}
+{"t":1,"e":"place","song":"5","bottles":1,"place":0,"name":"Buddy 1","roll":["a:1"]}
+{"t":2,"e":"end","why":"home"}
+"#;
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::write(dir.path().join("list.jsonl"), LIST.trim_start()).expect("written");
+    fs::write(dir.path().join("song.jsonl"), SONG.trim_start()).expect("written");
+    for (kind, code, begin) in [
+        ("songs", 1, "1 bottles, 1 buddy\n  NO"),
+        ("lists", 0, "2 words, 1 server\n"),
+    ] {
+        let output = report(dir.path(), &[".", "--only", kind]);
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        assert!(stdout.starts_with(begin), "{stdout}");
+        assert_eq!(stdout.matches(", 1 ").count(), 1, "one thing: {stdout}");
+    }
+    let output = report(dir.path(), &[".", "--only", "chats"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr.starts_with("lab-report: these journals tell of no chat\nhelp: "),
+        "{stderr}"
+    );
+}

@@ -1,8 +1,8 @@
-//! Writes a man page and shell completions for each of the five programs, from the definitions that
-//! the programs themselves parse their arguments with.
+//! Writes a man page and shell completions for each of the five programs and for `lab-report`, from
+//! the definitions that the programs themselves parse their arguments with.
 //!
 //! `manual DIR` makes `DIR/man` and `DIR/completions`. `scripts/build-static.sh` runs it for a
-//! release. It is a crate of its own because it needs all five programs, and they need none of it.
+//! release. It is a crate of its own because it needs all the programs, and they need none of it.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -27,6 +27,17 @@ const EXIT_CODES: [(&str, &str); 4] = [
         "130, 143",
         "Interrupted with work left undone, by Ctrl-C or SIGTERM.",
     ),
+];
+
+/// What `lab-report` ends with: the verdict.
+const VERDICTS: [(&str, &str); 4] = [
+    ("0", "All was as promised."),
+    (
+        "1",
+        "Something was not as promised, or a file cannot be read or written.",
+    ),
+    ("2", "The command line was wrong."),
+    ("3", "It cannot be known from these journals."),
 ];
 
 /// The shells that people of Linux and macOS use.
@@ -67,13 +78,14 @@ fn write_all(dir: &OsString) -> io::Result<()> {
     Ok(())
 }
 
-fn commands() -> [Command; 5] {
+fn commands() -> [Command; 6] {
     [
         buddy::Args::command(),
         chat_client::Args::command(),
         chat_server::Args::command(),
         secret_client::Args::command(),
         secret_server::Args::command(),
+        lab_report::Args::command(),
     ]
 }
 
@@ -83,6 +95,8 @@ fn write_page(mut command: Command, to: &mut dyn Write) -> io::Result<()> {
     let usage = command.render_usage().to_string();
     let command = command.override_usage(usage.trim_start_matches("Usage: ").to_owned());
     let examples = command.get_after_help().map(ToString::to_string);
+    let is_verbose = command.get_arguments().any(|arg| arg.get_id() == "verbose");
+    let codes = if is_verbose { EXIT_CODES } else { VERDICTS };
     let page = Man::new(command.mut_args(with_aliases)).manual("Distributed lab");
     page.render_title(to)?;
     page.render_name_section(to)?;
@@ -99,13 +113,15 @@ fn write_page(mut command: Command, to: &mut dyn Write) -> io::Result<()> {
         rest.control("fi", []);
     }
     rest.control("SH", ["EXIT STATUS"]);
-    for (code, meaning) in EXIT_CODES {
+    for (code, meaning) in codes {
         rest.control("TP", []);
         rest.text([bold(code)]).text([roman(meaning)]);
     }
-    rest.control("SH", ["ENVIRONMENT"]).control("TP", []);
-    rest.text([bold("RUST_LOG")])
-        .text([roman("What is logged to standard error; see --verbose.")]);
+    if is_verbose {
+        rest.control("SH", ["ENVIRONMENT"]).control("TP", []);
+        rest.text([bold("RUST_LOG")])
+            .text([roman("What is logged to standard error; see --verbose.")]);
+    }
     rest.to_writer(to)
 }
 

@@ -3,13 +3,10 @@
 use super::*;
 use crate::life::Life;
 use crate::order::Order;
-use chat::Chat;
-use list::{LIST, listed, numbered};
-use ring::Ring;
+use crate::tests::ring::Ring;
+use crate::tests::{LIST, chatted, listed, three};
 
-mod chat;
 mod list;
-mod ring;
 
 fn drawn(lives: &[Life]) -> String {
     let order = Order::new(lives);
@@ -63,32 +60,6 @@ fn has(page: &str, table: &[(&str, usize)]) {
     for (what, count) in table {
         assert_eq!(many(page, what), *count, "{what}");
     }
-}
-
-/// 99 bottles by three: Buddy 3 is killed as it has sung 61, and comes back.
-fn three() -> Ring {
-    let mut ring = Ring::new(3, 99);
-    ring.sing(61);
-    ring.kill(2);
-    ring.sing(49);
-    ring.restart(2);
-    ring.home();
-    ring
-}
-
-/// A chat of four: the server is killed, one client misses messages, another one is killed.
-fn chatted() -> Chat {
-    let mut chat = Chat::new(&["ann", "bob", "cem", "dee"]);
-    (0..24).for_each(|n| chat.say(n % 4 + 1));
-    chat.miss(4, 6);
-    (0..9).for_each(|n| chat.say(n % 3 + 1));
-    chat.restart();
-    chat.again(3);
-    (0..10).for_each(|n| chat.say(n % 4 + 1));
-    chat.kill(3);
-    (0..8).for_each(|n| chat.say(n % 2 + 1));
-    chat.end();
-    chat
 }
 
 #[test]
@@ -318,33 +289,7 @@ fn one_diagram_alone_is_a_picture_of_its_own() {
 /// Whatever is in a journal, something is drawn.
 #[test]
 fn no_journal_is_too_wild_to_be_drawn() {
-    let mut seed = 0x5eed_u64;
-    let mut dice = move |sides: usize| {
-        // Knuth's multiplier (MMIX).
-        seed = seed
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (seed >> 33) as usize % sides
-    };
-    let runs: Vec<Vec<String>> = vec![three().journals, chatted().journals, vec![numbered(LIST)]];
-    for round in 0..60 {
-        let mut journals = runs[round % runs.len()].clone();
-        for _ in 0..4 {
-            let number = dice(journals.len());
-            let mut lines: Vec<String> = journals[number].lines().map(str::to_owned).collect();
-            let (a, b) = (1 + dice(lines.len() - 1), 1 + dice(lines.len() - 1));
-            match dice(6) {
-                0 => lines.swap(a, b),
-                1 => lines.truncate(a + 1),
-                2 => drop(lines.remove(a)),
-                3 => lines[a] = lines[b].clone(),
-                4 => lines[a] = lines[a].replace("\"t\":", "\"t\":9999999999"),
-                _ => lines[a] = lines[a].replace([':', '1'], ":9").replace("::", ":"),
-            }
-            journals[number] = lines.join("\n") + "\n";
-        }
-        let parse = |text: &String| Life::parse("f", text).ok();
-        let lives: Vec<Life> = journals.iter().filter_map(parse).collect();
+    for lives in crate::tests::wild(60) {
         drawn(&lives);
     }
 }

@@ -1,9 +1,10 @@
 //! The calls of a list as bars: when, in which lane, and whether somebody else had the words. PURE.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use common::journal::Event;
 
+use crate::lanes::Lanes;
 use crate::list::{Call, Fate, List};
 
 /// A call.
@@ -94,7 +95,7 @@ impl Bars {
         let mut sweep = Sweep {
             bars,
             lane: vec![0; list.calls.len()],
-            free: BTreeMap::new(),
+            lanes: BTreeMap::new(),
             open: Ranges::default(),
             back: Ranges::default(),
         };
@@ -147,8 +148,8 @@ struct Sweep {
     bars: Bars,
     /// the lane of each call
     lane: Vec<usize>,
-    /// the lanes of each server that are free
-    free: BTreeMap<usize, BTreeSet<usize>>,
+    /// the lanes of each server
+    lanes: BTreeMap<usize, Lanes>,
     /// the lines that a server has now
     open: Ranges,
     /// the lines that were taken back
@@ -159,11 +160,9 @@ impl Sweep {
     fn begin(&mut self, number: usize, call: Call, from: i64, to: i64) {
         let range = range(&call);
         let band = self.bars.bands.entry(call.server).or_default();
-        let free = self.free.entry(call.server).or_default();
-        let lane = free.pop_first().unwrap_or_else(|| {
-            band.lanes += 1;
-            band.lanes - 1
-        });
+        let lanes = self.lanes.entry(call.server).or_default();
+        let lane = lanes.take();
+        band.lanes = lanes.count;
         self.lane[number] = lane;
         band.bars.push(Bar {
             call,
@@ -177,8 +176,8 @@ impl Sweep {
     }
 
     fn end(&mut self, number: usize, call: &Call, now: i64) {
-        let free = self.free.entry(call.server).or_default();
-        free.insert(self.lane[number]);
+        let lanes = self.lanes.entry(call.server).or_default();
+        lanes.free(self.lane[number]);
         self.open.0.remove(&call.first);
         match call.end {
             Some((_, Fate::Counts { .. })) => {

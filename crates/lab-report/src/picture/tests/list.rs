@@ -1,45 +1,6 @@
-//! The journal of a list, and the chart that is drawn of it.
+//! The chart that is drawn of a list.
 
-use super::{drawn, has};
-use crate::life::Life;
-
-/// A list of which a server is lost, and comes back.
-pub(super) const LIST: &str = r#"
-"e":"begin","v":1,"program":"secret-client","life":"1","host":"lab","machine":"m","pid":7
-"e":"server","server":0,"address":"a:1"
-"e":"server","server":1,"address":"b:1"
-"e":"up","server":0,"workers":2
-"e":"up","server":1,"workers":2
-"e":"give","server":0,"first":0,"words":2
-"e":"give","server":1,"first":2,"words":2
-"e":"down","server":1,"why":"cannot reach b:1: connection refused"
-"e":"read","lines":6
-"e":"give","server":0,"first":2,"words":2
-"e":"got","server":0,"first":0,"words":2,"counts":true,"waited":1000,"worked":3000
-"e":"out","upto":2
-"e":"up","server":1,"workers":2
-"e":"give","server":0,"first":4,"words":2
-"e":"give","server":1,"first":4,"words":2
-"e":"got","server":0,"first":2,"words":2,"counts":true,"waited":0,"worked":9000
-"e":"got","server":1,"first":4,"words":2,"counts":true,"waited":0,"worked":2000
-"e":"drop","server":0,"first":4,"why":"beaten"
-"e":"out","upto":6
-"e":"end","why":"done"
-"#;
-
-pub(super) fn listed(lines: &str) -> Vec<Life> {
-    let text = numbered(lines);
-    Life::parse("journals/list.jsonl", &text)
-        .into_iter()
-        .collect()
-}
-
-/// Returns these lines, each 10 ms after the one before it.
-pub(super) fn numbered(lines: &str) -> String {
-    let lines = lines.trim().lines().enumerate();
-    let line = |(number, event): (usize, &str)| format!("{{\"t\":{},{event}}}\n", number * 10_000);
-    lines.map(line).collect()
-}
+use super::{LIST, drawn, has, listed};
 
 #[test]
 fn a_list_that_lost_a_server() {

@@ -5,9 +5,9 @@ use std::fmt::Write;
 use crate::life::Life;
 
 /// A server and its clients.
-pub(super) struct Chat {
+pub(crate) struct Chat {
     /// The text of each journal.
-    pub(super) journals: Vec<String>,
+    pub(crate) journals: Vec<String>,
     nicks: Vec<&'static str>,
     /// the life of the server
     server: usize,
@@ -20,7 +20,7 @@ pub(super) struct Chat {
 
 impl Chat {
     /// The clients are in the lobby, which is empty.
-    pub(super) fn new(nicks: &[&'static str]) -> Self {
+    pub(crate) fn new(nicks: &[&'static str]) -> Self {
         let mut chat = Self {
             journals: Vec::new(),
             nicks: nicks.to_vec(),
@@ -39,7 +39,7 @@ impl Chat {
     }
 
     /// Returns the lives of which journals are left.
-    pub(super) fn lives(&self) -> Vec<Life> {
+    pub(crate) fn lives(&self) -> Vec<Life> {
         let parse = |(number, text): (usize, &String)| {
             Life::parse(&format!("journals/chat-{number}.jsonl"), text).ok()
         };
@@ -89,7 +89,7 @@ impl Chat {
     }
 
     /// A client says something, and all that are connected are shown it.
-    pub(super) fn say(&mut self, client: usize) {
+    pub(crate) fn say(&mut self, client: usize) {
         self.last += 1;
         let number = self.last;
         self.now += 90_000;
@@ -106,7 +106,7 @@ impl Chat {
     }
 
     /// The server is killed; all notice it, and come back when it is started again.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         for client in std::mem::take(&mut self.online) {
             self.now += 30_000;
             self.note(client, r#""e":"offline","why":"connection closed""#);
@@ -120,7 +120,7 @@ impl Chat {
     }
 
     /// A client loses the server, and comes back after the others have said something.
-    pub(super) fn miss(&mut self, client: usize, messages: u64) {
+    pub(crate) fn miss(&mut self, client: usize, messages: u64) {
         self.online.retain(|it| *it != client);
         self.note(client, r#""e":"offline","why":"no answer""#);
         let first = self.last + 1;
@@ -135,7 +135,7 @@ impl Chat {
     }
 
     /// What was stored last, by this client, comes again.
-    pub(super) fn again(&mut self, client: usize) {
+    pub(crate) fn again(&mut self, client: usize) {
         let number = self.last;
         let post = format!(r#""e":"post","room":"lobby","id":"post:a{client}:{number}","count":1"#);
         self.note(client, &post);
@@ -143,12 +143,12 @@ impl Chat {
     }
 
     /// A client is killed.
-    pub(super) fn kill(&mut self, client: usize) {
+    pub(crate) fn kill(&mut self, client: usize) {
         self.online.retain(|it| *it != client);
     }
 
     /// All that are left leave, and the server is stopped.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         for client in self.online.clone() {
             self.note(client, r#""e":"end","why":"left""#);
         }

@@ -5,9 +5,9 @@ use std::fmt::Write;
 use crate::life::Life;
 
 /// A ring that sings, and what its buddies have written down.
-pub(super) struct Ring {
+pub(crate) struct Ring {
     /// The text of each journal.
-    pub(super) journals: Vec<String>,
+    pub(crate) journals: Vec<String>,
     /// The life at each place; none while it is dead.
     here: Vec<Option<usize>>,
     names: Vec<String>,
@@ -27,12 +27,12 @@ pub(super) struct Ring {
 
 impl Ring {
     /// The buddies have been called, and have the roll.
-    pub(super) fn new(buddies: usize, bottles: u64) -> Self {
+    pub(crate) fn new(buddies: usize, bottles: u64) -> Self {
         let names = (1..=buddies).map(|number| format!("Buddy {number}"));
         Self::named(names.collect(), bottles)
     }
 
-    pub(super) fn named(names: Vec<String>, bottles: u64) -> Self {
+    pub(crate) fn named(names: Vec<String>, bottles: u64) -> Self {
         let buddies = names.len();
         let mut ring = Self {
             journals: Vec::new(),
@@ -62,7 +62,7 @@ impl Ring {
     }
 
     /// Returns the lives of which journals are left.
-    pub(super) fn lives(&self) -> Vec<Life> {
+    pub(crate) fn lives(&self) -> Vec<Life> {
         let parse = |(number, text): (usize, &String)| {
             Life::parse(&format!("journals/buddy-{number}.jsonl"), text).ok()
         };
@@ -83,7 +83,7 @@ impl Ring {
     }
 
     /// Writes a line into the journal of the buddy at a place.
-    pub(super) fn note(&mut self, place: usize, event: &str) {
+    pub(crate) fn note(&mut self, place: usize, event: &str) {
         self.now += 130;
         let life = self.here[place].expect("alive");
         writeln!(self.journals[life], r#"{{"t":{},{event}}}"#, self.now).expect("a text");
@@ -143,7 +143,7 @@ impl Ring {
     }
 
     /// Sings on until `left` is the next verse.
-    pub(super) fn sing(&mut self, left: u64) {
+    pub(crate) fn sing(&mut self, left: u64) {
         while self.next > left {
             let verse = self.next;
             self.verse(verse);
@@ -176,7 +176,7 @@ impl Ring {
     }
 
     /// A question goes right round.
-    pub(super) fn ask(&mut self) {
+    pub(crate) fn ask(&mut self) {
         self.take += 1;
         self.hop = 0;
         let mark = self.next.to_string();
@@ -195,7 +195,7 @@ impl Ring {
     }
 
     /// The buddy at a place is killed. If it has the song, it has just sung, and told nobody.
-    pub(super) fn kill(&mut self, place: usize) {
+    pub(crate) fn kill(&mut self, place: usize) {
         if self.holder != place {
             self.here[place] = None;
             return;
@@ -220,7 +220,7 @@ impl Ring {
     }
 
     /// A buddy comes back as a new process, and the one that has the song finds it.
-    pub(super) fn restart(&mut self, place: usize) {
+    pub(crate) fn restart(&mut self, place: usize) {
         self.begin(place);
         let holder = self.holder;
         self.note(holder, &format!(r#""e":"fresh","place":{place}"#));
@@ -231,7 +231,7 @@ impl Ring {
     }
 
     /// The buddy that has the song gives up on its next, which lives, and passes it over.
-    pub(super) fn doubt(&mut self) {
+    pub(crate) fn doubt(&mut self) {
         let (from, to) = (self.holder, self.after(self.holder));
         let why = "the request exceeded its deadline";
         self.note(from, &format!(r#""e":"lost","place":{to},"why":"{why}""#));
@@ -240,7 +240,7 @@ impl Ring {
     }
 
     /// The buddy that has the song is killed in the middle of its verse.
-    pub(super) fn kill_in_verse(&mut self) {
+    pub(crate) fn kill_in_verse(&mut self) {
         let place = self.holder;
         self.note(place, &format!(r#""e":"sing","left":{}"#, self.next));
         self.here[place] = None;
@@ -252,13 +252,13 @@ impl Ring {
     }
 
     /// An old word comes to a buddy.
-    pub(super) fn old_word(&mut self, place: usize) {
+    pub(crate) fn old_word(&mut self, place: usize) {
         let what = r#""id":"1:7:1","word":"go","mark":"1","heed":false"#;
         self.note(place, &format!(r#""e":"hear",{what}"#));
     }
 
     /// Sings to the end, and all go home.
-    pub(super) fn home(&mut self) {
+    pub(crate) fn home(&mut self) {
         self.sing(0);
         self.verse(0);
         for mark in ["over", "home"] {
