@@ -54,7 +54,7 @@ impl Api {
     pub(crate) async fn call(self, call: Call) -> Input {
         let (api, now, me) = (&self.quick, context::current(), self.session);
         match call {
-            Call::Enter(nick) => Input::Entered(flat(api.enter(now, me, nick).await)),
+            Call::Enter(nick) => Input::Entered(self.enter(nick).await),
             Call::Vouch => {
                 let after = String::new();
                 // Attempting to enter tells more than its outcome.
@@ -79,6 +79,12 @@ impl Api {
         }
     }
 
+    /// Returns the nick as the server has normalised it.
+    async fn enter(&self, nick: String) -> Result<String, CallError> {
+        let entered = self.quick.enter(context::current(), self.session, nick);
+        flat(entered.await).map(|entered| entered.nick)
+    }
+
     async fn ask(&self, room: String, question: Question) -> Result<Reply, CallError> {
         let (api, now, me) = (&self.quick, context::current(), self.session);
         let history = self.config.history;
@@ -91,7 +97,7 @@ impl Api {
             }
             Question::Join(room) => Reply::Joined(flat(api.join(now, me, room, history).await)?),
             Question::Leave(room) => Reply::Left(flat(api.leave(now, me, room).await)?),
-            Question::Rename(nick) => Reply::Renamed(flat(api.enter(now, me, nick).await)?),
+            Question::Rename(nick) => Reply::Renamed(self.enter(nick).await?),
             Question::Who(after) => {
                 let nicks = flat(api.who(now, me, room.clone(), after).await)?;
                 Reply::People(room, nicks)

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
 use std::pin::pin;
 
+use common::chat::Session;
 use common::cli::Interrupted;
 use futures::future::{BoxFuture, select};
 use futures::stream::FuturesUnordered;
@@ -36,7 +37,7 @@ pub(crate) async fn talk(
     mut console: Console,
     signal: impl Future<Output = Interrupted>,
 ) -> anyhow::Result<()> {
-    let session = rand::random();
+    let session = Session(rand::random());
     let mut conversation = Conversation::new(&config.server, &config.nick, &config.room, session);
     conversation.after = config.after;
     conversation.history = config.history;

@@ -167,7 +167,7 @@ mod tests {
     }
 
     fn reader(after: u64) -> Cursors {
-        let mut cursors = Cursors::new(1 << 64);
+        let mut cursors = Cursors::new(Session(1 << 64));
         cursors.join(Cursor {
             room: "a".into(),
             after,
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn own_entries_move_the_cursor_and_are_not_shown() {
         let mut cursors = reader(0);
-        let mine = entry(1, sender(1 << 64));
+        let mine = entry(1, sender(Session(1 << 64)));
         assert_eq!(cursors.page(page(vec![mine], 1, 5)), []);
         assert_eq!(cursors.all()[0].after, 1);
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::chat::{
-    Crowd, Cursor, Entry, Kind, Listed, MAX_JOINED, MAX_PRIVATE, Page, Private, Refusal,
+    Crowd, Cursor, Entry, Kind, Listed, MAX_JOINED, MAX_PRIVATE, Page, Private, Refusal, Session,
 };
 use serde_json::Value;
 
@@ -125,7 +125,7 @@ struct Talk {
 pub fn conversation(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
     let mut talk = Talk {
-        conversation: Conversation::new("server:1", "ann", "lobby", 7),
+        conversation: Conversation::new("server:1", "ann", "lobby", Session(7)),
         calls: Vec::new(),
         timers: Vec::new(),
         printing: 0,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::chat::{Kind, MAX_BODY, MAX_PAGE, MAX_WHY, Post, sender};
+use common::chat::{Kind, MAX_BODY, MAX_PAGE, MAX_WHY, Post, Session, sender};
 use unicode_width::UnicodeWidthStr;
 
 use crate::bans::{Bans, Whom};
@@ -65,7 +65,7 @@ fn nick(name: &str) {
 
 /// Only the whole name of a private room is one.
 fn private(odd: &str) {
-    let (ann, bob) = (sender(1), sender(2));
+    let (ann, bob) = (sender(Session(1)), sender(Session(2)));
     let room = names::private(ann, bob);
     assert_eq!(names::other(&room, bob), Some(ann));
     let longer = format!("{room}{odd}");

@@ -4,8 +4,8 @@ use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use common::chat::{
-    Admin, Ban, Bounded, Chat, Cursor, Kind, Listed, MAX_CURSORS, MAX_POSTS, POLL_WAIT, Page, Post,
-    Private, Refusal, Result, RoomInfo, Session,
+    Admin, Ban, Bounded, Chat, Cursor, Entered, Kind, Listed, MAX_CURSORS, MAX_POSTS, POLL_WAIT,
+    Page, Post, Private, Refusal, Result, RoomInfo, Session, sender,
 };
 use tarpc::context::Context;
 
@@ -45,7 +45,7 @@ impl Handler {
         outcome
     }
 
-    async fn try_enter(&self, session: Session, text: &str) -> Result<String> {
+    async fn try_enter(&self, session: Session, text: &str) -> Result<Entered> {
         self.shared.people().door.check(session)?;
         let nick = fit(Nick::new(text))?;
         fit(nick.check())?;
@@ -58,7 +58,10 @@ impl Handler {
         self.shared
             .announce(notices, Kind::Renamed, &nick.text)
             .await;
-        Ok(nick.text)
+        Ok(Entered {
+            nick: nick.text,
+            sender: sender(session),
+        })
     }
 
     async fn try_join(&self, session: Session, room: &str, history: u32) -> Result<Cursor> {
@@ -138,11 +141,11 @@ fn fit<T>(result: Result<T, String>) -> Result<T> {
 }
 
 impl Chat for Handler {
-    async fn enter(self, _: Context, session: Session, nick: String) -> Result<String> {
+    async fn enter(self, _: Context, session: Session, nick: String) -> Result<Entered> {
         let entered = self.try_enter(session, &nick).await;
         let ip = self.caller.ip;
         match &entered {
-            Ok(nick) => tracing::info!("{ip}: {nick} is here"),
+            Ok(Entered { nick, .. }) => tracing::info!("{ip}: {nick} is here"),
             Err(Refusal::Full(_) | Refusal::Share(_)) => {
                 self.shared.complain(ip, "has no place left")
             }

@@ -92,7 +92,7 @@ mod tests {
     use crate::bans::Bans;
     use crate::door::{Caller, Shares};
 
-    const ANN: Session = 1;
+    const ANN: Session = Session(1);
 
     fn with_ann() -> People {
         let shares = Shares {

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, pipe};
 use std::process::Command;
 use std::time::Duration;
 
-use common::chat::{ChatClient, ChatRequest, ChatResponse, SERVICE};
+use common::chat::{ChatClient, ChatRequest, ChatResponse, SERVICE, Session};
 use common::net::Redial;
 use tarpc::context;
 
@@ -121,7 +121,10 @@ async fn a_stderr_without_a_reader_stops_no_work() {
     let client: ChatClient<_> = redial.within(Duration::from_secs(30)).into();
     // Each call of it writes a line to the log.
     for nick in ["ann", "anna"] {
-        let entered = client.enter(context::current(), 1, nick.into()).await;
-        assert_eq!(entered.expect("answered"), Ok(nick.into()));
+        let entered = client
+            .enter(context::current(), Session(1), nick.into())
+            .await;
+        let entered = entered.expect("answered").expect("free");
+        assert_eq!(entered.nick, nick);
     }
 }

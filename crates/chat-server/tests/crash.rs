@@ -54,7 +54,7 @@ async fn enter(client: &Client, session: Session) {
     persist(async || {
         let here = context::current();
         client
-            .enter(here, session, format!("p{}", session >> 64))
+            .enter(here, session, format!("p{}", session.0 >> 64))
             .await
             .ok()?
             .ok()?;
@@ -75,7 +75,7 @@ async fn send(addr: String, session: Session, count: u64) {
         let post = Post {
             id,
             kind: Kind::Said,
-            body: format!("{}:{id}", session >> 64),
+            body: format!("{}:{id}", session.0 >> 64),
         };
         persist(async || {
             let call = client.send(
@@ -163,13 +163,13 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_shown_twice() {
     let reader = |i| {
         tokio::spawn(read(
             addr.clone(),
-            Session::from(1000 + i) << 64,
+            Session(u128::from(1000 + i) << 64),
             total,
             seen.clone(),
         ))
     };
     let readers: Vec<_> = (0..READERS).map(reader).collect();
-    let sender = |i| tokio::spawn(send(addr.clone(), Session::from(1 + i) << 64, each));
+    let sender = |i| tokio::spawn(send(addr.clone(), Session(u128::from(1 + i) << 64), each));
     let senders: Vec<_> = (0..SENDERS).map(sender).collect();
     for _ in 0..kills {
         // Counted in messages instead of time, so that a kill always comes in the middle.

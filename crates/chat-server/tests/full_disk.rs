@@ -30,7 +30,7 @@ fn start(store: &Path, blocks: &str) -> (Program, Member) {
         server,
         Member {
             client,
-            session: 1 << 64,
+            session: Session(1 << 64),
         },
     )
 }
@@ -78,7 +78,7 @@ async fn a_full_disk_is_named_and_nothing_acknowledged_is_lost() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = folder.path().join("log.sqlite");
     let (server, mut ann) = start(&store, "300");
-    ann.enters(1 << 64, "ann").await;
+    ann.enters(Session(1 << 64), "ann").await;
     let mut id = 1;
     let refusal = loop {
         match ann.says(id).await {
@@ -92,7 +92,7 @@ async fn a_full_disk_is_named_and_nothing_acknowledged_is_lost() {
     let says = "the log cannot be written: the disk fails, or is full";
     assert_eq!(text, says);
     let acknowledged: Vec<u64> = (1..id).collect();
-    ann.enters(2 << 64, "bob").await;
+    ann.enters(Session(2 << 64), "bob").await;
     assert_eq!(ann.reads().await, acknowledged, "for a newcomer, too");
 
     let all = Rlimit {
@@ -103,10 +103,10 @@ async fn a_full_disk_is_named_and_nothing_acknowledged_is_lost() {
         .ok()
         .and_then(Pid::from_raw);
     prlimit(pid, Resource::Fsize, all).expect("it is our own child");
-    ann.session = 1 << 64;
+    ann.session = Session(1 << 64);
     assert!(ann.says(id).await.is_ok(), "there is room again");
     drop(server); // by kill -9
     let (_server, mut ann) = start(&store, "unlimited");
-    ann.enters(3 << 64, "eve").await;
+    ann.enters(Session(3 << 64), "eve").await;
     assert_eq!(ann.reads().await, (1..=id).collect::<Vec<_>>());
 }

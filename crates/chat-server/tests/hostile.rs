@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use chat_server::log::{Bounds, Log};
 use chat_server::{BanFile, Config, Memory};
-use common::chat::{Admin, Crowd, Cursor, Private, Refusal, sender};
+use common::chat::{Admin, Crowd, Cursor, Private, Refusal, Session, sender};
 use member::{AT_ONCE, Server, TOKEN, config, small};
 use tarpc::context;
 use tokio::time::timeout;
@@ -32,7 +32,7 @@ async fn a_private_room_stays_private_when_one_has_left() {
         Some(Refusal::NotJoined)
     );
     // What everybody is shown of ann is not a session, and makes no session of hers.
-    let forged = eve.with(sender(1));
+    let forged = eve.with(sender(Session(1)));
     forged.enter("ann").await.expect("a free nick");
     assert_eq!(forged.join(&room).await.err(), Some(Refusal::NotJoined));
     assert_eq!(bob.bodies(&room).await, ["my salary is 4711"]);
@@ -111,7 +111,9 @@ async fn a_poll_whose_room_has_ended_waits_until_there_is_one_again() {
     let waiting = ann.clone();
     let poll = tokio::spawn(async move {
         let cursors = vec![after].into();
-        let poll = waiting.client.poll(context::current(), 1, cursors, 15_000);
+        let poll = waiting
+            .client
+            .poll(context::current(), Session(1), cursors, 15_000);
         poll.await
     });
     // Nobody of the sweep would end a room with people, but a poll must not depend on it.
@@ -225,7 +227,7 @@ async fn an_address_that_calls_too_fast_slows_only_itself() {
     let empty = vec![].into();
     let sent = ann
         .client
-        .send(context::current(), 1, "lobby".into(), empty);
+        .send(context::current(), Session(1), "lobby".into(), empty);
     let sent = sent.await.expect("answered");
     assert!(matches!(sent, Err(Refusal::Unfit(_))), "{sent:?}");
     server.shut_down().await;
@@ -307,7 +309,7 @@ async fn a_ban_holds_for_every_call_of_the_address_and_over_a_restart() {
     );
     assert_eq!(spare.enter("eve").await.err(), Some(put_out));
     // A session that entered elsewhere does not work from there.
-    let from_there = server.connect(2, elsewhere.session).await;
+    let from_there = server.connect(2, elsewhere.session.0).await;
     assert_eq!(
         from_there.say("lobby", 1, "hi").await.err(),
         Some(Refusal::Banned)
@@ -365,7 +367,9 @@ async fn what_is_too_long_is_refused_before_it_costs_anything() {
     let at = format!("@{long}");
     assert!(matches!(ann.join(&at).await, Err(Refusal::Unfit(_))));
     let here = context::current();
-    let search = ann.client.search(here, 1, "lobby".into(), long, 10);
+    let search = ann
+        .client
+        .search(here, ann.session, "lobby".into(), long, 10);
     let found = search.await.expect("answered");
     assert!(matches!(found, Err(Refusal::Unfit(_))));
     server.shut_down().await;

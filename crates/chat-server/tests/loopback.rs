@@ -6,8 +6,8 @@ use std::time::Duration;
 use chat_server::log::Bounds;
 use chat_server::{Config, Memory, run};
 use common::chat::{
-    Admin, ChatClient, ChatRequest, ChatResponse, Cursor, Entry, Kind, Page, Post, Refusal,
-    SERVICE, Session,
+    Admin, ChatClient, ChatRequest, ChatResponse, Cursor, Entered, Entry, Kind, Page, Post,
+    Refusal, SERVICE, Session,
 };
 use common::cli::Interrupted;
 use common::credential::Credential;
@@ -61,7 +61,7 @@ impl Server {
 }
 
 fn session(n: u64) -> Session {
-    Session::from(n) << 64
+    Session(u128::from(n) << 64)
 }
 
 struct User {
@@ -88,7 +88,7 @@ impl User {
     }
 
     /// Enters as session `n` with the client of this user.
-    async fn enter(&self, n: u64, nick: &str) -> Result<String, Refusal> {
+    async fn enter(&self, n: u64, nick: &str) -> Result<Entered, Refusal> {
         let here = context::current();
         let call = self.client.enter(here, session(n), nick.into());
         call.await.expect("up")
@@ -144,7 +144,7 @@ async fn all_users_hear_the_same_in_the_same_order() {
     }
     for i in 0..5 {
         for user in &mut users {
-            user.say(&format!("{i} from {}", user.session >> 64))
+            user.say(&format!("{i} from {}", user.session.0 >> 64))
                 .await
                 .expect("heard");
         }

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use chat_server::log::{Bounds, Head, Log, LogError, NewEntry, PageLimit, Reply, RoomLog, Status};
 use chat_server::{Config, Listeners, Memory, run};
-use common::chat::{ChatClient, ChatRequest, ChatResponse, Cursor, Kind, Page, Post, SERVICE};
+use common::chat::{
+    ChatClient, ChatRequest, ChatResponse, Cursor, Kind, Page, Post, SERVICE, Session,
+};
 use common::net::Redial;
 use common::pen::Pen;
 use futures::FutureExt;
@@ -68,7 +70,7 @@ fn value(page: &str, name: &str) -> f64 {
 #[tokio::test]
 async fn the_values_move_with_the_messages() {
     let (client, metrics) = start_with_client().await;
-    let (here, ann) = (context::current(), 1 << 64);
+    let (here, ann) = (context::current(), Session(1 << 64));
     let before = get(metrics, "/metrics").await;
     assert!(before.starts_with("HTTP/1.1 200 OK\r\n"), "{before}");
     assert!(before.contains("\r\ncontent-type: text/plain; version=0.0.4;"));
@@ -112,7 +114,7 @@ async fn the_values_move_with_the_messages() {
 #[tokio::test]
 async fn polls_that_wait_are_counted_and_only_they() {
     let (client, metrics) = start_with_client().await;
-    let (here, ann) = (context::current(), 1 << 64);
+    let (here, ann) = (context::current(), Session(1 << 64));
     let entered = client.enter(here, ann, "ann".into()).await;
     entered.expect("up").expect("free");
     let other = client.clone();

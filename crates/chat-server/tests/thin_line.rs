@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use chat_server::log::{Bounds, Log, NewEntry};
 use chat_server::{Config, Memory, run};
-use common::chat::{ChatClient, ChatRequest, ChatResponse, Cursor, Kind, MAX_PAGE, SERVICE};
+use common::chat::{
+    ChatClient, ChatRequest, ChatResponse, Cursor, Kind, MAX_PAGE, SERVICE, Session,
+};
 use common::net::Redial;
 use tarpc::context;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
@@ -64,7 +66,7 @@ async fn a_backlog_arrives_in_pages_that_the_line_can_carry() {
     let line = line(server().await).await;
     let redial: Redial<ChatRequest, ChatResponse> = Redial::new(line.to_string(), SERVICE);
     let client = ChatClient::from(redial.within(Duration::from_secs(30)));
-    let (here, ann) = (context::current, 1 << 64);
+    let (here, ann) = (context::current, Session(1 << 64));
     let mut cursor: Option<Cursor> = None;
     let mut read = Vec::new();
     for _ in 0..100 {

@@ -26,7 +26,7 @@ use sha2::{Digest, Sha256};
 pub use bounded::Bounded;
 
 mod bounded;
-mod sender_bytes;
+mod hex;
 
 /// The name of the server in its greeting.
 pub const SERVICE: &str = "chat-server";
@@ -58,15 +58,19 @@ pub const MAX_NAME: usize = 128;
 pub const MAX_LISTED: usize = 200;
 
 /// One life of one client: 128 secret random bits, drawn when it starts. A caller that knows them
-/// is taken for that client.
-pub type Session = u128;
+/// is taken for that client. A type of its own, because it must not be shown like a [`Sender`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Session(
+    #[serde(serialize_with = "hex::write_128", deserialize_with = "hex::read_128")] pub u128,
+);
 /// The public name of a session.
 pub type Sender = u128;
 /// Returns the public name of a session: the first 128 bits of a SHA-256 hash, because nobody can
 /// find a session for a given sender.
 pub fn sender(session: Session) -> Sender {
     let hash = Sha256::new_with_prefix(b"sender")
-        .chain_update(session.to_be_bytes())
+        .chain_update(session.0.to_be_bytes())
         .finalize();
     let half = hash.first_chunk().copied();
     Sender::from_be_bytes(half.unwrap_or_default())
@@ -93,7 +97,10 @@ pub struct Entry {
     /// Its place in the room.
     pub number: u64,
     /// The sender, by which a client knows its own lines, after a change of nick too.
-    #[serde(with = "sender_bytes")]
+    #[serde(
+        serialize_with = "hex::write_hash",
+        deserialize_with = "hex::read_hash"
+    )]
     pub sender: Sender,
     /// What it is.
     pub kind: Kind,
@@ -124,6 +131,7 @@ pub struct Cursor {
     /// The number of the last entry that the reader has.
     pub after: u64,
     /// The log in which it has that number.
+    #[serde(serialize_with = "hex::write_64", deserialize_with = "hex::read_64")]
     pub epoch: u64,
 }
 
@@ -140,6 +148,7 @@ pub struct Page {
     /// The newest number.
     pub head: u64,
     /// The log.
+    #[serde(serialize_with = "hex::write_64", deserialize_with = "hex::read_64")]
     pub epoch: u64,
     /// How many numbers were stepped over, because the file of the log is damaged there. In a
     /// poll's page, they follow the cursor, and the entries come after them.
@@ -176,6 +185,19 @@ impl<T> Listed<T> {
         let more = u32::try_from(all.count()).unwrap_or(u32::MAX);
         Self { part, more }
     }
+}
+
+/// What a session is called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entered {
+    /// Its nick, normalised.
+    pub nick: String,
+    /// Its public name. A page in a browser cannot compute it: browsers hash for https only.
+    #[serde(
+        serialize_with = "hex::write_hash",
+        deserialize_with = "hex::read_hash"
+    )]
+    pub sender: Sender,
 }
 
 /// The private room of a session and another one.
@@ -309,8 +331,8 @@ pub type Result<T, E = Refusal> = std::result::Result<T, E>;
 /// The service.
 #[tarpc::service]
 pub trait Chat {
-    /// Begins or resumes `session` under `nick`, or changes its nick. Returns the normalised nick.
-    async fn enter(session: Session, nick: String) -> Result<String>;
+    /// Begins or resumes `session` under `nick`, or changes its nick.
+    async fn enter(session: Session, nick: String) -> Result<Entered>;
 
     /// Joins `room`, which may be repeated. The cursor is before the last `history` messages.
     async fn join(session: Session, room: String, history: u32) -> Result<Cursor>;
@@ -366,9 +388,9 @@ mod tests {
     #[test]
     fn a_sender_is_the_beginning_of_a_hash() {
         // (printf sender; head -c 16 /dev/zero) | sha256sum
-        assert_eq!(sender(0), 0xb1e8f2e594aa92db7933ca65e648a83b);
-        assert_ne!(sender(1), sender(0));
-        assert_ne!(sender(1 << 127), sender(0));
+        assert_eq!(sender(Session(0)), 0xb1e8f2e594aa92db7933ca65e648a83b);
+        assert_ne!(sender(Session(1)), sender(Session(0)));
+        assert_ne!(sender(Session(1 << 127)), sender(Session(0)));
     }
 
     #[test]

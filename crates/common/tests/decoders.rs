@@ -10,8 +10,8 @@ use common::buddy::{
     Token,
 };
 use common::chat::{
-    Admin, Ban, ChatRequest, ChatResponse, Cursor, Entry, Kind, Listed, MAX_CURSORS, MAX_ENTRIES,
-    MAX_LISTED, MAX_POSTS, Page, Post, Refusal, RoomInfo,
+    Admin, Ban, ChatRequest, ChatResponse, Cursor, Entered, Entry, Kind, Listed, MAX_CURSORS,
+    MAX_ENTRIES, MAX_LISTED, MAX_POSTS, Page, Post, Refusal, RoomInfo, Session,
 };
 use common::net::MAX_FRAME;
 use common::secret::{Reversed, SecretRequest, SecretResponse, Tier};
@@ -105,23 +105,23 @@ fn chat_requests(many: bool) -> Vec<ChatRequest> {
     };
     vec![
         ChatRequest::Send {
-            session,
+            session: Session(session),
             room: room.clone(),
             posts: vec![post; count(MAX_POSTS)].into(),
         },
         ChatRequest::Poll {
-            session,
+            session: Session(session),
             cursors: vec![cursor(""); count(MAX_CURSORS)].into(),
             wait_ms: 1,
         },
         ChatRequest::Search {
-            session,
+            session: Session(session),
             room,
             text: "x".repeat(count(MAX_FRAME)),
             limit: 1,
         },
         ChatRequest::Admin {
-            session,
+            session: Session(session),
             token: text("t"),
             command: order,
         },
@@ -144,7 +144,10 @@ fn chat_responses(many: bool) -> Vec<ChatResponse> {
         more: 0,
     };
     vec![
-        ChatResponse::Enter(Ok(text("ann"))),
+        ChatResponse::Enter(Ok(Entered {
+            nick: text("ann"),
+            sender: 1,
+        })),
         ChatResponse::Enter(Err(Refusal::Unfit(text("no")))),
         ChatResponse::Poll(Ok(pages(0).into())),
         ChatResponse::Poll(Ok(pages(MAX_ENTRIES / 10).into())),

@@ -90,7 +90,7 @@ struct Talk {
 
 impl Talk {
     fn new() -> Self {
-        let mut conversation = Conversation::new("host:1", "ann", "lobby", 1 << 64);
+        let mut conversation = Conversation::new("host:1", "ann", "lobby", Session(1 << 64));
         let (number, epoch) = (5, None);
         conversation.after = Some(After { number, epoch });
         Self {
@@ -232,7 +232,11 @@ fn read(text: &str) -> Vec<Page> {
     } = cursor(at);
     let entry = Entry {
         number,
-        sender: if nick == "ann" { sender(1 << 64) } else { 2 },
+        sender: if nick == "ann" {
+            sender(Session(1 << 64))
+        } else {
+            2
+        },
         kind: if body.is_empty() {
             Kind::Joined
         } else {

@@ -75,7 +75,7 @@ async fn read_nothing(addr: &str) {
     };
     for id in 0..2000 {
         let message = ChatRequest::History {
-            session: 1,
+            session: Session(1),
             room: "lobby".into(),
             before: u64::MAX,
             limit: 1000,
@@ -130,8 +130,8 @@ async fn calls(kind: u32, client: &Client) -> bool {
 
 async fn one_call(kind: u32, client: &Client) -> bool {
     let here = context::current;
-    let session: Session = rand::random();
-    let name = format!("x{:x}", session as u32);
+    let session = Session(rand::random());
+    let name = format!("x{:x}", session.0 as u32);
     let lobby = || "lobby".to_owned();
     let entered = client.enter(here(), session, name.clone()).await;
     if entered.is_err() {

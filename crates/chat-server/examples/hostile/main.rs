@@ -44,7 +44,7 @@ fn post(id: u64, body: String) -> Post {
 /// Sends four messages a second, as fast as the default rate allows for long, and reads the room
 /// afterwards: every acknowledged message must be there. A refusal for speed is not an error.
 async fn member(addr: &str, span: Duration) -> anyhow::Result<()> {
-    let session: Session = rand::random();
+    let session = Session(rand::random());
     let redial = Redial::new(addr, SERVICE).within(Duration::from_secs(10));
     let client: Client = redial.into();
     let room = "lobby".to_owned();

@@ -23,7 +23,7 @@ impl User {
         let redial = Redial::new(addr, SERVICE).within(Duration::from_secs(30));
         let mut user = Self {
             client: redial.into(),
-            session: Session::from(n) << 64,
+            session: Session(u128::from(n) << 64),
             cursor: Cursor {
                 room: "lobby".into(),
                 after: 0,
@@ -38,7 +38,7 @@ impl User {
     /// Enters again, after a restart of the server. Returns a cursor from now on.
     pub(crate) async fn come_back(&self) -> anyhow::Result<Cursor> {
         let (here, room) = (context::current(), "lobby".to_owned());
-        let nick = format!("p{}", self.session >> 64);
+        let nick = format!("p{}", self.session.0 >> 64);
         self.client.enter(here, self.session, nick).await??;
         Ok(self.client.join(here, self.session, room, 0).await??)
     }

@@ -77,7 +77,7 @@ pub(crate) fn people(bytes: &[u8]) {
 
 /// Makes one step. Returns how many seconds pass with it.
 fn step(people: &mut People, now: Duration, input: &mut Input<'_>) -> u64 {
-    let session = 1 + input.below(8) as Session;
+    let session = Session(1 + input.below(8) as u128);
     let Ok(nick) = Nick::new(NICKS[input.below(NICKS.len())]) else {
         return 0;
     };
@@ -85,10 +85,10 @@ fn step(people: &mut People, now: Duration, input: &mut Input<'_>) -> u64 {
         ip: [10, 0, 0, 1 + input.below(2) as u8].into(),
         connection: input.below(3) as u64,
     };
-    let other = sender(1 + input.below(8) as Session);
+    let other = sender(Session(1 + input.below(8) as u128));
     let room = match input.below(4) {
         0 => names::private(sender(session), other),
-        1 => names::private(other, sender(1 + input.below(8) as Session)),
+        1 => names::private(other, sender(Session(1 + input.below(8) as u128))),
         2 => "a".into(),
         _ => "b".into(),
     };

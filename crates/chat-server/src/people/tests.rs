@@ -8,9 +8,9 @@ use crate::rooms::QUIET_ABOVE;
 mod arriving;
 mod limits;
 
-const ANN: Session = 1;
-const BOB: Session = 2;
-const EVE: Session = 3;
+const ANN: Session = Session(1);
+const BOB: Session = Session(2);
+const EVE: Session = Session(3);
 
 fn at(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -24,7 +24,7 @@ fn nick(text: &str) -> Nick {
 fn from(session: Session) -> Caller {
     Caller {
         ip: [10, 0, 0, 1].into(),
-        connection: session as u64,
+        connection: session.0 as u64,
     }
 }
 
@@ -103,13 +103,13 @@ fn another_nick_frees_the_old_one_and_is_announced_under_it() {
 fn big_rooms_get_no_notices() {
     let mut people = empty(0, 99);
     for n in 0..=QUIET_ABOVE {
-        let session = n as Session;
+        let session = Session(n as u128);
         people.enters(session, &format!("p{n}"), 0).expect("free");
         let joined = people.joins(session, "lobby", 0).expect("room");
         assert_eq!(joined.is_some(), n < QUIET_ABOVE);
     }
-    assert_eq!(people.bye(0), [], "51 are quiet");
-    assert_eq!(people.bye(1).len(), 1, "50 are not");
+    assert_eq!(people.bye(Session(0)), [], "51 are quiet");
+    assert_eq!(people.bye(Session(1)).len(), 1, "50 are not");
 }
 
 #[test]
@@ -117,9 +117,9 @@ fn those_who_go_together_are_announced_in_a_fixed_order() {
     let mut people = empty(0, 99);
     for session in (0..20).rev() {
         people
-            .enters(session, &format!("p{session}"), 0)
+            .enters(Session(session), &format!("p{session}"), 0)
             .expect("free");
-        people.joins(session, "lobby", 0).expect("room");
+        people.joins(Session(session), "lobby", 0).expect("room");
     }
     let gone = people.expire(at(31));
     let nicks = gone.iter().map(|notice| notice.nick.clone());
@@ -172,7 +172,7 @@ fn private_rooms_take_none_of_the_others_and_the_oldest_is_left() {
     let mut people = empty(0, 999);
     people.enters(ANN, "ann", 0).expect("free");
     for n in 0..=MAX_PRIVATE {
-        let session = 100 + n as Session;
+        let session = Session(100 + n as u128);
         people.enters(session, &format!("p{n}"), 0).expect("free");
         let (room, _) = people.opens(session, "ann").expect("room");
         people.says(session, &room, 1).expect("in it");
@@ -184,7 +184,7 @@ fn private_rooms_take_none_of_the_others_and_the_oldest_is_left() {
     let full = people.joins(ANN, "one-more", 0);
     assert!(matches!(full, Err(Refusal::Share(_))), "{full:?}");
     assert!(people.opens(ANN, "p1").is_ok());
-    let oldest = names::private(sender(ANN), sender(100));
+    let oldest = names::private(sender(ANN), sender(Session(100)));
     assert!(people.rooms_of(ANN).all(|(room, _)| *room != oldest));
 }
 
@@ -212,16 +212,16 @@ fn only_its_two_members_are_in_a_private_room_before_and_after_a_restart() {
 fn lists_are_bounded_and_go_on() {
     let mut people = empty(0, 9999);
     for n in 0..MAX_LISTED + 5 {
-        let session = 1000 + n as Session;
+        let session = Session(1000 + n as u128);
         people
             .enters(session, &format!("p{n:03}"), 0)
             .expect("free");
         people.joins(session, "lobby", 0).expect("room");
         people.joins(session, &format!("r{n:03}"), 0).expect("room");
     }
-    let who = people.who(1000, "lobby", "");
+    let who = people.who(Session(1000), "lobby", "");
     assert_eq!((who.part.len(), who.more), (MAX_LISTED, 5));
-    let rest = people.who(1000, "lobby", &who.part[MAX_LISTED - 1]);
+    let rest = people.who(Session(1000), "lobby", &who.part[MAX_LISTED - 1]);
     assert_eq!((rest.part.len(), rest.more), (5, 0));
     let rooms = people.rooms("", |_| 3);
     assert_eq!((rooms.part.len(), rooms.more), (MAX_LISTED, 6));

@@ -6,7 +6,8 @@ use std::time::Duration;
 use chat_server::log::{Bounds, Log};
 use chat_server::{Config, Memory, run};
 use common::chat::{
-    Admin, Bounded, ChatClient, Cursor, Entry, Kind, Page, Post, Private, Result, SERVICE, Session,
+    Admin, Bounded, ChatClient, Cursor, Entered, Entry, Kind, Page, Post, Private, Result, SERVICE,
+    Session,
 };
 use common::cli::Interrupted;
 use common::credential::Credential;
@@ -61,7 +62,8 @@ impl Server {
     }
 
     /// A session on a connection of its own that comes from 127.0.0.`from`.
-    pub(crate) async fn connect(&self, from: u8, session: Session) -> Member {
+    pub(crate) async fn connect(&self, from: u8, session: u128) -> Member {
+        let session = Session(session);
         let socket = TcpSocket::new_v4().expect("a socket");
         let ip = SocketAddr::from(([127, 0, 0, from], 0));
         socket.bind(ip).expect("all of 127/8 is ours");
@@ -74,7 +76,7 @@ impl Server {
     }
 
     /// The same, entered under `nick` and in the lobby.
-    pub(crate) async fn member(&self, from: u8, session: Session, nick: &str) -> Member {
+    pub(crate) async fn member(&self, from: u8, session: u128, nick: &str) -> Member {
         let member = self.connect(from, session).await;
         member.enter(nick).await.expect("let in");
         member.join("lobby").await.expect("a room");
@@ -96,12 +98,13 @@ pub(crate) struct Member {
 
 impl Member {
     /// The same connection with another session.
-    pub(crate) fn with(&self, session: Session) -> Self {
+    pub(crate) fn with(&self, session: u128) -> Self {
+        let session = Session(session);
         let client = self.client.clone();
         Self { client, session }
     }
 
-    pub(crate) async fn enter(&self, nick: &str) -> Result<String> {
+    pub(crate) async fn enter(&self, nick: &str) -> Result<Entered> {
         let call = self
             .client
             .enter(context::current(), self.session, nick.into());

@@ -55,14 +55,14 @@ fn an_address_has_its_share_of_sessions_and_a_connection_too() {
         connection: 0,
     };
     for n in 10..14 {
-        let entered = people.enter(n, &nick(&format!("p{n}")), other, at(0));
+        let entered = people.enter(Session(n), &nick(&format!("p{n}")), other, at(0));
         assert_eq!(entered.is_ok(), n < 12, "the share of the address");
     }
     people.bye(ANN);
     people.enters(EVE, "eve", 0).expect("a place is free");
     let mut people = empty(0, 99);
     for n in 0..5 {
-        let entered = people.enter(n, &nick(&format!("p{n}")), other, at(0));
+        let entered = people.enter(Session(n), &nick(&format!("p{n}")), other, at(0));
         assert_eq!(entered.is_ok(), n < 4, "the share of the connection");
     }
 }
@@ -99,10 +99,10 @@ fn all_calls_of_an_address_take_from_one_bucket() {
     let (one, two) = ([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
     let mut admit = |session, ip| people.door.admit(session, ip, 16, at(1));
     for n in 0..40 {
-        assert_eq!(admit(n, one), Ok(()), "640 tokens");
+        assert_eq!(admit(Session(n), one), Ok(()), "640 tokens");
     }
-    assert_eq!(admit(99, one), Err(Refusal::TooFast(100)));
-    assert_eq!(admit(99, two), Ok(()));
+    assert_eq!(admit(Session(99), one), Err(Refusal::TooFast(100)));
+    assert_eq!(admit(Session(99), two), Ok(()));
 }
 
 #[test]
