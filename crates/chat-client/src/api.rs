@@ -79,12 +79,6 @@ impl Api {
         }
     }
 
-    /// Returns the nick as the server has normalised it.
-    async fn enter(&self, nick: String) -> Result<String, CallError> {
-        let entered = self.quick.enter(context::current(), self.session, nick);
-        flat(entered.await).map(|entered| entered.nick)
-    }
-
     async fn ask(&self, room: String, question: Question) -> Result<Reply, CallError> {
         let (api, now, me) = (&self.quick, context::current(), self.session);
         let history = self.config.history;
@@ -98,6 +92,10 @@ impl Api {
             Question::Join(room) => Reply::Joined(flat(api.join(now, me, room, history).await)?),
             Question::Leave(room) => Reply::Left(flat(api.leave(now, me, room).await)?),
             Question::Rename(nick) => Reply::Renamed(self.enter(nick).await?),
+            Question::Register(nick) => {
+                let file = self.config.identity.make().map_err(unfit)?;
+                Reply::Registered(self.register(&nick).await?, file)
+            }
             Question::Who(after) => {
                 let nicks = flat(api.who(now, me, room.clone(), after).await)?;
                 Reply::People(room, nicks)
@@ -116,6 +114,22 @@ impl Api {
         })
     }
 
+    /// Enters under `nick`, with the proof that it is this person's if there is an identity.
+    async fn enter(&self, nick: String) -> Result<String, CallError> {
+        let owner = self.config.identity.sign(self.session, &nick);
+        let now = context::current();
+        let entered = self.quick.enter(now, self.session, nick, owner);
+        flat(entered.await).map(|entered| entered.nick)
+    }
+
+    async fn register(&self, nick: &str) -> Result<String, CallError> {
+        let no_proof = || unfit("there is no sealed connection".into());
+        let owner = self.config.identity.sign(self.session, nick);
+        let owner = owner.ok_or_else(no_proof)?;
+        let now = context::current();
+        flat(self.quick.register(now, self.session, owner).await)
+    }
+
     async fn admin(&self, order: Admin) -> Result<Listed<Ban>, CallError> {
         // The token leaves this program only here, so only to a server that let us in or that has
         // banned our address.
@@ -129,6 +143,11 @@ impl Api {
         let goodbye = self.quick.bye(context::current(), self.session);
         let _ = timeout(GOODBYE, goodbye).await;
     }
+}
+
+/// Returns the error of what cannot be asked for, because of something on this machine.
+fn unfit(why: String) -> CallError {
+    CallError::Refused(Refusal::Unfit(why))
 }
 
 fn flat<T>(answer: Result<Result<T, Refusal>, RpcError>) -> Result<T, CallError> {

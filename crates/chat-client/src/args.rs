@@ -10,6 +10,7 @@ use common::credential::Credential;
 use crate::command::SHOWN_ON_JOIN;
 use crate::config::{Config, Style};
 use crate::conversation::After;
+use crate::identity_file::IdentityFile;
 
 /// Talks in a chat room, from a terminal or a pipe
 #[derive(Debug, Parser)]
@@ -65,7 +66,12 @@ pub struct Args {
     #[arg(long)]
     pub no_bell: bool,
 
-    /// File with the server's admin token, for /kick, /ban, /unban and /bans
+    /// File with your identity, which shows that a registered name is yours; /register makes it
+    /// [default: distributed-lab/identity in your configuration folder]
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
+
+    /// File with the server's admin token, for /kick, /ban, /unban, /bans and /release
     #[arg(long, value_name = "FILE")]
     pub admin_token_file: Option<PathBuf>,
 
@@ -87,7 +93,7 @@ fn after(text: &str) -> Result<After, String> {
 impl TryFrom<Args> for Config {
     type Error = cli::Failure;
 
-    /// Fails if the token file cannot be read.
+    /// Fails if the token file or the identity cannot be read.
     fn try_from(args: Args) -> Result<Self, cli::Failure> {
         let seal = args.common.seal()?;
         let token = args.admin_token_file.as_deref();
@@ -99,6 +105,7 @@ impl TryFrom<Args> for Config {
         let nick = args.name.or_else(|| login().ok());
         Ok(Self {
             server: args.server,
+            identity: IdentityFile::open(args.identity, &seal)?,
             seal,
             nick: nick.unwrap_or_else(|| "guest".into()),
             room: args.room,

@@ -44,6 +44,7 @@ pub(crate) async fn talk(
     conversation.wait = config.wait;
     conversation.manner = console.manner;
     conversation.is_operator = config.admin.is_some();
+    conversation.is_sealed = config.seal.name().is_some();
     conversation.record.is_on = config.journal.is_on();
     let api = Api::new(config.clone(), session);
     let mut calls = FuturesUnordered::new();

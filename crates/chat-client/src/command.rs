@@ -27,6 +27,8 @@ pub(crate) enum Command {
     HistoryWith(String, u32),
     /// Sends what was too long for one message in pieces.
     Pieces,
+    /// Makes the nick this person's, for good.
+    Register,
     /// Hides what a nick says, or lists the nicks that are hidden.
     Ignore(Option<String>),
     Unignore(String),
@@ -44,6 +46,8 @@ pub(crate) enum Question {
     Join(String),
     Leave(String),
     Rename(String),
+    /// This nick for the person alone.
+    Register(String),
     /// The nicks after this one.
     Who(String),
     /// The rooms after this one.
@@ -54,7 +58,7 @@ pub(crate) enum Question {
 }
 
 /// All commands and what they do, as `/help` shows them.
-pub(crate) const HELP: [(&str, &str); 20] = [
+pub(crate) const HELP: [(&str, &str); 22] = [
     ("/join ROOM", "go to a room; messages go there from then on"),
     (
         "/leave [ROOM]",
@@ -64,7 +68,14 @@ pub(crate) const HELP: [(&str, &str); 20] = [
     ("/reply TEXT", "tell your last private partner only"),
     ("/me TEXT", "say what you do"),
     ("/nick NICK", "take another name"),
-    ("/who [AFTER]", "who is in this room, after that nick"),
+    (
+        "/register",
+        "keep your name: nobody else can have it, and --identity FILE brings it back",
+    ),
+    (
+        "/who [AFTER]",
+        "who is in this room, after that nick; * is a registered name",
+    ),
     ("/rooms [AFTER]", "which rooms there are, after that one"),
     (
         "/history [@NICK] [N]",
@@ -83,6 +94,10 @@ pub(crate) const HELP: [(&str, &str); 20] = [
     ),
     ("/unban WHOM", "lift a ban (operators)"),
     ("/bans [AFTER]", "list the bans (operators)"),
+    (
+        "/release NICK",
+        "free a registered name whose owner has lost the identity (operators)",
+    ),
     ("/pieces", "send what was too long as several messages"),
     ("/help", "this list"),
     ("/quit", "leave; so does Ctrl-D"),
@@ -130,6 +145,7 @@ pub(crate) fn parse(line: &str, manner: Manner) -> Option<Result<Command, String
         "join" => ask(&Question::Join),
         "leave" => Some(Command::Leave((!rest.is_empty()).then(|| rest.into()))),
         "nick" => ask(&Question::Rename),
+        "register" => none(Command::Register),
         "who" => Some(Command::Ask(Question::Who(rest.into()))),
         "rooms" => Some(Command::Ask(Question::Rooms(rest.into()))),
         "reply" => some(&Command::Reply),
@@ -144,6 +160,7 @@ pub(crate) fn parse(line: &str, manner: Manner) -> Option<Result<Command, String
         "bans" => Some(Command::Ask(Question::Admin(Admin::Bans {
             after: rest.into(),
         }))),
+        "release" => ask(&|nick| Question::Admin(Admin::Release { nick })),
         "help" => none(Command::Help),
         "quit" => none(Command::Quit),
         _ => None,

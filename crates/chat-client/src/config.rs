@@ -7,6 +7,7 @@ use common::net::Seal;
 use common::pen::Pen;
 
 use crate::conversation::After;
+use crate::identity_file::IdentityFile;
 
 /// The settings of one client.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub struct Config {
     pub wait: Duration,
     /// Whether a terminal rings when a message is for this person.
     pub bell: bool,
+    /// What shows that a registered nick is this person's.
+    pub identity: IdentityFile,
     /// The token that lets its holder kick and ban people.
     pub admin: Option<Credential>,
     /// What happens is written into this journal.

@@ -132,7 +132,8 @@ impl Connection {
             // Another attempt is made anyway, and later.
             CallError::Refused(Refusal::TooFast(_)) => None,
             CallError::Refused(refusal) => {
-                let is_taken = matches!(refusal, Refusal::NickTaken { .. });
+                let is_taken =
+                    matches!(refusal, Refusal::NickTaken { .. } | Refusal::Registered(_));
                 let how = if is_taken {
                     ": /nick NAME takes another one"
                 } else {
@@ -153,8 +154,11 @@ impl Connection {
     }
 
     fn not_begun(&mut self, error: CallError, out: &mut Effects) -> Option<Why> {
-        use Refusal::{Banned, Kicked, Unfit};
-        let is_final = matches!(error, CallError::Refused(Unfit(_) | Kicked(_) | Banned));
+        use Refusal::{Banned, Kicked, Registered, Unfit};
+        let is_final = matches!(
+            error,
+            CallError::Refused(Unfit(_) | Registered(_) | Kicked(_) | Banned)
+        );
         let Some(wait) = self.wait.filter(|_| !is_final) else {
             return Some(Why::CannotBegin(error));
         };

@@ -92,6 +92,8 @@ pub(crate) struct Conversation {
     pub(crate) history: u32,
     /// whether there is a token for what only operators may do
     pub(crate) is_operator: bool,
+    /// whether the connection is sealed
+    pub(crate) is_sealed: bool,
     pub(crate) manner: Manner,
     /// how long the server may take to come up
     pub(crate) wait: Duration,
@@ -136,6 +138,7 @@ impl Conversation {
             after: None,
             history: SHOWN_ON_JOIN,
             is_operator: false,
+            is_sealed: false,
             manner: Manner::Typed,
             wait: Duration::ZERO,
             connection: Connection::new(server),

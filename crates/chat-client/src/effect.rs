@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use common::chat::{
-    Admin, Ban, Cursor, Entry, Kind, Listed, Page, Post, Private, Refusal, RoomInfo,
+    Admin, Ban, Cursor, Entry, Kind, Listed, Page, Post, Present, Private, Refusal, RoomInfo,
 };
 use common::journal::Event;
 use common::net::doctor::Error;
@@ -114,7 +114,9 @@ pub(crate) enum Reply {
     Joined(Cursor),
     Left(String),
     Renamed(String),
-    People(String, Listed<String>),
+    /// Registered this nick, for the identity in this file.
+    Registered(String, String),
+    People(String, Listed<Present>),
     Rooms(Listed<RoomInfo>),
     Found(Page),
     Bans(Listed<Ban>),

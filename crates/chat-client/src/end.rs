@@ -65,6 +65,10 @@ fn cannot_begin(config: &Config, error: CallError) -> Failure {
         Refusal::NickTaken { .. } | Refusal::Unfit(_) => {
             failure.help("choose another name: --name NICK")
         }
+        Refusal::Registered(_) => failure
+            .help("if the name is yours, show it: --identity FILE")
+            .help("otherwise choose another name: --name NICK")
+            .help("if you have lost that file, ask its operator for /release"),
         Refusal::Banned => failure.help("only its operator can change that"),
         _ => failure.help("try again later"),
     }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use common::chat::{
-    Crowd, Cursor, Entry, Kind, Listed, MAX_JOINED, MAX_PRIVATE, Page, Private, Refusal, Session,
+    Crowd, Cursor, Entry, Kind, Listed, MAX_JOINED, MAX_PRIVATE, Page, Present, Private, Refusal,
+    Session,
 };
 use serde_json::Value;
 
@@ -54,10 +55,8 @@ pub fn texts(bytes: &[u8]) {
     shown.here = false;
     is_printable(&format::text(&shown));
     let line = format::json(&shown);
-    assert!(
-        !line.contains(|c: char| c.is_control() || is_harmful(c)),
-        "{line:?}"
-    );
+    let is_bad = |c: char| c.is_control() || is_harmful(c);
+    assert!(!line.contains(is_bad), "{line:?}");
     let back: Value = serde_json::from_str(&line).expect("JSON");
     let is_faithful = back["text"] == *body && back["nick"] == *nick && back["room"] == *room;
     assert!(is_faithful, "{line:?}");
@@ -306,12 +305,14 @@ fn page(choices: &mut Choices<'_>) -> Page {
     }
 }
 
-fn listed<T>(choices: &mut Choices<'_>, item: impl Fn(&mut Choices<'_>) -> T) -> Listed<T> {
-    let count = choices.below(4);
-    Listed {
-        part: (0..count).map(|_| item(choices)).collect(),
-        more: choices.number() as u32,
-    }
+fn people(choices: &mut Choices<'_>) -> Listed<Present> {
+    let (nick, is_registered) = (text(choices, 6), choices.below(2) == 0);
+    let person = Present {
+        nick,
+        is_registered,
+    };
+    let (part, more) = (vec![person; choices.below(4)], choices.number() as u32);
+    Listed { part, more }
 }
 
 fn error(choices: &mut Choices<'_>) -> CallError {
@@ -331,14 +332,14 @@ fn error(choices: &mut Choices<'_>) -> CallError {
         8 => Refusal::Banned,
         9 => Refusal::Nobody,
         10 => Refusal::Unreadable(words),
+        11 => Refusal::Registered(words),
         _ => return CallError::Lost(words, None),
     })
 }
 
 /// Returns what a server that lies answers to a call, and how much the client may do about it.
 fn lie(call: Call, choices: &mut Choices<'_>) -> (Input, usize) {
-    let fails = choices.below(3) == 0;
-    let pages = choices.below(4);
+    let (fails, pages) = (choices.below(3) == 0, choices.below(4));
     let bulk = 16 * pages;
     let input = match call {
         Call::Enter(_) if fails => Input::Entered(Err(error(choices))),
@@ -367,11 +368,9 @@ fn reply(room: String, question: Question, choices: &mut Choices<'_>) -> Reply {
         Question::Join(_) => Reply::Joined(cursor(choices)),
         Question::Leave(room) => Reply::Left(room),
         Question::Rename(_) => Reply::Renamed(text(choices, 6)),
-        Question::Who(_) => Reply::People(room, listed(choices, |choices| text(choices, 6))),
-        Question::Rooms(_) => Reply::Rooms(Listed {
-            part: Vec::new(),
-            more: choices.number() as u32,
-        }),
+        Question::Register(nick) => Reply::Registered(nick, "a file".into()),
+        Question::Who(_) => Reply::People(room, people(choices)),
+        Question::Rooms(_) => Reply::Rooms(Listed::first(std::iter::empty())),
         Question::History(_) | Question::Search(_) => Reply::Found(page(choices)),
         Question::Admin(order) => Reply::Obeyed(order),
     }

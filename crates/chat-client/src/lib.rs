@@ -12,6 +12,7 @@
 //! | `effect` | PURE: the inputs and the effects of a conversation |
 //! | `command`, `clean` | PURE: what a typed line means; what other people typed, made harmless |
 //! | `client`, `api`, `end` | the shell that does what a conversation wants; its calls; its error |
+//! | `identity_file` | what shows that a registered nick is this person's |
 //! | `pipes`, `terminal` | lines in and out; a terminal and its line editor |
 //! | `format`, `look` | how messages are printed: on one line, and in a terminal |
 //! | `completion` | what the Tab key completes |
@@ -37,6 +38,7 @@ mod end;
 mod format;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod identity_file;
 mod ignored;
 mod look;
 mod mention;
@@ -52,6 +54,7 @@ mod words;
 pub use args::Args;
 pub use config::{Config, Style};
 pub use conversation::After;
+pub use identity_file::IdentityFile;
 
 /// Talks on this process's terminal, or through its stdin and stdout if they are not both one.
 /// Ends when the input has ended, all is acknowledged and what was said until then is printed; or

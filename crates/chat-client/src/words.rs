@@ -1,7 +1,7 @@
 //! What is said about the outcome of a command. PURE.
 
 use chrono::DateTime;
-use common::chat::{Admin, Ban, Listed, Refusal, RoomInfo};
+use common::chat::{Admin, Ban, Listed, Present, Refusal, RoomInfo};
 
 use crate::effect::CallError;
 
@@ -34,13 +34,20 @@ pub(crate) fn obeyed(order: &Admin) -> String {
         Admin::Ban { whom, .. } => format!("{whom} is out, and that address may not come back"),
         Admin::Unban { whom } => format!("the address of {whom} may come back"),
         Admin::Bans { .. } => String::new(),
+        Admin::Release { nick } => format!("{nick} is anybody's again"),
     }
 }
 
-/// Returns the lines of a list of nicks.
-pub(crate) fn people(room: &str, nicks: Listed<String>) -> Vec<String> {
-    let line = format!("in {room}: {}", nicks.part.join(", "));
-    let more = more("/who", &nicks, |nick| nick);
+/// Returns the lines of a list of people. A star marks a registered nick.
+pub(crate) fn people(room: &str, people: Listed<Present>) -> Vec<String> {
+    // No nick has a star.
+    let star = |person: &Present| if person.is_registered { "*" } else { "" };
+    let names = people.part.iter();
+    let names: Vec<_> = names
+        .map(|person| format!("{}{}", person.nick, star(person)))
+        .collect();
+    let line = format!("in {room}: {}", names.join(", "));
+    let more = more("/who", &people, |person| &person.nick);
     [Some(line), more].into_iter().flatten().collect()
 }
 

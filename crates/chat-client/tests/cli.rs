@@ -26,6 +26,7 @@ fn help_names_every_flag_and_wrong_flags_are_usage_errors() {
         "--no-bell",
         "LAB_SERVER",
         "--admin-token-file",
+        "--identity",
         "Examples",
     ];
     let wrong = [

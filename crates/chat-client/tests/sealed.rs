@@ -6,6 +6,7 @@ mod relay;
 mod support;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use chat_server::log::Bounds;
@@ -147,4 +148,85 @@ fn a_server_that_comes_back_with_another_key_is_named_once_and_waited_for() {
     hears("connected again");
     let times = client.stderr.heard.matches("cannot come back: ").count();
     assert_eq!(times, 1, "{}", client.stderr.heard);
+}
+
+#[test]
+fn a_name_is_registered_with_an_identity_that_brings_it_back() {
+    let folder = Folder::new("identity");
+    let server = start(Some(key(1)));
+    let (key_file, token) = (folder.path("1"), folder.path("token"));
+    let client = |home: &str, flags: &[&str], input: &str| {
+        let flags = [&["--key", &*key_file, "--commands"], flags].concat();
+        let mut command = chat_client(&server.addr, &flags);
+        let folder = folder.path(home);
+        run(command.env("XDG_CONFIG_HOME", folder), input)
+    };
+    let ended = client("ann", &["--name", "ann"], "/register\n/who\n");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let file = folder.path("ann/distributed-lab/identity");
+    let says = format!("ann is yours now; keep {file}: whoever has it is ann");
+    assert!(ended.stderr.contains(&says), "{ended:?}");
+    assert!(ended.stderr.contains("in lobby: ann*"), "{ended:?}");
+    let secret = fs::read_to_string(&file).expect("a file");
+    assert!(secret.starts_with("labself1") && !ended.stderr.contains(secret.trim()));
+    let mode = fs::metadata(&file).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    let ended = client("eve", &["--name", "Ann"], "hello\n");
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    for says in [
+        "does not let Ann in: ann is registered, and only its owner can have that name\n",
+        "help: if the name is yours, show it: --identity FILE\n",
+        "help: otherwise choose another name: --name NICK\n",
+    ] {
+        assert!(ended.stderr.contains(says), "{says} in {ended:?}");
+    }
+    let own = client("ann", &["--name", "ann"], "hello\n/register\n");
+    assert_eq!(own.code, Some(0), "{own:?}");
+    assert_eq!(fs::read_to_string(&file).expect("a file"), secret);
+    let elsewhere = ["--name", "ann", "--identity", &file];
+    let ended = client("bob", &elsewhere, "hello\n");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+
+    let operator = ["--name", "oscar", "--admin-token-file", &token];
+    let ended = client("oscar", &operator, "/release ann\n");
+    assert!(ended.stderr.contains("ann is anybody's again"), "{ended:?}");
+    let ended = client("eve", &["--name", "ann"], "hello\n");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
+#[test]
+fn an_identity_that_cannot_be_used_is_explained() {
+    let folder = Folder::new("unused");
+    let (file, key_file) = (folder.path("identity"), folder.path("1"));
+    let sealed = ["--key", &key_file, "--identity", &file];
+    let table: [(&str, &[&str], &str, &str); 3] = [
+        (
+            "labself1aaaa",
+            &sealed,
+            "is damaged",
+            "help: a letter is missing, too much or another: copy it once more",
+        ),
+        (
+            "hello",
+            &sealed,
+            "holds no identity",
+            "help: an identity is one line that begins with labself1; /register makes one",
+        ),
+        (
+            "hello",
+            &["--identity", &file],
+            "an identity is shown over sealed connections only",
+            "help: add --key FILE, the server's too",
+        ),
+    ];
+    for (text, flags, says, help) in table {
+        fs::write(&file, text).expect("written");
+        let ended = run(&mut chat_client("127.0.0.1:1", flags), "");
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(
+            ended.stderr.contains(says) && ended.stderr.contains(help),
+            "{ended:?}"
+        );
+    }
 }

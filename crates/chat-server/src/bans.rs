@@ -53,7 +53,7 @@ impl Subnet {
     }
 
     /// Returns an address, or a network in CIDR notation.
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let Some((ip, length)) = text.split_once('/') else {
             return text.parse().ok().map(Self::around);
         };

@@ -11,6 +11,7 @@ use crate::args::{Args, Store};
 use crate::ban_file::BanFile;
 use crate::log::{Bounds, Log};
 use crate::memory::Memory;
+use crate::owner_file::OwnerFile;
 use crate::sqlite::Sqlite;
 
 /// Shortest admin token in bytes: 16 random ones cannot be guessed.
@@ -26,6 +27,8 @@ pub struct Config {
     pub admin: Option<Credential>,
     /// Whom operators keep out.
     pub bans: BanFile,
+    /// Which nicks are registered.
+    pub owners: OwnerFile,
     /// Who can connect at all.
     pub seal: Seal,
     /// What the network allows. An address may have as many sessions as connections.
@@ -42,6 +45,7 @@ impl Config {
             rate: 0,
             admin: None,
             bans: BanFile::default(),
+            owners: OwnerFile::default(),
             seal: Seal::none(),
             limits: Limits::default(),
             journal: Pen::default(),
@@ -64,7 +68,7 @@ impl TryFrom<Args> for Config {
             bytes: args.store_limit,
             ..Bounds::keeping(args.history)
         };
-        let (log, bans) = open(args.store, bounds)?;
+        let Opened { log, bans, owners } = open(args.store, bounds)?;
         let journal = args.common.journal("chat-server", None)?;
         log.keep_journal(journal.clone());
         Ok(Self {
@@ -72,6 +76,7 @@ impl TryFrom<Args> for Config {
             rate: args.rate,
             admin,
             bans,
+            owners,
             seal,
             limits: Limits {
                 per_address: args.per_address,
@@ -94,10 +99,23 @@ fn admin_token(path: &Path) -> anyhow::Result<Credential> {
     Err(Failure::new(what).help(help).into())
 }
 
-/// Opens the log, and reads the bans beside it.
-fn open(store: Option<Store>, bounds: Bounds) -> anyhow::Result<(Log, BanFile)> {
+/// The log, and what is kept beside it.
+struct Opened {
+    log: Log,
+    bans: BanFile,
+    owners: OwnerFile,
+}
+
+/// Opens the log, and reads what is beside it.
+fn open(store: Option<Store>, bounds: Bounds) -> anyhow::Result<Opened> {
     let path = match store {
-        Some(Store::Memory) => return Ok((Memory::new(bounds), BanFile::default())),
+        Some(Store::Memory) => {
+            return Ok(Opened {
+                log: Memory::new(bounds),
+                bans: BanFile::default(),
+                owners: OwnerFile::default(),
+            });
+        }
         Some(Store::Sqlite(path)) => path,
         None => default_path()?,
     };
@@ -106,9 +124,16 @@ fn open(store: Option<Store>, bounds: Bounds) -> anyhow::Result<(Log, BanFile)> 
             .help("choose another file: --store sqlite:PATH")
             .help("or keep messages in memory only: --store memory")
     })?;
-    let mut beside = path.into_os_string();
-    beside.push(".bans");
-    Ok((log, BanFile::read(beside.into())?))
+    let beside = |end: &str| {
+        let mut beside = path.clone().into_os_string();
+        beside.push(end);
+        PathBuf::from(beside)
+    };
+    Ok(Opened {
+        log,
+        bans: BanFile::read(beside(".bans"))?,
+        owners: OwnerFile::read(beside(".names"))?,
+    })
 }
 
 /// Returns the file in the user's state folder, by the XDG Base Directory Specification.

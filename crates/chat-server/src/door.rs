@@ -12,6 +12,7 @@ use common::chat::{Crowd, Refusal, Result, Session};
 use common::net::{Exceeded, Quota};
 
 use crate::bans::Bans;
+use crate::owners::Owners;
 use common::bucket::Buckets;
 
 /// Most sessions at once: twice the connections that a server accepts, because a session outlives
@@ -73,6 +74,7 @@ pub(crate) struct Caller {
 #[derive(Debug)]
 pub(crate) struct Door {
     pub(crate) bans: Bans,
+    pub(crate) owners: Owners,
     shares: Shares,
     /// kicked sessions, oldest first, each with the reason
     kicked: VecDeque<(Session, String)>,
@@ -91,6 +93,7 @@ impl Door {
         let rate = 2.0 * f64::from(shares.rate) * shares.sessions as f64;
         Self {
             bans,
+            owners: Owners::default(),
             shares,
             kicked: VecDeque::new(),
             operators: VecDeque::new(),
@@ -144,7 +147,8 @@ impl Door {
         self.rooms.take(ip, 1, now).map_err(too_fast)
     }
 
-    fn is_free(&self, ip: IpAddr) -> bool {
+    /// Returns whether `ip` has no share of its own.
+    pub(crate) fn is_free(&self, ip: IpAddr) -> bool {
         self.shares.frees_loopback && ip.to_canonical().is_loopback()
     }
 

@@ -4,8 +4,8 @@ use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use common::chat::{
-    Admin, Ban, Bounded, Chat, Cursor, Entered, Kind, Listed, MAX_CURSORS, MAX_POSTS, POLL_WAIT,
-    Page, Post, Private, Refusal, Result, RoomInfo, Session, sender,
+    Admin, Ban, Bounded, Chat, Cursor, Entered, Kind, Listed, MAX_CURSORS, MAX_POSTS, Owner,
+    POLL_WAIT, Page, Post, Present, Private, Refusal, Result, RoomInfo, Session, sender,
 };
 use tarpc::context::Context;
 
@@ -17,6 +17,7 @@ use crate::posts;
 use crate::shared::Shared;
 
 mod operating;
+mod owning;
 mod reading;
 
 /// The service on one connection.
@@ -45,16 +46,27 @@ impl Handler {
         outcome
     }
 
-    async fn try_enter(&self, session: Session, text: &str) -> Result<Entered> {
+    async fn try_enter(
+        &self,
+        session: Session,
+        text: &str,
+        owner: Option<Owner>,
+    ) -> Result<Entered> {
         self.shared.people().door.check(session)?;
         let nick = fit(Nick::new(text))?;
         fit(nick.check())?;
+        let is_here = self.shared.people().is_here(session);
+        let cost = if is_here { cost::PAGE } else { cost::ENTER };
+        drop(self.admit(session, cost)?);
+        let shown = self.shown(session, text, &nick, owner);
         let notices = {
-            let is_here = self.shared.people().is_here(session);
-            let cost = if is_here { cost::PAGE } else { cost::ENTER };
-            let mut people = self.admit(session, cost)?;
-            people.enter(session, &nick, self.caller, self.shared.now())?
+            let mut people = self.shared.people();
+            people.enter_as(session, &nick, shown, self.caller, self.shared.now())?
         };
+        if shown.is_some() {
+            // Without success it is written with the next change: when an owner was here last.
+            let _ = self.shared.save_owners().await;
+        }
         self.shared
             .announce(notices, Kind::Renamed, &nick.text)
             .await;
@@ -141,8 +153,14 @@ fn fit<T>(result: Result<T, String>) -> Result<T> {
 }
 
 impl Chat for Handler {
-    async fn enter(self, _: Context, session: Session, nick: String) -> Result<Entered> {
-        let entered = self.try_enter(session, &nick).await;
+    async fn enter(
+        self,
+        _: Context,
+        session: Session,
+        nick: String,
+        owner: Option<Owner>,
+    ) -> Result<Entered> {
+        let entered = self.try_enter(session, &nick, owner).await;
         let ip = self.caller.ip;
         match &entered {
             Ok(Entered { nick, .. }) => tracing::info!("{ip}: {nick} is here"),
@@ -152,6 +170,14 @@ impl Chat for Handler {
             Err(refusal) => tracing::debug!("{ip}: not let in: {refusal}"),
         }
         self.count(entered)
+    }
+
+    async fn register(self, _: Context, session: Session, owner: Owner) -> Result<String> {
+        let registered = self.try_register(session, owner).await;
+        if let Ok(nick) = &registered {
+            tracing::info!("{}: {nick} is registered", self.caller.ip);
+        }
+        self.count(registered)
     }
 
     async fn join(
@@ -226,9 +252,10 @@ impl Chat for Handler {
         session: Session,
         room: String,
         after: String,
-    ) -> Result<Listed<String>> {
+    ) -> Result<Listed<Present>> {
         let people = self.may_read(session, &room, cost::PAGE);
-        let listed = people.map(|people| people.who(session, &room, &after));
+        let listed = people
+            .map(|people| people.present(people.who(session, &room, &after), self.shared.now()));
         self.count(listed)
     }
 

@@ -17,7 +17,8 @@
 //! | `operators` | PURE: what operators command |
 //! | `pace` | PURE: how much one answer to a reader carries |
 //! | `names`, `posts`, `bucket` | PURE: what names and messages are allowed, and how many |
-//! | `ban_file` | bans outlive the server |
+//! | `owners` | PURE: which nicks are registered, and to whom |
+//! | `ban_file`, `owner_file`, `side_file` | bans and registrations outlive the server |
 //! | [`log`] | the promises of a log, as a trait |
 //! | `bounds` | PURE: how much of each room is kept, and when it ends |
 //! | `memory`, `sqlite`, `tail` | logs in memory and in a file, and what both share |
@@ -32,6 +33,8 @@ mod bounds;
 mod door;
 mod names;
 mod operators;
+mod owner_file;
+mod owners;
 mod pace;
 mod people;
 mod person;
@@ -39,6 +42,7 @@ mod posts;
 mod record;
 mod rooms;
 mod search;
+mod side_file;
 
 pub mod log;
 mod memory;
@@ -66,5 +70,6 @@ pub use ban_file::BanFile;
 pub use config::Config;
 pub use listeners::Listeners;
 pub use memory::Memory;
+pub use owner_file::OwnerFile;
 pub use server::run;
 pub use sqlite::Sqlite;

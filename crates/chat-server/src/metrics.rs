@@ -33,7 +33,7 @@ const REASONS: [&str; 8] = [
 fn reason(refusal: &Refusal) -> usize {
     match refusal {
         Refusal::TooFast(_) => 0,
-        Refusal::Unfit(_) | Refusal::NickTaken { .. } => 1,
+        Refusal::Unfit(_) | Refusal::NickTaken { .. } | Refusal::Registered(_) => 1,
         Refusal::NoSession | Refusal::NotJoined | Refusal::Nobody => 2,
         Refusal::Full(_) => 3,
         Refusal::Unavailable(_) | Refusal::Unreadable(_) => 4,

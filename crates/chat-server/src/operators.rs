@@ -82,6 +82,14 @@ impl People {
                 bans: self.door.bans.list(&after, now),
                 ..Outcome::nothing()
             },
+            Admin::Release { nick } => {
+                let nick = Nick::new(&nick).map_err(Refusal::Unfit)?;
+                if !self.door.owners.release(&nick) {
+                    let why = format!("{} is not registered", nick.text);
+                    return Err(Refusal::Unfit(why));
+                }
+                Outcome::nothing()
+            }
         })
     }
 }

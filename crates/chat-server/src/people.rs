@@ -21,6 +21,7 @@ use crate::rooms::Rooms;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod model;
 
+mod owning;
 mod reading;
 
 /// All sessions that are here.
@@ -64,7 +65,8 @@ impl People {
         if let Some(holder) = self.holder(nick).filter(|holder| *holder != session) {
             let by = self.person(holder)?.nick.text.clone();
             let mut like = nick.like();
-            let free = like.find(|nick| self.holder(nick).is_none());
+            let is_free = |nick: &Nick| self.holder(nick).is_none() && self.is_unowned(nick, now);
+            let free = like.find(is_free);
             let free = free.map_or_else(String::new, |nick| nick.text);
             return Err(Refusal::NickTaken { by, free });
         }

@@ -11,14 +11,13 @@ use std::time::Duration;
 use common::chat::{Crowd, Cursor, Kind, LEASE, MAX_ENTRIES, Page, Refusal, Result, Session};
 use common::credential::Credential;
 use common::log_limit::LogLimit;
-use common::net::Gate;
+use common::net::{Fingerprint, Gate};
 use futures::TryFutureExt;
 use futures::future::join_all;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::ban_file;
 use crate::config::Config;
 use crate::door::Shares;
 use crate::log::{Log, NewEntry, PageLimit, now_ms, size};
@@ -26,6 +25,7 @@ use crate::metrics::{Counts, Report, State};
 use crate::people::People;
 use crate::person::Notice;
 use crate::polls::Polls;
+use crate::side_file;
 
 /// How often leases are checked. A session may outlive its lease by this much.
 const SWEEP: Duration = Duration::from_secs(LEASE.as_secs() / 6);
@@ -45,8 +45,12 @@ pub(crate) struct Shared {
     lines: Mutex<LogLimit>,
     gate: Gate,
     admin: Option<Credential>,
+    /// what callers sign for, if connections are sealed
+    host: Option<Fingerprint>,
     /// locked while the file is written, because the last ban must be in the last file
     ban_file: tokio::sync::Mutex<Option<PathBuf>>,
+    /// the same, with the version of the registrations that is in it
+    owner_file: tokio::sync::Mutex<(Option<PathBuf>, u64)>,
     began: Instant,
     /// the time since 1970 at which it began
     began_at: Duration,
@@ -74,11 +78,14 @@ impl Shared {
         };
         let began_at = Duration::from_millis(now_ms());
         let mut people = People::new(shares, config.bans.bans);
+        people.door.owners = config.owners.owners;
         if config.log.status().rooms > 0 {
             people.quiet_until = began_at + LEASE;
         }
         Self {
+            host: config.seal.fingerprint(),
             ban_file: tokio::sync::Mutex::new(config.bans.path),
+            owner_file: tokio::sync::Mutex::new((config.owners.path, 0)),
             log: config.log,
             people: Mutex::new(people),
             polls: Polls::default(),
@@ -121,6 +128,11 @@ impl Shared {
     /// Returns whether `token` is the admin token.
     pub(crate) fn is_admin(&self, token: &str) -> bool {
         self.admin.as_ref().is_some_and(|key| key.fits(token))
+    }
+
+    /// Returns what this server is known by, if connections are sealed.
+    pub(crate) fn host(&self) -> Option<Fingerprint> {
+        self.host
     }
 
     /// Writes what `ip` does, at most once a minute for each `kind`.
@@ -218,17 +230,40 @@ impl Shared {
     /// If they cannot be written. They hold all the same, until the server ends.
     pub(crate) async fn save_bans(&self) -> Result<()> {
         let file = self.ban_file.lock().await;
-        let Some(path) = file.clone() else {
+        let text = self.people().door.bans.text();
+        self.write(file.as_ref(), text).await
+    }
+
+    /// Writes the registered nicks into their file, if they have one and it is not up to date.
+    ///
+    /// # Errors
+    /// Those of [`save_bans`](Self::save_bans).
+    pub(crate) async fn save_owners(&self) -> Result<()> {
+        let mut file = self.owner_file.lock().await;
+        let (text, version) = {
+            let owners = &self.people().door.owners;
+            if owners.version == file.1 {
+                return Ok(());
+            }
+            (owners.text(), owners.version)
+        };
+        self.write(file.0.as_ref(), text).await?;
+        file.1 = version;
+        Ok(())
+    }
+
+    async fn write(&self, path: Option<&PathBuf>, text: String) -> Result<()> {
+        let Some(path) = path.cloned() else {
             return Ok(());
         };
-        let text = self.people().door.bans.text();
-        let written = spawn_blocking(move || ban_file::write(&path, &text)).await;
+        let shown = path.display().to_string();
+        let written = spawn_blocking(move || side_file::write(&path, &text)).await;
         let failed = match written {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) => error.to_string(),
             Err(error) => error.to_string(),
         };
-        tracing::error!("cannot write the bans: {failed}");
+        tracing::error!("cannot write {shown}: {failed}");
         Err(Refusal::Unavailable(format!(
             "it holds, but only until the server ends: {failed}"
         )))

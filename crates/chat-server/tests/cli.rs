@@ -121,9 +121,8 @@ async fn a_stderr_without_a_reader_stops_no_work() {
     let client: ChatClient<_> = redial.within(Duration::from_secs(30)).into();
     // Each call of it writes a line to the log.
     for nick in ["ann", "anna"] {
-        let entered = client
-            .enter(context::current(), Session(1), nick.into())
-            .await;
+        let (here, session) = (context::current(), Session(1));
+        let entered = client.enter(here, session, nick.into(), None).await;
         let entered = entered.expect("answered").expect("free");
         assert_eq!(entered.nick, nick);
     }

@@ -54,7 +54,7 @@ async fn enter(client: &Client, session: Session) {
     persist(async || {
         let here = context::current();
         client
-            .enter(here, session, format!("p{}", session.0 >> 64))
+            .enter(here, session, format!("p{}", session.0 >> 64), None)
             .await
             .ok()?
             .ok()?;

@@ -45,7 +45,7 @@ impl Member {
     async fn enters(&mut self, session: Session, nick: &str) {
         self.session = session;
         let here = context::current;
-        let entered = self.client.enter(here(), session, nick.into()).await;
+        let entered = self.client.enter(here(), session, nick.into(), None).await;
         entered.expect("answered").expect("let in");
         let joined = self.client.join(here(), session, "lobby".into(), 0).await;
         joined.expect("answered").expect("a room");

@@ -90,7 +90,7 @@ impl User {
     /// Enters as session `n` with the client of this user.
     async fn enter(&self, n: u64, nick: &str) -> Result<Entered, Refusal> {
         let here = context::current();
-        let call = self.client.enter(here, session(n), nick.into());
+        let call = self.client.enter(here, session(n), nick.into(), None);
         call.await.expect("up")
     }
 

@@ -75,7 +75,7 @@ async fn the_values_move_with_the_messages() {
     assert!(before.starts_with("HTTP/1.1 200 OK\r\n"), "{before}");
     assert!(before.contains("\r\ncontent-type: text/plain; version=0.0.4;"));
     assert_eq!(value(&before, "chat_sessions"), 0.0);
-    let entered = client.enter(here, ann, "ann".into()).await;
+    let entered = client.enter(here, ann, "ann".into(), None).await;
     entered.expect("up").expect("free");
     let cursor = client.join(here, ann, "lobby".into(), 0).await.expect("up");
     let cursor: Cursor = cursor.expect("room");
@@ -115,7 +115,7 @@ async fn the_values_move_with_the_messages() {
 async fn polls_that_wait_are_counted_and_only_they() {
     let (client, metrics) = start_with_client().await;
     let (here, ann) = (context::current(), Session(1 << 64));
-    let entered = client.enter(here, ann, "ann".into()).await;
+    let entered = client.enter(here, ann, "ann".into(), None).await;
     entered.expect("up").expect("free");
     let other = client.clone();
     let poll = tokio::spawn(async move { other.poll(here, ann, vec![].into(), 15_000).await });

@@ -71,7 +71,7 @@ async fn a_backlog_arrives_in_pages_that_the_line_can_carry() {
     let mut read = Vec::new();
     for _ in 0..100 {
         // Whatever of it fails is tried again, as a client does.
-        let Ok(Ok(_)) = client.enter(here(), ann, "ann".into()).await else {
+        let Ok(Ok(_)) = client.enter(here(), ann, "ann".into(), None).await else {
             continue;
         };
         if cursor.is_none()

@@ -17,16 +17,19 @@
 //! Raise [`net::VERSION`](crate::net::VERSION) with every change here, even of an order, because
 //! methods, variants and fields are known on the wire by their order only.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use bounded::Bounded;
+pub use owner::{Owner, PublicKey, statement};
+pub use refusal::{Crowd, Refusal};
 
 mod bounded;
 mod hex;
+mod owner;
+mod refusal;
 
 /// The name of the server in its greeting.
 pub const SERVICE: &str = "chat-server";
@@ -200,6 +203,15 @@ pub struct Entered {
     pub sender: Sender,
 }
 
+/// A person in a list of people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Present {
+    /// The nick.
+    pub nick: String,
+    /// Whether it is registered, so that nobody but its owner can have it.
+    pub is_registered: bool,
+}
+
 /// The private room of a session and another one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Private {
@@ -253,76 +265,11 @@ pub enum Admin {
         /// The list begins after this network.
         after: String,
     },
-}
-
-/// What a server may have too many of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Crowd {
-    /// Sessions.
-    Sessions,
-    /// Rooms.
-    Rooms,
-    /// Searches that wait.
-    Searches,
-}
-
-impl fmt::Display for Crowd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Sessions => "sessions",
-            Self::Rooms => "rooms",
-            Self::Searches => "searches",
-        })
-    }
-}
-
-/// Why a server refuses a call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-pub enum Refusal {
-    /// The session's lease has run out, or it never entered: enter again.
-    #[error("the session is over")]
-    NoSession,
-    /// Another session has this nick, or one that looks like it.
-    #[error("{by} is here, and no two names may look alike")]
-    NickTaken {
-        /// The nick of that session.
-        by: String,
-        /// A nick like the one that was asked for that is free, or nothing.
-        free: String,
+    /// Frees a registered nick, because its owner has lost the identity.
+    Release {
+        /// The nick, or one that looks like it.
+        nick: String,
     },
-    /// Not a nick, a room, or a message; with the reason.
-    #[error("{0}")]
-    Unfit(String),
-    /// The session is not in that room.
-    #[error("you are not in that room")]
-    NotJoined,
-    /// No session has that nick.
-    #[error("nobody is called that")]
-    Nobody,
-    /// Too fast: nothing was done. Try again after this many milliseconds.
-    #[error("too fast: wait a moment and try again")]
-    TooFast(u32),
-    /// The caller has its share of something; with what to do about it.
-    #[error("{0}")]
-    Share(String),
-    /// The server has as many of something as it may have: try again later.
-    #[error("the server has too many {0}: try again later")]
-    Full(Crowd),
-    /// The log cannot be written now, and the entries may or may not be stored: try again.
-    #[error("the log cannot be written: {0}")]
-    Unavailable(String),
-    /// The log cannot be read now: try again.
-    #[error("the log cannot be read: {0}")]
-    Unreadable(String),
-    /// The admin token is wrong, or the server was started without one.
-    #[error("the server does not take this admin token")]
-    WrongToken,
-    /// An operator has ended this session; with the reason, if there is one.
-    #[error("an operator has put you out{}{}", if .0.is_empty() { "" } else { ": " }, .0)]
-    Kicked(String),
-    /// An operator has banned this address.
-    #[error("an operator has banned your address")]
-    Banned,
 }
 
 /// What a call returns.
@@ -331,8 +278,13 @@ pub type Result<T, E = Refusal> = std::result::Result<T, E>;
 /// The service.
 #[tarpc::service]
 pub trait Chat {
-    /// Begins or resumes `session` under `nick`, or changes its nick.
-    async fn enter(session: Session, nick: String) -> Result<Entered>;
+    /// Begins or resumes `session` under `nick`, or changes its nick. `owner` is a proof for this
+    /// text of the nick, and is looked at only if it is registered.
+    async fn enter(session: Session, nick: String, owner: Option<Owner>) -> Result<Entered>;
+
+    /// Binds the nick of `session`, and all that look like it, to the public key of `owner`, which
+    /// is a proof for the normalised nick. May be repeated. Returns the nick.
+    async fn register(session: Session, owner: Owner) -> Result<String>;
 
     /// Joins `room`, which may be repeated. The cursor is before the last `history` messages.
     async fn join(session: Session, room: String, history: u32) -> Result<Cursor>;
@@ -367,7 +319,7 @@ pub trait Chat {
 
     /// Returns the nicks in `room`, which the session is in, that come after `after` in the order
     /// of the alphabet.
-    async fn who(session: Session, room: String, after: String) -> Result<Listed<String>>;
+    async fn who(session: Session, room: String, after: String) -> Result<Listed<Present>>;
 
     /// Returns the public rooms that have people and come after `after`.
     async fn rooms(session: Session, after: String) -> Result<Listed<RoomInfo>>;

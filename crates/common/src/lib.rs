@@ -7,6 +7,7 @@
 //! | [`net`] | the one place where sockets are opened, listened on, retried and framed |
 //! | [`cli`] | flags, logging, signals, errors with advice, exit codes |
 //! | [`credential`], [`private_file`] | a text that callers must show; files with a secret |
+//! | [`identity`] | who a person is to a chat server, for years |
 //! | [`bucket`] | how fast something may be done, for each address |
 //! | [`journal`], [`pen`] | what a program writes down for `lab-report`, and how |
 //! | [`log_limit`] | one line an address and minute in the log |
@@ -22,6 +23,7 @@ pub mod secret;
 pub mod bucket;
 pub mod cli;
 pub mod credential;
+pub mod identity;
 pub mod journal;
 pub mod log_limit;
 pub mod net;

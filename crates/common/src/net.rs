@@ -29,7 +29,7 @@ pub mod fuzz;
 mod gate;
 pub mod greeting;
 mod knocks;
-mod lab_key;
+pub(crate) mod lab_key;
 mod listen;
 mod lobby;
 mod pipe;

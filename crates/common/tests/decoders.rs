@@ -11,7 +11,7 @@ use common::buddy::{
 };
 use common::chat::{
     Admin, Ban, ChatRequest, ChatResponse, Cursor, Entered, Entry, Kind, Listed, MAX_CURSORS,
-    MAX_ENTRIES, MAX_LISTED, MAX_POSTS, Page, Post, Refusal, RoomInfo, Session,
+    MAX_ENTRIES, MAX_LISTED, MAX_POSTS, Owner, Page, Post, Present, Refusal, RoomInfo, Session,
 };
 use common::net::MAX_FRAME;
 use common::secret::{Reversed, SecretRequest, SecretResponse, Tier};
@@ -103,7 +103,21 @@ fn chat_requests(many: bool) -> Vec<ChatRequest> {
         minutes: 1,
         why: text("loud"),
     };
+    let owner = Owner {
+        public: [1; 32],
+        r: [2; 32],
+        s: [3; 32],
+    };
     vec![
+        ChatRequest::Enter {
+            session: Session(session),
+            nick: text(""),
+            owner: Some(owner),
+        },
+        ChatRequest::Register {
+            session: Session(session),
+            owner,
+        },
         ChatRequest::Send {
             session: Session(session),
             room: room.clone(),
@@ -139,8 +153,12 @@ fn chat_responses(many: bool) -> Vec<ChatResponse> {
         why: text(""),
         until_ms: 0,
     };
+    let ann = Present {
+        nick: text(""),
+        is_registered: true,
+    };
     let names = Listed {
-        part: vec![text(""); count(TOO_MANY)],
+        part: vec![ann; count(TOO_MANY)],
         more: 0,
     };
     vec![

@@ -36,6 +36,12 @@ impl Conversation {
             Command::Ask(Question::Admin(_)) if !self.is_operator => {
                 Some("that needs an operator: start with --admin-token-file FILE".into())
             }
+            Command::Register if self.is_sealed => {
+                return self.ask(Question::Register(self.nick.clone()));
+            }
+            Command::Register => {
+                Some("names are kept over sealed connections only: start with --key FILE".into())
+            }
             Command::Ask(Question::Join(room)) if is_private(&room) => {
                 Some(format!("to talk to {room} alone, type /msg and the name"))
             }
@@ -135,6 +141,7 @@ impl Conversation {
             Question::Private(..) => ("/msg", false),
             Question::Reply(..) => ("/reply", false),
             Question::Rename(_) => ("/nick", false),
+            Question::Register(_) => ("/register", false),
             Question::Who(_) => ("/who", false),
             Question::Rooms(_) => ("/rooms", false),
             Question::History(_) => ("/history", false),
@@ -143,6 +150,7 @@ impl Conversation {
             Question::Admin(Admin::Ban { .. }) => ("/ban", false),
             Question::Admin(Admin::Unban { .. }) => ("/unban", false),
             Question::Admin(Admin::Bans { .. }) => ("/bans", false),
+            Question::Admin(Admin::Release { .. }) => ("/release", false),
         };
         let mut why = match (question, error) {
             (Question::Reply(_, nick, _), CallError::Refused(Refusal::Nobody)) => {
@@ -177,6 +185,11 @@ impl Conversation {
             Reply::Renamed(nick) => {
                 out.status(format!("you are now called {nick}"));
                 self.nick = nick;
+            }
+            Reply::Registered(nick, file) => {
+                out.status(format!(
+                    "{nick} is yours now; keep {file}: whoever has it is {nick}"
+                ));
             }
             Reply::People(room, nicks) => out.statuses(words::people(&room, nicks)),
             Reply::Rooms(rooms) => {

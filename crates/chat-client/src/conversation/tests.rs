@@ -9,7 +9,7 @@
 use std::fmt::Write;
 
 use common::chat::{
-    Ban, Crowd, Cursor, Entry, Kind, Listed, Page, Private, Refusal, RoomInfo, sender,
+    Ban, Crowd, Cursor, Entry, Kind, Listed, Page, Present, Private, Refusal, RoomInfo, sender,
 };
 
 use super::*;
@@ -112,6 +112,7 @@ impl Talk {
                 self.play("joined lobby:5");
                 return self.effects.retain(|effect| !effect.starts_with("prompt"));
             }
+            ("sealed", _) => return self.conversation.is_sealed = true,
             ("operator", _) => return self.conversation.is_operator = true,
             ("piped", _) => return self.conversation.manner = Manner::Piped,
             ("commanded", _) => return self.conversation.manner = Manner::Commanded,
@@ -190,6 +191,7 @@ fn answer<T>(text: &str, make: impl FnOnce(&str) -> T) -> Result<T, CallError> {
             by: "Ann".into(),
             free: "ann2".into(),
         },
+        "registered" => Refusal::Registered("Ann".into()),
         "nobody" => Refusal::Nobody,
         "not written" => Refusal::Unavailable("disk full".into()),
         "not read" => Refusal::Unreadable("disk failed".into()),
@@ -287,8 +289,15 @@ fn reply(text: &str) -> Reply {
         ),
         "joined" => Reply::Joined(cursor(rest)),
         "left" => Reply::Left(rest.into()),
+        "registered" => Reply::Registered(rest.into(), "/home/ann/identity".into()),
         "renamed" => Reply::Renamed(rest.into()),
-        "people" => Reply::People("lobby".into(), listed(rest.split(' ').map(str::to_owned))),
+        "people" => {
+            let present = |name: &str| Present {
+                nick: name.trim_end_matches('*').to_owned(),
+                is_registered: name.ends_with('*'),
+            };
+            Reply::People("lobby".into(), listed(rest.split(' ').map(present)))
+        }
         "rooms" => Reply::Rooms(listed(std::iter::once(RoomInfo {
             room: rest.into(),
             people: 2,

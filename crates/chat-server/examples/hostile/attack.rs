@@ -133,7 +133,7 @@ async fn one_call(kind: u32, client: &Client) -> bool {
     let session = Session(rand::random());
     let name = format!("x{:x}", session.0 as u32);
     let lobby = || "lobby".to_owned();
-    let entered = client.enter(here(), session, name.clone()).await;
+    let entered = client.enter(here(), session, name.clone(), None).await;
     if entered.is_err() {
         return false;
     }

@@ -49,7 +49,7 @@ async fn member(addr: &str, span: Duration) -> anyhow::Result<()> {
     let client: Client = redial.into();
     let room = "lobby".to_owned();
     client
-        .enter(context::current(), session, "member".into())
+        .enter(context::current(), session, "member".into(), None)
         .await??;
     let cursor = client
         .join(context::current(), session, room.clone(), 0)

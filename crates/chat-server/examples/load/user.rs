@@ -39,7 +39,7 @@ impl User {
     pub(crate) async fn come_back(&self) -> anyhow::Result<Cursor> {
         let (here, room) = (context::current(), "lobby".to_owned());
         let nick = format!("p{}", self.session.0 >> 64);
-        self.client.enter(here, self.session, nick).await??;
+        self.client.enter(here, self.session, nick, None).await??;
         Ok(self.client.join(here, self.session, room, 0).await??)
     }
 

@@ -35,6 +35,7 @@ impl Handler {
         if has_changed_bans {
             self.shared.save_bans().await?;
         }
+        self.shared.save_owners().await?;
         Ok(bans)
     }
 }

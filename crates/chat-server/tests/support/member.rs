@@ -107,7 +107,7 @@ impl Member {
     pub(crate) async fn enter(&self, nick: &str) -> Result<Entered> {
         let call = self
             .client
-            .enter(context::current(), self.session, nick.into());
+            .enter(context::current(), self.session, nick.into(), None);
         call.await.expect("answered")
     }
 

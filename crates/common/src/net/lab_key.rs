@@ -59,7 +59,12 @@ impl Fingerprint {
 
     /// Returns its first six letters, by which people tell keys apart.
     pub fn name(&self) -> String {
-        encode(&self.0)[..NAME].to_owned()
+        letters(&self.0)[..NAME].to_owned()
+    }
+
+    /// Returns its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -142,8 +147,7 @@ impl LabKey {
             Secret::Host(secret) => (HOST, secret.to_vec()),
             Secret::Guest(secret) => (GUEST, [*secret, self.fingerprint.0].concat()),
         };
-        let check = check(kind, &body);
-        kind.to_owned() + &encode(&[&body[..], &check].concat())
+        encode(kind, &body)
     }
 
     /// Whether one may listen with it.
@@ -202,12 +206,18 @@ fn check(kind: &str, body: &[u8]) -> [u8; CHECK] {
 
 /// Small letters, because RFC 4648's alphabet has no 0, 1, 8 or 9, and so no small o, l, b or g
 /// can be misread.
-fn encode(bytes: &[u8]) -> String {
+fn letters(bytes: &[u8]) -> String {
     BASE32_NOPAD.encode(bytes).to_ascii_lowercase()
 }
 
+/// Returns the text of a secret of this `kind`, which is its prefix.
+pub(crate) fn encode(kind: &str, body: &[u8]) -> String {
+    let check = check(kind, body);
+    kind.to_owned() + &letters(&[body, &check].concat())
+}
+
 /// Returns the `N` bytes of a key's `body` without the check, if that fits.
-fn decode<const N: usize>(kind: &str, body: &str) -> Option<[u8; N]> {
+pub(crate) fn decode<const N: usize>(kind: &str, body: &str) -> Option<[u8; N]> {
     let bytes = BASE32_NOPAD
         .decode(body.to_ascii_uppercase().as_bytes())
         .ok()?;

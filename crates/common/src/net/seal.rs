@@ -69,7 +69,12 @@ impl Seal {
 
     /// Returns the name of the key, if there is one: six letters that people can compare.
     pub fn name(&self) -> Option<String> {
-        self.0.as_ref().map(|keyed| keyed.fingerprint.name())
+        self.fingerprint().map(|fingerprint| fingerprint.name())
+    }
+
+    /// Returns what the host of the key is known by, if there is one.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        self.0.as_ref().map(|keyed| keyed.fingerprint)
     }
 
     /// Returns the protocol of `service` under this seal.
