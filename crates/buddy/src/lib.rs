@@ -12,7 +12,7 @@
 //! | `waiting`, `singing` | PURE: its two phases, around the roll call and around the ring |
 //! | [`effect`] | PURE: what a state decides and what is reported to it, as plain data |
 //! | `node` | the shell: the one lock, the timers, and the execution of effects |
-//! | `handler`, `sender` | calls in; calls out, one task and one connection for each buddy called |
+//! | `handler`, `sender` | calls in; calls out, one mailbox, task and connection for each buddy called |
 //! | `dial` | the way to a buddy: several addresses, and a proof that it is the one |
 //! | `output`, `spin` | lines out; spinning between verses at full tempo |
 //!
@@ -21,9 +21,9 @@
 //! lock → `state` → `singing` → [`Ring::handle`] returns `Sing(98)` → the effect `Sing` comes back
 //! to `node`, which prints the verse on `output` and waits for the tempo → [`Ring::handle`] hears
 //! `Sung` and returns `Call(2, Pass(Go, Left(97)))` → the effect `Send` puts it into the mailbox of
-//! a `sender` → `sender` of buddy 2 calls `pass`.
+//! a `sender`, which writes the call `pass` at once, and only then looks for its answer.
 //!
-//! At full tempo all that is one turn of one thread. No verse waits for the answer to a call:
+//! At full tempo all that is one turn of one task. No verse waits for the answer to a call:
 //! answers linger, so that many are written at once.
 //!
 //! [`Ring::handle`]: ring::Ring::handle

@@ -2,11 +2,18 @@
 //!
 //! A mailbox holds one job, the newest. Its sender tries that job, reports what came of it, and is
 //! told whether to try again. It decides nothing and knows no other part of the program.
+//!
+//! The first try of a pass is a *post*: it is written when the pass is put into the mailbox, if
+//! there is a connection with room. The sender only looks after it, and is not woken for each. So
+//! at full tempo, when the next pass comes before the last one was answered, no other task takes
+//! part in a verse.
 
 use std::time::Duration;
 
-use common::buddy::{BuddyClient, Caller, MAX_ROUND_TRIP_MS, Pulse, Reply, Roll};
-use common::net::{self, Backoff, DIAL_LIMIT, Trouble};
+use common::buddy::{
+    BuddyClient, BuddyRequest, BuddyResponse, Caller, MAX_ROUND_TRIP_MS, Pulse, Reply, Roll,
+};
+use common::net::{self, Backoff, DIAL_LIMIT, Post, Trouble};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tarpc::client::RpcError;
@@ -31,28 +38,66 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// have the time to say why.
 const DIAGNOSIS: Duration = DIAL_LIMIT;
 
+/// What lies in a mailbox.
+#[derive(Clone)]
+struct Mail {
+    job: Job,
+    /// its first try, if that was made and nothing came of it yet
+    post: Option<Post<BuddyRequest, BuddyResponse>>,
+}
+
 /// Where the next job of a sender is put.
 #[derive(Clone)]
-pub(crate) struct Mailbox(watch::Sender<Option<Job>>);
+pub(crate) struct Mailbox {
+    mail: watch::Sender<Option<Mail>>,
+    line: Line,
+    /// none before the song
+    way: Option<Way>,
+}
 
 impl Mailbox {
     /// Puts `job` in the place of an older one. A ping is put only into an empty mailbox, because
     /// any other job shows as well whether the buddy lives.
     pub(crate) fn put(&self, job: Job) {
-        self.0.send_if_modified(|slot| {
-            let is_put = !job.is_question() || slot.is_none();
-            if is_put {
-                *slot = Some(job);
+        let post = self.post(&job);
+        self.mail.send_if_modified(|mail| {
+            if job.is_question() && mail.is_some() {
+                return false;
             }
-            is_put
+            // The sender looks after posts already, and finds the newest one by itself.
+            let is_watched = post.is_some() && mail.as_ref().is_some_and(|old| old.post.is_some());
+            *mail = Some(Mail { job, post });
+            !is_watched
         });
+    }
+
+    /// Makes the first try of a pass, if it can be made at once.
+    fn post(&self, job: &Job) -> Option<Post<BuddyRequest, BuddyResponse>> {
+        let (&Job::Pass(token, progress, tally), Some(way)) = (job, &self.way) else {
+            return None;
+        };
+        self.line.post(BuddyRequest::Pass {
+            song: way.song,
+            to: way.to,
+            token,
+            progress,
+            tally,
+        })
     }
 
     /// Forgets `job`, unless a newer one is there by now.
     fn forget(&self, job: &Job) {
-        self.0.send_if_modified(|slot| {
-            if slot.as_ref() == Some(job) {
-                *slot = None;
+        self.mail.send_if_modified(|mail| {
+            mail.take_if(|mail| mail.job == *job);
+            false
+        });
+    }
+
+    /// Forgets that `job` was posted, because that try has failed.
+    fn has_failed(&self, job: &Job) {
+        self.mail.send_if_modified(|mail| {
+            if let Some(mail) = mail.as_mut().filter(|mail| mail.job == *job) {
+                mail.post = None;
             }
             false
         });
@@ -68,12 +113,16 @@ pub(crate) fn open<F: Fn(&Job, Report) -> Retry>(
     (beat, seed): (Duration, u64),
     report: F,
 ) -> (Mailbox, impl Future<Output = ()> + use<F>) {
-    let mailbox = Mailbox(watch::Sender::new(None));
-    let sender = Sender {
+    // A try in the song must end within a beat. Before it there is time to find the reason.
+    let limit = if way.is_some() { beat } else { DIAGNOSIS };
+    let mailbox = Mailbox {
+        mail: watch::Sender::new(None),
+        line: line.within(limit),
         way,
+    };
+    let sender = Sender {
         beat,
         dice: SmallRng::seed_from_u64(seed),
-        line,
         mailbox: mailbox.clone(),
         report,
     };
@@ -83,39 +132,39 @@ pub(crate) fn open<F: Fn(&Job, Report) -> Retry>(
 type Client = BuddyClient<Line>;
 
 struct Sender<F> {
-    /// none before the song
-    way: Option<Way>,
     beat: Duration,
     dice: SmallRng,
-    line: Line,
     mailbox: Mailbox,
     report: F,
 }
 
 impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
     async fn run(mut self) {
-        let in_song = self.way.is_some();
-        // A try in the song must end within a beat. Before it there is time to find the reason.
-        let limit = if in_song { self.beat } else { DIAGNOSIS };
-        let client = BuddyClient::from(self.line.within(limit));
-        let mut jobs = self.mailbox.0.subscribe();
+        let in_song = self.mailbox.way.is_some();
+        let client = BuddyClient::from(self.mailbox.line.clone());
+        let mut mails = self.mailbox.mail.subscribe();
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         loop {
-            let job = self.job(&mut jobs).await;
-            let began = Instant::now();
+            let Mail { job, post } = self.mail(&mut mails).await;
+            let began = post.as_ref().map_or_else(Instant::now, Post::at);
             let outcome = tokio::select! {
                 biased;
-                outcome = self.call(&client, &job) => outcome,
+                outcome = self.outcome(&client, &job, post) => outcome,
                 // A later roll call must wait, so that the reason why this one fails is found.
-                _ = jobs.changed(), if in_song => continue,
+                _ = mails.changed(), if in_song => None,
             };
+            let Some(outcome) = outcome else {
+                continue;
+            };
+            // Before the report, because it may be answered with an equal job, which must stay.
             if matches!(
                 outcome,
                 Report::Called(_) | Report::Answered(_) | Report::Pulse(_)
             ) {
                 backoff.reset();
-                // Before the report, because it may be answered with an equal job, which must stay.
                 self.mailbox.forget(&job);
+            } else {
+                self.mailbox.has_failed(&job);
             }
             let until = match (self.report)(&job, outcome) {
                 Retry::No => {
@@ -127,7 +176,7 @@ impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
             };
             tokio::select! {
                 biased;
-                _ = jobs.changed() => {}
+                _ = mails.changed() => {}
                 () = sleep_until(until) => {}
             }
             if (self.report)(&job, Report::Waited) == Retry::No {
@@ -137,24 +186,42 @@ impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
     }
 
     /// Waits for a job, and returns it. It stays in the mailbox.
-    async fn job(&self, jobs: &mut watch::Receiver<Option<Job>>) -> Job {
+    async fn mail(&self, mails: &mut watch::Receiver<Option<Mail>>) -> Mail {
         loop {
-            let job = jobs.borrow_and_update().clone();
-            if let Some(job) = job {
-                return job;
+            let mail = mails.borrow_and_update().clone();
+            if let Some(mail) = mail {
+                return mail;
             }
             tokio::select! {
                 biased;
-                _ = jobs.changed() => {}
+                _ = mails.changed() => {}
                 // Asks at once instead of at the next beat, because its process has died, probably.
-                () = self.line.broken() => self.mailbox.put(Job::Ping),
+                () = self.mailbox.line.broken() => self.mailbox.put(Job::Ping),
             }
         }
     }
 
+    /// Returns what came of a try: of `post`, or of a call that is made now. `None` if a newer pass
+    /// was posted meanwhile.
+    async fn outcome(
+        &self,
+        client: &Client,
+        job: &Job,
+        post: Option<Post<BuddyRequest, BuddyResponse>>,
+    ) -> Option<Report> {
+        let Some(post) = post else {
+            return Some(self.call(client, job).await);
+        };
+        let answer = self.mailbox.line.answer(&post).await?;
+        Some(answered(answer.map(|answer| match answer {
+            BuddyResponse::Pass(reply) => reply,
+            _ => Reply::Wrong, // never, because an answer is to what was asked
+        })))
+    }
+
     async fn call(&self, client: &Client, job: &Job) -> Report {
         let context = context::current();
-        let reply = match (job, &self.way) {
+        let reply = match (job, &self.mailbox.way) {
             (Job::RollCall(call), _) => return self.call_the_roll(client, call.clone()).await,
             (&Job::Peek(song, to), _) => {
                 return pulse(client.ping(context, song, to, NOBODY).await);
@@ -176,16 +243,12 @@ impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
                 client.enlist(context, *song, roll, way.to, *progress).await
             }
         };
-        match reply {
-            Ok(Reply::Wrong) => Report::Silent(Cause::Wrong),
-            Ok(reply) => Report::Answered(reply),
-            Err(error) => failed(error),
-        }
+        answered(reply)
     }
 
     /// Sends a roll call, and with it how far away the next buddy is.
     async fn call_the_roll(&self, client: &Client, mut call: Call) -> Report {
-        let round_trip = match self.line.within(DIAGNOSIS).round_trip().await {
+        let round_trip = match self.mailbox.line.round_trip().await {
             Ok(round_trip) => millis(round_trip).min(MAX_ROUND_TRIP_MS),
             Err(error) => return failed(error),
         };
@@ -197,6 +260,14 @@ impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
 
 /// The caller of a peek, which has no place yet.
 const NOBODY: Caller = Caller { place: 0, port: 0 };
+
+fn answered(reply: Result<Reply, RpcError>) -> Report {
+    match reply {
+        Ok(Reply::Wrong) => Report::Silent(Cause::Wrong),
+        Ok(reply) => Report::Answered(reply),
+        Err(error) => failed(error),
+    }
+}
 
 fn pulse(pulse: Result<Pulse, RpcError>) -> Report {
     match pulse {

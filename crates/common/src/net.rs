@@ -19,6 +19,7 @@
 use std::time::Duration;
 
 mod backoff;
+mod calling;
 mod client;
 mod coalesce;
 mod connect;
@@ -33,6 +34,7 @@ pub(crate) mod lab_key;
 mod listen;
 mod lobby;
 mod pipe;
+mod post;
 mod quota;
 mod race;
 mod redial;
@@ -42,7 +44,7 @@ mod server;
 pub mod wire;
 
 pub use backoff::Backoff;
-pub use client::{Channel, End};
+pub use client::{Channel, End, Post};
 pub use connect::{Dialled, dial};
 pub use doctor::{Error, Trouble};
 pub use gate::{Gate, Share, SharedQuota};

@@ -58,11 +58,9 @@ impl Singing {
 
     /// Notes a message that is to be sent.
     pub(super) fn note_call(&self, to: Place, request: Request, out: &mut Vec<Effect>) {
-        let Some((id, word, mark)) = message(to, request) else {
-            return;
-        };
-        let say = Event::Say { to, id, word, mark };
-        out.extend(self.is_noted.then_some(Effect::Note(say)));
+        if let Some((id, word, mark)) = self.message(to, request) {
+            out.push(Effect::Note(Event::Say { to, id, word, mark }));
+        }
     }
 
     /// Notes a try that failed.
@@ -73,23 +71,24 @@ impl Singing {
         cause: &Cause,
         out: &mut Vec<Effect>,
     ) {
-        if let Some((id, ..)) = message(to, request).filter(|_| self.is_noted) {
+        if let Some((id, ..)) = self.message(to, request) {
             let why = cause.words();
             out.push(Effect::Note(Event::Unheard { to, id, why }));
         }
     }
-}
 
-/// Returns the name of a message, and what it says. A ping says nothing.
-fn message(to: Place, request: Request) -> Option<(String, Word, Mark)> {
-    match request {
-        Request::Pass(token, progress) => {
-            Some((name::pass(progress.at), word(token), progress.mark))
+    /// Returns the name of a message, and what it says, if it is to be noted. A ping says nothing.
+    fn message(&self, to: Place, request: Request) -> Option<(String, Word, Mark)> {
+        match request {
+            _ if !self.is_noted => None,
+            Request::Pass(token, progress) => {
+                Some((name::pass(progress.at), word(token), progress.mark))
+            }
+            Request::Enlist(progress) => {
+                Some((name::enlist(to, progress.at), Word::Enlist, progress.mark))
+            }
+            Request::Ping => None,
         }
-        Request::Enlist(progress) => {
-            Some((name::enlist(to, progress.at), Word::Enlist, progress.mark))
-        }
-        Request::Ping => None,
     }
 }
 

@@ -1,38 +1,29 @@
-//! The client's end of a connection, from its greeting to its end: calls out, answers in, on one
-//! task.
+//! The client's end of a connection, from its greeting to its end.
 //!
 //! It carries tarpc's own messages. It replaces tarpc's client channel, because that one pays for a
 //! timer, spans and a second queue with every call (`scripts/bench.sh secret` runs a plain tarpc
 //! pair beside ours), and may still let a call outlive its deadline. So a caller sets a limit of
 //! its own, as [`Redial`](super::Redial) does.
-//!
-//! A peer may answer another question than the one that was asked. tarpc's generated client panics
-//! then, so such an answer is not handed to it: the call ends with [`RpcError::Channel`], and the
-//! connection with it, because nothing more that this peer says can be believed.
 
-use std::collections::HashMap;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures::{Sink, Stream};
 use serde::{Serialize, de::DeserializeOwned};
 use tarpc::client::{RpcError, stub::Stub};
-use tarpc::{
-    ChannelError, ClientMessage, Request, RequestName, Response, ServerError, context, trace,
-};
+use tarpc::{Request, RequestName, context};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::coalesce::Coalesce;
+use super::calling::{self, Calling, Command};
 use super::connect::{Dialled, dial};
 use super::doctor::{Error, Trouble};
+use super::post::Posts;
 use super::seal::{Protocol, is_refusal};
-use super::wire::{Wire, wire};
 
 /// Most calls that wait to be written. Further callers wait for a place, which bounds the memory.
 const PENDING_CALLS: usize = 1024;
@@ -48,6 +39,9 @@ pub struct Channel<Req, Resp>(Arc<Shared<Req, Resp>>);
 
 struct Shared<Req, Resp> {
     commands: mpsc::Sender<Command<Req, Resp>>,
+    /// writes a request as a post, and returns whether it could
+    post: Box<dyn Fn(Request<Req>) -> bool + Send + Sync>,
+    posts: Arc<Posts<Resp>>,
     next_id: AtomicU64,
     closed: CancellationToken,
     round_trip: Duration,
@@ -75,11 +69,6 @@ pub enum End {
     Refused(Box<Error>),
 }
 
-enum Command<Req, Resp> {
-    Call(Request<Req>, oneshot::Sender<Result<Resp, RpcError>>),
-    Cancel(u64),
-}
-
 impl<Req, Resp> Clone for Channel<Req, Resp> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
@@ -100,6 +89,28 @@ impl<Req, Resp> Channel<Req, Resp> {
 
     pub(super) fn is_broken(&self) -> bool {
         self.0.commands.is_closed()
+    }
+
+    /// Writes a call before it returns, for an answer that only matters if no newer post follows.
+    /// `None` if the connection has ended or has no room.
+    pub(super) fn post(
+        &self,
+        at: Instant,
+        context: context::Context,
+        message: Req,
+    ) -> Option<Post<Req, Resp>> {
+        let shared = &self.0;
+        let id = shared.next_id.fetch_add(1, Ordering::Relaxed);
+        let request = Request {
+            context,
+            id,
+            message,
+        };
+        (shared.post)(request).then(|| Post {
+            channel: self.clone(),
+            number: id,
+            at,
+        })
     }
 
     pub(super) fn is(&self, other: &Self) -> bool {
@@ -135,17 +146,15 @@ where
     {
         let end = Arc::new(OnceLock::new());
         let (commands, inbox) = mpsc::channel(PENDING_CALLS);
-        let calling = Calling {
-            transport: Coalesce::new(wire(io), Duration::ZERO),
-            inbox,
-            callers: HashMap::new(),
-        };
+        let posts = Arc::new(Posts::new());
+        let calling = calling::Shared::new(Calling::new(io, inbox, posts.clone()));
+        let task = calling.task();
         let closed = CancellationToken::new();
         let says_so = closed.clone().drop_guard();
         let (target, to_note) = (target.to_owned(), end.clone());
         tokio::spawn(async move {
-            let mut calling = pin!(calling);
-            if let Err(error) = calling.as_mut().await {
+            let mut task = pin!(task);
+            if let Err(error) = task.as_mut().await {
                 tracing::debug!("connection broken: {error}");
                 let end = if is_refusal(&error) {
                     End::Refused(Box::new(Error {
@@ -167,11 +176,52 @@ where
         });
         Self(Arc::new(Shared {
             commands,
+            post: Box::new(move |request| calling.post(request)),
+            posts,
             next_id: AtomicU64::new(0),
             closed,
             round_trip,
             end,
         }))
+    }
+}
+
+/// A call that was written when it was made, by [`Redial::post`](super::Redial::post).
+pub struct Post<Req, Resp> {
+    pub(super) channel: Channel<Req, Resp>,
+    number: u64,
+    pub(super) at: Instant,
+}
+
+impl<Req, Resp> Post<Req, Resp> {
+    /// Returns when the call was made.
+    pub fn at(&self) -> Instant {
+        self.at
+    }
+
+    /// Returns the answer, or why there is none any more; or `None` if a newer post on this
+    /// connection has taken its place. One task may wait.
+    pub(super) async fn answer(&self) -> Option<Result<Resp, RpcError>> {
+        let shared = &self.channel.0;
+        tokio::select! {
+            biased; // because a peer may answer and close
+            answer = shared.posts.heard(self.number) => answer,
+            () = shared.closed.cancelled() => Some(Err(shared.ended())),
+        }
+    }
+
+    /// Returns whether it is the newest of its connection.
+    pub(super) fn is_newest(&self) -> bool {
+        self.channel.0.posts.asked(self.number).is_some()
+    }
+}
+
+impl<Req, Resp> Clone for Post<Req, Resp> {
+    fn clone(&self) -> Self {
+        Self {
+            channel: self.channel.clone(),
+            ..*self
+        }
     }
 }
 
@@ -216,114 +266,6 @@ impl<Req, Resp> Drop for Guard<'_, Req, Resp> {
             // `try_send`, because `drop` cannot wait. If the queue is full, the server only does
             // some work in vain.
             let _ = self.commands.try_send(Command::Cancel(id));
-        }
-    }
-}
-
-/// Returns the number of an enum's variant. tarpc numbers the requests of a service and their
-/// answers alike, so that an answer of another number is not what was asked.
-///
-/// The number is the first byte in postcard, for up to 128 variants. There is room for this byte
-/// only, so that the rest is not encoded.
-fn variant(message: &impl Serialize) -> u8 {
-    let mut first = [u8::MAX];
-    // Always an error, because a message has more than one byte, but for those without content.
-    let _ = postcard::to_slice(message, &mut first);
-    first[0]
-}
-
-/// The task of a [`Channel`]. It ends with the connection, or with the last clone of the channel.
-struct Calling<IO, Req, Resp> {
-    transport: Coalesce<Wire<IO, Response<Resp>, ClientMessage<Req>>>,
-    inbox: mpsc::Receiver<Command<Req, Resp>>,
-    callers: HashMap<u64, Caller<Resp>>,
-}
-
-struct Caller<Resp> {
-    /// the [`variant`] of its request
-    asked: u8,
-    answer: oneshot::Sender<Result<Resp, RpcError>>,
-}
-
-impl<IO, Req, Resp> Calling<IO, Req, Resp>
-where
-    IO: AsyncRead + AsyncWrite + Unpin,
-    Req: Serialize,
-    Resp: DeserializeOwned + Serialize,
-{
-    /// Writes the calls and cancellations that wait; ready when every clone of the channel is gone.
-    fn poll_commands(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            ready!(Pin::new(&mut self.transport).poll_ready(cx)?);
-            match ready!(self.inbox.poll_recv(cx)) {
-                Some(Command::Call(request, caller)) => self.call(request, caller),
-                Some(Command::Cancel(request_id)) => {
-                    if self.callers.remove(&request_id).is_some() {
-                        let trace_context = trace::Context::default();
-                        self.send(ClientMessage::Cancel {
-                            trace_context,
-                            request_id,
-                        })?;
-                    }
-                }
-                None => return Poll::Ready(Ok(())),
-            }
-        }
-    }
-
-    fn call(&mut self, request: Request<Req>, answer: oneshot::Sender<Result<Resp, RpcError>>) {
-        let (id, asked) = (request.id, variant(&request.message));
-        match self.send(ClientMessage::Request(request)) {
-            Ok(()) => drop(self.callers.insert(id, Caller { asked, answer })),
-            // Too large, or cannot be encoded. The connection goes on, because nothing was sent.
-            Err(error) => drop(answer.send(Err(RpcError::Send(Box::new(error))))),
-        }
-    }
-
-    fn send(&mut self, message: ClientMessage<Req>) -> io::Result<()> {
-        Pin::new(&mut self.transport).start_send(message)
-    }
-
-    /// Hands each answer to its caller; ready when the server has closed the connection, or has
-    /// answered what was not asked.
-    fn poll_answers(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(response) = ready!(Pin::new(&mut self.transport).poll_next(cx)?) {
-            let Some(caller) = self.callers.remove(&response.request_id) else {
-                continue; // cancelled
-            };
-            let answer: Result<Resp, ServerError> = response.message;
-            if let Ok(answer) = &answer
-                && variant(answer) != caller.asked
-            {
-                let error = || io::Error::new(io::ErrorKind::InvalidData, "not what was asked");
-                let told = RpcError::Channel(ChannelError::Read(Arc::new(error())));
-                let _ = caller.answer.send(Err(told));
-                return Poll::Ready(Err(error()));
-            }
-            let _ = caller.answer.send(answer.map_err(RpcError::Server));
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<IO, Req, Resp> Future for Calling<IO, Req, Resp>
-where
-    IO: AsyncRead + AsyncWrite + Unpin,
-    Req: Serialize,
-    Resp: DeserializeOwned + Serialize,
-{
-    type Output = io::Result<()>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.poll_answers(cx)?.is_ready() {
-            return Poll::Ready(Ok(()));
-        }
-        let idle = self.poll_commands(cx)?.is_ready();
-        ready!(Pin::new(&mut self.transport).poll_flush(cx)?);
-        if idle {
-            Poll::Ready(Ok(()))
-        } else {
-            Poll::Pending
         }
     }
 }

@@ -16,7 +16,7 @@ use tarpc::client::stub::Stub;
 use tarpc::{ClientMessage, Response, ServerError, context};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::{JoinHandle, yield_now};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::client::Channel;
 use super::doctor::{Error, Trouble};
@@ -295,6 +295,7 @@ pub fn calling(bytes: &[u8]) {
             questions: BTreeMap::new(),
         });
         let mut calls: Vec<JoinHandle<_>> = Vec::new();
+        let mut post = None;
         while !input.is_over() {
             match (input.below(8), &mut liar) {
                 (0 | 1, _) if calls.len() < MOST_CALLS => {
@@ -307,6 +308,13 @@ pub fn calling(bytes: &[u8]) {
                 }
                 (2, _) if !calls.is_empty() => calls[input.below(calls.len())].abort(),
                 (3, _) if input.below(16) == 0 => liar = None,
+                (5, _) => {
+                    let question = text(&mut input, 90).repeat(1 + input.below(32));
+                    let posted = format!("post {}#", input.number());
+                    let question = Question(format!("{posted}{question}"));
+                    let made = channel.post(Instant::now(), context::current(), question);
+                    post = made.map(|post| (post, posted)).or(post);
+                }
                 (3 | 4, Some(liar)) => liar.read().await,
                 (_, Some(liar)) => liar.write(&mut input).await,
                 _ => {}
@@ -327,6 +335,13 @@ pub fn calling(bytes: &[u8]) {
                     answer.starts_with(&format!("{number}#")),
                     "{number}: {answer}"
                 );
+            }
+        }
+        if let Some((post, posted)) = post {
+            let answer = timeout(Duration::from_secs(1), post.answer()).await;
+            let answer = answer.expect("no post outlives the connection");
+            if let Ok(answer) = answer.expect("it is the newest") {
+                assert!(answer.starts_with(&posted), "{posted}: {answer}");
             }
         }
         let broken = timeout(Duration::from_secs(1), channel.broken());

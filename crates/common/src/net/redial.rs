@@ -10,17 +10,17 @@
 
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, RemoteHandle};
 use serde::{Serialize, de::DeserializeOwned};
 use tarpc::RequestName;
 use tarpc::client::{RpcError, stub::Stub};
-use tarpc::context::Context;
-use tokio::time::timeout;
+use tarpc::context::{self, Context};
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::client::Channel;
+use super::client::{Channel, Post};
 use super::doctor::Error;
 use super::seal::Protocol;
 
@@ -41,6 +41,8 @@ pub struct Redial<Req, Resp> {
 struct Shared<Req, Resp> {
     open: Box<dyn Fn() -> Opening<Req, Resp> + Send + Sync>,
     channel: Mutex<Option<Channel<Req, Resp>>>,
+    /// that of every post, because to look up the present one costs as much as to encode a call
+    context: Context,
     /// the dial that goes on, if one does
     dial: tokio::sync::Mutex<Option<RemoteHandle<Opened<Req, Resp>>>>,
 }
@@ -61,6 +63,7 @@ impl<Req, Resp> Redial<Req, Resp> {
         let shared = Arc::new(Shared {
             open: Box::new(open),
             channel: Mutex::new(None),
+            context: context::current(),
             dial: tokio::sync::Mutex::new(None),
         });
         Self {
@@ -189,7 +192,7 @@ where
     type Resp = Resp;
 
     async fn call(&self, mut context: Context, request: Req) -> Result<Resp, RpcError> {
-        context.deadline = Instant::now() + self.limit + DEADLINE_SLACK;
+        context.deadline = (Instant::now() + self.limit + DEADLINE_SLACK).into_std();
         let mut used = None;
         let call = async {
             let channel = self.shared.channel().await.map_err(unreached)?;
@@ -197,15 +200,47 @@ where
         };
         let result = timeout(self.limit, call).await;
         let result = result.unwrap_or(Err(RpcError::DeadlineExceeded));
-        let broken = matches!(
-            result,
-            Err(RpcError::Shutdown | RpcError::Channel(_) | RpcError::DeadlineExceeded)
-        );
-        if let (true, Some(channel)) = (broken, used) {
+        if let (true, Some(channel)) = (is_broken(&result), used) {
             self.shared.distrust(&channel);
         }
         result
     }
+}
+
+impl<Req, Resp> Redial<Req, Resp> {
+    /// Writes a call on the present connection before it returns. For a caller that makes the next
+    /// call before this one was answered; [`answer`](Self::answer) is for the last of them. `None`
+    /// if there is no connection, or no room in it.
+    pub fn post(&self, request: Req) -> Option<Post<Req, Resp>> {
+        let at = Instant::now();
+        let mut context = self.shared.context;
+        context.deadline = (at + self.limit + DEADLINE_SLACK).into_std();
+        let channel = self.shared.slot();
+        channel.as_ref()?.post(at, context, request)
+    }
+
+    /// Returns what came of `post`, as of any call, within the limit from when it was made. `None`
+    /// if a newer post on its connection has taken its place. One task may wait.
+    pub async fn answer(&self, post: &Post<Req, Resp>) -> Option<Result<Resp, RpcError>> {
+        let until = post.at() + self.limit;
+        let result = match timeout_at(until, post.answer()).await {
+            Ok(answer) => answer?,
+            Err(_) if post.is_newest() => Err(RpcError::DeadlineExceeded),
+            Err(_) => return None,
+        };
+        if is_broken(&result) {
+            self.shared.distrust(&post.channel);
+        }
+        Some(result)
+    }
+}
+
+/// Returns whether a connection on which this came of a call is not to be used again.
+fn is_broken<Resp>(result: &Result<Resp, RpcError>) -> bool {
+    matches!(
+        result,
+        Err(RpcError::Shutdown | RpcError::Channel(_) | RpcError::DeadlineExceeded)
+    )
 }
 
 /// Returns a failed dial as tarpc's kind of error. [`explain`] gets it back.
@@ -222,3 +257,6 @@ pub fn explain(error: &RpcError) -> Option<&Error> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
