@@ -23,7 +23,8 @@ pub struct Args {
           value_parser = cli::listen_addr)]
     pub listen: SocketAddr,
 
-    /// Where messages are kept: sqlite:PATH or memory [default: sqlite: in your state folder]
+    /// Where messages are kept: sqlite:PATH, memory, or nats://HOST:PORT,.../NAME, where several
+    /// chat-servers share them [default: sqlite: in your state folder]
     #[arg(long, value_name = "STORE", value_parser = store)]
     pub store: Option<Store>,
 
@@ -36,6 +37,14 @@ pub struct Args {
     /// largest room go. In memory at most 128M
     #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
     pub store_limit: u64,
+
+    /// File that lets this server into NATS: one line USER:PASSWORD, or what nsc writes
+    #[arg(long, value_name = "FILE")]
+    pub nats_creds: Option<PathBuf>,
+
+    /// File with the certificate to trust as that of NATS, in PEM; the way there is TLS then
+    #[arg(long, value_name = "FILE")]
+    pub nats_ca: Option<PathBuf>,
 
     /// Messages a second that each session may send, four times as many in a burst; 0 is no limit
     #[arg(long, value_name = "N", default_value_t = 5)]
@@ -70,13 +79,16 @@ pub enum Store {
     Memory,
     /// In this SQLite file.
     Sqlite(PathBuf),
+    /// In NATS, at this URL.
+    Nats(String),
 }
 
 fn store(text: &str) -> Result<Store, String> {
     match text.split_once(':') {
         None if text == "memory" => Ok(Store::Memory),
         Some(("sqlite", path)) if !path.is_empty() => Ok(Store::Sqlite(path.into())),
-        _ => Err("expected sqlite:PATH or memory".into()),
+        Some(("nats" | "tls", rest)) if rest.starts_with("//") => Ok(Store::Nats(text.into())),
+        _ => Err("expected sqlite:PATH, memory or nats://HOST:PORT".into()),
     }
 }
 
@@ -119,10 +131,11 @@ mod tests {
     }
 
     #[test]
-    fn stores_have_two_spellings() {
+    fn stores_have_a_spelling_each() {
         assert_eq!(store("memory"), Ok(Store::Memory));
+        assert_eq!(store("nats://a,b"), Ok(Store::Nats("nats://a,b".into())));
         assert_eq!(store("sqlite:a/b"), Ok(Store::Sqlite("a/b".into())));
-        for bad in ["", "sqlite", "sqlite:", "redis:x", "memory:x"] {
+        for bad in ["", "sqlite", "sqlite:", "redis:x", "memory:x", "nats:x"] {
             assert!(store(bad).is_err(), "{bad}");
         }
     }

@@ -68,8 +68,11 @@ impl TryFrom<Args> for Config {
             bytes: args.store_limit,
             ..Bounds::keeping(args.history)
         };
-        let Opened { log, bans, owners } = open(args.store, bounds)?;
         let journal = args.common.journal("chat-server", None)?;
+        let Opened { log, bans, owners } = match args.store {
+            Some(Store::Nats(url)) => shared(url, args.nats_creds, args.nats_ca, bounds, &journal)?,
+            store => open(store, bounds)?,
+        };
         log.keep_journal(journal.clone());
         Ok(Self {
             journal,
@@ -106,6 +109,43 @@ struct Opened {
     owners: OwnerFile,
 }
 
+/// Joins the log in NATS.
+#[cfg(feature = "nats")]
+fn shared(
+    url: String,
+    creds: Option<PathBuf>,
+    ca: Option<PathBuf>,
+    bounds: Bounds,
+    journal: &Pen,
+) -> anyhow::Result<Opened> {
+    let settings = crate::nats::Settings { url, creds, ca };
+    let open = crate::nats::Nats::open(&settings, bounds, journal.clone());
+    // The other threads go on meanwhile.
+    let (log, _) =
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(open))?;
+    Ok(Opened {
+        log,
+        bans: BanFile::default(),
+        owners: OwnerFile::default(),
+    })
+}
+
+/// Refuses a log in NATS, which is heavier than all the rest, and which few need.
+#[cfg(not(feature = "nats"))]
+fn shared(
+    url: String,
+    _: Option<PathBuf>,
+    _: Option<PathBuf>,
+    _: Bounds,
+    _: &Pen,
+) -> anyhow::Result<Opened> {
+    Err(Failure::new(format!(
+        "cannot open {url}: this program was built without NATS"
+    ))
+    .help("build it with: cargo build --release -p chat-server --features nats")
+    .into())
+}
+
 /// Opens the log, and reads what is beside it.
 fn open(store: Option<Store>, bounds: Bounds) -> anyhow::Result<Opened> {
     let path = match store {
@@ -117,7 +157,7 @@ fn open(store: Option<Store>, bounds: Bounds) -> anyhow::Result<Opened> {
             });
         }
         Some(Store::Sqlite(path)) => path,
-        None => default_path()?,
+        Some(Store::Nats(_)) | None => default_path()?,
     };
     let log = Sqlite::open(&path, bounds).map_err(|error| {
         Failure::new(format!("cannot open {}: {error:#}", path.display()))

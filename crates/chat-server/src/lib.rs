@@ -21,8 +21,10 @@
 //! | `ban_file`, `owner_file`, `side_file` | bans and registrations outlive the server |
 //! | [`log`] | the promises of a log, as a trait |
 //! | `bounds` | PURE: how much of each room is kept, and when it ends |
-//! | `memory`, `sqlite`, `tail` | logs in memory and in a file, and what both share |
-//! | `search`, `worker` | what a search finds, and the threads on which it looks |
+//! | `chain` | PURE: which messages stand of a log that several servers write |
+//! | `memory`, `sqlite`, `nats` | logs in memory, in a file, and shared by several servers |
+//! | `tail`, `view` | the entries in memory: what all stores share, and the first and the last |
+//! | `search`, `worker`, `waiting` | what a search finds, its threads, and what may wait |
 //! | `handler`, `shared`, `polls` | the service over tarpc: its calls, and what they share |
 //! | `metrics` | what operators see, over HTTP |
 //! | `server`, `config`, `listeners` | a server from its arguments to its end |
@@ -30,6 +32,8 @@
 mod ban_file;
 mod bans;
 mod bounds;
+#[cfg(any(test, feature = "nats"))]
+mod chain;
 mod door;
 mod names;
 mod operators;
@@ -46,8 +50,12 @@ mod side_file;
 
 pub mod log;
 mod memory;
+#[cfg(feature = "nats")]
+mod nats;
 mod sqlite;
 mod tail;
+mod view;
+mod waiting;
 mod worker;
 
 #[cfg(any(test, fuzzing))]
@@ -70,6 +78,8 @@ pub use ban_file::BanFile;
 pub use config::Config;
 pub use listeners::Listeners;
 pub use memory::Memory;
+#[cfg(feature = "nats")]
+pub use nats::{Nats, Settings as NatsSettings};
 pub use owner_file::OwnerFile;
 pub use server::run;
 pub use sqlite::Sqlite;

@@ -18,7 +18,9 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use common::chat::{Crowd, Entry, Kind, MAX_ENTRIES, MAX_PAGE, Page, Refusal, Sender};
+use common::cli::Failure;
 use common::pen::Pen;
+use futures::FutureExt;
 use futures::future::{BoxFuture, pending};
 use tokio::sync::watch;
 
@@ -213,6 +215,27 @@ pub struct Status {
     pub waiting: usize,
     /// Why the last write failed, if it did. It stays until the next write.
     pub failure: Option<String>,
+    /// What there is to know only of a log that several servers share.
+    pub shared: Option<Shared>,
+}
+
+/// The state of a log that several servers share.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shared {
+    /// Messages that did not count, because another server was first.
+    pub void: u64,
+    /// Tries that were not answered in time.
+    pub retries: u64,
+    /// How often the log was followed anew.
+    pub restarts: u64,
+    /// How often something was missing in it.
+    pub holes: u64,
+    /// The place up to which it is played.
+    pub played: u64,
+    /// The place at which it ended a moment ago.
+    pub end: u64,
+    /// Whether there is a connection.
+    pub is_connected: bool,
 }
 
 /// What a store returns.
@@ -256,6 +279,12 @@ pub trait RoomLog: Send + Sync {
 
     /// Returns the epoch of this log.
     fn epoch(&self) -> u64;
+
+    /// Returns when this server must not go on, because readers would see something else than
+    /// those of other servers over the same log; and why.
+    fn broken(&self) -> BoxFuture<'static, Failure> {
+        pending().boxed()
+    }
 
     /// Returns the state of the log. Not for every call, because it looks at every room.
     fn status(&self) -> Status;

@@ -19,8 +19,11 @@ fn main() -> ExitCode {
         let listeners = Listeners::bind(chat, metrics).await?;
         let interrupted = cli::interrupted();
         listeners.ready(&config.seal)?;
-        run(listeners, config, interrupted).await;
-        Ok(())
+        let broken = config.log.broken();
+        tokio::select! {
+            () = run(listeners, config, interrupted) => Ok(()),
+            why = broken => Err(why.into()),
+        }
     };
     cli::run(&mut Builder::new_multi_thread(), SERVICE, serve)
 }

@@ -1,249 +1,59 @@
 //! A log that lasts as long as the server, for lessons and tests.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashSet;
+use std::sync::Arc;
 
-use common::chat::{Entry, Page, Sender};
+use common::chat::Page;
 use common::pen::Pen;
 use futures::FutureExt;
 use futures::future::ready;
 
-use crate::bounds::{Account, Bounds, is_message};
-use crate::log::{Head, LogError, NewEntry, PageLimit, Reply, RoomLog, Status, size};
-use crate::search::{Needle, SEARCH_LIMIT, SEARCHES};
-use crate::tail::{Rooms, Tail, Tails};
-use crate::worker::Worker;
-
-/// Most bytes that this store takes, whatever its bounds say: see the sum in
-/// [`common::net::Limits`].
-const MOST_BYTES: u64 = 128 * 1024 * 1024;
-
-/// Entries that a search looks at while it holds the lock.
-const PIECE: usize = 64;
+use crate::bounds::Bounds;
+use crate::log::{Head, NewEntry, PageLimit, Reply, RoomLog, Status};
+use crate::view::View;
 
 /// The store in memory. Each one has an epoch of its own, because it begins empty.
-pub struct Memory {
-    tails: Arc<Tails>,
-    kept: Mutex<HashMap<String, Kept>>,
-    searches: Worker<Arc<Tails>>,
-    bounds: Bounds,
-    epoch: u64,
-}
-
-/// What a room keeps beside its entries, which are in its tail.
-struct Kept {
-    account: Account,
-    /// the number of each key, and the key of each number
-    numbers: HashMap<(Sender, u64), u64>,
-    keys: HashMap<u64, (Sender, u64)>,
-}
+pub struct Memory(View);
 
 impl Memory {
     /// Returns an empty log.
     pub fn new(bounds: Bounds) -> Arc<Self> {
-        let tails = Arc::new(Tails::new(0));
-        Arc::new(Self {
-            searches: Worker::start(tails.clone(), SEARCHES),
-            tails,
-            kept: Mutex::default(),
-            bounds: Bounds {
-                bytes: bounds.bytes.min(MOST_BYTES),
-                ..bounds
-            },
-            epoch: rand::random_range(1..=u64::MAX),
-        })
-    }
-
-    /// Locks what is kept. A poisoned lock is taken all the same, because no change can panic half
-    /// way. The tails are locked after it, never before.
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn store(&self, name: &str, entries: Vec<NewEntry>) -> Result<Vec<u64>, LogError> {
-        if entries.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut kept = self.lock();
-        let mut rooms = self.tails.lock();
-        if kept.len() >= self.bounds.rooms && !kept.contains_key(name) {
-            return Err(LogError::TooManyRooms);
-        }
-        let floor = rooms.floor();
-        let room = kept
-            .entry(name.to_owned())
-            .or_insert_with(|| Kept::new(floor));
-        let noted = rooms.is_noted().then(|| entries.clone());
-        let tail = rooms.make(name, floor);
-        let store = |entry| room.store(tail, entry);
-        let numbers: Vec<u64> = entries.into_iter().map(store).collect();
-        room.trim(tail, &self.bounds);
-        if let Some(entries) = noted {
-            rooms.note(name, &entries, numbers.iter().copied());
-        }
-        self.fit(&mut kept, &mut rooms);
-        Ok(numbers)
-    }
-
-    /// Deletes the oldest entries of the largest rooms until all fit the bound in bytes.
-    fn fit(&self, kept: &mut HashMap<String, Kept>, rooms: &mut Rooms) {
-        while rooms.bytes() as u64 > self.bounds.bytes {
-            let Some((name, tail)) = rooms.largest() else {
-                return;
-            };
-            let Some(room) = kept.get_mut(name) else {
-                return;
-            };
-            // An eighth at once, so that the next time comes only after many entries. The newest
-            // entry stays, because its number must not be used again.
-            let goal = tail.bytes() - tail.bytes() / 8;
-            while tail.bytes() >= goal && room.account.messages + room.account.notices > 1 {
-                room.forget(tail.pop());
-            }
-            tail.trim(&room.account);
-            if room.account.messages + room.account.notices <= 1 {
-                return;
-            }
-        }
-    }
-
-    /// Returns the newest entries before `before`, oldest first.
-    fn back(&self, room: &str, before: u64, limit: PageLimit) -> Page {
-        let rooms = self.tails.lock();
-        let entries = rooms
-            .get(room)
-            .into_iter()
-            .flat_map(|tail| tail.back_from(before));
-        let mut entries = limit.take(entries.cloned());
-        entries.reverse();
-        rooms.page(room, entries, self.epoch)
-    }
-}
-
-impl Kept {
-    fn new(floor: u64) -> Self {
-        Self {
-            account: Account::new(floor),
-            numbers: HashMap::new(),
-            keys: HashMap::new(),
-        }
-    }
-
-    /// Stores an entry, unless its key is known. Returns its number.
-    fn store(&mut self, tail: &mut Tail, entry: NewEntry) -> u64 {
-        let key = entry.id.map(|id| (entry.sender, id));
-        if let Some(&number) = key.and_then(|key| self.numbers.get(&key)) {
-            return number;
-        }
-        let number = self.account.newest + 1;
-        if let Some(key) = key {
-            self.numbers.insert(key, number);
-            self.keys.insert(number, key);
-        }
-        let entry = entry.numbered(number);
-        self.account
-            .add(number, entry.kind, size(&entry), entry.at_ms);
-        tail.push(entry);
-        number
-    }
-
-    /// Deletes what is above the bounds.
-    fn trim(&mut self, tail: &mut Tail, bounds: &Bounds) {
-        let left = self.account.messages - self.account.excess_messages(bounds);
-        if left < self.account.messages {
-            while self.account.messages > left || tail.begins_with_notice() {
-                self.forget(tail.pop());
-            }
-        }
-        for gone in tail.pop_notices(self.account.excess_notices(bounds)) {
-            self.forget(Some(gone));
-        }
-        tail.trim(&self.account);
-    }
-
-    fn forget(&mut self, gone: Option<Entry>) {
-        let Some(gone) = gone else { return };
-        self.account.remove(gone.number, gone.kind, size(&gone));
-        if let Some(key) = self.keys.remove(&gone.number) {
-            self.numbers.remove(&key);
-        }
+        let epoch = rand::random_range(1..=u64::MAX);
+        Arc::new(Self(View::new(bounds, epoch)))
     }
 }
 
 impl RoomLog for Memory {
     fn append(&self, room: &str, entries: Vec<NewEntry>) -> Reply<Vec<u64>> {
-        ready(self.store(room, entries)).boxed()
+        ready(self.0.store(room, entries)).boxed()
     }
 
     fn read(&self, room: &str, after: u64, limit: PageLimit) -> Reply<Page> {
-        let rooms = self.tails.lock();
-        let entries = rooms.get(room).and_then(|tail| tail.read(after, limit));
-        ready(Ok(rooms.page(
-            room,
-            entries.unwrap_or_default(),
-            self.epoch,
-        )))
-        .boxed()
+        self.0.read(room, after, limit)
     }
 
     fn read_back(&self, room: &str, before: u64, limit: PageLimit) -> Reply<Page> {
-        ready(Ok(self.back(room, before, limit))).boxed()
+        self.0.read_back(room, before, limit)
     }
 
     fn search(&self, room: &str, text: &str, limit: PageLimit) -> Reply<Page> {
-        let needle = match Needle::new(text) {
-            Ok(needle) => needle,
-            Err(error) => return ready(Err(error)).boxed(),
-        };
-        let (room, epoch) = (room.to_owned(), self.epoch);
-        self.searches
-            .ask(LogError::TooManySearches, move |tails, caller| {
-                let goes_on = caller.waits_within(SEARCH_LIMIT);
-                let mut before = u64::MAX;
-                // Piece by piece, because the lock must not be held for a whole room.
-                let pieces = std::iter::from_fn(|| {
-                    let rooms = tails.lock();
-                    let piece: Vec<Entry> = rooms
-                        .get(&room)?
-                        .back_from(before)
-                        .take(PIECE)
-                        .cloned()
-                        .collect();
-                    before = piece.last()?.number;
-                    Some(piece)
-                });
-                let spoken = pieces.flatten().filter(|entry| is_message(entry.kind));
-                let entries = needle.search(spoken, limit, goes_on)?;
-                Ok(tails.lock().page(&room, entries, epoch))
-            })
+        self.0.search(room, text, limit)
     }
 
     fn before_last(&self, room: &str, messages: u32) -> Reply<u64> {
-        let rooms = self.tails.lock();
-        let before = rooms
-            .get(room)
-            .and_then(|tail| tail.before_last(messages as usize));
-        ready(Ok(before.unwrap_or_else(|| rooms.floor()))).boxed()
+        self.0.before_last(room, messages)
     }
 
     fn head(&self, room: &str) -> Head {
-        self.tails.head(room)
+        self.0.head(room)
     }
 
     fn has_place(&self, room: &str) -> bool {
-        self.tails.has_place(room, self.bounds.rooms)
+        self.0.has_place(room)
     }
 
     fn end_rooms(&self, used: HashSet<String>, now_ms: u64) -> Reply<()> {
-        let mut kept = self.lock();
-        let mut rooms = self.tails.lock();
-        kept.retain(|name, room| {
-            let ends = room.account.has_ended(name, used.contains(name), now_ms);
-            if ends {
-                rooms.end(name, room.account.newest);
-            }
-            !ends
-        });
+        self.0.end_rooms(&used, now_ms);
         ready(Ok(())).boxed()
     }
 
@@ -252,18 +62,14 @@ impl RoomLog for Memory {
     }
 
     fn keep_journal(&self, journal: Pen) {
-        self.tails.lock().keep_journal(journal, self.epoch);
+        self.0.keep_journal(journal);
     }
 
     fn epoch(&self) -> u64 {
-        self.epoch
+        self.0.epoch()
     }
 
     fn status(&self) -> Status {
-        let bytes = self.tails.lock().bytes() as u64;
-        Status {
-            bytes,
-            ..self.tails.status(self.epoch)
-        }
+        self.0.status()
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use common::chat::{Page, Refusal};
 
-use crate::log::Status;
+use crate::log::{Shared, Status};
 
 mod http;
 
@@ -143,9 +143,14 @@ impl Counts {
              counter log_entries_total {entries}|Numbers given: the sum of the last of each room.
              counter log_trimmed_total {trimmed}|Entries no longer kept, in all rooms."
         );
+        let shared = log.shared.as_ref().map_or_else(String::new, shared);
         let mut page = String::with_capacity(4096);
         // Results are ignored below, because writing to a string cannot fail.
-        for (line, help) in table.lines().filter_map(|line| line.split_once('|')) {
+        for (line, help) in table
+            .lines()
+            .chain(shared.lines())
+            .filter_map(|line| line.split_once('|'))
+        {
             let (kind, value) = line.trim_start().split_once(' ').unwrap_or_default();
             let name = value.split(['{', ' ']).next().unwrap_or_default();
             let _ = writeln!(page, "# HELP chat_{name} {help}");
@@ -173,6 +178,29 @@ impl Counts {
             }
         }
     }
+}
+
+/// Returns what there is only of a log that several servers share, as lines of the same table.
+fn shared(log: &Shared) -> String {
+    let Shared {
+        void,
+        retries,
+        restarts,
+        holes,
+        played,
+        end,
+        is_connected,
+    } = log;
+    let connected = u8::from(*is_connected);
+    format!(
+        "counter log_void_total {void}|Messages that came second, and were written again.
+         counter log_retries_total {retries}|Tries that NATS did not answer in time.
+         counter follower_restarts_total {restarts}|How often the log was followed anew.
+         counter log_holes_total {holes}|How often something was missing in the log.
+         gauge log_played {played}|The place in NATS up to which the log is played.
+         gauge log_end {end}|The place at which it ended a moment ago.
+         gauge nats_connected {connected}|Whether there is a connection to NATS."
+    )
 }
 
 /// A poll that waits. Counted by a guard, because a poll may be given up at any time.
@@ -205,6 +233,13 @@ mod tests {
             bytes: 12,
             waiting: 11,
             failure: Some("disk full".into()),
+            shared: Some(Shared {
+                void: 21,
+                played: 22,
+                end: 23,
+                is_connected: true,
+                ..Shared::default()
+            }),
         };
         counts.refused(&Refusal::Banned);
         let state = State {
@@ -240,6 +275,10 @@ mod tests {
             "chat_log_bytes_waiting 11",
             "chat_log_entries_total 7",
             "chat_log_trimmed_total 3",
+            "chat_log_void_total 21",
+            "chat_log_played 22",
+            "chat_log_end 23",
+            "chat_nats_connected 1",
         ] {
             assert!(page.lines().any(|l| l == line), "{line} is not in:\n{page}");
         }

@@ -18,7 +18,7 @@ use futures::future::ready;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use self::calls::{Append, Call, Waiting};
+use self::calls::{Append, Call};
 use self::connection::{GONE, words};
 use self::file::Held;
 use self::walk::Walk;
@@ -27,6 +27,7 @@ use crate::bounds::{Bounds, bytes, is_message};
 use crate::log::{Head, LogError, NewEntry, PageLimit, Reply, RoomLog, Status};
 use crate::search::{Needle, SEARCH_LIMIT, SEARCHES};
 use crate::tail::{Tail, Tails};
+use crate::waiting::{WAITING, Waiting};
 use crate::worker::Worker;
 
 mod calls;
@@ -41,10 +42,6 @@ mod writer;
 /// Most calls that wait for the disk; further ones are refused as busy. At 64 a commit and 1 ms a
 /// commit the last of them waits a tenth of a second.
 const CALLS: usize = 4096;
-
-/// Most bytes of entries that wait for the disk, because an append outlives its call: see the sum
-/// in [`common::net::Limits`].
-const WAITING: usize = 32 * 1024 * 1024;
 
 /// Most pages that wait for the disk; further ones are refused as busy.
 const PAGES: usize = 1024;

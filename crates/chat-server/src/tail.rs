@@ -191,6 +191,12 @@ impl Rooms {
         self.journal = (journal, epoch);
     }
 
+    /// Writes down from now on that what is stored is of another log.
+    #[cfg(feature = "nats")]
+    pub(crate) fn set_epoch(&mut self, epoch: u64) {
+        self.journal.1 = epoch;
+    }
+
     /// Returns whether there is a journal.
     pub(crate) fn is_noted(&self) -> bool {
         self.journal.0.is_on()

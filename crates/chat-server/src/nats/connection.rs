@@ -1,0 +1,327 @@
+//! The way to NATS: connecting, the stream of the log, and what is checked before it is used.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_nats::jetstream::context::ContextBuilder;
+use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, StorageType};
+use async_nats::jetstream::{self, Context};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions};
+use common::cli::Failure;
+use futures::StreamExt;
+use tokio::time::{Instant, sleep};
+
+use super::url::Url;
+
+/// How long a start tries: a fresh cluster needs seconds until it makes a stream.
+const START: Duration = Duration::from_secs(15);
+
+/// How long one question to NATS may take. The default of 5 s would hide a dead leader.
+const QUESTION: Duration = Duration::from_secs(1);
+
+/// How long one try of a message may take.
+pub(super) const TRY: Duration = Duration::from_millis(1500);
+
+/// How often NATS is asked whether it is there. By default a dead machine would be noticed after
+/// two minutes.
+const PING: Duration = Duration::from_secs(2);
+
+/// Most messages that wait for a lost connection. Their writers give up soon.
+const BUFFERED: usize = 256;
+
+/// Messages of a room that NATS keeps beyond the history, as a part of it: so what cannot be known
+/// of the oldest ones is never shown.
+const SPARE: i64 = 10;
+
+/// Least messages of a subject that NATS keeps: more than there are rooms, because the ends of
+/// rooms are a subject too.
+const LEAST: i64 = 1100;
+
+/// Messages of each room that stay in a full store: at least one of them stands, and the next ones
+/// are written on it.
+const KEPT: u64 = 64;
+
+/// The least version without a known loss after `kill -9`.
+const SAFE: [u64; 3] = [2, 10, 23];
+
+/// The largest message that is written, nearly: NATS takes one mebibyte by default.
+const PAYLOAD: usize = 1 << 20;
+
+/// Where the log is, and how to get there.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `nats://HOST:PORT,HOST:PORT/NAME`, or `tls://...`.
+    pub url: String,
+    /// The file with the credentials.
+    pub creds: Option<PathBuf>,
+    /// The file with the certificates to trust instead of the system's.
+    pub ca: Option<PathBuf>,
+}
+
+/// A connection, and the names of the log.
+#[derive(Clone)]
+pub(crate) struct Link {
+    pub(super) client: Client,
+    pub(super) js: Context,
+    pub(super) name: String,
+    pub(super) replicas: usize,
+}
+
+impl Link {
+    /// Connects.
+    ///
+    /// # Errors
+    /// If that cannot be done within 15 s, with advice.
+    pub(super) async fn open(settings: &Settings) -> anyhow::Result<Self> {
+        let help = "for example: --store nats://n1:4222,n2:4222,n3:4222";
+        let url = Url::new(&settings.url).map_err(|why| Failure::new(why).help(help))?;
+        if !url.is_sealed && settings.ca.is_none() && !url.is_local() {
+            tracing::warn!(
+                "the way to NATS is not encrypted, and everybody's sessions go along it: \
+                 keep its ports from guests, or use tls:// and --nats-ca"
+            );
+        }
+        let until = Instant::now() + START;
+        let client = loop {
+            let error = match options(settings).await?.connect(&url.servers[..]).await {
+                Ok(client) => break client,
+                Err(error) => error,
+            };
+            let may_come = matches!(
+                error.kind(),
+                ConnectErrorKind::Io | ConnectErrorKind::TimedOut | ConnectErrorKind::Dns
+            );
+            if !may_come || Instant::now() > until {
+                let what = format!("cannot reach NATS at {}: {error}", url.shown());
+                let help = match error.kind() {
+                    ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
+                        "name a file with credentials: --nats-creds FILE"
+                    }
+                    ConnectErrorKind::Tls => "name the certificate to trust: --nats-ca FILE",
+                    _ => "is nats-server running there? start one with: nats-server -js",
+                };
+                return Err(Failure::new(what).help(help).into());
+            }
+            sleep(Duration::from_millis(200)).await;
+        };
+        let info = client.server_info();
+        if !is_safe(&info.version) {
+            tracing::warn!(
+                "nats-server {} may lose messages when it is killed: use 2.10.23 or newer",
+                info.version
+            );
+        }
+        if info.max_payload < PAYLOAD {
+            let what = format!("NATS takes messages of {} bytes only", info.max_payload);
+            let help = "set max_payload to 1MB in its configuration";
+            return Err(Failure::new(what).help(help).into());
+        }
+        let js = ContextBuilder::new()
+            .timeout(QUESTION)
+            .ack_timeout(TRY)
+            .build(client.clone());
+        Ok(Self {
+            client,
+            js,
+            name: url.name,
+            replicas: url.replicas,
+        })
+    }
+
+    /// Returns the stream of the log with this history, which is made if there is none; and the
+    /// history that it has.
+    ///
+    /// # Errors
+    /// If there is no JetStream, or another kind of stream, with advice.
+    pub(super) async fn log(&self, history: u64) -> anyhow::Result<(Info, u64)> {
+        let wanted = i64::try_from(history).unwrap_or(i64::MAX / 2);
+        let info = self
+            .stream(Config {
+                name: self.name.clone(),
+                description: Some(description(history)),
+                subjects: vec![format!("{}.>", self.name)],
+                max_messages_per_subject: wanted.saturating_add(wanted / SPARE).max(LEAST),
+                deny_delete: true,
+                ..self.config()
+            })
+            .await?;
+        let kept = info.config.description.as_deref().and_then(history_of);
+        let Some(kept) = kept else {
+            let what = format!("the stream {} in NATS is not a log of a chat", self.name);
+            return Err(Failure::new(what)
+                .help("choose another name: .../NAME")
+                .into());
+        };
+        if kept != history {
+            tracing::warn!("this log keeps {kept} messages of a room, whatever --history says");
+        }
+        Ok((info, kept))
+    }
+
+    /// Returns what all streams have in common.
+    pub(super) fn config(&self) -> Config {
+        Config {
+            discard: DiscardPolicy::Old,
+            storage: StorageType::File,
+            num_replicas: self.replicas,
+            // Unused, and its default of two minutes costs memory.
+            duplicate_window: Duration::from_secs(1),
+            ..Config::default()
+        }
+    }
+
+    /// Returns the stream with these settings, which is made if there is none.
+    pub(super) async fn stream(&self, config: Config) -> anyhow::Result<Info> {
+        let until = Instant::now() + START;
+        let name = config.name.clone();
+        let info = loop {
+            let error = match self.js.get_or_create_stream(config.clone()).await {
+                Ok(stream) => break stream.cached_info().clone(),
+                Err(error) => error,
+            };
+            if Instant::now() > until {
+                let what = format!("NATS has no stream {name}, and makes none: {error}");
+                return Err(Failure::new(what)
+                    .help("its servers need JetStream: nats-server -js")
+                    .help("three replicas need three of them: .../NAME?replicas=1 needs one")
+                    .into());
+            }
+            sleep(Duration::from_millis(200)).await;
+        };
+        let found = &info.config;
+        let is_alike = found.subjects == config.subjects
+            && found.storage == config.storage
+            && found.max_age == config.max_age
+            && found.discard == config.discard;
+        if !is_alike {
+            let what = format!("the stream {name} in NATS has other settings than this log needs");
+            return Err(Failure::new(what)
+                .help("choose another name: .../NAME")
+                .into());
+        }
+        if found.num_replicas < 3 {
+            tracing::warn!(
+                "nats-servers that keep the stream {name}: {}; with fewer than 3, one may end it",
+                found.num_replicas
+            );
+        }
+        Ok(info)
+    }
+
+    /// Returns the subject of a room. Its name is written in hex, because it may hold any letter.
+    pub(super) fn subject(&self, room: &str) -> String {
+        let hex: String = room.bytes().map(|byte| format!("{byte:02x}")).collect();
+        format!("{}.log.{hex}", self.name)
+    }
+
+    /// Returns whether there is a connection. What is published without one would wait.
+    pub(super) fn is_up(&self) -> bool {
+        self.client.connection_state() == async_nats::connection::State::Connected
+    }
+
+    /// Returns the stream of this name.
+    pub(super) async fn get(&self, name: &str) -> Result<jetstream::stream::Stream, String> {
+        self.js
+            .get_stream(name)
+            .await
+            .map_err(|error| error.to_string())
+    }
+}
+
+impl Link {
+    /// Deletes the oldest messages of the largest room, if the stream has more than `most` bytes.
+    pub(super) async fn fit(&self, most: u64, largest: Option<String>) -> Result<(), String> {
+        let Some(largest) = largest else {
+            return Ok(());
+        };
+        let stream = self.get(&self.name).await?;
+        if stream.cached_info().state.bytes <= most {
+            return Ok(());
+        }
+        let subject = self.subject(&largest);
+        let counts = stream.info_with_subjects(&subject).await;
+        let mut counts = counts.map_err(|error| error.to_string())?;
+        let counted = counts
+            .next()
+            .await
+            .transpose()
+            .map_err(|error| error.to_string())?;
+        let count = counted.map_or(0, |(_, count)| count as u64);
+        // An eighth at once, so that the next time comes only after many messages.
+        let keep = (count - count / 8).max(KEPT);
+        let purge = stream.purge().filter(subject).keep(keep);
+        purge.await.map(drop).map_err(|error| error.to_string())
+    }
+}
+
+/// Returns what a stream of this history says of itself.
+fn description(history: u64) -> String {
+    format!("chat-server: the last {history} messages of each room")
+}
+
+fn history_of(description: &str) -> Option<u64> {
+    let rest = description.strip_prefix("chat-server: the last ")?;
+    rest.split(' ').next()?.parse().ok()
+}
+
+async fn options(settings: &Settings) -> anyhow::Result<ConnectOptions> {
+    let mut options = ConnectOptions::new()
+        .name("chat-server")
+        .connection_timeout(PING)
+        .ping_interval(PING)
+        .client_capacity(BUFFERED)
+        .reconnect_delay_callback(|tries| Duration::from_millis(if tries < 4 { 50 } else { 500 }));
+    if let Some(path) = &settings.creds {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::new(format!("cannot read {}: {error}", path.display()))
+                .help("--nats-creds names the file that lets this server into NATS")
+        })?;
+        options = match text.trim().split_once(':') {
+            Some((user, password)) if !text.contains('\n') => {
+                options.user_and_password(user.to_owned(), password.to_owned())
+            }
+            _ => options.credentials(&text).map_err(|_| {
+                Failure::new(format!("{} has no credentials of NATS", path.display()))
+                    .help("it has one line USER:PASSWORD, or is what nsc writes")
+            })?,
+        };
+    }
+    if let Some(path) = &settings.ca {
+        options = options
+            .add_root_certificates(path.clone())
+            .require_tls(true);
+    }
+    Ok(options)
+}
+
+/// Returns whether this version of nats-server keeps its streams when it is killed.
+fn is_safe(version: &str) -> bool {
+    let mut numbers = version.split(['.', '-']).map(|n| n.parse().unwrap_or(0));
+    let numbers = [(); 3].map(|()| numbers.next().unwrap_or(0));
+    numbers >= SAFE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stream_says_how_much_it_keeps() {
+        assert_eq!(history_of(&description(10_000)), Some(10_000));
+        assert_eq!(history_of("orders"), None);
+    }
+
+    #[test]
+    fn versions_are_compared_by_their_numbers() {
+        for (version, safe) in [
+            ("2.9.10", false),
+            ("2.10.22", false),
+            ("2.10.23", true),
+            ("2.12.0-RC.1", true),
+            ("3.0.0", true),
+            ("?", false),
+        ] {
+            assert_eq!(is_safe(version), safe, "{version}");
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Plays the shared log into the replica, for ever. The cursor is ours: whatever happens to NATS'
+//! consumer, there is a new one from the last message on.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{DeliverPolicy, pull::OrderedConfig};
+use async_nats::jetstream::stream::Stream;
+use futures::StreamExt;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::connection::Link;
+use super::replica::{Replica, Said, Trouble, lock};
+
+/// Silence after which it is asked whether something is missed.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// The pause before the next consumer.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a hole may last: a new consumer may be given what the last one was not.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a follower may know nothing of the end of the list before the server is unwell.
+const BEHIND: Duration = Duration::from_secs(10);
+
+/// What others see of the follower.
+pub(super) struct Progress {
+    /// when this server knew last that it is up to date
+    current: Mutex<Instant>,
+    /// the end of the list, as of a moment ago
+    pub(super) end: watch::Sender<u64>,
+    /// wakes the follower, because something is late
+    pub(super) anew: Notify,
+}
+
+impl Progress {
+    pub(super) fn new() -> Self {
+        Self {
+            current: Mutex::new(Instant::now()),
+            end: watch::Sender::new(0),
+            anew: Notify::new(),
+        }
+    }
+
+    /// Notes that everything is played.
+    fn is_current(&self) {
+        *lock(&self.current) = Instant::now();
+    }
+
+    /// Returns how long it is not known that everything is played, if that is too long.
+    pub(super) fn behind(&self) -> Option<Duration> {
+        let since = lock(&self.current).elapsed();
+        (since > BEHIND).then_some(since)
+    }
+}
+
+/// Why a consumer is given up.
+enum Stop {
+    Again(String),
+    Trouble(Trouble),
+}
+
+fn again(error: impl std::fmt::Display) -> Stop {
+    Stop::Again(error.to_string())
+}
+
+/// Follows the log and hands on what is said in private rooms. Returns why it cannot go on.
+pub(super) async fn follow(
+    link: &Link,
+    replica: &Replica,
+    progress: &Progress,
+    private: &mpsc::Sender<Said>,
+) -> Trouble {
+    let mut hole: Option<(u64, Instant)> = None;
+    loop {
+        let stop = follow_once(link, replica, progress, private).await;
+        let at = replica.played();
+        match stop {
+            Stop::Again(why) => tracing::debug!("following the log after {at} again: {why}"),
+            Stop::Trouble(Trouble::Hole) => {
+                replica
+                    .counts
+                    .holes
+                    .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                let since = match hole {
+                    Some((place, since)) if place == at => since,
+                    _ => hole.insert((at, Instant::now())).1,
+                };
+                if since.elapsed() > PATIENCE {
+                    return Trouble::Hole;
+                }
+            }
+            Stop::Trouble(trouble) => return trouble,
+        }
+        replica
+            .counts
+            .restarts
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        sleep(PAUSE).await;
+    }
+}
+
+async fn follow_once(
+    link: &Link,
+    replica: &Replica,
+    progress: &Progress,
+    private: &mpsc::Sender<Said>,
+) -> Stop {
+    match try_follow(link, replica, progress, private).await {
+        Ok(never) => match never {},
+        Err(stop) => stop,
+    }
+}
+
+async fn try_follow(
+    link: &Link,
+    replica: &Replica,
+    progress: &Progress,
+    private: &mpsc::Sender<Said>,
+) -> Result<std::convert::Infallible, Stop> {
+    let mut stream = link.get(&link.name).await.map_err(again)?;
+    let end = stream.cached_info().state.last_sequence;
+    let at = replica.played();
+    if end < at {
+        return Err(Stop::Trouble(Trouble::WentBack));
+    }
+    progress.end.send_replace(end);
+    if stream.cached_info().state.messages == 0 {
+        replica.reach(end); // there is nothing to play
+    }
+    let config = OrderedConfig {
+        // The last one once more, because it may be another one now.
+        deliver_policy: DeliverPolicy::ByStartSequence {
+            start_sequence: at.max(1),
+        },
+        ..OrderedConfig::default()
+    };
+    let consumer = stream.create_consumer(config).await.map_err(again)?;
+    let mut messages = consumer.messages().await.map_err(again)?;
+    loop {
+        let next = tokio::select! {
+            next = timeout(SILENCE, messages.next()) => next,
+            () = progress.anew.notified() => return Err(again("something did not come back")),
+        };
+        match next {
+            Ok(Some(Ok(message))) => {
+                let info = message.info().map_err(again)?;
+                let (at, pending) = (info.stream_sequence, info.pending);
+                let ms = info.published.unix_timestamp_nanos() / 1_000_000;
+                let at_ms = u64::try_from(ms).unwrap_or_default();
+                let said = replica.play(at, at_ms, &message.payload);
+                if let Some(said) = said.map_err(Stop::Trouble)? {
+                    // Waits for a slow listener, because it must not miss one. Without one, this
+                    // fails at once.
+                    let _ = private.send(said).await;
+                }
+                progress.end.send_if_modified(|end| {
+                    let is_further = at > *end;
+                    *end = at.max(*end);
+                    is_further
+                });
+                if pending == 0 {
+                    progress.is_current();
+                }
+            }
+            Ok(Some(Err(error))) => return Err(again(error)),
+            Ok(None) => return Err(again("the consumer has ended")),
+            Err(_) => is_missing_nothing(&mut stream, replica, progress).await?,
+        }
+    }
+}
+
+/// Looks whether a silent consumer is at the end of the list.
+async fn is_missing_nothing(
+    stream: &mut Stream,
+    replica: &Replica,
+    progress: &Progress,
+) -> Result<(), Stop> {
+    let state = stream.info().await.map_err(again)?.state.clone();
+    let (end, at) = (state.last_sequence, replica.played());
+    progress.end.send_replace(end);
+    if end < at {
+        return Err(Stop::Trouble(Trouble::WentBack));
+    }
+    if end > at && state.messages > 0 {
+        return Err(Stop::Again(format!(
+            "silent at {at}, and the list ends at {end}"
+        )));
+    }
+    replica.reach(end);
+    progress.is_current();
+    Ok(())
+}
+
+/// Returns a task that follows, and the trouble that ends it.
+pub(super) fn start(
+    link: Link,
+    replica: Arc<Replica>,
+    progress: Arc<Progress>,
+    private: mpsc::Sender<Said>,
+) -> (
+    tokio::task::JoinHandle<()>,
+    watch::Receiver<Option<Trouble>>,
+) {
+    let (to_tell, trouble) = watch::channel(None);
+    let task = tokio::spawn(async move {
+        let trouble = follow(&link, &replica, &progress, &private).await;
+        to_tell.send_replace(Some(trouble));
+    });
+    (task, trouble)
+}

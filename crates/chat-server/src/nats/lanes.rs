@@ -1,0 +1,273 @@
+//! Writes what is appended: each room has a lane, in which one message is out at a time. What comes
+//! meanwhile goes together in the next one. So a busy room makes larger messages by itself.
+//!
+//! The answer to an append is that our own follower has played the message. So a number that was
+//! answered can be read at once, and there is one place where entries come in. That NATS has
+//! acknowledged the message says only that it is in the list.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_nats::jetstream::message::PublishMessage;
+use futures::FutureExt;
+use futures::future::ready;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::connection::{Link, TRY};
+use super::follower::Progress;
+use super::replica::{Outcome, Replica, lock};
+use super::wire::{Body, Does, InRoom, Message};
+use crate::bounds::bytes;
+use crate::log::{LogError, NewEntry, Reply};
+use crate::waiting::{WAITING, Waiting};
+
+/// Most appends that wait in one room: so many that the last of them waits about a second.
+const QUEUE: usize = 4096;
+
+/// Most appends in one message, and most bytes of their entries. NATS takes a mebibyte.
+const GROUP: usize = 256;
+const GROUP_BYTES: usize = 384 * 1024;
+
+/// How long an append is tried. With the last try, it is below the 8 s of a client's call.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+/// The pause after a try that was not answered.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a message that NATS has may take to be played. Then the follower begins again, because
+/// it may listen to a consumer that is dead.
+const RETURN: Duration = Duration::from_millis(250);
+
+/// Entries for a room, with the channel for their numbers.
+struct Append {
+    entries: Vec<NewEntry>,
+    reply: oneshot::Sender<Result<Vec<u64>, LogError>>,
+    waiting: Waiting,
+    until: Instant,
+}
+
+/// The lanes of all rooms.
+pub(super) struct Lanes {
+    link: Link,
+    replica: Arc<Replica>,
+    progress: Arc<Progress>,
+    /// what waits in each lane that is at work
+    queues: Mutex<HashMap<String, VecDeque<Append>>>,
+    waiting: Arc<AtomicUsize>,
+    failure: Mutex<Option<String>>,
+}
+
+impl Lanes {
+    pub(super) fn new(link: Link, replica: Arc<Replica>, progress: Arc<Progress>) -> Self {
+        Self {
+            link,
+            replica,
+            progress,
+            queues: Mutex::default(),
+            waiting: Arc::default(),
+            failure: Mutex::default(),
+        }
+    }
+
+    /// Returns the bytes of entries that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Relaxed)
+    }
+
+    /// Returns why the last try failed, if it did.
+    pub(super) fn failure(&self) -> Option<String> {
+        lock(&self.failure).clone()
+    }
+
+    /// Appends entries to a room that may exist.
+    pub(super) fn append(self: &Arc<Self>, room: &str, entries: Vec<NewEntry>) -> Reply<Vec<u64>> {
+        let size = entries.iter().map(|e| bytes(&e.nick, &e.body)).sum();
+        let Some(waiting) = Waiting::count(&self.waiting, size, WAITING) else {
+            return ready(Err(LogError::Busy)).boxed();
+        };
+        let (reply, numbers) = oneshot::channel();
+        let append = Append {
+            entries,
+            reply,
+            waiting,
+            until: Instant::now() + PATIENCE,
+        };
+        let mut queues = lock(&self.queues);
+        match queues.get_mut(room) {
+            Some(queue) if queue.len() >= QUEUE => return ready(Err(LogError::Busy)).boxed(),
+            Some(queue) => queue.push_back(append),
+            None => {
+                queues.insert(room.to_owned(), VecDeque::from([append]));
+                tokio::spawn(self.clone().run(room.to_owned()));
+            }
+        }
+        async move { numbers.await.map_err(|_| LogError::stopped())? }.boxed()
+    }
+
+    /// Writes what waits in a lane, until there is nothing.
+    async fn run(self: Arc<Self>, room: String) {
+        while let Some(group) = self.next(&room) {
+            self.write(&room, group).await;
+        }
+    }
+
+    /// Takes what goes into the next message. The lane is over if there is nothing.
+    fn next(&self, room: &str) -> Option<Vec<Append>> {
+        let mut queues = lock(&self.queues);
+        let queue = queues.get_mut(room)?;
+        let (mut group, mut bytes) = (Vec::new(), 0);
+        while let Some(append) = queue.front() {
+            bytes += append.waiting.bytes();
+            if !group.is_empty() && (bytes > GROUP_BYTES || group.len() >= GROUP) {
+                break;
+            }
+            group.extend(queue.pop_front());
+        }
+        if group.is_empty() {
+            queues.remove(room);
+            return None;
+        }
+        Some(group)
+    }
+
+    /// Writes appends until they stand, or the time of each is over.
+    async fn write(&self, room: &str, mut group: Vec<Append>) {
+        let (tell, mut outcomes) = mpsc::unbounded_channel();
+        let mut attempts = Vec::new();
+        while !group.is_empty() {
+            match self
+                .attempt(room, &group, &tell, &mut outcomes, &mut attempts)
+                .await
+            {
+                Ok(true) => {
+                    *lock(&self.failure) = None;
+                    for append in group.drain(..) {
+                        self.answer(room, append);
+                    }
+                }
+                Ok(false) => {} // another server was first, and what it wrote is played
+                Err(error) => {
+                    self.replica.counts.retries.fetch_add(1, Relaxed);
+                    tracing::debug!("{room}: {error}");
+                    *lock(&self.failure) = Some(error.clone());
+                    let is_over = |append: &mut Append| append.until <= Instant::now();
+                    for append in group.extract_if(.., is_over) {
+                        let _ = append.reply.send(Err(LogError::Failed(error.clone())));
+                    }
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+        self.replica.give_up(attempts);
+    }
+
+    /// Makes one try. Returns whether the entries are stored, or another server was first.
+    async fn attempt(
+        &self,
+        room: &str,
+        group: &[Append],
+        tell: &mpsc::UnboundedSender<Outcome>,
+        outcomes: &mut mpsc::UnboundedReceiver<Outcome>,
+        attempts: &mut Vec<u64>,
+    ) -> Result<bool, String> {
+        let (top, fresh) = self
+            .replica
+            .plan(room, group.iter().map(|append| &*append.entries));
+        if fresh.is_empty() {
+            return Ok(true);
+        }
+        let written = fresh
+            .into_iter()
+            .map(|one| one.into_iter().map(Into::into).collect());
+        let body = InRoom::new(room, top, Does::Adds(written.collect()));
+        let message = self.replica.write(Body::Room(body), tell);
+        attempts.push(message.origin().attempt);
+        let subject = self.link.subject(room);
+        Ok(self.publish(subject, &message, outcomes).await?.1)
+    }
+
+    /// Publishes a message. Returns its place, if NATS has said it, and whether it stands, or
+    /// another one that `outcomes` is about.
+    async fn publish(
+        &self,
+        subject: String,
+        message: &Message,
+        outcomes: &mut mpsc::UnboundedReceiver<Outcome>,
+    ) -> Result<(Option<u64>, bool), String> {
+        if !self.link.is_up() {
+            return Err("there is no connection to NATS".into());
+        }
+        let attempt = message.origin().attempt;
+        let message = PublishMessage::build().payload(message.bytes()?.into());
+        let sent = timeout(TRY, self.link.js.send_publish(subject, message)).await;
+        let ack = sent
+            .map_err(|_| "NATS takes nothing".to_owned())?
+            .map_err(|error| error.to_string())?;
+        let mut ack = ack.into_future();
+        // Of an earlier try too, because it is as good.
+        let mut outcome = std::pin::pin!(async {
+            while let Some((of, stands)) = outcomes.recv().await {
+                if stands || of == attempt {
+                    return stands;
+                }
+            }
+            false
+        });
+        let at = tokio::select! {
+            biased;
+            stands = &mut outcome => return Ok((None, stands)),
+            ack = &mut ack => ack.map_err(|error| error.to_string())?.sequence,
+        };
+        if let Ok(stands) = timeout(RETURN, &mut outcome).await {
+            return Ok((Some(at), stands));
+        }
+        self.progress.anew.notify_one();
+        let stands = timeout(TRY, outcome).await;
+        let stands = stands.map_err(|_| "it is stored, and was not played yet".to_owned())?;
+        Ok((Some(at), stands))
+    }
+
+    fn answer(&self, room: &str, append: Append) {
+        let newest = self.replica.view.newest(room);
+        let numbers = self.replica.view.numbers(room, &append.entries).into_iter();
+        // A notice has no key, and nobody asks for its number. A message may be gone already, when
+        // the store is full.
+        let numbers = numbers.map(|number| number.unwrap_or(newest)).collect();
+        let _ = append.reply.send(Ok(numbers)); // fails if the caller has given up
+    }
+
+    /// Ends a room, unless something is written in it meanwhile. Then NATS deletes what it held.
+    pub(super) async fn end(&self, room: &str) -> Result<(), String> {
+        let Some(body) = self.replica.plan_end(room) else {
+            return Ok(());
+        };
+        let (tell, mut outcomes) = mpsc::unbounded_channel();
+        let message = self.replica.write(Body::Room(body), &tell);
+        let attempt = message.origin().attempt;
+        let subject = format!("{}.end", self.link.name);
+        let ended = self.publish(subject, &message, &mut outcomes).await;
+        self.replica.give_up([attempt]);
+        let (_, stands) = ended?;
+        if stands {
+            let end = self.replica.played();
+            let stream = self.link.get(&self.link.name).await?;
+            // Up to now only, because the room may begin again.
+            let purge = stream.purge().filter(self.link.subject(room)).sequence(end);
+            purge.await.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// Notes for all servers that entries are lost: what is left is another log.
+    pub(super) async fn begin_anew(&self) -> Result<(), String> {
+        let (tell, _) = mpsc::unbounded_channel();
+        let message = self.replica.write(Body::Epoch(rand::random()), &tell);
+        let subject = format!("{}.epoch", self.link.name);
+        let ack = self.link.js.publish(subject, message.bytes()?.into()).await;
+        let ack = ack.map_err(|error| error.to_string())?;
+        ack.await.map(drop).map_err(|error| error.to_string())
+    }
+}

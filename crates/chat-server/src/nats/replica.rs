@@ -1,0 +1,251 @@
+//! What one server has played of the shared log: the rule's memory, and the entries for readers.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{mpsc, watch};
+
+use super::wire::{Body, Does, InRoom, Message, Written};
+use crate::chain::{Chain, Origin, Place, Verdict};
+use crate::log::NewEntry;
+use crate::names::is_private;
+use crate::view::View;
+use crate::view::replay;
+
+/// How old an entry may be that goes into the journal of a server that starts: another one that
+/// has died may have stored it, and not written it down.
+const UNWRITTEN_MS: u64 = 60_000;
+
+/// What became of a message that this server has written: which one, and whether it stands.
+pub(super) type Outcome = (u64, bool);
+
+/// Why the log cannot be followed any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// A message is written on one that is not here. Perhaps it comes.
+    Hole,
+    /// What was played is not in the list: entries that were shown are lost.
+    WentBack,
+    /// Another server has found that entries are lost, and has begun another log.
+    Anew,
+    /// A message that this server does not understand.
+    Strange(String),
+}
+
+/// What is counted.
+#[derive(Default)]
+pub(super) struct Counts {
+    pub(super) stood: AtomicU64,
+    pub(super) void: AtomicU64,
+    pub(super) retries: AtomicU64,
+    pub(super) restarts: AtomicU64,
+    pub(super) holes: AtomicU64,
+}
+
+/// What has been played.
+pub(super) struct Replica {
+    pub(super) view: View,
+    pub(super) me: u64,
+    pub(super) counts: Counts,
+    chain: Mutex<Chain>,
+    /// the place up to which everything is played
+    reached: watch::Sender<u64>,
+    attempts: AtomicU64,
+    /// who waits for which of our messages
+    waiting: Mutex<HashMap<u64, mpsc::UnboundedSender<Outcome>>>,
+    begun_ms: u64,
+    /// the end of the list when this server began
+    begun_at: u64,
+}
+
+/// A private room in which something was said after this number.
+pub(crate) type Said = (String, u64);
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A poisoned lock is taken all the same, because no change can panic half way.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Replica {
+    /// Returns one that has played nothing of a list that ends at `end`, at the time `now_ms`.
+    pub(super) fn new(view: View, end: u64, now_ms: u64) -> Self {
+        Self {
+            view,
+            me: rand::random(),
+            counts: Counts::default(),
+            chain: Mutex::new(Chain::new(end)),
+            reached: watch::Sender::new(0),
+            attempts: AtomicU64::new(1),
+            waiting: Mutex::default(),
+            begun_ms: now_ms,
+            begun_at: end,
+        }
+    }
+
+    /// Returns the place that was played last.
+    pub(super) fn played(&self) -> u64 {
+        lock(&self.chain).played().at
+    }
+
+    /// Returns the place up to which everything is played, to be waited for.
+    pub(super) fn reached(&self) -> watch::Receiver<u64> {
+        self.reached.subscribe()
+    }
+
+    /// Notes that there is nothing up to `place` that is not played.
+    pub(super) fn reach(&self, place: u64) {
+        self.reached.send_if_modified(|reached| {
+            let is_further = place > *reached;
+            *reached = place.max(*reached);
+            is_further
+        });
+    }
+
+    /// Plays the message at `at`, which NATS has stored at `at_ms`. Returns what was said in a
+    /// private room just now.
+    pub(super) fn play(&self, at: u64, at_ms: u64, bytes: &[u8]) -> Result<Option<Said>, Trouble> {
+        let message = Message::read(bytes)
+            .map_err(|what| Trouble::Strange(format!("the message at {at} {what}")))?;
+        let origin = message.origin();
+        let place = Place { at, origin };
+        let mut chain = lock(&self.chain);
+        if !chain.is_new(place).map_err(|_| Trouble::WentBack)? {
+            return Ok(None);
+        }
+        let mut said = None;
+        match message.body {
+            Body::Room(body) => said = self.play_room(&mut chain, place, at_ms, body)?,
+            Body::Epoch(epoch) if at <= self.begun_at => self.view.set_epoch(epoch),
+            Body::Epoch(_) => return Err(Trouble::Anew),
+        }
+        chain.pass(place);
+        drop(chain);
+        self.reach(at);
+        Ok(said)
+    }
+
+    fn play_room(
+        &self,
+        chain: &mut Chain,
+        place: Place,
+        at_ms: u64,
+        body: InRoom,
+    ) -> Result<Option<Said>, Trouble> {
+        let link = body.link();
+        let InRoom { room, does, .. } = body;
+        let verdict = chain.judge(place, &room, link);
+        let mut said = None;
+        match (verdict, does) {
+            (Verdict::Stands { begins }, Does::Adds(appends)) => {
+                let is_live = place.at > self.begun_at;
+                let how = replay::Place {
+                    after: link.after,
+                    begins,
+                    is_cut: begins && link.prev.at > 0,
+                    is_news: is_live || at_ms + UNWRITTEN_MS > self.begun_ms,
+                };
+                self.view.play(&room, how, stored(appends, at_ms));
+                said = (is_live && is_private(&room)).then_some((room, link.after));
+            }
+            (Verdict::Stands { .. }, Does::Ends(floor)) => self.view.end(&room, floor),
+            (Verdict::Void, _) => {}
+            (Verdict::Hole, _) => return Err(Trouble::Hole),
+            (Verdict::WentBack, _) => return Err(Trouble::WentBack),
+        }
+        let stands = verdict != Verdict::Void;
+        let count = if stands {
+            &self.counts.stood
+        } else {
+            &self.counts.void
+        };
+        count.fetch_add(1, Relaxed);
+        let Origin { writer, attempt } = place.origin;
+        if writer == self.me
+            && let Some(waits) = lock(&self.waiting).remove(&attempt)
+        {
+            let _ = waits.send((attempt, stands)); // fails if nobody waits any more
+        }
+        Ok(said)
+    }
+
+    /// Returns what is new of some appends to a room, and on what it is to be written.
+    pub(super) fn plan<'a>(
+        &self,
+        room: &str,
+        appends: impl Iterator<Item = &'a [NewEntry]>,
+    ) -> ((Place, u64), Vec<Vec<NewEntry>>) {
+        // The chain is locked until the keys are looked up, because otherwise an entry that is
+        // played in between would be written again, on top of itself.
+        let chain = lock(&self.chain);
+        let mut seen = std::collections::HashSet::new();
+        let fresh = appends.map(|entries| {
+            let known = self.view.numbers(room, entries);
+            let pairs = entries.iter().zip(known);
+            let is_fresh = |(entry, known): &(&NewEntry, Option<u64>)| {
+                let key = entry.id.map(|id| (entry.sender, id));
+                known.is_none() && key.is_none_or(|key| seen.insert(key))
+            };
+            pairs
+                .filter(is_fresh)
+                .map(|(entry, _)| entry.clone())
+                .collect()
+        });
+        let fresh: Vec<Vec<NewEntry>> = fresh.collect();
+        let fresh = fresh.into_iter().filter(|entries| !entries.is_empty());
+        (chain.top(room), fresh.collect())
+    }
+
+    /// Returns what ends a room, if it exists.
+    pub(super) fn plan_end(&self, room: &str) -> Option<InRoom> {
+        let chain = lock(&self.chain);
+        let top = chain.top(room);
+        let floor = chain.floor_without(room);
+        (top.0.at > 0).then(|| InRoom::new(room, top, Does::Ends(floor)))
+    }
+
+    /// Returns a new message, and lets `outcome` know what becomes of it.
+    pub(super) fn write(&self, body: Body, outcome: &mpsc::UnboundedSender<Outcome>) -> Message {
+        let attempt = self.attempts.fetch_add(1, Relaxed);
+        lock(&self.waiting).insert(attempt, outcome.clone());
+        let origin = Origin {
+            writer: self.me,
+            attempt,
+        };
+        Message::new(origin, body)
+    }
+
+    /// Forgets that somebody waits for these messages.
+    pub(super) fn give_up(&self, attempts: impl IntoIterator<Item = u64>) {
+        let mut waiting = lock(&self.waiting);
+        for attempt in attempts {
+            waiting.remove(&attempt);
+        }
+    }
+}
+
+impl From<NewEntry> for Written {
+    fn from(entry: NewEntry) -> Self {
+        Self {
+            sender: entry.sender,
+            id: entry.id,
+            kind: entry.kind,
+            nick: entry.nick,
+            body: entry.body,
+        }
+    }
+}
+
+/// Returns appends with the time at which they were stored.
+fn stored(appends: Vec<Vec<Written>>, at_ms: u64) -> Vec<Vec<NewEntry>> {
+    let entry = |written: Written| NewEntry {
+        sender: written.sender,
+        id: written.id,
+        kind: written.kind,
+        nick: written.nick,
+        body: written.body,
+        at_ms,
+    };
+    let stored = |entries: Vec<Written>| entries.into_iter().map(entry).collect();
+    appends.into_iter().map(stored).collect()
+}

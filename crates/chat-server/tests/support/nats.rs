@@ -1,0 +1,59 @@
+//! A nats-server of its own for a test, if there is such a program.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// Returns the nats-server to test with: `NATS_SERVER`, or the one on the `PATH`. There is none if
+/// neither is there, and then the test says so and passes, unless `CI_NATS` says that it must be.
+fn program() -> Option<String> {
+    let program = std::env::var("NATS_SERVER").unwrap_or_else(|_| "nats-server".into());
+    let version = Command::new(&program).arg("--version").output();
+    if version.is_ok_and(|version| version.status.success()) {
+        return Some(program);
+    }
+    let must = std::env::var_os("CI_NATS").is_some_and(|value| value == "1");
+    assert!(!must, "CI_NATS=1, and there is no {program}");
+    eprintln!("SKIPPED: no nats-server: install it (apt install nats-server), or set NATS_SERVER");
+    None
+}
+
+/// Returns a port that was free just now.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("bound").port()
+}
+
+/// One nats-server with JetStream. It is killed when this is dropped.
+pub(crate) struct Nats {
+    child: Child,
+    port: u16,
+}
+
+impl Nats {
+    /// Starts one on this port, with its files in `folder`, if there is a program.
+    pub(crate) fn start(folder: &Path, port: u16) -> Option<Self> {
+        let child = Command::new(program()?)
+            .args(["-a", "127.0.0.1", "-p", &port.to_string(), "-js", "-sd"])
+            .arg(folder)
+            // Because a child that keeps the pipe makes the runner of the tests wait for ever.
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it was there");
+        Some(Self { child, port })
+    }
+
+    /// Returns what `--store` takes, for a log of this name.
+    pub(crate) fn url(&self, name: &str) -> String {
+        format!("nats://127.0.0.1:{}/{name}", self.port)
+    }
+}
+
+impl Drop for Nats {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
