@@ -15,13 +15,13 @@ use common::net::Limits;
                   chat-server                          on port 8030, messages kept in a file\n  \
                   chat-server --listen 9000 --store memory --rate 0\n  \
                   chat-server --per-address 40         a class behind one router\n  \
+                  chat-server --http 0.0.0.0:8080      and chat in a browser, on a phone too\n  \
                   chat-server --metrics 127.0.0.1:9030   then: curl 127.0.0.1:9030/metrics"
 )]
 pub struct Args {
-    /// Where to listen: PORT, :PORT or IP:PORT
-    #[arg(long, visible_alias = "port", value_name = "ADDR", default_value = "0.0.0.0:8030",
-          value_parser = cli::listen_addr)]
-    pub listen: SocketAddr,
+    /// Where it answers
+    #[command(flatten)]
+    pub ports: Ports,
 
     /// Where messages are kept: sqlite:PATH, memory, or nats://HOST:PORT,.../NAME, where several
     /// chat-servers share them [default: sqlite: in your state folder]
@@ -58,18 +58,42 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub admin_token_file: Option<PathBuf>,
 
-    /// Where operators are answered over HTTP, in addition: /metrics for Prometheus, /health
-    #[arg(long, value_name = "ADDR", value_parser = cli::listen_addr)]
-    pub metrics: Option<SocketAddr>,
-
     /// Writes the guest key that belongs to --key to FILE, and ends: it lets clients in, and cannot
     /// be used to pose as a server. If it gets into wrong hands, make a new --key as well
     #[arg(long, value_name = "FILE")]
     pub guest_key: Option<PathBuf>,
 
+    /// Prints the token that belongs to --key, and ends: calls over HTTP show it, as
+    /// Authorization: Bearer TOKEN
+    #[arg(long)]
+    pub http_token: bool,
+
     /// What all five programs take
     #[command(flatten)]
     pub common: cli::Common,
+}
+
+/// Where a server answers.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Ports {
+    /// Where to listen: PORT, :PORT or IP:PORT
+    #[arg(long, visible_alias = "port", value_name = "ADDR", default_value = "0.0.0.0:8030",
+          value_parser = cli::listen_addr)]
+    pub listen: SocketAddr,
+
+    /// Where to answer over HTTP as well: a page to chat in a browser, JSON-RPC 2.0 at /rpc. PORT
+    /// alone is for this machine only, 0.0.0.0:PORT for others
+    #[arg(long, value_name = "ADDR", value_parser = cli::http_addr)]
+    pub http: Option<SocketAddr>,
+
+    /// A name that people use for this server over HTTP, beside its addresses; give it once for
+    /// each. Then the server trusts a proxy on this machine to say who calls
+    #[arg(long, value_name = "NAME", requires = "http")]
+    pub http_name: Vec<String>,
+
+    /// Where operators are answered over HTTP, in addition: /metrics for Prometheus, /health
+    #[arg(long, value_name = "ADDR", value_parser = cli::listen_addr)]
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Where messages are kept.

@@ -61,7 +61,7 @@ impl TryFrom<Args> for Config {
         let seal = args.common.host_seal()?;
         let token = args.admin_token_file.as_deref();
         if token.is_some() {
-            Credential::check_way("admin token", &args.listen.to_string(), &seal)?;
+            Credential::check_way("admin token", &args.ports.listen.to_string(), &seal)?;
         }
         let admin = token.map(admin_token).transpose()?;
         let bounds = Bounds {

@@ -26,6 +26,7 @@
 //! | `tail`, `view` | the entries in memory: what all stores share, and the first and the last |
 //! | `search`, `worker`, `waiting` | what a search finds, its threads, and what may wait |
 //! | `handler`, `shared`, `polls` | the service over tarpc: its calls, and what they share |
+//! | `web` | the service over HTTP, and a page for browsers |
 //! | `metrics` | what operators see, over HTTP |
 //! | `server`, `config`, `listeners` | a server from its arguments to its end |
 
@@ -72,6 +73,7 @@ mod args;
 mod config;
 mod listeners;
 mod server;
+mod web;
 
 pub use args::Args;
 pub use ban_file::BanFile;

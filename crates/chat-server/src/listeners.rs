@@ -1,13 +1,15 @@
-//! What a server listens on: one port for clients and perhaps one for operators.
+//! What a server listens on: a port for clients, perhaps one for browsers and one for operators.
 
 use std::io::Write;
-use std::net::SocketAddr;
 
 use anyhow::Context;
 use common::chat::SERVICE;
 use common::net::Seal;
+use common::net::http::Door;
 use common::{cli, net};
 use tokio::net::TcpListener;
+
+use crate::args::Ports;
 
 /// The bound ports of a server. They are not in its [`Config`](crate::Config), because a setting
 /// is decided and a port is held.
@@ -17,28 +19,42 @@ pub struct Listeners {
     pub chat: TcpListener,
     /// For operators, over HTTP.
     pub metrics: Option<TcpListener>,
+    /// For browsers and other languages, over HTTP.
+    pub http: Option<Door>,
 }
 
 impl Listeners {
-    /// Binds `chat`, and `metrics` if there is to be one.
+    /// Binds the ports that `args` ask for. Under `seal` the one for HTTP is on this machine only.
     ///
     /// # Errors
     /// If a port is taken, for example; with advice.
-    pub async fn bind(chat: SocketAddr, metrics: Option<SocketAddr>) -> anyhow::Result<Self> {
-        let chat = net::bind(chat, SERVICE).await?;
-        let metrics = match metrics {
+    pub async fn bind(ports: Ports, seal: &Seal) -> anyhow::Result<Self> {
+        let chat = net::bind(ports.listen, SERVICE).await?;
+        let metrics = match ports.metrics {
             Some(addr) => Some(net::bind(addr, SERVICE).await.context("--metrics")?),
             None => None,
         };
-        Ok(Self { chat, metrics })
+        let http = match ports.http {
+            Some(addr) => Some(cli::open_http(addr, ports.http_name, seal, SERVICE).await?),
+            None => None,
+        };
+        Ok(Self {
+            chat,
+            metrics,
+            http,
+        })
     }
 
-    /// Prints where the server listens: the [ready line](cli::ready), then a line for operators.
+    /// Prints where the server listens: the [ready line](cli::ready), then a line for browsers and
+    /// one for operators.
     ///
     /// # Errors
     /// If a listener has no address. A bound listener has one.
-    pub fn ready(&self, seal: &Seal) -> anyhow::Result<()> {
+    pub async fn ready(&self, seal: &Seal) -> anyhow::Result<()> {
         cli::ready(&self.chat, seal)?;
+        if let Some(door) = &self.http {
+            cli::say_http(door, "chat in a browser", "").await?;
+        }
         if let Some(metrics) = &self.metrics {
             let line = format!("metrics on http://{}/metrics\n", metrics.local_addr()?);
             let _ = std::io::stderr().write_all(line.as_bytes());
@@ -49,7 +65,10 @@ impl Listeners {
 
 impl From<TcpListener> for Listeners {
     fn from(chat: TcpListener) -> Self {
-        let metrics = None;
-        Self { chat, metrics }
+        Self {
+            chat,
+            metrics: None,
+            http: None,
+        }
     }
 }

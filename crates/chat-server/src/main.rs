@@ -14,11 +14,14 @@ fn main() -> ExitCode {
         if let Some(path) = &args.guest_key {
             return Ok(args.common.write_guest_key(path)?);
         }
-        let (chat, metrics) = (args.listen, args.metrics);
+        if args.http_token {
+            return args.common.print_http_token();
+        }
+        let ports = args.ports.clone();
         let config = Config::try_from(args)?;
-        let listeners = Listeners::bind(chat, metrics).await?;
+        let listeners = Listeners::bind(ports, &config.seal).await?;
         let interrupted = cli::interrupted();
-        listeners.ready(&config.seal)?;
+        listeners.ready(&config.seal).await?;
         let broken = config.log.broken();
         tokio::select! {
             () = run(listeners, config, interrupted) => Ok(()),

@@ -16,7 +16,7 @@ use crate::log::{Shared, Status};
 
 mod http;
 
-pub(crate) use http::{Report, serve};
+pub(crate) use http::{Report, health, serve};
 
 /// Why calls and messages are refused: the values of a label.
 const REASONS: [&str; 8] = [

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use common::chat::{Chat as _, SERVICE};
 use common::cli::Interrupted;
 use common::net;
-use futures::future::pending;
+use futures::future::{join, pending};
 use tarpc::server::Serve as _;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::door::Caller;
@@ -15,6 +16,7 @@ use crate::handler::Handler;
 use crate::listeners::Listeners;
 use crate::metrics;
 use crate::shared::Shared;
+use crate::web;
 
 /// Serves `listeners` until `shutdown`. Then ends the polls that wait, answers the other calls in
 /// hand, puts the log away, and returns.
@@ -23,15 +25,27 @@ pub async fn run(
     config: Config,
     shutdown: impl Future<Output = Interrupted>,
 ) {
-    let Listeners { chat, metrics } = listeners.into();
+    let Listeners {
+        chat,
+        metrics,
+        http,
+    } = listeners.into();
     let protocol = config.seal.of(SERVICE);
     let journal = config.journal.clone();
     journal.listens(&chat);
     let shared = Arc::new(Shared::new(config));
-    let connections = AtomicU64::new(0);
+    let connections = Arc::new(AtomicU64::new(0));
+    let stop = CancellationToken::new();
     let shutdown = async {
         shutdown.await;
         shared.polls().end_all();
+        stop.cancel();
+    };
+    let (for_browsers, numbers) = (shared.clone(), connections.clone());
+    let browsers = async {
+        if let Some(door) = http {
+            web::serve(door, for_browsers, numbers, stop.cancelled()).await;
+        }
     };
     let (for_clients, for_operators) = (shared.clone(), shared.clone());
     let clients = net::serve(
@@ -58,7 +72,7 @@ pub async fn run(
         }
     };
     tokio::select! {
-        () = clients => {}
+        _ = join(clients, browsers) => {}
         () = operators => {}
         () = shared.sweep() => {}
     }

@@ -31,6 +31,7 @@ async fn start(log: Log) -> (SocketAddr, SocketAddr) {
     let listeners = Listeners {
         chat,
         metrics: Some(metrics),
+        http: None,
     };
     tokio::spawn(run(listeners, Config::new(log), std::future::pending()));
     addrs
@@ -43,11 +44,17 @@ async fn start_with_client() -> (Client, SocketAddr) {
     (redial.within(Duration::from_secs(30)).into(), metrics)
 }
 
-/// Sends `request` as it is. Returns the answer, as much of it as comes: writing and reading may
-/// fail, because a server that refuses a request need not read all of it.
+/// Sends `request`, which is to be the last one. Returns the answer, as much of it as comes:
+/// writing and reading may fail, because a server that refuses a request need not read all of it.
 async fn answer(addr: SocketAddr, request: &[u8]) -> String {
     let mut io = TcpStream::connect(addr).await.expect("up");
-    let _ = io.write_all(request).await;
+    let end = request
+        .windows(2)
+        .position(|two| two == b"\r\n")
+        .map_or(0, |end| end + 2);
+    let (first, rest) = request.split_at(end);
+    let request = [first, b"Connection: close\r\n", rest].concat();
+    let _ = io.write_all(&request).await;
     let mut answer = Vec::new();
     let _ = io.read_to_end(&mut answer).await;
     String::from_utf8(answer).expect("text")

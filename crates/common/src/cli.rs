@@ -7,6 +7,7 @@
 //! | File | What it holds |
 //! |---|---|
 //! | `args`, `parse` | flags that all programs have, the values that flags take; the command line |
+//! | `http` | where a server answers over HTTP, and who may know |
 //! | `lab_key` | the key of the lab: where it comes from, and how one is made |
 //! | `signals` | Ctrl-C, SIGTERM and SIGHUP, and what an interrupted program still prints |
 //! | `printable` | texts of other people, made harmless |
@@ -23,14 +24,18 @@ use crate::net::Seal;
 
 mod args;
 mod end;
+#[cfg(feature = "http")]
+mod http;
 mod lab_key;
 mod parse;
 mod printable;
 mod signals;
 mod watchdog;
 
-pub use args::{Common, DEFAULT_PORT, duration, host_port, listen_addr};
+pub use args::{Common, DEFAULT_PORT, duration, host_port, http_addr, listen_addr};
 pub use end::{Failure, run};
+#[cfg(feature = "http")]
+pub use http::{check_http, open_http, say_http};
 pub use parse::parse;
 pub use printable::printable;
 pub use signals::{Interrupted, interrupted, interrupted_or_closed, let_it_print};

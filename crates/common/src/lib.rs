@@ -10,6 +10,7 @@
 //! | [`identity`] | who a person is to a chat server, for years |
 //! | [`bucket`] | how fast something may be done, for each address |
 //! | [`journal`], [`pen`] | what a program writes down for `lab-report`, and how |
+//! | `rpc`, `net::http` | the services for other languages and for browsers (feature `http`) |
 //! | [`log_limit`] | one line an address and minute in the log |
 //!
 //! The rule of dependencies: this crate knows none of the programs, and no program knows another.
@@ -29,3 +30,5 @@ pub mod log_limit;
 pub mod net;
 pub mod pen;
 pub mod private_file;
+#[cfg(feature = "http")]
+pub mod rpc;

@@ -29,6 +29,8 @@ pub mod doctor;
 pub mod fuzz;
 mod gate;
 pub mod greeting;
+#[cfg(feature = "http")]
+pub mod http;
 mod knocks;
 pub(crate) mod lab_key;
 mod listen;

@@ -1,4 +1,4 @@
-//! Lists that have a longest length on the wire.
+//! Lists that have a longest length on the wire. PURE.
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -61,6 +61,21 @@ pub fn listen_addr(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| "expected PORT, :PORT or IP:PORT, such as 8030 or 0.0.0.0:8030".to_owned())
 }
 
+/// Returns the address to answer HTTP on. A port alone is on loopback, unlike that of
+/// [`listen_addr`], because browsers carry out what any page tells them to, so that a person
+/// who opens such a port to a network has to say so.
+///
+/// # Errors
+/// A sentence for clap, if the text is not an address.
+pub fn http_addr(text: &str) -> Result<SocketAddr, String> {
+    let port = text.strip_prefix(':').unwrap_or(text);
+    if let Ok(port) = port.parse() {
+        return Ok((Ipv4Addr::LOCALHOST, port).into());
+    }
+    let expected = "expected PORT or IP:PORT, such as 8080, or 0.0.0.0:8080 for other machines";
+    text.parse().map_err(|_| expected.to_owned())
+}
+
 /// Returns the address to call, `HOST:PORT`; `:8030` and `8030` are on this machine.
 ///
 /// # Errors
@@ -100,6 +115,15 @@ mod tests {
         for text in ["", ":", "host:8030", "99999", "1.2.3.4"] {
             assert!(listen_addr(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_port_for_http_is_on_loopback_unless_an_address_says_otherwise() {
+        for text in ["8080", ":8080", "127.0.0.1:8080"] {
+            assert_eq!(http_addr(text), Ok(([127, 0, 0, 1], 8080).into()), "{text}");
+        }
+        assert_eq!(http_addr("0.0.0.0:8080"), Ok(([0, 0, 0, 0], 8080).into()));
+        assert!(http_addr("host:8080").is_err());
     }
 
     #[test]

@@ -89,6 +89,12 @@ pub(super) struct Stay {
 }
 
 impl Stay {
+    /// Is cancelled when the caller has to go, which is only while it stays.
+    #[cfg(feature = "http")]
+    pub(super) fn must_go(&self) -> &CancellationToken {
+        &self.must_go
+    }
+
     /// Returns what `greeting` returns, or `None` if the caller has to go before.
     pub(super) async fn during<T>(self, greeting: impl Future<Output = T>) -> Option<T> {
         self.must_go.run_until_cancelled(greeting).await

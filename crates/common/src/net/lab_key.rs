@@ -173,6 +173,12 @@ impl LabKey {
         derive(&self.guest_secret(), "caller")
     }
 
+    /// Returns the token that callers over HTTP show, 26 letters, because browsers cannot use key
+    /// pairs of ours. Every holder of the guest key can compute it, and it does not give the key.
+    pub fn http_token(&self) -> String {
+        letters(&derive::<HALF>(&self.guest_secret(), "http"))
+    }
+
     fn guest_secret(&self) -> [u8; HALF] {
         match &self.secret {
             Secret::Host(secret) => derive(secret, "guest"),
@@ -253,6 +259,7 @@ mod tests {
         let guest = host.guest();
         for key in [&host, &guest] {
             assert_eq!(hex(&key.caller_seed()), expected);
+            assert_eq!(key.http_token(), "y3aqmgqm4s3dxsmnmlbrayxsi4");
         }
         let expected = "labguest17kklwjs7qbj5m63hnqd33sxzkzoctgah332idw3lbjou66brdqlgjgq";
         assert_eq!(guest.reveal(), expected);

@@ -46,6 +46,7 @@ struct Keyed {
     /// what a guest key has not
     host: Option<ServerConfig>,
     fingerprint: Fingerprint,
+    http_token: String,
 }
 
 impl Seal {
@@ -63,6 +64,7 @@ impl Seal {
             caller: crypto::caller(key).map_err(io::Error::other)?,
             host: crypto::host(key).map_err(io::Error::other)?,
             fingerprint: key.fingerprint(),
+            http_token: key.http_token(),
         };
         Ok(Self(Some(Arc::new(keyed))))
     }
@@ -75,6 +77,11 @@ impl Seal {
     /// Returns what the host of the key is known by, if there is one.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         self.0.as_ref().map(|keyed| keyed.fingerprint)
+    }
+
+    /// Returns the [token](LabKey::http_token) of the key, if there is one.
+    pub fn http_token(&self) -> Option<&str> {
+        self.0.as_ref().map(|keyed| &*keyed.http_token)
     }
 
     /// Returns the protocol of `service` under this seal.
