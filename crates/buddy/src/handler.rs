@@ -4,13 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::buddy::{
-    Buddy, Caller, Incarnation, Place, Progress, Pulse, Reply, Roll, RollCallReply, Song, Tally,
-    Token,
-};
+use common::buddy::{BuddyRequest, BuddyResponse, Roll};
 use common::net::{self, Gate, Limits};
-use tarpc::context::Context;
-use tarpc::server::Serve as _;
 use tokio::net::TcpListener;
 
 use crate::node::Node;
@@ -30,72 +25,56 @@ pub(crate) async fn serve(node: Arc<Node>, listener: TcpListener) {
         flush_delay: FLUSH_DELAY,
         ..Limits::default()
     };
-    let answer = move |connection: net::Connection| {
+    let each = move |connection: net::Connection| {
         let from = connection.peer.ip().to_canonical();
-        let handler = Handler(node.clone(), from).serve();
-        connection.answer(move |context, request| handler.clone().serve(context, request))
+        let node = node.clone();
+        connection.answer_at_once(move |request| answer(&node, from, request))
     };
-    net::serve(listener, protocol, Gate::new(limits), ended, answer).await;
+    net::serve(listener, protocol, Gate::new(limits), ended, each).await;
 }
 
-/// Hands each call of the machine at this address to the node in one synchronous step. A call that
-/// is cancelled may lose its answer, but never half of an action.
-#[derive(Clone)]
-struct Handler(Arc<Node>, IpAddr);
-
-impl Buddy for Handler {
-    async fn roll_call(
-        self,
-        _: Context,
-        song: Song,
-        attempt: u32,
-        Roll(roll): Roll,
-    ) -> RollCallReply {
-        let call = Call {
+/// Hands a call from the machine at `from` to the node, in one synchronous step. So a call that is
+/// cancelled may lose its answer, but never half of an action.
+fn answer(node: &Arc<Node>, from: IpAddr, request: BuddyRequest) -> BuddyResponse {
+    match request {
+        BuddyRequest::RollCall {
             song,
             attempt,
-            roll,
-        };
-        self.0.event(|state| state.roll_call(call, self.1))
-    }
-
-    async fn enlist(
-        self,
-        _: Context,
-        song: Song,
-        Roll(roll): Roll,
-        to: Place,
-        progress: Progress,
-    ) -> Reply {
-        self.0
-            .event(|state| state.enlist(song, roll, to, progress, self.1))
-    }
-
-    async fn pass(
-        self,
-        _: Context,
-        song: Incarnation,
-        to: Place,
-        token: Token,
-        progress: Progress,
-        tally: Tally,
-    ) -> Reply {
-        let pass = Request::Pass(token, progress);
-        self.0.event(|state| state.hear(song, to, pass, tally))
-    }
-
-    async fn farewell(
-        self,
-        _: Context,
-        song: Incarnation,
-        to: Place,
-        by: Place,
-        tally: Tally,
-    ) -> Reply {
-        self.0.event(|state| state.farewell((song, to), by, tally))
-    }
-
-    async fn ping(self, _: Context, song: Incarnation, to: Place, by: Caller) -> Pulse {
-        self.0.event(|state| state.ping(song, to, by, self.1))
+            roll: Roll(roll),
+        } => {
+            let call = Call {
+                song,
+                attempt,
+                roll,
+            };
+            BuddyResponse::RollCall(node.event(|state| state.roll_call(call, from)))
+        }
+        BuddyRequest::Enlist {
+            song,
+            roll: Roll(roll),
+            to,
+            progress,
+        } => {
+            BuddyResponse::Enlist(node.event(|state| state.enlist(song, roll, to, progress, from)))
+        }
+        BuddyRequest::Pass {
+            song,
+            to,
+            token,
+            progress,
+            tally,
+        } => {
+            let pass = Request::Pass(token, progress);
+            BuddyResponse::Pass(node.event(|state| state.hear(song, to, pass, tally)))
+        }
+        BuddyRequest::Farewell {
+            song,
+            to,
+            by,
+            tally,
+        } => BuddyResponse::Farewell(node.event(|state| state.farewell((song, to), by, tally))),
+        BuddyRequest::Ping { song, to, by } => {
+            BuddyResponse::Ping(node.event(|state| state.ping(song, to, by, from)))
+        }
     }
 }

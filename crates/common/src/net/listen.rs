@@ -3,6 +3,7 @@
 //! A server stops in this order: it accepts no new connection, reads no new request, and answers
 //! the requests in hand.
 
+use std::future::Ready;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,7 @@ use super::greeting;
 use super::knocks::Knocks;
 use super::pipe::Pipe;
 use super::seal::Protocol;
-use super::server::Answering;
+use super::server::{Answering, Work};
 
 /// Pause after a failed accept. Without it the loop would take a whole core, because an accept that
 /// failed (out of descriptors, say) would fail again at once. A waiting caller does not notice it.
@@ -110,6 +111,26 @@ impl Connection {
     /// server.clone().serve(context, request)`, because only there the compiler knows that the
     /// answer may move between threads.
     pub async fn answer<Req, Resp, F>(self, handler: impl Fn(Context, Req) -> F + Unpin)
+    where
+        Req: RequestName + DeserializeOwned,
+        Resp: Serialize + Send + 'static,
+        F: Future<Output = Result<Resp, ServerError>> + Send + 'static,
+    {
+        let handler = move |context, request| Work::Waits(handler(context, request));
+        self.work(handler).await;
+    }
+
+    /// Does the same with a `handler` that never waits: a call costs no future and no allocation.
+    pub async fn answer_at_once<Req, Resp>(self, handler: impl Fn(Req) -> Resp + Unpin)
+    where
+        Req: RequestName + DeserializeOwned,
+        Resp: Serialize + Send + 'static,
+    {
+        let handler = move |_, request| Work::<_, Ready<_>>::Done(handler(request));
+        self.work(handler).await;
+    }
+
+    async fn work<Req, Resp, F>(self, handler: impl Fn(Context, Req) -> Work<Resp, F> + Unpin)
     where
         Req: RequestName + DeserializeOwned,
         Resp: Serialize + Send + 'static,

@@ -16,7 +16,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -59,6 +59,14 @@ pub(super) struct Answering<IO, Req, Resp, H> {
     share: Share,
 }
 
+/// What a handler makes of a call.
+pub(super) enum Work<Resp, F> {
+    /// The answer, for which nothing had to be waited.
+    Done(Resp),
+    /// The answer, once it is there.
+    Waits(F),
+}
+
 struct InHand {
     abort: AbortHandle,
     bytes: usize,
@@ -75,7 +83,7 @@ where
     IO: AsyncRead + AsyncWrite + Unpin,
     Req: DeserializeOwned,
     Resp: Serialize + Send + 'static,
-    H: Fn(context::Context, Req) -> F,
+    H: Fn(context::Context, Req) -> Work<Resp, F>,
     F: Future<Output = Result<Resp, ServerError>> + Send + 'static,
 {
     pub(super) fn new(
@@ -172,14 +180,15 @@ where
         let latest = self.heard + self.limits.deadline;
         context.deadline = context.deadline.min(latest.into_std());
         let deadline = context.deadline.into();
-        let call = (self.handler)(context, message);
-        let mut call = Box::pin(AssertUnwindSafe(call).catch_unwind().map(|answer| {
-            answer.unwrap_or_else(|_| {
-                // Only a short sentence, because the panic's own message is on stderr by now.
-                let sorry = "the server failed on this call";
-                Err(ServerError::new(io::ErrorKind::Other, sorry.into()))
-            })
-        }));
+        // Nothing of ours is changed while it runs, so that nothing is half done if it panics.
+        let work = catch_unwind(AssertUnwindSafe(|| (self.handler)(context, message)));
+        let call = match work {
+            Ok(Work::Done(answer)) => return self.answer(request_id, Ok(answer)),
+            Ok(Work::Waits(call)) => call,
+            Err(_) => return self.answer(request_id, Err(panicked())),
+        };
+        let call = AssertUnwindSafe(call).catch_unwind();
+        let mut call = Box::pin(call.map(|answer| answer.unwrap_or_else(|_| Err(panicked()))));
         // A first try at once, because most calls need not wait.
         let mut no_waker = Context::from_waker(Waker::noop());
         if let Poll::Ready(answer) = call.poll_unpin(&mut no_waker) {
@@ -261,12 +270,19 @@ where
     }
 }
 
+/// Returns the answer of a handler that panicked: only a short sentence, because the panic's own
+/// message is on stderr by now.
+fn panicked() -> ServerError {
+    let sorry = "the server failed on this call";
+    ServerError::new(io::ErrorKind::Other, sorry.into())
+}
+
 impl<IO, Req, Resp, H, F> Future for Answering<IO, Req, Resp, H>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
     Req: DeserializeOwned,
     Resp: Serialize + Send + 'static,
-    H: Fn(context::Context, Req) -> F + Unpin,
+    H: Fn(context::Context, Req) -> Work<Resp, F> + Unpin,
     F: Future<Output = Result<Resp, ServerError>> + Send + 'static,
 {
     type Output = io::Result<()>;

@@ -10,10 +10,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures::{Sink, Stream};
+use postcard::ser_flavors::Flavor;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_util::bytes::{Bytes, BytesMut};
-use tokio_util::codec::{Framed, LengthDelimitedCodec};
+use tokio_util::bytes::{Buf, BufMut, BytesMut};
+use tokio_util::codec::{Decoder, Encoder, Framed};
 
 use super::MAX_FRAME;
 
@@ -25,44 +26,43 @@ const ENOUGH: usize = 2 * 1024;
 /// The bytes of a buffer that every connection may keep: two of tokio-util's first buffers.
 const BUFFER: usize = 16 * 1024;
 
+/// The bytes of a frame's length, which is a big-endian number.
+const LENGTH: usize = 4;
+
 /// The longest time limit that a request may carry, in seconds: 300 years. tarpc adds it to the
 /// clock while it decodes, and panics if the sum is too large.
 const MAX_TIME_LIMIT: u64 = 10_000_000_000;
 
 /// A transport for tarpc: it receives `In` and sends `Out` over any byte stream.
-pub struct Wire<IO, In, Out> {
-    framed: Framed<IO, LengthDelimitedCodec>,
-    received: usize,
-    types: PhantomData<fn(Out) -> In>,
-}
+pub struct Wire<IO, In, Out>(Framed<IO, Frames<In, Out>>);
 
 /// Returns the transport over `io`. A frame longer than [`MAX_FRAME`] ends the connection when it
 /// is received. A message that cannot be sent is an error of its own and leaves the connection
 /// intact.
-pub fn wire<IO: AsyncRead + AsyncWrite, In, Out>(io: IO) -> Wire<IO, In, Out> {
-    let mut framed = LengthDelimitedCodec::builder()
-        .max_frame_length(MAX_FRAME)
-        .new_framed(io);
-    framed.set_backpressure_boundary(ENOUGH);
-    *framed.read_buffer_mut() = BytesMut::with_capacity(ENOUGH);
-    *framed.write_buffer_mut() = BytesMut::with_capacity(ENOUGH);
-    Wire {
-        framed,
+pub fn wire<IO: AsyncRead + AsyncWrite, In, Out>(io: IO) -> Wire<IO, In, Out>
+where
+    In: DeserializeOwned,
+{
+    let frames = Frames {
         received: 0,
         types: PhantomData,
-    }
+    };
+    let mut framed = Framed::with_capacity(io, frames, ENOUGH);
+    framed.set_backpressure_boundary(ENOUGH);
+    *framed.write_buffer_mut() = BytesMut::with_capacity(ENOUGH);
+    Wire(framed)
 }
 
 impl<IO, In, Out> Wire<IO, In, Out> {
     /// Returns the length in bytes of the frame that was received last.
     pub(super) fn received(&self) -> usize {
-        self.received
+        self.0.codec().received
     }
 
     /// Returns the bytes of its two buffers, as far as they are above what every connection has.
     pub(super) fn buffered(&self) -> usize {
-        let read = self.framed.read_buffer().capacity();
-        let write = self.framed.write_buffer().capacity();
+        let read = self.0.read_buffer().capacity();
+        let write = self.0.write_buffer().capacity();
         read.saturating_sub(BUFFER) + write.saturating_sub(BUFFER)
     }
 }
@@ -75,15 +75,11 @@ where
     type Item = io::Result<In>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<In>>> {
-        let Poll::Ready(frame) = Pin::new(&mut self.framed).poll_next(cx) else {
-            give_back(self.framed.read_buffer_mut());
-            return Poll::Pending;
-        };
-        Poll::Ready(frame.map(|frame| {
-            let frame = frame?;
-            self.received = frame.len();
-            decode(&frame)
-        }))
+        let message = Pin::new(&mut self.0).poll_next(cx);
+        if message.is_pending() {
+            give_back(self.0.read_buffer_mut());
+        }
+        message
     }
 }
 
@@ -95,29 +91,106 @@ where
     type Error = io::Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Sink::<Bytes>::poll_ready(Pin::new(&mut self.framed), cx)
+        Sink::<Out>::poll_ready(Pin::new(&mut self.0), cx)
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Out) -> io::Result<()> {
-        let frame = encode(&message)?;
-        Pin::new(&mut self.framed).start_send(frame)
+        Pin::new(&mut self.0).start_send(message)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Sink::<Bytes>::poll_flush(Pin::new(&mut self.framed), cx)?);
-        give_back(self.framed.write_buffer_mut());
+        ready!(Sink::<Out>::poll_flush(Pin::new(&mut self.0), cx)?);
+        give_back(self.0.write_buffer_mut());
         Poll::Ready(Ok(()))
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Sink::<Bytes>::poll_close(Pin::new(&mut self.framed), cx)
+        Sink::<Out>::poll_close(Pin::new(&mut self.0), cx)
     }
 }
 
 /// Frees a large buffer that is empty, because most connections never need it again.
 fn give_back(buffer: &mut BytesMut) {
-    if buffer.is_empty() && buffer.capacity() > BUFFER {
+    if !buffer.is_empty() {
+        return;
+    }
+    // The capacity does not count what was read from the front, until the buffer begins there anew.
+    let _ = buffer.try_reclaim(buffer.capacity() + 1);
+    if buffer.capacity() > BUFFER {
         *buffer = BytesMut::new();
+    }
+}
+
+/// Frames of a length and a message. Instead of tokio-util's codec for frames of bytes, so that a
+/// message is encoded into the buffer of the connection and decoded from it, and costs no
+/// allocation of its own: a tenth of the instructions of a hop of the ring.
+struct Frames<In, Out> {
+    received: usize,
+    types: PhantomData<fn(Out) -> In>,
+}
+
+impl<In: DeserializeOwned, Out> Decoder for Frames<In, Out> {
+    type Item = In;
+    type Error = io::Error;
+
+    fn decode(&mut self, bytes: &mut BytesMut) -> io::Result<Option<In>> {
+        let Some((length, rest)) = bytes.split_first_chunk::<LENGTH>() else {
+            return Ok(None);
+        };
+        let length = u32::from_be_bytes(*length) as usize;
+        if length > MAX_FRAME {
+            return Err(invalid("a frame that is too long"));
+        }
+        let Some(frame) = rest.get(..length) else {
+            bytes.reserve(LENGTH + length - bytes.len());
+            return Ok(None);
+        };
+        let message = decode(frame)?;
+        self.received = length;
+        bytes.advance(LENGTH + length);
+        Ok(Some(message))
+    }
+}
+
+impl<In, Out: Serialize> Encoder<Out> for Frames<In, Out> {
+    type Error = io::Error;
+
+    fn encode(&mut self, message: Out, bytes: &mut BytesMut) -> io::Result<()> {
+        let begin = bytes.len();
+        bytes.put_bytes(0, LENGTH);
+        let encoded = postcard::serialize_with_flavor(&message, End(bytes));
+        let length = bytes.len() - begin - LENGTH;
+        let encoded = encoded.map_err(io::Error::other).and_then(|()| {
+            let error = || format!("a message of {length} bytes, above {MAX_FRAME}");
+            let fits = u32::try_from(length).ok().filter(|_| length <= MAX_FRAME);
+            fits.ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, error()))
+        });
+        match encoded {
+            Ok(length) => bytes[begin..begin + LENGTH].copy_from_slice(&length.to_be_bytes()),
+            Err(_) => bytes.truncate(begin),
+        }
+        encoded.map(drop)
+    }
+}
+
+/// Lets postcard write to the end of a buffer.
+struct End<'a>(&'a mut BytesMut);
+
+impl Flavor for End<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.put_u8(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
     }
 }
 
@@ -127,15 +200,18 @@ fn give_back(buffer: &mut BytesMut) {
 /// If the frame does not hold exactly one message, or a request's time limit is above
 /// 300 years.
 pub fn decode<In: DeserializeOwned>(frame: &[u8]) -> io::Result<In> {
-    let invalid = |error: &str| Err(io::Error::new(ErrorKind::InvalidData, error));
     if has_endless_limit(frame) {
-        return invalid("a time limit of more than three hundred years");
+        return Err(invalid("a time limit of more than three hundred years"));
     }
     match postcard::take_from_bytes(frame) {
         Ok((message, [])) => Ok(message),
-        Ok(_) => invalid("trailing bytes in a frame"),
-        Err(error) => invalid(&error.to_string()),
+        Ok(_) => Err(invalid("trailing bytes in a frame")),
+        Err(error) => Err(invalid(&error.to_string())),
     }
+}
+
+fn invalid(error: &str) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, error)
 }
 
 /// Returns whether the frame is a request whose time limit tarpc could not decode. A request is
@@ -148,13 +224,39 @@ fn has_endless_limit(frame: &[u8]) -> bool {
     )
 }
 
-fn encode<Out: Serialize>(message: &Out) -> io::Result<Bytes> {
-    // Enough for most messages, because growing from nothing takes six allocations.
-    const ROOM: usize = 128;
-    let bytes = postcard::to_extend(message, Vec::with_capacity(ROOM)).map_err(io::Error::other)?;
-    if bytes.len() > MAX_FRAME {
-        let error = format!("a message of {} bytes, above {MAX_FRAME}", bytes.len());
-        return Err(io::Error::new(ErrorKind::InvalidInput, error));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_buffer_is_given_back_once_it_was_read_whichever_way() {
+        for reads in [1, 7, 100_000] {
+            let mut buffer = BytesMut::with_capacity(ENOUGH);
+            buffer.put_bytes(0, 100_000);
+            while !buffer.is_empty() {
+                give_back(&mut buffer);
+                buffer.advance(reads.min(buffer.len()));
+            }
+            give_back(&mut buffer);
+            let has_kept = buffer.try_reclaim(BUFFER + 1);
+            assert!(!has_kept, "read in steps of {reads} bytes");
+        }
     }
-    Ok(bytes.into())
+
+    #[test]
+    fn a_message_that_does_not_fit_leaves_the_ones_before_it_whole() {
+        let mut frames = Frames::<String, String> {
+            received: 0,
+            types: PhantomData,
+        };
+        let mut bytes = BytesMut::new();
+        frames.encode("one".into(), &mut bytes).expect("it fits");
+        let error = frames.encode("x".repeat(MAX_FRAME), &mut bytes);
+        assert_eq!(error.expect_err("too long").kind(), ErrorKind::InvalidInput);
+        frames.encode("two".into(), &mut bytes).expect("it fits");
+        let mut heard = || frames.decode(&mut bytes).expect("no error");
+        assert_eq!(heard().as_deref(), Some("one"));
+        assert_eq!(heard().as_deref(), Some("two"));
+        assert_eq!(heard(), None);
+    }
 }

@@ -17,7 +17,7 @@ use super::input::Input;
 use super::odd_text::text;
 use super::{Counted, IP, PIPE, TURNS, frame, frames, play, settle};
 use crate::net::gate::{FREE, Gate, Share};
-use crate::net::server::Answering;
+use crate::net::server::{Answering, Work};
 use crate::net::{Limits, MAX_FRAME, MAX_GROWTH, wire};
 
 /// Most calls at once on the connection.
@@ -177,7 +177,7 @@ pub fn answering(bytes: &[u8]) {
             let rest = text.get(2..).unwrap_or_default();
             let id = rest.split('#').next().unwrap_or_default().to_owned();
             *begun.entry(id).or_default() += 1;
-            handle(shared.clone(), text)
+            Work::Waits(handle(shared.clone(), text))
         };
         let share = Share::new(gate.bytes.clone(), IP);
         let stopped = stop.clone().cancelled_owned();
