@@ -229,6 +229,42 @@ fn a_post_that_is_sent_again_is_stored_once() {
     assert_eq!(verdicts, [Yes; 6], "{text}");
 }
 
+/// The second call carries what was typed since, and the third one is smaller, as after a loss.
+#[test]
+fn a_post_that_is_sent_again_with_others_is_stored_once() {
+    let play = |third: &str| {
+        let mut pen = Pen::new();
+        for numbers in ["1", "1,2,3", third] {
+            let count = numbers.split(',').count();
+            let texts = numbers.split(',').map(|number| format!("[5,{number}]"));
+            let texts = texts.collect::<Vec<_>>().join(",");
+            pen.note(
+                ANN,
+                &format!(r#""e":"post","room":"lobby","id":"post:a1:1","count":{count}"#),
+            );
+            pen.note(
+                SERVER,
+                &format!(
+                    "\"e\":\"stored\",\"room\":\"lobby\",\"id\":\"post:a1:1\",\
+                     \"numbers\":[{numbers}],\"texts\":[{texts}],\"epoch\":\"e\""
+                ),
+            );
+        }
+        pen.note(
+            ANN,
+            &format!(r#""e":"acked","id":"post:a1:1","numbers":[{third}]"#),
+        );
+        for number in 1..=3 {
+            pen.show(BOB, number);
+        }
+        pen.end().judge()
+    };
+    let (verdicts, text) = play("1,2");
+    assert_eq!(verdicts, [Yes; 6], "{text}");
+    let (verdicts, text) = play("1,4");
+    assert_eq!(verdicts[4], No, "{text}");
+}
+
 #[test]
 fn another_text_is_noticed() {
     let mut pen = Pen::new();
