@@ -11,6 +11,7 @@ export const site = `http://127.0.0.1:${HTTP_PORT}/`;
 export const browser = await Browser.start(CHROMIUM);
 
 let server = null;
+const terminals = [];
 
 // Starts the server, always with the same ports and the same file, and waits until it listens.
 export async function startServer(...more) {
@@ -55,6 +56,7 @@ export function terminal(name) {
     journals,
   ];
   const client = spawn(join(BIN, 'chat-client'), flags, { stdio: ['pipe', 'pipe', 'ignore'] });
+  terminals.push(client);
   const heard = [];
   createInterface(client.stdout).on('line', (line) => heard.push(JSON.parse(line)));
   const gone = once(client, 'exit');
@@ -103,7 +105,7 @@ export async function run(test) {
   try {
     await test();
   } finally {
-    server?.kill('SIGKILL');
+    for (const process of [server, ...terminals]) process?.kill('SIGKILL');
     await browser.end();
   }
 }

@@ -1,9 +1,25 @@
-// The page with the keyboard alone, and in two tabs of one browser.
+// The page with the keyboard alone, in two tabs of one browser, of one who is put out, and with a
+// server that has a key.
 import assert from 'node:assert/strict';
-import { TEXTS, browser, comeIn, run, say, site, startServer, terminal } from './lab.mjs';
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  TEXTS,
+  browser,
+  comeIn,
+  rpc,
+  run,
+  say,
+  site,
+  startServer,
+  stopServer,
+  terminal,
+} from './lab.mjs';
 
-// Presses Tab until this has the focus.
+// Presses Tab until this has the focus, as soon as it is there.
 async function tabTo(page, what, most = 30) {
+  await page.until(`document.querySelector(${JSON.stringify(what)})`);
   const isThere = `document.activeElement.matches(${JSON.stringify(what)})`;
   for (let n = 0; n < most; n += 1) {
     if (await page.eval(isThere)) return;
@@ -79,13 +95,48 @@ async function secondTab(page) {
   await second.close();
 }
 
+// Who is put out is told why, and may come in again as somebody else for the server.
+async function putOut(page, token) {
+  const session = 'd'.repeat(32);
+  await rpc('enter', { session, nick: 'boss' });
+  await say(page, '/join kitchen');
+  await rpc('admin', { session, token, command: { Kick: { nick: 'ann', why: 'too loud' } } });
+  await page.until("document.getElementById('why').textContent.includes('put you out: too loud')");
+  await comeIn(page, 'ann');
+}
+
+// A server with a key wants its token, which comes with the address and does not stay in it.
+async function withKey() {
+  const [key, program] = [join(SCRATCH, 'key'), join(BIN, 'chat-server')];
+  execFileSync(program, ['--new-key', key], { stdio: 'ignore' });
+  const token = execFileSync(program, ['--http-token', '--key', key], { encoding: 'utf8' }).trim();
+  await stopServer('SIGKILL');
+  await startServer('--key', key);
+  const page = await browser.open(site, { isOther: true });
+  await page.until("!document.getElementById('door').hidden");
+  await page.type('eve');
+  await page.enter();
+  await page.until("document.getElementById('why').textContent.includes('needs a key')");
+  await page.go('about:blank');
+  await page.go(`${site}#k=${token}&room=kitchen`);
+  await comeIn(page, 'eve');
+  assert.equal(await page.eval('location.hash'), '#kitchen');
+  assert.equal(await page.eval("document.getElementById('title').textContent"), '#kitchen');
+}
+
+const { BIN, SCRATCH } = process.env;
+
 await run(async () => {
-  await startServer();
+  const token = 'a token of the operator';
+  writeFileSync(join(SCRATCH, 'token'), token);
+  await startServer('--admin-token-file', join(SCRATCH, 'token'));
   const tom = terminal('tom');
   const page = await browser.open(site);
   await keyboardAlone(page, tom);
   await narrow(page);
   await secondTab(page);
+  await putOut(page, token);
   assert.deepEqual([await page.eval('violations'), page.errors], [[], []]);
   await tom.leave();
+  await withKey();
 });
