@@ -316,6 +316,23 @@ test('who was kicked begins anew, and who was banned is told', () => {
   );
 });
 
+test('who finds the name taken on coming back takes another one, and what waits is delivered', () => {
+  const chat = inLobby();
+  chat.event({ type: 'join', room: 'kitchen' }).answer('join', cursor('kitchen'));
+  chat.event({ type: 'line', text: 'x' }).refuse('send').elapse('attach');
+  chat.refuse('enter', 'NickTaken', { by: 'Ann', free: 'ann2' }, 'Ann is here');
+  assert.deepEqual(
+    [chat.state.stage, chat.state.free, chat.state.wanted],
+    ['door', 'ann2', 'kitchen'],
+  );
+  chat.event({ type: 'entering', nick: 'ann2', room: 'kitchen' });
+  chat.answer('enter', { nick: 'ann2', sender: ANN });
+  chat.answer('comeIn', cursor('lobby')).answer('comeIn', cursor('kitchen'));
+  assert.equal(chat.state.me.room, 'kitchen');
+  const { room, posts } = chat.call('send').params;
+  assert.deepEqual([room, posts], ['kitchen', [{ id: 1, kind: 'Said', body: 'x' }]]);
+});
+
 test('private talk opens by itself, and its name is that of the other one', () => {
   const chat = inLobby();
   const room = '@1+2';
