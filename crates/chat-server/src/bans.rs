@@ -198,6 +198,12 @@ impl Bans {
         self.0.values().map(line).collect()
     }
 
+    /// Takes in the bans of another text.
+    #[cfg(any(test, feature = "nats"))]
+    pub(crate) fn take(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     /// Returns the bans of a [`text`](Self::text), or the first line that is not one.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
         let mut bans = Self::default();

@@ -9,6 +9,7 @@ use common::pen::Pen;
 
 use crate::args::{Args, Store};
 use crate::ban_file::BanFile;
+use crate::company::Company;
 use crate::log::{Bounds, Log};
 use crate::memory::Memory;
 use crate::owner_file::OwnerFile;
@@ -35,6 +36,8 @@ pub struct Config {
     pub limits: Limits,
     /// What happens is written into this journal.
     pub journal: Pen,
+    /// Who serves the same rooms.
+    pub company: Company,
 }
 
 impl Config {
@@ -49,6 +52,7 @@ impl Config {
             seal: Seal::none(),
             limits: Limits::default(),
             journal: Pen::default(),
+            company: Company::Alone,
         }
     }
 }
@@ -69,13 +73,19 @@ impl TryFrom<Args> for Config {
             ..Bounds::keeping(args.history)
         };
         let journal = args.common.journal("chat-server", None)?;
-        let Opened { log, bans, owners } = match args.store {
+        let Opened {
+            log,
+            bans,
+            owners,
+            company,
+        } = match args.store {
             Some(Store::Nats(url)) => shared(url, args.nats_creds, args.nats_ca, bounds, &journal)?,
             store => open(store, bounds)?,
         };
         log.keep_journal(journal.clone());
         Ok(Self {
             journal,
+            company,
             rate: args.rate,
             admin,
             bans,
@@ -107,6 +117,7 @@ struct Opened {
     log: Log,
     bans: BanFile,
     owners: OwnerFile,
+    company: Company,
 }
 
 /// Joins the log in NATS.
@@ -121,12 +132,13 @@ fn shared(
     let settings = crate::nats::Settings { url, creds, ca };
     let open = crate::nats::Nats::open(&settings, bounds, journal.clone());
     // The other threads go on meanwhile.
-    let (log, _) =
+    let (log, others) =
         tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(open))?;
     Ok(Opened {
         log,
         bans: BanFile::default(),
         owners: OwnerFile::default(),
+        company: Company::Together(Box::new(others)),
     })
 }
 
@@ -154,6 +166,7 @@ fn open(store: Option<Store>, bounds: Bounds) -> anyhow::Result<Opened> {
                 log: Memory::new(bounds),
                 bans: BanFile::default(),
                 owners: OwnerFile::default(),
+                company: Company::Alone,
             });
         }
         Some(Store::Sqlite(path)) => path,
@@ -173,6 +186,7 @@ fn open(store: Option<Store>, bounds: Bounds) -> anyhow::Result<Opened> {
         log,
         bans: BanFile::read(beside(".bans"))?,
         owners: OwnerFile::read(beside(".names"))?,
+        company: Company::Alone,
     })
 }
 

@@ -219,6 +219,14 @@ impl Door {
         Ok(())
     }
 
+    /// Notes that `session` has shown the admin token to another server.
+    #[cfg(any(test, feature = "nats"))]
+    pub(crate) fn is_known_operator(&mut self, session: Session) {
+        if !self.is_operator(session) {
+            keep(&mut self.operators, session);
+        }
+    }
+
     /// Returns whether `session` is an operator's.
     pub(crate) fn is_operator(&self, session: Session) -> bool {
         self.operators.contains(&session)

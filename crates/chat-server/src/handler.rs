@@ -63,6 +63,7 @@ impl Handler {
             let mut people = self.shared.people();
             people.enter_as(session, &nick, shown, self.caller, self.shared.now())?
         };
+        self.shared.claim(session, &nick).await?;
         if shown.is_some() {
             // Without success it is written with the next change: when an owner was here last.
             let _ = self.shared.save_owners().await;

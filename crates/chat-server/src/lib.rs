@@ -13,6 +13,8 @@
 //! | File | What it holds |
 //! |---|---|
 //! | `people`, `person`, `rooms` | PURE: who is here, under which nick, in which rooms |
+//! | `presence`, `sides` | PURE: what servers over one log say to each other: of a session; of bans |
+//! | [`company`](Company) | alone, or with others over the same log |
 //! | `door`, `bans` | PURE: the share of each address; who is kept out |
 //! | `operators` | PURE: what operators command |
 //! | `pace` | PURE: how much one answer to a reader carries |
@@ -44,10 +46,13 @@ mod pace;
 mod people;
 mod person;
 mod posts;
+mod presence;
 mod record;
 mod rooms;
 mod search;
 mod side_file;
+#[cfg(any(test, feature = "nats"))]
+mod sides;
 
 pub mod log;
 mod memory;
@@ -70,6 +75,7 @@ mod polls;
 mod shared;
 
 mod args;
+mod company;
 mod config;
 mod listeners;
 mod server;
@@ -77,11 +83,12 @@ mod web;
 
 pub use args::Args;
 pub use ban_file::BanFile;
+pub use company::Company;
 pub use config::Config;
 pub use listeners::Listeners;
 pub use memory::Memory;
 #[cfg(feature = "nats")]
-pub use nats::{Nats, Settings as NatsSettings};
+pub use nats::{Nats, Settings as NatsSettings, Together};
 pub use owner_file::OwnerFile;
 pub use server::run;
 pub use sqlite::Sqlite;

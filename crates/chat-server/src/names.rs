@@ -152,6 +152,15 @@ pub(crate) fn other(room: &str, me: Sender) -> Option<Sender> {
     (private(me, other) == room).then_some(other)
 }
 
+/// Returns the two people of a private room, each with the other one, if `room` is one.
+#[cfg(any(test, feature = "nats"))]
+pub(crate) fn both(room: &str) -> Option<[(Sender, Sender); 2]> {
+    let half = room.strip_prefix('@')?.split_once('+')?.0;
+    let one = Sender::from_str_radix(half, 16).ok()?;
+    let other = other(room, one)?;
+    Some([(one, other), (other, one)])
+}
+
 /// Returns whether `room` is the name of a private room.
 pub(crate) fn is_private(room: &str) -> bool {
     room.starts_with('@')

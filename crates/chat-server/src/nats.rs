@@ -33,25 +33,29 @@ use tokio::time::timeout;
 use self::connection::Link;
 use self::follower::Progress;
 use self::lanes::Lanes;
-use self::replica::{Replica, Said, Trouble};
+use self::replica::{Replica, Trouble};
 use crate::bounds::Bounds;
 use crate::log::{Head, LogError, NewEntry, PageLimit, Reply, RoomLog, Shared, Status, now_ms};
 use crate::view::View;
 
 pub use self::connection::Settings;
+pub(crate) use self::replica::News;
+pub(crate) use self::together::Said;
+pub use self::together::Together;
 
 mod connection;
 mod follower;
 mod lanes;
 mod replica;
+mod together;
 mod url;
 mod wire;
 
 /// How long a server tries to tell the others that the log went back, before it ends.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
-/// How many places for what is said in private rooms there are before it is looked at.
-const PRIVATE: usize = 1024;
+/// How much of what the people have to hear may wait until they hear it.
+const NEWS: usize = 1024;
 
 /// The store in NATS.
 pub struct Nats {
@@ -72,7 +76,7 @@ impl Drop for Nats {
 
 impl Nats {
     /// Joins the log, which is made if there is none, and plays it. What is stored is written into
-    /// `journal`. Returns also what is said in private rooms from now on.
+    /// `journal`. Returns also the way to the other servers.
     ///
     /// # Errors
     /// If NATS cannot be reached, or has no such log, with advice.
@@ -80,7 +84,7 @@ impl Nats {
         settings: &Settings,
         bounds: Bounds,
         journal: Pen,
-    ) -> anyhow::Result<(Arc<Self>, mpsc::Receiver<(String, u64)>)> {
+    ) -> anyhow::Result<(Arc<Self>, Together)> {
         let link = Link::open(settings).await?;
         let (info, history) = link.log(bounds.history).await?;
         let bounds = Bounds { history, ..bounds };
@@ -91,7 +95,7 @@ impl Nats {
         let end = info.state.last_sequence;
         let replica = Arc::new(Replica::new(view, end, now_ms()));
         let progress = Arc::new(Progress::new());
-        let (to_tell, private) = mpsc::channel::<Said>(PRIVATE);
+        let (to_tell, news) = mpsc::channel(NEWS);
         let (follower, trouble) =
             follower::start(link.clone(), replica.clone(), progress.clone(), to_tell);
         let lanes = Lanes::new(link.clone(), replica.clone(), progress.clone());
@@ -110,7 +114,9 @@ impl Nats {
             why = broken => return Err(why.into()),
         }
         tracing::debug!("played the log up to {end}");
-        Ok((Arc::new(log), private))
+        let (link, replica, lanes) = (log.link.clone(), log.replica.clone(), log.lanes.clone());
+        let others = Together::open(link, replica, lanes, news).await?;
+        Ok((Arc::new(log), others))
     }
 }
 

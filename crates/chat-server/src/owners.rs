@@ -217,6 +217,25 @@ impl Owners {
         self.by_nick.values().map(line).collect()
     }
 
+    /// Takes in a line of such a text, which another server has written at this time.
+    ///
+    /// # Errors
+    /// If the nick is another one's already, or the line is none.
+    #[cfg(any(test, feature = "nats"))]
+    pub(crate) fn take(&mut self, line: &str, now: Duration) -> Result<()> {
+        let owned = parse(line.trim_end()).ok_or(Refusal::Nobody)?;
+        self.check(&owned.nick, Some(owned.public), now)?;
+        self.insert(owned);
+        self.version += 1;
+        Ok(())
+    }
+
+    /// Frees exactly this nick.
+    #[cfg(any(test, feature = "nats"))]
+    pub(crate) fn free(&mut self, text: &str) {
+        self.end(|owned| owned.nick.text == text);
+    }
+
     /// Returns the registrations in `text`.
     ///
     /// # Errors

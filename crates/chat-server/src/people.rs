@@ -10,17 +10,22 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-use common::chat::{Crowd, LEASE, Listed, MAX_JOINED, Refusal, Result, RoomInfo, Sender, Session};
+use common::chat::{Crowd, Listed, MAX_JOINED, Refusal, Result, RoomInfo, Sender, Session};
 
-use crate::bans::{Bans, Subnet, Whom};
+use crate::bans::Bans;
 use crate::door::{Caller, Door, Shares};
 use crate::names::{self, Nick, is_private};
 use crate::person::{Author, Notice, Other, Person};
+use crate::presence::Company;
 use crate::rooms::Rooms;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod model;
 
+mod company;
+#[cfg(any(test, feature = "nats"))]
+mod hearing;
+mod leaving;
 mod owning;
 mod reading;
 
@@ -34,6 +39,7 @@ pub(crate) struct People {
     /// the session that holds a nick, by both keys of the nick
     by_key: HashMap<String, Session>,
     public: Rooms,
+    company: Company,
     rate: f64,
     /// until when nobody is told who joins: after a restart most of them were there before
     pub(crate) quiet_until: Duration,
@@ -48,6 +54,7 @@ impl People {
             by_sender: HashMap::new(),
             by_key: HashMap::new(),
             public: Rooms::default(),
+            company: Company::default(),
             rate: f64::from(shares.rate),
             quiet_until: Duration::ZERO,
         }
@@ -73,6 +80,7 @@ impl People {
         let Some(person) = self.by_session.get_mut(&session) else {
             self.door.enter(caller)?;
             self.add(session, nick, caller, now);
+            self.marks(session);
             return Ok(Vec::new());
         };
         person.seen = now;
@@ -80,7 +88,9 @@ impl People {
         if is_renamed {
             person.moves(now)?;
         }
-        if person.caller != caller {
+        if !person.has_place {
+            self.door.enter(caller)?; // it called another server until now
+        } else if person.caller != caller {
             // First, because otherwise a session could not come back to a full address.
             self.door.leave(person.caller);
             if let Err(refusal) = self.door.enter(caller) {
@@ -88,19 +98,36 @@ impl People {
                 return Err(refusal);
             }
         }
+        (person.caller, person.has_place) = (caller, true);
+        if !person.is_mine || is_renamed {
+            person.is_mine = true;
+            self.marks(session);
+        }
         let mut notices = Vec::new();
         if is_renamed {
             notices = self.notices_of(session);
+            self.renames(session, nick);
         }
-        if let Some(person) = self.by_session.get_mut(&session) {
-            person.caller = caller;
-            let old = std::mem::replace(&mut person.nick, nick.clone());
-            for key in &old.keys {
-                self.by_key.remove(key);
-            }
+        Ok(notices)
+    }
+
+    /// Gives a session another nick, if it is another one.
+    fn renames(&mut self, session: Session, nick: &Nick) {
+        let Some(person) = self.by_session.get_mut(&session) else {
+            return;
+        };
+        if person.nick == *nick {
+            return;
+        }
+        let old = std::mem::replace(&mut person.nick, nick.clone());
+        for key in &old.keys {
+            self.by_key.remove(key);
+        }
+        // Not one that it has only asked for.
+        if let Some(claim) = person.claim.take() {
+            person.was = Some((old, claim));
         }
         self.hold(session, nick);
-        Ok(notices)
     }
 
     fn add(&mut self, session: Session, nick: &Nick, caller: Caller, now: Duration) {
@@ -118,7 +145,12 @@ impl People {
 
     /// Renews a session's lease.
     pub(crate) fn renew(&mut self, session: Session, now: Duration) -> Result<()> {
-        self.person(session)?.seen = now;
+        let person = self.person(session)?;
+        person.seen = now;
+        if !person.is_mine {
+            person.is_mine = true; // it called another server until now
+            self.marks(session);
+        }
         Ok(())
     }
 
@@ -164,6 +196,7 @@ impl People {
             // Only one that was used or can be used, because it could be any name otherwise.
             let other = other.filter(|_| is_known).ok_or(Refusal::NotJoined)?;
             person.open(room, other, open()?);
+            self.marks(session);
             return Ok(None);
         }
         if person.rooms.len() >= MAX_JOINED {
@@ -176,6 +209,7 @@ impl People {
         }
         person.rooms.insert(room.to_owned(), open()?);
         let joined = person.notice(room);
+        self.marks(session);
         let is_told = self.public.add(room, session) && now >= self.quiet_until;
         Ok(is_told.then_some(joined))
     }
@@ -206,6 +240,7 @@ impl People {
     pub(crate) fn open(&mut self, session: Session, room: &str, other: &Other, after: u64) {
         if let Some(person) = self.by_session.get_mut(&session) {
             person.open(room, other.sender, after);
+            self.marks(session);
         }
     }
 
@@ -222,38 +257,13 @@ impl People {
         }
         person.moves(now)?;
         person.private.retain(|opened| opened.room != room);
-        if person.rooms.remove(room).is_none() {
+        let is_public = person.rooms.remove(room).is_some();
+        let left = person.notice(room);
+        self.marks(session);
+        if !is_public {
             return Ok(None);
         }
-        let left = person.notice(room);
         Ok(self.public.remove(room, session).then_some(left))
-    }
-
-    /// Ends a session. Returns the notices to post.
-    pub(crate) fn bye(&mut self, session: Session) -> Vec<Notice> {
-        let Some(person) = self.by_session.remove(&session) else {
-            return Vec::new();
-        };
-        self.door.leave(person.caller);
-        self.by_sender.remove(&person.sender);
-        for key in &person.nick.keys {
-            self.by_key.remove(key);
-        }
-        let mut notices = Vec::new();
-        for room in person.rooms.keys() {
-            if self.public.remove(room, session) {
-                notices.push(person.notice(room));
-            }
-        }
-        notices
-    }
-
-    /// Ends the sessions whose lease has run out. Returns the notices to post.
-    pub(crate) fn expire(&mut self, now: Duration) -> Vec<Notice> {
-        let is_gone = |person: &Person| now.saturating_sub(person.seen) > LEASE;
-        let gone = self.by_session.iter().filter(|(_, person)| is_gone(person));
-        let gone: Vec<Session> = gone.map(|(&session, _)| session).collect();
-        gone.into_iter().flat_map(|one| self.bye(one)).collect()
     }
 
     /// Takes `count` messages to `room` from what a session may send now. A private room is opened
@@ -282,6 +292,9 @@ impl People {
             is_new.then(|| other.open(room, me, head()))?;
             Some(session)
         });
+        if let Some(other) = opened_for {
+            self.marks(other);
+        }
         Ok(Author {
             sender: me,
             nick,
@@ -323,50 +336,6 @@ impl People {
     /// number of a room.
     pub(crate) fn rooms(&self, after: &str, head: impl Fn(&str) -> u64) -> Listed<RoomInfo> {
         self.public.list(after, head)
-    }
-
-    /// Ends the session that holds `nick` for good. Returns it with the notices to post: one for
-    /// each of its public rooms, however big, because a kick is rare.
-    pub(crate) fn kick(&mut self, nick: &Nick, why: &str) -> Result<(Session, Vec<Notice>)> {
-        let session = self.find(nick)?;
-        Ok((session, self.put_out(session, why)))
-    }
-
-    fn put_out(&mut self, session: Session, why: &str) -> Vec<Notice> {
-        let person = self.by_session.get(&session).into_iter();
-        let notices = person
-            .flat_map(|person| person.rooms.keys().map(|room| person.notice(room)))
-            .collect();
-        self.bye(session);
-        self.door.kick(session, why);
-        notices
-    }
-
-    /// Bans the addresses of `whom` until a time or for ever, and ends the sessions that are there,
-    /// except those of operators. Returns them, with the notices to post.
-    pub(crate) fn ban(
-        &mut self,
-        whom: &Whom,
-        why: &str,
-        until: Option<Duration>,
-        now: Duration,
-    ) -> Result<(Vec<Session>, Vec<Notice>)> {
-        let (subnet, nick) = match whom {
-            Whom::Addresses(subnet) => (*subnet, ""),
-            Whom::Nick(nick) => {
-                let session = self.find(nick)?;
-                let person = self.person(session)?;
-                (Subnet::around(person.caller.ip), nick.text.as_str())
-            }
-        };
-        self.door.bans.add(subnet, nick, why, until, now)?;
-        let is_out = |(session, person): &(&Session, &Person)| {
-            subnet.contains(person.caller.ip) && !self.door.is_operator(**session)
-        };
-        let out = self.by_session.iter().filter(is_out);
-        let out: Vec<Session> = out.map(|(&session, _)| session).collect();
-        let notices = out.iter().flat_map(|&one| self.put_out(one, why));
-        Ok((out.clone(), notices.collect()))
     }
 
     /// Returns the rooms that sessions are in, private ones too.

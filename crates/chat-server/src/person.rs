@@ -35,6 +35,19 @@ pub(crate) struct Person {
     pub(crate) sender: Sender,
     pub(crate) caller: Caller,
     pub(crate) seen: Duration,
+    /// whether it calls this server, and not another one over the same log
+    pub(crate) is_mine: bool,
+    /// whether it has a place at the door of this server
+    pub(crate) has_place: bool,
+    /// the server that it calls, as was heard last
+    pub(crate) home: u64,
+    /// the place of its claim to the nick, once that is heard
+    pub(crate) claim: Option<u64>,
+    /// the nick that it has until then, with its claim
+    pub(crate) was: Option<(Nick, u64)>,
+    /// when the other servers were told of it last
+    #[cfg(any(test, feature = "nats"))]
+    pub(crate) said: Duration,
     messages: Bucket,
     moves: Bucket,
     pub(crate) pace: Pace,
@@ -58,6 +71,13 @@ impl Person {
             sender: sender(session),
             caller,
             seen: now,
+            is_mine: true,
+            has_place: true,
+            home: 0,
+            claim: None,
+            was: None,
+            #[cfg(any(test, feature = "nats"))]
+            said: now,
             messages: Bucket::new(rate, rate * BURST_SECONDS, now),
             moves: Bucket::new(MOVES_A_SECOND, MOVES_AT_ONCE, now),
             pace: Pace::new(),

@@ -65,6 +65,10 @@ pub async fn run(
             connection.answer(move |context, request| handler.clone().serve(context, request))
         },
     );
+    let clients = async {
+        shared.is_ready().await;
+        clients.await;
+    };
     let operators = async {
         match metrics {
             Some(listener) => metrics::serve(listener, move || for_operators.report()).await,
@@ -75,6 +79,7 @@ pub async fn run(
         _ = join(clients, browsers) => {}
         () = operators => {}
         () = shared.sweep() => {}
+        () = shared.listen() => {}
     }
     shared.close().await;
     journal.end("done", &Ok(()));

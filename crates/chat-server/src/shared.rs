@@ -18,6 +18,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use crate::company::Company;
 use crate::config::Config;
 use crate::door::Shares;
 use crate::log::{Log, NewEntry, PageLimit, now_ms, size};
@@ -25,7 +26,10 @@ use crate::metrics::{Counts, Report, State};
 use crate::people::People;
 use crate::person::Notice;
 use crate::polls::Polls;
+use crate::presence::Side;
 use crate::side_file;
+
+mod others;
 
 /// How often leases are checked. A session may outlive its lease by this much.
 const SWEEP: Duration = Duration::from_secs(LEASE.as_secs() / 6);
@@ -39,6 +43,7 @@ const AFRESH: u64 = 50;
 /// The state of one server.
 pub(crate) struct Shared {
     log: Log,
+    company: Company,
     people: Mutex<People>,
     polls: Polls,
     counts: Counts,
@@ -79,7 +84,18 @@ impl Shared {
         let began_at = Duration::from_millis(now_ms());
         let mut people = People::new(shares, config.bans.bans);
         people.door.owners = config.owners.owners;
-        if config.log.status().rooms > 0 {
+        let is_alone = match &config.company {
+            Company::Alone => true,
+            #[cfg(feature = "nats")]
+            Company::Together(others) => {
+                let sides = others.sides();
+                (people.door.bans, people.door.owners) = (sides.bans, sides.owners);
+                people.meet(others.me());
+                false
+            }
+        };
+        // With others, it is known who was there before.
+        if is_alone && config.log.status().rooms > 0 {
             people.quiet_until = began_at + LEASE;
         }
         Self {
@@ -87,6 +103,7 @@ impl Shared {
             ban_file: tokio::sync::Mutex::new(config.bans.path),
             owner_file: tokio::sync::Mutex::new((config.owners.path, 0)),
             log: config.log,
+            company: config.company,
             people: Mutex::new(people),
             polls: Polls::default(),
             counts: Counts::default(),
@@ -230,6 +247,9 @@ impl Shared {
     /// If they cannot be written. They hold all the same, until the server ends.
     pub(crate) async fn save_bans(&self) -> Result<()> {
         let file = self.ban_file.lock().await;
+        if self.share(Side::Bans).await? {
+            return Ok(());
+        }
         let text = self.people().door.bans.text();
         self.write(file.as_ref(), text).await
     }
@@ -240,6 +260,9 @@ impl Shared {
     /// Those of [`save_bans`](Self::save_bans).
     pub(crate) async fn save_owners(&self) -> Result<()> {
         let mut file = self.owner_file.lock().await;
+        if self.share(Side::Owners).await? {
+            return Ok(());
+        }
         let (text, version) = {
             let owners = &self.people().door.owners;
             if owners.version == file.1 {

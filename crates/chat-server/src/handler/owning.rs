@@ -47,6 +47,7 @@ impl Handler {
             people.register(&nick, owner.public, self.caller, now)?;
         }
         self.shared.save_owners().await?;
+        self.shared.owns(&nick, owner.public)?;
         Ok(nick.text)
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::connection::Link;
-use super::replica::{Replica, Said, Trouble, lock};
+use super::replica::{News, Replica, Trouble, lock};
 
 /// Silence after which it is asked whether something is missed.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -66,16 +66,16 @@ fn again(error: impl std::fmt::Display) -> Stop {
     Stop::Again(error.to_string())
 }
 
-/// Follows the log and hands on what is said in private rooms. Returns why it cannot go on.
+/// Follows the log and hands on what the people have to hear. Returns why it cannot go on.
 pub(super) async fn follow(
     link: &Link,
     replica: &Replica,
     progress: &Progress,
-    private: &mpsc::Sender<Said>,
+    news: &mpsc::Sender<News>,
 ) -> Trouble {
     let mut hole: Option<(u64, Instant)> = None;
     loop {
-        let stop = follow_once(link, replica, progress, private).await;
+        let stop = follow_once(link, replica, progress, news).await;
         let at = replica.played();
         match stop {
             Stop::Again(why) => tracing::debug!("following the log after {at} again: {why}"),
@@ -106,9 +106,9 @@ async fn follow_once(
     link: &Link,
     replica: &Replica,
     progress: &Progress,
-    private: &mpsc::Sender<Said>,
+    news: &mpsc::Sender<News>,
 ) -> Stop {
-    match try_follow(link, replica, progress, private).await {
+    match try_follow(link, replica, progress, news).await {
         Ok(never) => match never {},
         Err(stop) => stop,
     }
@@ -118,7 +118,7 @@ async fn try_follow(
     link: &Link,
     replica: &Replica,
     progress: &Progress,
-    private: &mpsc::Sender<Said>,
+    news: &mpsc::Sender<News>,
 ) -> Result<std::convert::Infallible, Stop> {
     let mut stream = link.get(&link.name).await.map_err(again)?;
     let end = stream.cached_info().state.last_sequence;
@@ -150,11 +150,11 @@ async fn try_follow(
                 let (at, pending) = (info.stream_sequence, info.pending);
                 let ms = info.published.unix_timestamp_nanos() / 1_000_000;
                 let at_ms = u64::try_from(ms).unwrap_or_default();
-                let said = replica.play(at, at_ms, &message.payload);
-                if let Some(said) = said.map_err(Stop::Trouble)? {
+                let played = replica.play(at, at_ms, &message.payload);
+                if let Some(played) = played.map_err(Stop::Trouble)? {
                     // Waits for a slow listener, because it must not miss one. Without one, this
                     // fails at once.
-                    let _ = private.send(said).await;
+                    let _ = news.send(played).await;
                 }
                 progress.end.send_if_modified(|end| {
                     let is_further = at > *end;
@@ -199,14 +199,14 @@ pub(super) fn start(
     link: Link,
     replica: Arc<Replica>,
     progress: Arc<Progress>,
-    private: mpsc::Sender<Said>,
+    news: mpsc::Sender<News>,
 ) -> (
     tokio::task::JoinHandle<()>,
     watch::Receiver<Option<Trouble>>,
 ) {
     let (to_tell, trouble) = watch::channel(None);
     let task = tokio::spawn(async move {
-        let trouble = follow(&link, &replica, &progress, &private).await;
+        let trouble = follow(&link, &replica, &progress, &news).await;
         to_tell.send_replace(Some(trouble));
     });
     (task, trouble)

@@ -22,6 +22,7 @@ use super::replica::{Outcome, Replica, lock};
 use super::wire::{Body, Does, InRoom, Message};
 use crate::bounds::bytes;
 use crate::log::{LogError, NewEntry, Reply};
+use crate::sides::Change;
 use crate::waiting::{WAITING, Waiting};
 
 /// Most appends that wait in one room: so many that the last of them waits about a second.
@@ -259,6 +260,17 @@ impl Lanes {
             purge.await.map_err(|error| error.to_string())?;
         }
         Ok(())
+    }
+
+    /// Writes a change of what is kept beside the rooms, and returns when it is played here.
+    pub(super) async fn keep(&self, change: Change) -> Result<(), String> {
+        let (tell, mut outcomes) = mpsc::unbounded_channel();
+        let message = self.replica.write(Body::Side(change), &tell);
+        let attempt = message.origin().attempt;
+        let subject = format!("{}.side", self.link.name);
+        let kept = self.publish(subject, &message, &mut outcomes).await;
+        self.replica.give_up([attempt]);
+        kept.map(drop)
     }
 
     /// Notes for all servers that entries are lost: what is left is another log.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
@@ -10,6 +11,7 @@ use super::wire::{Body, Does, InRoom, Message, Written};
 use crate::chain::{Chain, Origin, Place, Verdict};
 use crate::log::NewEntry;
 use crate::names::is_private;
+use crate::sides::Sides;
 use crate::view::View;
 use crate::view::replay;
 
@@ -52,6 +54,7 @@ pub(super) struct Replica {
     /// the place up to which everything is played
     reached: watch::Sender<u64>,
     attempts: AtomicU64,
+    sides: Mutex<Sides>,
     /// who waits for which of our messages
     waiting: Mutex<HashMap<u64, mpsc::UnboundedSender<Outcome>>>,
     begun_ms: u64,
@@ -59,8 +62,14 @@ pub(super) struct Replica {
     begun_at: u64,
 }
 
-/// A private room in which something was said after this number.
-pub(crate) type Said = (String, u64);
+/// What the people have to hear of what was played.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// Something was said in this private room, after this number.
+    Private(String, u64),
+    /// Bans or registered nicks have changed.
+    Sides,
+}
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A poisoned lock is taken all the same, because no change can panic half way.
@@ -77,6 +86,7 @@ impl Replica {
             chain: Mutex::new(Chain::new(end)),
             reached: watch::Sender::new(0),
             attempts: AtomicU64::new(1),
+            sides: Mutex::default(),
             waiting: Mutex::default(),
             begun_ms: now_ms,
             begun_at: end,
@@ -104,7 +114,7 @@ impl Replica {
 
     /// Plays the message at `at`, which NATS has stored at `at_ms`. Returns what was said in a
     /// private room just now.
-    pub(super) fn play(&self, at: u64, at_ms: u64, bytes: &[u8]) -> Result<Option<Said>, Trouble> {
+    pub(super) fn play(&self, at: u64, at_ms: u64, bytes: &[u8]) -> Result<Option<News>, Trouble> {
         let message = Message::read(bytes)
             .map_err(|what| Trouble::Strange(format!("the message at {at} {what}")))?;
         let origin = message.origin();
@@ -113,16 +123,36 @@ impl Replica {
         if !chain.is_new(place).map_err(|_| Trouble::WentBack)? {
             return Ok(None);
         }
-        let mut said = None;
+        let is_live = at > self.begun_at;
+        let (mut news, mut stands) = (None, true);
         match message.body {
-            Body::Room(body) => said = self.play_room(&mut chain, place, at_ms, body)?,
-            Body::Epoch(epoch) if at <= self.begun_at => self.view.set_epoch(epoch),
-            Body::Epoch(_) => return Err(Trouble::Anew),
+            Body::Room(body) => (news, stands) = self.play_room(&mut chain, place, at_ms, body)?,
+            Body::Epoch(_) if is_live => return Err(Trouble::Anew),
+            Body::Epoch(epoch) => self.view.set_epoch(epoch),
+            Body::Side(change) => {
+                lock(&self.sides).take(change, Duration::from_millis(at_ms));
+                news = is_live.then_some(News::Sides);
+            }
         }
         chain.pass(place);
         drop(chain);
         self.reach(at);
-        Ok(said)
+        self.tell(origin, stands);
+        Ok(news)
+    }
+
+    /// Tells who waits for one of our messages what has become of it.
+    fn tell(&self, Origin { writer, attempt }: Origin, stands: bool) {
+        if writer == self.me
+            && let Some(waits) = lock(&self.waiting).remove(&attempt)
+        {
+            let _ = waits.send((attempt, stands)); // fails if nobody waits any more
+        }
+    }
+
+    /// Returns bans and registered nicks, as the log has them.
+    pub(super) fn sides(&self) -> Sides {
+        lock(&self.sides).clone()
     }
 
     fn play_room(
@@ -131,11 +161,11 @@ impl Replica {
         place: Place,
         at_ms: u64,
         body: InRoom,
-    ) -> Result<Option<Said>, Trouble> {
+    ) -> Result<(Option<News>, bool), Trouble> {
         let link = body.link();
         let InRoom { room, does, .. } = body;
         let verdict = chain.judge(place, &room, link);
-        let mut said = None;
+        let mut news = None;
         match (verdict, does) {
             (Verdict::Stands { begins }, Does::Adds(appends)) => {
                 let is_live = place.at > self.begun_at;
@@ -146,7 +176,8 @@ impl Replica {
                     is_news: is_live || at_ms + UNWRITTEN_MS > self.begun_ms,
                 };
                 self.view.play(&room, how, stored(appends, at_ms));
-                said = (is_live && is_private(&room)).then_some((room, link.after));
+                let is_news = is_live && is_private(&room);
+                news = is_news.then_some(News::Private(room, link.after));
             }
             (Verdict::Stands { .. }, Does::Ends(floor)) => self.view.end(&room, floor),
             (Verdict::Void, _) => {}
@@ -160,13 +191,7 @@ impl Replica {
             &self.counts.void
         };
         count.fetch_add(1, Relaxed);
-        let Origin { writer, attempt } = place.origin;
-        if writer == self.me
-            && let Some(waits) = lock(&self.waiting).remove(&attempt)
-        {
-            let _ = waits.send((attempt, stands)); // fails if nobody waits any more
-        }
-        Ok(said)
+        Ok((news, stands))
     }
 
     /// Returns what is new of some appends to a room, and on what it is to be written.

@@ -4,6 +4,7 @@ use common::chat::{Kind, Sender};
 use serde::{Deserialize, Serialize};
 
 use crate::chain::{Link, Origin, Place, What};
+use crate::sides::Change;
 
 /// The version of the messages: the first byte of each. A server that finds another one ends,
 /// because to skip a message would be to show something else than the others do.
@@ -24,6 +25,8 @@ pub(super) enum Body {
     Room(InRoom),
     /// From here on, this is another log: some of the old one is lost.
     Epoch(u64),
+    /// A change of what is kept beside the rooms.
+    Side(Change),
 }
 
 /// Something of a room.

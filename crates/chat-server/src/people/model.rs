@@ -2,9 +2,10 @@
 
 use std::hash::Hash;
 
-use common::chat::{MAX_PRIVATE, sender};
+use common::chat::{LEASE, MAX_PRIVATE, sender};
 
 use super::*;
+use crate::bans::{Subnet, Whom};
 use crate::input::Input;
 
 const NICKS: [&str; 6] = ["ann", "Ann", "bob", "b0b", "BOB", "eve"];

@@ -3,10 +3,12 @@
 use common::chat::{MAX_LISTED, MAX_PRIVATE, sender};
 
 use super::*;
+use crate::bans::Whom;
 use crate::rooms::QUIET_ABOVE;
 
 mod arriving;
 mod limits;
+mod several;
 
 const ANN: Session = Session(1);
 const BOB: Session = Session(2);

@@ -1,0 +1,245 @@
+//! The other servers over the same log: what they say of their sessions comes by a stream of its
+//! own, which keeps the last word of each. What must hold for ever, bans and registered nicks, goes
+//! through the log itself.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{DeliverPolicy, pull::OrderedConfig};
+use async_nats::jetstream::stream::Config;
+use common::chat::{LEASE, Session, sender};
+use futures::StreamExt;
+use futures::future::join_all;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, timeout};
+
+use super::connection::Link;
+use super::lanes::Lanes;
+use super::replica::{News, Replica, lock};
+use super::wire::VERSION;
+use crate::presence::{Side, Word};
+use crate::sides::Sides;
+
+/// Silence after which it is asked whether a word is missed.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// The pause before the next consumer.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a word may take until it is heard: with the answer of NATS, below the 8 s of a call.
+const RETURN: Duration = Duration::from_secs(3);
+
+/// How long a start waits to hear who is at the others. Then guests are let in all the same.
+const READY: Duration = Duration::from_secs(5);
+
+/// This server among others.
+pub struct Together {
+    link: Link,
+    /// the stream of words
+    name: String,
+    replica: Arc<Replica>,
+    lanes: Arc<Lanes>,
+    /// the place up to which every word is heard
+    heard: watch::Sender<u64>,
+    /// whether all words were heard, once
+    is_ready: watch::Sender<bool>,
+    news: Mutex<Option<mpsc::Receiver<News>>>,
+}
+
+/// What happens among the servers.
+pub(crate) enum Said {
+    /// This was said, at this place.
+    Word(Word, u64),
+    /// All words up to now are heard.
+    All,
+    /// It is not known whether there are more.
+    Deaf,
+    /// All words are lost.
+    Lost,
+}
+
+impl Together {
+    /// Joins the others.
+    ///
+    /// # Errors
+    /// If NATS makes no stream for it, with advice.
+    pub(super) async fn open(
+        link: Link,
+        replica: Arc<Replica>,
+        lanes: Arc<Lanes>,
+        news: mpsc::Receiver<News>,
+    ) -> anyhow::Result<Self> {
+        let together = Self {
+            name: format!("{}_people", link.name),
+            link,
+            replica,
+            lanes,
+            heard: watch::Sender::new(0),
+            is_ready: watch::Sender::new(false),
+            news: Mutex::new(Some(news)),
+        };
+        together.link.stream(together.config()).await?;
+        Ok(together)
+    }
+
+    fn config(&self) -> Config {
+        Config {
+            name: self.name.clone(),
+            subjects: vec![format!("{}.*", self.name)],
+            max_messages_per_subject: 1,
+            // For the time when all servers are gone.
+            max_age: 2 * LEASE,
+            ..self.link.config()
+        }
+    }
+
+    /// Returns the number of this server.
+    pub(crate) fn me(&self) -> u64 {
+        self.replica.me
+    }
+
+    /// Returns when all words are heard, or after a while.
+    pub(crate) async fn is_ready(&self) {
+        let mut ready = self.is_ready.subscribe();
+        let _ = timeout(READY, ready.wait_for(|ready| *ready)).await;
+    }
+
+    /// Returns bans and registered nicks, as all servers have them.
+    pub(crate) fn sides(&self) -> Sides {
+        self.replica.sides()
+    }
+
+    /// Makes a text of bans or nicks what all servers have.
+    ///
+    /// # Errors
+    /// If NATS does not take it; with the reason.
+    pub(crate) async fn keep(&self, side: Side, text: &str) -> Result<(), String> {
+        for change in self.replica.sides().changes(side, text) {
+            self.lanes.keep(change).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns what comes of the log for the people. It can be had once.
+    pub(crate) fn news(&self) -> Option<mpsc::Receiver<News>> {
+        lock(&self.news).take()
+    }
+
+    fn subject(&self, session: Session) -> String {
+        format!("{}.{:x}", self.name, sender(session))
+    }
+
+    /// Says words, and returns those that NATS has not taken.
+    pub(crate) async fn say_all(&self, words: Vec<Word>) -> Vec<Word> {
+        let said = words
+            .into_iter()
+            .map(async |word| match self.publish(&word).await {
+                Ok(_) => None,
+                Err(error) => {
+                    tracing::debug!("a word was not said: {error}");
+                    Some(word)
+                }
+            });
+        join_all(said).await.into_iter().flatten().collect()
+    }
+
+    /// Says a word, and returns when this server has heard it, and all before it.
+    pub(crate) async fn say(&self, word: &Word) -> Result<(), String> {
+        let at = self.publish(word).await?;
+        let mut heard = self.heard.subscribe();
+        let heard = timeout(RETURN, heard.wait_for(|&heard| heard >= at)).await;
+        heard.map(drop).map_err(|_| "NATS is not heard".to_owned())
+    }
+
+    async fn publish(&self, word: &Word) -> Result<u64, String> {
+        if !self.link.is_up() {
+            return Err("there is no connection to NATS".into());
+        }
+        let bytes = postcard::to_extend(word, vec![VERSION]).map_err(|error| error.to_string())?;
+        let ack = self
+            .link
+            .js
+            .publish(self.subject(word.session), bytes.into())
+            .await;
+        let ack = ack.map_err(|error| error.to_string())?.await;
+        Ok(ack.map_err(|error| error.to_string())?.sequence)
+    }
+
+    /// Hears the others, for ever.
+    pub(crate) async fn hear(&self, mut said: impl FnMut(Said)) {
+        loop {
+            let Err(why) = self.hear_once(&mut said).await;
+            said(Said::Deaf);
+            tracing::debug!("hearing the other servers again: {why}");
+            sleep(PAUSE).await;
+        }
+    }
+
+    fn all_heard(&self, said: &mut impl FnMut(Said)) {
+        said(Said::All);
+        self.is_ready.send_replace(true);
+    }
+
+    async fn hear_once(
+        &self,
+        said: &mut impl FnMut(Said),
+    ) -> Result<std::convert::Infallible, String> {
+        let stream = self.link.js.get_or_create_stream(self.config()).await;
+        let mut stream = stream.map_err(|error| error.to_string())?;
+        if stream.cached_info().state.last_sequence < *self.heard.borrow() {
+            self.heard.send_replace(0);
+            said(Said::Lost);
+        }
+        let from = *self.heard.borrow() + 1;
+        let config = OrderedConfig {
+            deliver_policy: DeliverPolicy::ByStartSequence {
+                start_sequence: from,
+            },
+            ..OrderedConfig::default()
+        };
+        let consumer = stream.create_consumer(config).await;
+        let consumer = consumer.map_err(|error| error.to_string())?;
+        let mut words = consumer
+            .messages()
+            .await
+            .map_err(|error| error.to_string())?;
+        if stream.cached_info().state.messages == 0 {
+            self.all_heard(said);
+        }
+        loop {
+            match timeout(SILENCE, words.next()).await {
+                Ok(Some(Ok(message))) => {
+                    let info = message.info().map_err(|error| error.to_string())?;
+                    let (at, pending) = (info.stream_sequence, info.pending);
+                    if at > *self.heard.borrow() {
+                        match word(&message.payload) {
+                            Some(word) => said(Said::Word(word, at)),
+                            None => tracing::warn!("a word of another version is not understood"),
+                        }
+                        self.heard.send_replace(at);
+                    }
+                    if pending == 0 {
+                        self.all_heard(said);
+                    }
+                }
+                Ok(Some(Err(error))) => return Err(error.to_string()),
+                Ok(None) => return Err("the consumer has ended".into()),
+                Err(_) => {
+                    let info = stream.info().await.map_err(|error| error.to_string())?;
+                    let (end, left) = (info.state.last_sequence, info.state.messages);
+                    let heard = *self.heard.borrow();
+                    if end < heard || (end > heard && left > 0) {
+                        return Err(format!("silent at {heard}, and the words end at {end}"));
+                    }
+                    self.all_heard(said);
+                }
+            }
+        }
+    }
+}
+
+fn word(bytes: &[u8]) -> Option<Word> {
+    let (version, rest) = bytes.split_first()?;
+    (*version == VERSION).then_some(())?;
+    postcard::from_bytes(rest).ok()
+}
