@@ -365,6 +365,8 @@ async fn a_page_does_not_wait_for_searches(log: Log) {
     let too_many = Some(Err(LogError::TooManySearches));
     assert!(refused.into_iter().any(|answer| answer == too_many));
     while let Some(found) = searches.next().await {
-        assert!(found.is_ok() || found == Err(LogError::TooManySearches));
+        // On a busy machine the time of a search is over before it has found out.
+        let is_told = matches!(found, Err(LogError::TooManySearches | LogError::Unfit(_)));
+        assert!(found.is_ok() || is_told, "{found:?}");
     }
 }
