@@ -11,8 +11,8 @@
 set -euo pipefail
 here=$PWD
 cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")/.."
-# shellcheck source=local.sh
-. scripts/local.sh
+# shellcheck source=local/lib.sh
+. scripts/local/lib.sh
 
 clients=${1:-3}
 case $clients in '' | *[!0-9]* | 0* | ???*) bad_usage ;; esac

@@ -9,8 +9,8 @@
 set -euo pipefail
 here=$PWD
 cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")/.."
-# shellcheck source=local.sh
-. scripts/local.sh
+# shellcheck source=local/lib.sh
+. scripts/local/lib.sh
 [ $# = 0 ] || bad_usage
 failed=0
 

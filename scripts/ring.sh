@@ -10,8 +10,8 @@
 set -euo pipefail
 here=$PWD
 cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")/.."
-# shellcheck source=local.sh
-. scripts/local.sh
+# shellcheck source=local/lib.sh
+. scripts/local/lib.sh
 
 size=3 bottles=99
 case ${1:---} in --) ;; *) size=$1; shift ;; esac

