@@ -10,6 +10,8 @@
 #   --lab-key FILE     the lab's key for the services (~/.config/buddy-lab/buddy-lab.key); made if
 #                      there is no FILE, and sent through ssh: only its holders can come in
 #   --open             deploys without a key: whoever reaches a port can come in
+#   --journal          the services keep journals for lab-report, in /var/lib/SERVICE/journal;
+#                      without this they keep none from now on
 #   --dry-run          shows the commands
 #
 # One connection a host: the archive goes in and is compared with its checksums. Only then are files
@@ -21,12 +23,12 @@ set -euo pipefail
 dist=$(cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")/.." && pwd)/dist
 # Services and containers may have none. Bash then asks the system's list of users.
 [ -n "${HOME:-}" ] || { unset HOME; HOME=~; }
-role=server user='' ssh_config='' dry_run='' lab_key='' open=''
+role=server user='' ssh_config='' dry_run='' lab_key='' open='' journal=''
 readonly SSHD_SECONDS=60 # because a fresh instance runs before its sshd does
 readonly KEY_SECONDS=20  # because its sshd answers before the instance has fetched the key
 
 say() { printf '%s\n' "$*" >&2; }
-usage() { sed -n '4,14s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '4,16s/^# \{0,1\}//p' "$0"; }
 bad_usage() { say "deploy.sh: $1"; usage >&2; exit 2; }
 
 die() { # MESSAGE [HELP]...
@@ -70,7 +72,7 @@ dir=\$(mktemp -d); trap 'rm -rf "\$dir"' EXIT; cd "\$dir"
 tar -xzf -
 sha256sum -c --quiet SHA256SUMS
 [ "\$(id -u)" = 0 ] && exec_as= || exec_as='sudo -n'
-\$exec_as sh install.sh $1${open:+ open}
+\$exec_as sh install.sh $1${open:+ open}${journal:+ journal}
 END
 }
 
@@ -125,7 +127,7 @@ pack() {
 deploy() { # HOST
   if [ -n "$dry_run" ]; then
     printf 'would run: tar -C %q -czf - . |\n' "$dist"
-    to "$1" sh install.sh "$role" ${open:+open}
+    to "$1" sh install.sh "$role" ${open:+open} ${journal:+journal}
     return
   fi
   wait_for_sshd "$1"
@@ -147,6 +149,7 @@ while [ $# -gt 0 ]; do
       esac
       shift 2 ;;
     --open) open=yes; shift ;;
+    --journal) journal=yes; shift ;;
     --dry-run) dry_run=yes; shift ;;
     -h | --help) usage; exit ;;
     -*) bad_usage "no such option: $1" ;;

@@ -11,6 +11,8 @@
 #   ssh NAME [COMMAND]  a shell, or one command, on `server` or `client`
 #   connect [client]    shows the chat-client lines for this machine and for the client instance;
 #                       `connect client` runs the latter
+#   journal [DIR]       fetches what was written down since `deploy --journal`, into DIR/server and
+#                       DIR/client (journals), for lab-report
 #   session             up, deploy, connect; waits for Enter or Ctrl-C; always stops both
 #   stop                stops both; the disks stay and cost a little
 #   down                removes instances, security group and key pair; asks first
@@ -26,6 +28,7 @@
 #   --lab-key FILE    the lab's key (~/.config/buddy-lab/NAME.key): `deploy` makes it if there is no
 #                     FILE, and gives it to all services; only its holders can come in
 #   --open            `deploy` without a key: whoever reaches a port can come in
+#   --journal         `deploy` has the services keep journals, and `connect client` its client
 #   --dist DIR        what scripts/build-static.sh made (dist)
 #   --ami ID          another image than Amazon Linux 2023, with --login USER (ec2-user)
 #   --dry-run         shows what would be changed from the present state; changes nothing
@@ -43,6 +46,7 @@ readonly ANSWER_SECONDS=30               # for a server that was just started
 readonly SETTLE_SECONDS=5                # until AWS lists what was being made
 readonly LISTED_SECONDS=60               # until it lists what runs, with addresses
 readonly RELEASE_SECONDS=60              # until a terminated instance lets go of its group
+readonly JOURNAL_BYTES=$((1 << 30))      # of an instance: sixteen full ones
 readonly MAX_GENERATIONS=100             # of instances in a role, all but the last one terminated
 readonly AMI_PARAMETER=/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64
 
@@ -52,7 +56,7 @@ here=$(cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")" && pwd)
 [ -n "${HOME:-}" ] || { unset HOME; HOME=~; }
 name=buddy-lab type=t3.micro region='' zone='' everywhere='' ports=8030-8039 allow='' ttl=120
 key=$HOME/.ssh/id_ed25519 dist=$(dirname "$here")/dist ami='' login=ec2-user
-lab_key='' open='' dry_run='' yes='' command=''
+lab_key='' open='' journal='' dry_run='' yes='' command=''
 who='' # this session
 making='' # the role of an instance that AWS may or may not be making
 renewer='' # the process that shows others that this session lives
@@ -60,7 +64,7 @@ me=scripts/ec2.sh # how to call this again for the same lab
 
 # ---- words ----
 
-usage() { sed -n '4,34s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '4,37s/^# \{0,1\}//p' "$0"; }
 # The colon is there because a closed terminal must not keep `session` from stopping.
 say() { printf '%s\n' "$*" >&2 || :; }
 
@@ -97,6 +101,8 @@ bad_usage() {
 . "$here/ec2/session.sh"
 # shellcheck source=ec2/reach.sh
 . "$here/ec2/reach.sh"
+# shellcheck source=ec2/journal.sh
+. "$here/ec2/journal.sh"
 # shellcheck source=ec2/doctor.sh
 . "$here/ec2/doctor.sh"
 
@@ -143,6 +149,7 @@ while [ $# -gt 0 ]; do
     --key) value "$@"; key=$2; shift 2 ;;
     --lab-key) value "$@"; lab_key=$2; shift 2 ;;
     --open) open=yes; shift ;;
+    --journal) journal=yes; shift ;;
     --dist) value "$@"; dist=$2; shift 2 ;;
     --ami) value "$@"; ami=$2; shift 2 ;;
     --login) value "$@"; login=$2; shift 2 ;;
@@ -160,7 +167,7 @@ while [ $# -gt 0 ]; do
 done
 check_options
 case $command in
-  ssh | connect) ;;
+  ssh | connect | journal) ;;
   *) [ $# -eq 0 ] || bad_usage "too many words: $*" ;;
 esac
 
@@ -189,7 +196,8 @@ case $command in
     up ;;
   status | deploy | session | stop | down) has_tools; find_region; "$command" ;;
   connect) has_tools; find_region; connect "$@" ;;
+  journal) has_tools; find_region; fetch_journals "$@" ;;
   ssh) has_tools; find_region; ssh_to "$@" ;;
-  '') bad_usage "which command? doctor, up, status, deploy, ssh, connect, session, stop or down" ;;
+  '') bad_usage "which command? doctor, up, status, deploy, ssh, connect, journal, session, stop or down" ;;
   *) bad_usage "no such command: $command" ;;
 esac

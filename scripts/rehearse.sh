@@ -1,15 +1,20 @@
 #!/usr/bin/env bash
 # The whole lab on one machine, as if it were EC2: a laptop, two instances, and the usual mistakes.
 #
-#   scripts/rehearse.sh [--dist DIR]      root, on Debian; DIR as of scripts/build-static.sh, which
-#                                         is run if none is given
+#   scripts/rehearse.sh [--dist DIR] [--report FILE]
+#
+#   --dist DIR      as of scripts/build-static.sh, which is run if none is given
+#   --report FILE   draws what happened on all machines: one page for any browser
+#
+# Needs root, on Debian.
 #
 # ec2.sh and deploy.sh run unchanged, with the real AWS CLI, against moto. Instances are network
 # namespaces with the addresses that moto handed out and the security group that it stored; in each
 # a systemd of its own boots with cloud-init, sshd and the user data of that instance. All of it is
 # removed afterwards. Installs what it needs (PyPI, Debian); says why if it cannot run.
 #
-# Prints ok or FAILED for each step and at the end `N passed, M failed`; exit 1 if any failed.
+# Prints ok or FAILED for each step, what lab-report finds in the journals of all machines, and at the
+# end `N passed, M failed`; exit 1 if any failed.
 # shellcheck source=tests/lib.sh
 # shellcheck disable=SC2317,SC2329 # the steps are called by name
 . "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")/tests/lib.sh"
@@ -20,7 +25,7 @@ readonly PROGRAMS_NEEDED="sshd:openssh-server nft:nftables systemd-analyze:syste
 
 # ---- outside: prepare, go in, clean up ----
 
-usage() { sed -n '4,5s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '4,7s/^# \{0,1\}//p' "$0"; }
 
 # Ends with the reason. That is not a failure, because nothing was tried.
 cannot() { echo "skipped: $*"; echo "0 passed, 0 failed, 1 skipped"; exit 0; }
@@ -32,16 +37,23 @@ no_dist() {
 }
 
 outside() {
-  local why pair dist=''
+  local why pair dist='' report=''
   PATH=$PATH:/usr/sbin:/sbin # where sshd, nft and ip are
-  case ${1:-} in
-    '') ;;
-    --dist)
-      dist=$(cd "${2:-.}" 2>/dev/null && pwd)
-      [ -r "$dist/SHA256SUMS" ] || no_dist "${2:-}" ;;
-    -h | --help) usage; exit ;;
-    *) usage >&2; exit 2 ;;
-  esac
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --dist)
+        dist=$(cd "${2:-.}" 2>/dev/null && pwd)
+        [ -r "$dist/SHA256SUMS" ] || no_dist "${2:-}"
+        shift ;;
+      --report)
+        report=${2:-}
+        case $report in '') usage >&2; exit 2 ;; /*) ;; *) report=$PWD/$report ;; esac
+        shift ;;
+      -h | --help) usage; exit ;;
+      *) usage >&2; exit 2 ;;
+    esac
+    shift
+  done
   [ "$(id -u)" = 0 ] || cannot "needs root, to boot instances: sudo scripts/rehearse.sh --dist dist"
   [ -n "$dist" ] || command -v cargo >/dev/null ||
     cannot "root has no cargo: build as yourself (scripts/build-static.sh), then add --dist dist"
@@ -58,7 +70,7 @@ outside() {
     CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_STRIP=true \
       "$scripts/build-static.sh" --profile dev --out "$dist" || exit
   fi
-  export REHEARSAL_DIST=$dist REHEARSAL_GROUP=rehearsal-$$
+  export REHEARSAL_DIST=$dist REHEARSAL_REPORT=$report REHEARSAL_GROUP=rehearsal-$$
   trap 'remove_groups; clean_up' EXIT
   # The laptop is a host, and everything below runs on it.
   "$scripts/netlab.sh" run "laptop=$LAPTOP" "$scripts/netlab.sh" exec laptop "$scripts/rehearse.sh" inside
@@ -97,13 +109,14 @@ step() {
   fi
 }
 must() { step "$@" || { show_consoles; finish; }; }
-finish() { echo "$passed passed, $failed failed"; [ "$failed" = 0 ]; exit; }
+finish() { cat "$work/verdict" 2>/dev/null; echo "$passed passed, $failed failed"; [ "$failed" = 0 ]; exit; }
 show_consoles() { tail -n 20 "$work"/*/console 2>/dev/null; }
 
 inside() {
   ssh-keygen -q -t ed25519 -N '' -f "$work/key"
   start_moto || exit # not a step, because steps are subshells and this sets what all of them use
   lab_key=$HOME/.config/buddy-lab/buddy-lab.key # which the first deployment makes
+  export LAB_JOURNAL=$work/journals/laptop
   step 'the doctor finds all in place' doctor_is_content
   must 'up makes two instances' up
   server=$(address server 5) server_public=$(address server 4)
@@ -121,6 +134,7 @@ inside() {
   step 'the public address from inside: no answer, and the doctor knows why' public_from_inside
   step 'a word list over two secret servers' word_list
   step 'three buddies on three hosts sing 99 bottles' ring
+  step 'a report of all machines: all was as promised' report
   step 'status is loud while they run' status_is_loud
   step 'the timer powers an instance off' timer_powers_off
   step 'stop stops both' stop
@@ -177,9 +191,10 @@ timers_are_armed() {
   done
 }
 
-deploy() { ec2 deploy; }
+deploy() { ec2 --journal deploy; }
 
 stranger_is_refused() {
+  unset LAB_JOURNAL # because this is not to succeed
   exits 1 timeout 60 "$REHEARSAL_DIST/chat-client" --server "$server_public:8030" --name eve </dev/null \
     2>"$scratch/chat"
   exits 1 timeout 60 "$REHEARSAL_DIST/secret-client" --server "$server_public:8031" --string hello \
@@ -218,7 +233,7 @@ services_are_confined() {
 chat() {
   mkfifo "$scratch/in1" "$scratch/in2"
   chat_client laptop "$server_public" <"$scratch/in1" >"$scratch/laptop" &
-  at client timeout 60 chat-client --key lab.key --server "$server:8030" --name ann <"$scratch/in2" >"$scratch/client" &
+  at client timeout 60 chat-client --key lab.key --journal journal --server "$server:8030" --name ann <"$scratch/in2" >"$scratch/client" &
   exec 6>"$scratch/in1" 7>"$scratch/in2"
   echo 'hello from outside' >&6
   within 30 grep 'laptop: hello from outside' "$scratch/client"
@@ -248,6 +263,7 @@ server_is_new() {
 }
 
 public_from_inside() {
+  unset LAB_JOURNAL
   exits 1 at client secret-client --key lab.key --server "$server_public:8031" --patience 0 --string hello 2>"$scratch/said"
   has 'no answer' "$scratch/said"
   has "use the server's private address" "$scratch/said"
@@ -291,6 +307,21 @@ buddy_has_ended() { # HOST: and with 0
   at "$1" systemctl show --property=ActiveState,Result buddy@8032 >"$scratch/state"
   has ActiveState=inactive "$scratch/state"
   has Result=success "$scratch/state"
+}
+
+# The songs, chats and lists of above. Of what the services have written only root can read the original.
+report() {
+  local journals=$work/journals host
+  ec2 journal "$journals"
+  for host in server client; do
+    grep -qh "\"program\":\"buddy\".*\"host\":\"$host\"" "$journals/$host"/buddy-*.jsonl
+    at "$host" sudo find /var/lib/private -name "'*.jsonl'" -perm /077 >"$scratch/open"
+    same '' "$(cat "$scratch/open")"
+  done
+  exits 0 "$REHEARSAL_DIST/lab-report" "$journals" --html "${REHEARSAL_REPORT:-$scratch/report.html}" >"$work/verdict"
+  has '99 bottles, 3 buddies' "$work/verdict"
+  has 'room lobby' "$work/verdict"
+  same 2 "$(grep -c '^107 words, 2 servers' "$work/verdict")"
 }
 
 # Starts the service that the timer would start after two hours.

@@ -44,11 +44,11 @@ send_lab_key() {
 }
 
 deploy() {
-  local role server word failed='' keyed=${lab_key:+--key lab.key}
+  local role server word failed='' flags="${lab_key:+--key lab.key} ${journal:+--journal journal}"
   if [ -n "$dry_run" ]; then
     for role in server client; do
       "$here/deploy.sh" --dry-run --user "$login" --dist "$dist" --role "$role" \
-        ${lab_key:+--lab-key "$lab_key"} ${open:+--open} "$role"
+        ${lab_key:+--lab-key "$lab_key"} ${open:+--open} ${journal:+--journal} "$role"
     done
     return
   fi
@@ -57,7 +57,7 @@ deploy() {
   write_ssh_config
   for role in server client; do
     "$here/deploy.sh" --ssh-config "$tmp/ssh_config" --dist "$dist" --role "$role" \
-      ${lab_key:+--lab-key "$lab_key"} ${open:+--open} "$role" ||
+      ${lab_key:+--lab-key "$lab_key"} ${open:+--open} ${journal:+--journal} "$role" ||
       failed="$failed $role"
   done
   [ -z "$failed" ] || die "not deployed:$failed, see above"
@@ -65,12 +65,12 @@ deploy() {
   server=$(field server 5)
   say "the client calls the server, $server"
   # Says a line in an empty room. The client leaves when the server has acknowledged the line.
-  # shellcheck disable=SC2086 # $keyed is two words or none
-  echo deployed | on client timeout "$ANSWER_SECONDS" chat-client $keyed \
+  # shellcheck disable=SC2086 # a list of words
+  echo deployed | on client timeout "$ANSWER_SECONDS" chat-client $flags \
     --server "$server:$CHAT_PORT" --room ec2.sh --name ec2.sh >/dev/null ||
     die "client cannot chat with server" "look: $me ssh server journalctl -u chat-server"
   # shellcheck disable=SC2086
-  word=$(on client timeout "$ANSWER_SECONDS" secret-client $keyed \
+  word=$(on client timeout "$ANSWER_SECONDS" secret-client $flags \
     --server "$server:$SECRET_PORT" --string drawer \
     </dev/null 2>"$tmp/secret.stderr") ||
     { cat "$tmp/secret.stderr" >&2; die "client gets no answer from secret-server"; }
@@ -86,7 +86,7 @@ connect() {
     client)
       write_ssh_config
       # shellcheck disable=SC2086
-      on -t client chat-client $there_with --server "$(field server 5):$CHAT_PORT"
+      on -t client chat-client $there_with ${journal:+--journal journal} --server "$(field server 5):$CHAT_PORT"
       return
       ;;
     *) bad_usage "connect is for this machine, or \`connect client\`" ;;

@@ -131,6 +131,19 @@ END
   exits 2 "$scripts/deploy.sh" --dist "$work/dist" --open --lab-key "$scratch/lab.key" first
 }
 
+test_journals_are_kept_only_if_asked_for() {
+  fake_ssh <<'END'
+cat >/dev/null
+END
+  "$scripts/deploy.sh" --dist "$work/dist" --role client --journal first
+  has 'install.sh client journal' "$work/calls"
+  "$scripts/deploy.sh" --dist "$work/dist" --open --journal first
+  has 'install.sh server open journal' "$work/calls"
+  : >"$work/calls"
+  "$scripts/deploy.sh" --dist "$work/dist" first
+  has_not journal "$work/calls"
+}
+
 test_scripts_can_be_called_by_a_link() {
   local script
   mkdir "$scratch/bin"

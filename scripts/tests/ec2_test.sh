@@ -99,6 +99,8 @@ test_dry_run_changes_nothing() {
   : >"$AWS_CALLS"
   for command in up stop down; do ec2 --dry-run "$command" >>"$scratch/full"; done
   has_not 'run-instances' "$scratch/full" # they are there
+  ec2 --dry-run --journal deploy >"$scratch/journal"
+  same 2 "$(grep -c 'install.sh [a-z]* journal' "$scratch/journal")"
   has 'would run: aws ec2 stop-instances' "$scratch/full"
   has 'would run: aws ec2 terminate-instances' "$scratch/full"
   world | diff "$scratch/before" -
@@ -156,6 +158,41 @@ test_without_the_AWS_CLI_the_next_step_is_told() {
   has 'pip install awscli' "$scratch/err"
   PATH=$scratch/bin exits 1 ec2 doctor >"$scratch/doctor"
   same 1 "$(grep -c FAILED "$scratch/doctor")" # only one, not one for each call that needs it
+}
+
+# The stand-in for ssh runs what it is told here, where each instance has only a home.
+test_journals_come_whole_and_stay_private() {
+  local to=$scratch/journals
+  lab_is_up
+  mkdir -p "$scratch/bin" "$scratch/server/journal" "$scratch/client"
+  echo whole >"$scratch/server/journal/buddy-1.jsonl"
+  echo other >"$scratch/server/journal/buddy-1.key"
+  ln -s /etc/passwd "$scratch/server/journal/link.jsonl"
+  # shellcheck disable=SC2016 # the stand-ins expand it
+  printf '#!/bin/sh\nshift; exec "$@"\n' >"$scratch/bin/sudo"
+  # shellcheck disable=SC2016
+  printf '#!/bin/sh\nHOME=%q/$3 sh -c "$4" | ${CUT:-cat}\n' "$scratch" >"$scratch/bin/ssh"
+  chmod +x "$scratch/bin/sudo" "$scratch/bin/ssh"
+  PATH=$scratch/bin:$PATH
+  exits 1 ec2 journal "$to" 2>"$scratch/said"
+  has 'client has no journals' "$scratch/said"
+  has 'ec2.sh --journal deploy' "$scratch/said"
+  same buddy-1.jsonl "$(ls "$to/server")"
+  same '600 700' "$(stat -c %a "$to/server/buddy-1.jsonl" "$to/server" | xargs)"
+  # What is there stays when the connection breaks.
+  mkdir "$scratch/client/journal"
+  for n in $(seq 200); do echo "$n $RANDOM" >"$scratch/client/journal/chat-client-$n.jsonl"; done
+  echo more >"$scratch/server/journal/buddy-2.jsonl"
+  CUT='head -c 60' exits 1 ec2 journal "$to" 2>"$scratch/said"
+  has 'the journals of client came damaged' "$scratch/said"
+  same whole "$(cat "$to/server/buddy-1.jsonl")"
+  ec2 journal "$to" >"$scratch/out" 2>"$scratch/said"
+  same "lab-report $to --html report.html" "$(cat "$scratch/out")"
+  has "server: 2 journals in $to/server" "$scratch/said"
+  has "client: 200 journals in $to/client" "$scratch/said"
+  ec2 --dry-run journal "$scratch/none" >"$scratch/dry"
+  has 'would run: ssh client' "$scratch/dry"
+  ! [ -e "$scratch/none" ] || fail "a dry run made a folder"
 }
 
 # Debian 12's AWS CLI ignores AWS_ENDPOINT_URL and would call the real AWS.

@@ -6,9 +6,11 @@
 readonly UNITS="chat-server.service secret-server.service buddy@.service"
 
 # Makes a dist/ of stand-ins, and installs it in a root.
-install_into() { # ROOT [open]
+install_into() { # ROOT [open] [journal]
+  local root=$1
   local program completion
-  mkdir -p "$scratch/dist/man" "$scratch/dist/completions" "$1"
+  shift
+  mkdir -p "$scratch/dist/man" "$scratch/dist/completions" "$root"
   for program in chat-server chat-client secret-server secret-client buddy lab-report; do
     printf '#!/bin/sh\necho %s 1\n' "$program" >"$scratch/dist/$program"
     echo ".TH $program 1" >"$scratch/dist/man/$program.1"
@@ -17,7 +19,7 @@ install_into() { # ROOT [open]
     done
   done
   cp "$scripts"/units/* "$scratch/dist/"
-  (cd / && DESTDIR=$1 sh "$scratch/dist/install.sh" server ${2:+"$2"})
+  (cd / && DESTDIR=$root sh "$scratch/dist/install.sh" server "$@")
 }
 
 test_units_are_valid() {
@@ -25,7 +27,7 @@ test_units_are_valid() {
   why=$(need_command systemd-analyze systemd) || skip "$why"
   install_into "$root"
   echo labkey1aaaqeayeaudaocajbifqydiob5322 >"$scratch/dist/lab-key"
-  install_into "$root"
+  install_into "$root" journal
   # An empty root lacks what systemd's own units name; only lines about ours count. verify exits
   # with 0 even on unknown keys, so any output is a failure.
   for unit in $UNITS; do
@@ -90,6 +92,18 @@ test_a_lab_key_is_for_root_and_for_every_service() {
   install_into "$root" open
   ! find "$root/etc" -name 'lab-key*' | grep . || fail "not open"
   exits 2 install_into "$root" closed
+}
+
+# The programs take a relative folder as below the one that the unit may write in.
+test_journals_are_kept_until_a_deployment_without() {
+  local root=$scratch/root unit
+  install_into "$root" open journal
+  for unit in $UNITS; do
+    has Environment=LAB_JOURNAL=journal "$root/etc/systemd/system/$unit.d/journal.conf"
+    has StateDirectory= "$root/etc/systemd/system/$unit"
+  done
+  install_into "$root"
+  ! find "$root" -name 'journal.conf*' | grep . || fail "journals are still kept"
 }
 
 # What ec2.sh tells an instance at its first boot.

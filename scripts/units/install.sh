@@ -2,12 +2,14 @@
 # Installs the programs, man pages, shell completions and units beside it, as root, and starts the
 # services of a role.
 #
-#   sh install.sh server|client|none [open]
+#   sh install.sh server|client|none [open] [journal]
 #
 #   server   chat-server on port 8030 and secret-server on port 8031
 #   client   a second secret-server on port 8031, to split a word list over two machines
 #   none     starts nothing
 #   open     removes the key of the services
+#   journal  has them keep journals, in /var/lib/SERVICE/journal, which lab-report reads; without
+#            this word they keep none from now on
 #
 # Every file is written beside its place and then renamed, so that a running program can be replaced
 # and half a file is never seen. A file lab-key beside this script becomes the key of all services,
@@ -27,10 +29,15 @@ case ${1:-} in
   none) services= ;;
   *) echo "install.sh: which role? server, client or none" >&2; exit 2 ;;
 esac
-case ${2:-} in
-  '' | open) open=${2:-} ;;
-  *) echo "install.sh: open, or nothing, instead of $2" >&2; exit 2 ;;
-esac
+shift
+open='' journal=''
+for word; do
+  case $word in
+    open) open=yes ;;
+    journal) journal=yes ;;
+    *) echo "install.sh: open, journal, or nothing, instead of $word" >&2; exit 2 ;;
+  esac
+done
 cd "$(dirname "$0")"
 
 put() { # MODE FILE FOLDER
@@ -66,6 +73,7 @@ install_files() {
   for unit in chat-server.service secret-server.service buddy@.service; do
     put 644 "$unit" "$units"
     put 644 sandbox.conf "$units/$unit.d"
+    if [ -n "$journal" ]; then put 644 journal.conf "$units/$unit.d"; else rm -f "$units/$unit.d/journal.conf"; fi
   done
   mkdir -p "${DESTDIR:-}/etc/buddy-lab"
   if [ -n "$open" ]; then
@@ -83,8 +91,8 @@ install_files() {
   done
 }
 
-# Prints the journal of the process that runs now, not of earlier ones.
-journal() { # SERVICE
+# Prints what the process that runs now has said, not earlier ones.
+said_by() { # SERVICE
   journalctl --quiet --no-pager --output=cat \
     "_SYSTEMD_INVOCATION_ID=$(systemctl show --property=InvocationID --value "$1")" 2>/dev/null
 }
@@ -94,7 +102,7 @@ start() { # SERVICE
   systemctl restart "$1" || :
   waited=0
   while [ "$waited" -lt "$ready_seconds" ]; do
-    if ready=$(journal "$1" | grep '^listening on '); then
+    if ready=$(said_by "$1" | grep '^listening on '); then
       echo "$1 is $ready"
       return
     fi
