@@ -139,21 +139,32 @@ start_moto() {
   port=$(free_port)
   "$tools/bin/moto_server" -H 127.0.0.1 -p "$port" >"$work/moto" 2>&1 &
   children="$children $!"
+  start_cli
   aws_only_here "http://127.0.0.1:$port"
   within 60 curl -fsS "$AWS_ENDPOINT_URL/moto-api/" || { cat "$work/moto"; return 1; }
   # This account number is moto's and cannot be another's.
   [ "$(aws_test sts get-caller-identity --query Account)" = 123456789012 ] || fail "this is not moto"
 }
 
+# Loads the AWS CLI once for all calls of this file: see aws_fork.py. Not on macOS, which does not let
+# a process fork that has used its network libraries.
+start_cli() {
+  aws_forks=$tools/bin/aws
+  [ "$(uname)" = Linux ] || return 0
+  "$tools/bin/python3" "$scripts/tests/aws_fork.py" serve "$work/cli" >"$work/cli.log" 2>&1 &
+  children="$children $!"
+  aws_forks="$tools/bin/python3 -I -S $scripts/tests/aws_fork.py $work/cli"
+  within 60 test -S "$work/cli" || { cat "$work/cli.log"; return 1; }
+}
+
 reset_moto() { curl -fsS -X POST "$AWS_ENDPOINT_URL/moto-api/reset" >/dev/null; : >"$AWS_CALLS"; }
 
 # Makes URL the AWS of everything below, with a guard in front of the AWS CLI that refuses every
 # call which does not name it. The guard also writes all calls to $AWS_CALLS, and lets a test
-# interfere. After a call with the word $DISTURB_AT it sends signal $DISTURB_WITH to the process in
+# interfere. $AWS_TEST_CLI is the CLI to call instead of that of start_cli. After a call with the word $DISTURB_AT it sends signal $DISTURB_WITH to the process in
 # the file $DISTURB_WHOM. The file $AWS_PLAY may define a function `play`, which then answers each
 # call; `call` asks the stand-in.
 aws_only_here() { # URL
-  local real=${AWS_TEST_CLI:-$tools/bin/aws}
   mkdir -p "$work/bin" "$work/home"
   export AWS_ENDPOINT_URL=$1 AWS_CALLS=$work/calls HOME=$work/home
   : >"$AWS_CALLS"
@@ -164,7 +175,7 @@ case " \$* " in
   *) echo "REFUSED, no --endpoint-url of the test: aws \$*" | tee -a "$AWS_CALLS" >&2; exit 99 ;;
 esac
 printf '%q ' "\$@" >>"$AWS_CALLS"; echo >>"$AWS_CALLS"
-call() { "\${AWS_TEST_CLI:-$real}" "\$@"; }
+call() { \${AWS_TEST_CLI:-$aws_forks} "\$@"; }
 play() { call "\$@"; }
 [ ! -e "\${AWS_PLAY:-}" ] || . "\$AWS_PLAY"
 play "\$@"
