@@ -94,21 +94,23 @@ at() { ec2 ssh "$@"; } # HOST COMMAND...
 address() { ec2 status 2>/dev/null | awk -v role="$1" -v n="$2" '$1 == role { print $n }'; }
 
 # step WORDS FUNCTION: runs it and prints the verdict. After a failed step the next ones are tried
-# all the same, unless all of them need it.
+# all the same, unless all of them need it. Sets $code, and must not be called in a condition, because
+# there bash takes no notice of `set -e`, and only the last command of the function would count.
 passed=0 failed=0
 step() {
   local start=$SECONDS
-  if (set -e; "$2") >"$work/log" 2>&1; then
+  (set -e; "$2") >"$work/log" 2>&1
+  code=$?
+  if [ "$code" = 0 ]; then
     passed=$((passed + 1))
     printf 'ok      %s (%s s)\n' "$1" $((SECONDS - start))
   else
     failed=$((failed + 1))
     printf 'FAILED  %s\n' "$1"
     sed 's/^/  | /' "$work/log"
-    return 1
   fi
 }
-must() { step "$@" || { show_consoles; finish; }; }
+must() { step "$@"; [ "$code" = 0 ] || { show_consoles; finish; }; }
 finish() { cat "$work/verdict" 2>/dev/null; echo "$passed passed, $failed failed"; [ "$failed" = 0 ]; exit; }
 show_consoles() { tail -n 20 "$work"/*/console 2>/dev/null; }
 
