@@ -2,14 +2,41 @@
 # Benchmarks, as ratios against baselines in the same run: absolute times mean little on a shared
 # machine.
 #
-#   scripts/bench.sh ring|secret|chat|hostile|sealed [OPTIONS]     see the head of scripts/bench/NAME.sh
+#   scripts/bench.sh [--figures FILE] [--html FILE] ring|secret|chat|hostile|sealed [OPTIONS]
+#
+#   --figures FILE   adds each ratio to FILE, as a line of JSON; with the same FILE later runs, also of
+#                    other benchmarks, come into one picture
+#   --html FILE      draws them: one page for any browser
+#
+# See the head of scripts/bench/NAME.sh for its OPTIONS.
 set -euo pipefail
+here=$PWD
 cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")"
-name=${1:-}
-case $name in
-  -h | --help) sed -n '5s/^# *//p' bench.sh; exit ;;
-  '' | -* | */*) sed -n '5s/^# *//p' bench.sh >&2; exit 2 ;;
-esac
+usage() { sed -n '5,11s/^# \{0,1\}//p' bench.sh; }
+bad_usage() { [ -z "${1:-}" ] || echo "bench.sh: $1" >&2; usage >&2; exit 2; }
+from_there() { case $1 in /*) echo "$1" ;; *) echo "$here/$1" ;; esac; }
+
+figures='' html=''
+while :; do
+  case ${1:-} in
+    -h | --help) usage; exit ;;
+    --figures | --html)
+      [ -n "${2:-}" ] || bad_usage "$1 needs a file"
+      case $1 in --figures) figures=$(from_there "$2") ;; *) html=$(from_there "$2") ;; esac
+      shift 2 ;;
+    '' | -* | */*) bad_usage ;;
+    *) break ;;
+  esac
+done
+name=$1
 shift
-[ -x "bench/$name.sh" ] || { echo "bench.sh: there is no benchmark $name" >&2; exit 2; }
-exec "bench/$name.sh" "$@"
+[ -x "bench/$name.sh" ] || bad_usage "there is no benchmark $name"
+
+if [ -n "$html" ] && [ -z "$figures" ]; then
+  figures=$(mktemp)
+  trap 'rm -f "$figures"' EXIT
+fi
+export BENCH_FIGURES=$figures
+"bench/$name.sh" "$@"
+[ -z "$html" ] ||
+  cargo run --quiet --release --package lab-report -- --bench "$figures" --html "$html"

@@ -44,4 +44,9 @@ run() {
 
 run alone 0
 run attacked 1
+if [ -n "${BENCH_FIGURES:-}" ]; then
+  sed -n 's/.*p99 \([0-9.]*\) ms.*/\1/p' "$dir/alone.member" "$dir/attacked.member" | paste -s -d ' ' - |
+    awk '$2 > 0 { printf "{\"bench\":\"chat\",\"what\":\"a member'"'"'s sends, beside an attack, of alone\",\"at\":\"p99\",\"ratios\":[%.4f]}\n", $1 / $2 }' \
+      >>"$BENCH_FIGURES"
+fi
 exit "$code"

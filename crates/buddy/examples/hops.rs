@@ -9,7 +9,11 @@ use std::io::{self, BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::Instant;
+
+#[path = "../../common/tests/support/figures.rs"]
+mod figures;
 
 /// Rings, and how many verses they sing: about a second's work each.
 const RINGS: [(usize, u64); 3] = [(3, 30_000), (10, 20_000), (100, 10_000)];
@@ -71,7 +75,7 @@ fn compare(contestants: &[Contestant], size: usize, bottles: u64) -> io::Result<
     println!(
         "{size} processes, {bottles} verses, {ROUNDS} rounds, every other one the other way round"
     );
-    for (contestant, theirs) in contestants.iter().zip(&rates) {
+    for (i, (contestant, theirs)) in contestants.iter().zip(&rates).enumerate() {
         let ratios: Vec<f64> = rates[0]
             .iter()
             .zip(theirs)
@@ -85,8 +89,28 @@ fn compare(contestants: &[Contestant], size: usize, bottles: u64) -> io::Result<
             median(&ratios),
             shown.join(" "),
         );
+        if i > 0 {
+            note(&contestant.name, size, ratios)?;
+        }
     }
     Ok(())
+}
+
+/// Writes a figure. A ring called `sealed` is buddies under a key. Its baseline is the plain ring.
+fn note(other: &str, size: usize, ratios: Vec<f64>) -> io::Result<()> {
+    let cores = thread::available_parallelism()?.get();
+    let on_one = if cores == 1 { ", on one core" } else { "" };
+    let at = format!("{size} buddies{on_one}");
+    match other {
+        "sealed" => {
+            let inverse = ratios.iter().map(|ratio| 1.0 / ratio).collect();
+            figures::note("key", "verses a second, of a plain ring", &at, inverse)
+        }
+        _ => {
+            let what = format!("verses a second, of a {other} ring");
+            figures::note("ring", &what, &at, ratios)
+        }
+    }
 }
 
 fn median(values: &[f64]) -> f64 {

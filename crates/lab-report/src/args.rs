@@ -43,6 +43,10 @@ pub struct Args {
     /// Looks at songs, chats or lists only
     #[arg(long, value_name = "KIND")]
     pub only: Option<Only>,
+
+    /// Shows figures of benchmarks instead: each PATH is a file that scripts/bench.sh has written
+    #[arg(long, conflicts_with_all = ["perfetto", "otlp", "shiviz", "only"])]
+    pub bench: bool,
 }
 
 /// What is looked at.

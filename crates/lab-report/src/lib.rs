@@ -7,6 +7,7 @@
 //! | [`clocks`] | what the clocks of several machines show at the same moment |
 //! | [`order`] | one order of all lines |
 //! | [`song`], [`chat`], [`list`] | what the lines tell of the three tasks, and whether it was as promised |
+//! | [`figures`] | what benchmarks have measured |
 //! | [`verdict`] | how that is said |
 //! | [`run`] | all of it together |
 //! | [`picture`] | how that is shown: a page for a browser |
@@ -29,6 +30,7 @@ use verdict::Verdict;
 pub mod chat;
 pub mod clocks;
 pub mod export;
+pub mod figures;
 mod lanes;
 pub mod life;
 pub mod list;
@@ -55,11 +57,15 @@ impl Report {
 }
 
 /// Prints the report on the journals below the paths in `args`, writes the pictures that are asked
-/// for, and returns the verdict.
+/// for, and returns the verdict. With `--bench` it prints and draws figures, and returns yes.
 ///
 /// # Errors
 /// If a path cannot be read, or stdout or a picture cannot be written.
 pub fn print(args: &Args) -> anyhow::Result<Verdict> {
+    if args.bench {
+        print_figures(args)?;
+        return Ok(Verdict::Yes);
+    }
     let (mut lives, strangers) = read::lives(&args.paths)?;
     if let Some(only) = args.only {
         lives.retain(|life| only.has(&life.program));
@@ -84,6 +90,18 @@ pub fn print(args: &Args) -> anyhow::Result<Verdict> {
     }
     drawn?;
     Ok(run.report.verdict())
+}
+
+fn print_figures(args: &Args) -> anyhow::Result<()> {
+    let figures = read::figures(&args.paths)?;
+    if let Some(file) = &args.html {
+        write(file, &picture::figures(&figures))?;
+    }
+    if let Some(file) = &args.svg {
+        write(file, &picture::figures_alone(&figures))?;
+    }
+    let table = figures::table(&figures);
+    Ok(io::stdout().write_all(printable(&table).as_bytes())?)
 }
 
 fn nothing(only: Option<Only>) -> Failure {

@@ -7,6 +7,7 @@
 //! | `space` | a song, step by step |
 //! | `talk` | a room of a chat |
 //! | `gantt` | a word list |
+//! | `bench` | figures of benchmarks |
 //! | `diagram`, `sheet`, `margin`, `folds` | what they are made of |
 //! | `measure` | how numbers, times and texts stand in them |
 
@@ -15,6 +16,7 @@ use std::collections::{BTreeSet, HashMap};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::chat::Room;
+use crate::figures::Figure;
 use crate::life::At;
 use crate::list::List;
 use crate::run::Run;
@@ -24,6 +26,7 @@ use diagram::Diagram;
 use measure::{count, short, span};
 use talk::Index;
 
+mod bench;
 mod card;
 mod diagram;
 mod folds;
@@ -46,6 +49,46 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 pub fn page(run: &Run<'_>) -> String {
     let (songs, rooms) = (run.songs.len(), run.rooms.len());
     let index = Index::new(run.lives);
+    let sections = html! {
+        (card::verdicts(run))
+        @for (number, song) in run.songs.iter().enumerate() {
+            section id={ "s" (number) } { (song_section(song)) }
+        }
+        @for (number, room) in run.rooms.iter().enumerate() {
+            section id={ "s" (songs + number) } { (room_section(room, &index)) }
+        }
+        @for (number, list) in run.lists.iter().enumerate() {
+            section id={ "s" (songs + rooms + number) } { (list_section(list)) }
+        }
+        (card::journals(run))
+    };
+    document("Lab report", &sections)
+}
+
+/// Returns the page about figures of benchmarks.
+#[must_use]
+pub fn figures(figures: &[Figure]) -> String {
+    let facts = [
+        "each against its baseline in the same run".to_owned(),
+        "to the right is better".to_owned(),
+        "a dot at the median, a bar over all repetitions".to_owned(),
+    ];
+    let section = html! {
+        section {
+            (title("Benchmarks", &facts))
+            (bench::draw(figures).html())
+        }
+    };
+    document("Benchmarks", &section)
+}
+
+/// Returns the diagram of figures alone, as an SVG.
+#[must_use]
+pub fn figures_alone(figures: &[Figure]) -> String {
+    bench::draw(figures).svg(STYLE, &defs()).into_string()
+}
+
+fn document(title: &str, sections: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -53,24 +96,12 @@ pub fn page(run: &Run<'_>) -> String {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { "Lab report" }
+                title { (title) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
                 svg.defs width="0" height="0" aria-hidden="true" { (defs()) }
-                main {
-                    (card::verdicts(run))
-                    @for (number, song) in run.songs.iter().enumerate() {
-                        section id={ "s" (number) } { (song_section(song)) }
-                    }
-                    @for (number, room) in run.rooms.iter().enumerate() {
-                        section id={ "s" (songs + number) } { (room_section(room, &index)) }
-                    }
-                    @for (number, list) in run.lists.iter().enumerate() {
-                        section id={ "s" (songs + rooms + number) } { (list_section(list)) }
-                    }
-                    (card::journals(run))
-                }
+                main { (sections) }
                 script { (PreEscaped(SCRIPT)) }
             }
         }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use common::cli::Failure;
 
+use crate::figures::{self, Figure};
 use crate::life::Life;
 
 /// Returns the lives in the journals that are, or are below, `paths`, and a sentence for each file
@@ -35,6 +36,20 @@ pub(crate) fn lives(paths: &[PathBuf]) -> Result<(Vec<Life>, Vec<String>), Failu
         }
     }
     Ok((lives.into_values().collect(), strangers))
+}
+
+/// Returns the figures in all of these files.
+pub(crate) fn figures(paths: &[PathBuf]) -> Result<Vec<Figure>, Failure> {
+    let mut all = Vec::new();
+    for path in paths {
+        let text = fs::read_to_string(path).map_err(|error| error.to_string());
+        let figures = text.and_then(|text| figures::parse(&text));
+        all.extend(figures.map_err(|cause| {
+            Failure::new(format!("cannot read {}: {cause}", path.display()))
+                .help("give the file that was given to scripts/bench.sh --figures")
+        })?);
+    }
+    Ok(figures::sorted(all))
 }
 
 /// Adds the journals at or below `path`. A file that is named counts whatever its name is.

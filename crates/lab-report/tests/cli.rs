@@ -57,6 +57,40 @@ fn a_picture_that_cannot_be_written_is_an_error() {
     assert!(stderr.contains("\nhelp: "), "{stderr}");
 }
 
+#[test]
+fn figures_of_benchmarks_are_printed_and_drawn() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let line = r#"{"bench":"ring","what":"verses","at":"3 buddies","ratios":[2.0,3.0]}"#;
+    fs::write(dir.path().join("a"), format!("{line}\n{line}\n")).expect("written");
+    fs::write(dir.path().join("b"), "ring").expect("written");
+    let output = report(
+        dir.path(),
+        &["--bench", "a", "a", "--html", "c.html", "--svg", "d.svg"],
+    );
+    assert_eq!(output.status.code(), Some(0));
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        stdout.starts_with("ring\n  verses\n    3 buddies  "),
+        "{stdout}"
+    );
+    assert!(stdout.ends_with("2.50   2.00 to 3.00\n"), "{stdout}");
+    let read = |file: &str| fs::read_to_string(dir.path().join(file)).expect("a picture");
+    assert!(read("c.html").contains(">2.50<") && read("d.svg").starts_with("<svg "));
+
+    let output = report(dir.path(), &["--bench", "a", "b"]);
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let expected = "lab-report: cannot read b: line 1 is not a figure: ";
+    assert!(stderr.starts_with(expected), "{stderr}");
+    assert!(stderr.contains("\nhelp: "), "{stderr}");
+    assert_eq!(
+        report(dir.path(), &["--bench", "a", "--otlp", "e"])
+            .status
+            .code(),
+        Some(2)
+    );
+}
+
 /// The formats are checked where they are written. Here it matters that each flag writes its own.
 #[test]
 fn it_writes_for_other_viewers() {

@@ -18,6 +18,8 @@ use server::{READING, Server, stopped_reader};
 use user::{User, users};
 
 mod baseline;
+#[path = "../../../common/tests/support/figures.rs"]
+mod figures;
 #[path = "../../../common/tests/support/program.rs"]
 mod program;
 mod server;
@@ -41,6 +43,8 @@ async fn main() -> anyhow::Result<()> {
             let ours = saturated(readers).await?;
             let raw = raw_fan_out(readers).await?;
             row(&format!("deliveries/s, {readers} readers"), ours, raw);
+            let what = "deliveries a second, of a plain TCP frame each";
+            figures::note("chat", what, &many(readers, "reader"), vec![ours / raw])?;
         }
     }
     if wanted("durable") {
@@ -52,6 +56,8 @@ async fn main() -> anyhow::Result<()> {
             row(&format!("durable sends/s, {senders} senders"), ours, raw);
             let share = ours / disk;
             println!("    of the commits/s of the disk alone {disk:14.0} {share:>20.2}");
+            let what = "durable sends a second, of the commits of the disk";
+            figures::note("chat", what, &many(senders, "sender"), vec![share])?;
         }
     }
     if wanted("paced") {
@@ -66,6 +72,11 @@ async fn main() -> anyhow::Result<()> {
         restart(1000).await?;
     }
     Ok(())
+}
+
+fn many(number: u64, one: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {one}{ending}")
 }
 
 fn row(what: &str, ours: f64, raw: f64) {

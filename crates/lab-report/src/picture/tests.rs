@@ -6,6 +6,7 @@ use crate::order::Order;
 use crate::tests::ring::Ring;
 use crate::tests::{LIST, chatted, listed, three};
 
+mod bench;
 mod list;
 
 fn drawn(lives: &[Life]) -> String {

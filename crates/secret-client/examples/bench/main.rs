@@ -7,6 +7,8 @@
 
 use anyhow::bail;
 
+#[path = "../../../common/tests/support/figures.rs"]
+mod figures;
 mod memory;
 mod process;
 #[path = "../../../common/tests/support/program.rs"]

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 
+use super::figures::note;
 use super::process::{Bench, Server, timed};
 
 /// The number of words in a schedule, and the mean of their delays in seconds.
@@ -30,6 +31,12 @@ pub(crate) fn measure(bench: &Bench) -> anyhow::Result<()> {
         }
         let mean = 100.0 * (over.iter().sum::<f64>() / over.len() as f64 - 1.0);
         println!("  servers {slowness:?}: {mean:+.1} % over the ideal, of {over:.3?}");
+        let at = match slowness {
+            [1.0, 1.0, 3.0] => "3 servers, one of them three times slower".into(),
+            [_] => "1 server".into(),
+            _ => format!("{} servers", slowness.len()),
+        };
+        note_figure(&at, &over)?;
     }
     let mut over = Vec::new();
     for seed in SEEDS {
@@ -37,7 +44,14 @@ pub(crate) fn measure(bench: &Bench) -> anyhow::Result<()> {
     }
     let mean = 100.0 * (over.iter().sum::<f64>() / over.len() as f64 - 1.0);
     println!("  one of three killed half way: {mean:+.1} % over the ideal for what remained");
-    Ok(())
+    note_figure("3 servers, one of them killed half way", &over)
+}
+
+/// Writes how much of the ideal speed was reached.
+fn note_figure(at: &str, over: &[f64]) -> anyhow::Result<()> {
+    let speed = over.iter().map(|over| 1.0 / over).collect();
+    let what = format!("{SLOW_WORDS} slow words, of the ideal speed");
+    Ok(note("secret schedule", &what, at, speed)?)
 }
 
 fn slow_servers(bench: &Bench, slowness: &[f64], seed: u64) -> Vec<Server> {

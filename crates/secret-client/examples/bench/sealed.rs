@@ -15,6 +15,7 @@ use futures::stream::FuturesUnordered;
 use tarpc::context;
 use tokio::runtime::Builder;
 
+use super::figures::note;
 use super::process::{Bench, Server, median, timed};
 
 const ROUNDS: usize = 7;
@@ -94,12 +95,20 @@ pub(crate) fn measure(bench: &Bench) -> anyhow::Result<()> {
             .iter()
             .zip(&sealed)
             .map(|(plain, sealed)| sealed / plain);
-        let ratio = median(ratios.collect());
+        let ratios: Vec<f64> = ratios.collect();
+        note("key", "speed, of that without a key", name, ratios.clone())?;
+        let ratio = median(ratios);
         let (plain, sealed) = (median(plain), median(sealed));
         println!("  {name:<23} {plain:9.0} {sealed:9.0}   {ratio:6.2}");
     }
     println!("  the work of both ends, microseconds of a processor each (Linux):");
     for (name, [plain, sealed]) in ["64 at once", "one at a time", "dial"].iter().zip(work) {
+        let ratios = plain
+            .iter()
+            .zip(&sealed)
+            .map(|(plain, sealed)| plain / sealed);
+        let what = "calls for the same work, of those without a key";
+        note("key", what, name, ratios.collect())?;
         let (plain, sealed) = (median(plain), median(sealed));
         println!(
             "  {name:<23} {plain:9.1} {sealed:9.1}   {:6.2}",

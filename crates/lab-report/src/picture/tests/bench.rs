@@ -1,0 +1,60 @@
+//! Pictures of figures.
+
+use super::{closes_all, has};
+use crate::figures::Figure;
+use crate::picture::{figures, figures_alone};
+
+fn figure(bench: &str, what: &str, at: &str, ratios: &[f64]) -> Figure {
+    Figure {
+        bench: bench.into(),
+        what: what.into(),
+        at: at.into(),
+        ratios: ratios.into(),
+    }
+}
+
+#[test]
+fn a_figure_is_a_row_around_the_line_of_one() {
+    let all = [
+        figure("ring", "verses", "3 buddies", &[2.5, 2.6, 2.7]),
+        figure("ring", "verses", "100 buddies", &[0.5]),
+        figure("<chat>", "sends", "", &[0.0625, 16.0]),
+    ];
+    let page = figures(&all);
+    closes_all(&page);
+    has(
+        &page,
+        &[
+            ("class=\"figure more\"", 2),
+            ("class=\"figure less\"", 1),
+            ("class=\"even\"", 1),
+            (">ring<", 1),
+            (">verses<", 1),
+            (">1/16<", 1),
+            (">1×<", 1),
+            (">16×<", 1),
+            (">2.60<", 1),
+            ("<title>2.50 2.60 2.70<", 1),
+            ("&lt;chat&gt;", 1),
+        ],
+    );
+    assert!(!page.contains("<chat>"));
+    closes_all(&figures_alone(&all));
+}
+
+#[test]
+fn the_scale_takes_what_is_there() {
+    closes_all(&figures(&[]));
+    // Each is at an end of the scale.
+    let far = [figure("a", "b", "c", &[1e-300, 1e300])];
+    let page = figures(&far);
+    closes_all(&page);
+    has(
+        &page,
+        &[
+            ("class=\"range\" x1=\"420\" x2=\"1140\"", 1),
+            (">1/1048576<", 1),
+        ],
+    );
+    assert!(!page.contains("NaN") && !page.contains("inf"));
+}
