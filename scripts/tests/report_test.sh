@@ -41,11 +41,15 @@ probe='<script>
 # Without a font a text has no width, and the test would prove nothing.
 need_font() { fc-list | grep -q . || install fonts-dejavu-core; }
 
-# Makes journals of a ring of three in which Buddy 3 is killed, and a page about them.
-setup() {
+need_browser() {
   local why
   why=$(need_command chromium chromium && need_font) || skip "$why"
   build_programs
+}
+
+# Makes journals of a ring of three in which Buddy 3 is killed, and a page about them.
+setup() {
+  need_browser
   local bin=$target/debug journals=$scratch/journals n pid third='' bottles='' port=$((20000 + RANDOM % 9000))
   for n in 3 2 1; do
     [ "$n" != 1 ] || bottles=40
@@ -97,6 +101,21 @@ test_the_page_works_in_a_browser() {
   same 0 "$(found errors)"
   same none "$(found outside)"
   same no "$(found sideways)" # only the diagrams can be moved sideways
+  [ "$(found paper)" != 'rgb(255,255,255)' ] || fail "it is not dark"
+}
+
+test_figures_of_benchmarks_are_a_page_too() {
+  need_browser
+  printf '{"bench":"ring","what":"verses a second, of a raw TCP ring","at":"%s buddies","ratios":[%s]}\n' \
+    3 '2.6,2.5,2.7' 10 1.0 100 '0.48,0.05' >"$scratch/figures"
+  "$target/debug/lab-report" --bench "$scratch/figures" --html "$scratch/report.html"
+  { cat "$scratch/report.html"; echo "$probe"; } >"$scratch/probed.html"
+  browse 1280
+  same 0 "$(found errors)"
+  same none "$(found outside)"
+  browse 390 --blink-settings=preferredColorScheme=0
+  same none "$(found outside)"
+  same no "$(found sideways)"
   [ "$(found paper)" != 'rgb(255,255,255)' ] || fail "it is not dark"
 }
 
