@@ -28,7 +28,7 @@
 #   --lab-key FILE    the lab's key (~/.config/buddy-lab/NAME.key): `deploy` makes it if there is no
 #                     FILE, and gives it to all services; only its holders can come in
 #   --open            `deploy` without a key: whoever reaches a port can come in
-#   --journal         `deploy` has the services keep journals, and `connect client` its client
+#   --journal         `deploy` has the services keep journals, and `connect` the clients
 #   --dist DIR        what scripts/build-static.sh made (dist)
 #   --ami ID          another image than Amazon Linux 2023, with --login USER (ec2-user)
 #   --dry-run         shows what would be changed from the present state; changes nothing
@@ -178,6 +178,7 @@ esac
 [ -z "$region" ] || me="$me --region $region"
 [ -z "$lab_key" ] || me="$me --lab-key $(printf '%q' "$lab_key")"
 [ -z "$open" ] || me="$me --open"
+[ -z "$journal" ] || me="$me --journal"
 [ -n "$open" ] || lab_key=${lab_key:-${XDG_CONFIG_HOME:-$HOME/.config}/buddy-lab/$name.key}
 
 list='' dead=''

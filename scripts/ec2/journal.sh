@@ -40,7 +40,7 @@ fetch_from() { # ROLE FOLDER
   mkdir -p "$new" "$2" || die "cannot make $2" "name a folder that you may write in"
   on "$1" "$(pack_journals)" </dev/null | head -c "$JOURNAL_BYTES" >"$new.tar.gz" ||
     die "$1 has not sent its journals"
-  [ -s "$new.tar.gz" ] || die "$1 has no journals" "$me --journal deploy; then run what you want to see"
+  [ -s "$new.tar.gz" ] || die "$1 has no journals" "${me% --journal} --journal deploy; then run what you want to see"
   # Not as the owner that the archive names, even if this is root.
   gzip -dc "$new.tar.gz" 2>/dev/null | head -c "$JOURNAL_BYTES" |
     tar -xf - -C "$new" --no-same-owner --no-same-permissions ||

@@ -79,14 +79,15 @@ deploy() {
 }
 
 connect() {
-  local private public here_with='' there_with=${lab_key:+--key lab.key }
+  local private public here_with='' there_with="${lab_key:+--key lab.key }${journal:+--journal journal }"
   [ -z "$lab_key" ] || here_with="--key $(printf '%q' "$lab_key") "
+  [ -z "$journal" ] || here_with="$here_with--journal journals/laptop "
   case ${1:-} in
     '') ;;
     client)
       write_ssh_config
       # shellcheck disable=SC2086
-      on -t client chat-client $there_with ${journal:+--journal journal} --server "$(field server 5):$CHAT_PORT"
+      on -t client chat-client $there_with --server "$(field server 5):$CHAT_PORT"
       return
       ;;
     *) bad_usage "connect is for this machine, or \`connect client\`" ;;
