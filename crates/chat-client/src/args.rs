@@ -41,7 +41,8 @@ pub struct Args {
     #[arg(long, value_name = "ROOM", default_value = "lobby")]
     pub room: String,
 
-    /// Prints one JSON object for each message instead of a line
+    /// Prints one JSON object for each message instead of a line; and after an error one on stderr
+    /// whose "error" names it
     #[arg(long)]
     pub json: bool,
 
@@ -78,6 +79,17 @@ pub struct Args {
     /// What all five programs take
     #[command(flatten)]
     pub common: cli::Common,
+}
+
+impl Args {
+    /// Returns who reads what is printed about a failure.
+    pub fn readers(&self) -> cli::Readers {
+        if self.json {
+            cli::Readers::Programs
+        } else {
+            cli::Readers::People
+        }
+    }
 }
 
 /// Returns the place after which to read: `N`, or `N@EPOCH`.

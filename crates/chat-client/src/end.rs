@@ -22,7 +22,11 @@ pub(crate) fn result(
         Why::Done => None,
         Why::Interrupted => signal.map(anyhow::Error::from),
         Why::CannotBegin(error) => Some(cannot_begin(config, error).into()),
-        Why::Kicked(refusal) => Some(failure(format!("{}: {refusal}", config.server)).into()),
+        Why::Kicked(refusal) => {
+            let name = name(&refusal);
+            let what = format!("{}: {refusal}", config.server);
+            Some(failure(what).named(name).into())
+        }
         Why::Refused(command) => {
             let help = "the lines behind it were not read";
             Some(failure(command).help(help).into())
@@ -54,7 +58,7 @@ fn cannot_begin(config: &Config, error: CallError) -> Failure {
         CallError::Refused(refusal) => refusal,
     };
     let what = format!("{server} does not let {nick} in: {refusal}");
-    let failure = Failure::new(Clean::new(&what).to_string());
+    let failure = Failure::new(Clean::new(&what).to_string()).named(name(&refusal));
     match refusal {
         Refusal::NickTaken { free, .. } if !free.is_empty() => {
             let free = Clean::new(&free);
@@ -71,5 +75,18 @@ fn cannot_begin(config: &Config, error: CallError) -> Failure {
             .help("if you have lost that file, ask its operator for /release"),
         Refusal::Banned => failure.help("only its operator can change that"),
         _ => failure.help("try again later"),
+    }
+}
+
+/// Returns the name of a refusal, for programs.
+fn name(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::NickTaken { .. } => "nick_taken",
+        Refusal::Registered(_) => "registered",
+        Refusal::Unfit(_) => "unfit",
+        Refusal::Kicked(_) => "kicked",
+        Refusal::Banned => "banned",
+        Refusal::Full(_) => "full",
+        _ => "refused_by_server",
     }
 }

@@ -14,6 +14,7 @@ use chat_server::{Config, Memory};
 use common::credential::Credential;
 use common::net::{LabKey, Seal};
 use relay::Relay;
+use serde_json::Value;
 use support::{Server, chat_client, listener, run};
 
 const TOKEN: &str = "the token of an operator";
@@ -93,32 +94,41 @@ fn keys_that_do_not_fit_are_explained() {
     let names = [1, 2].map(|n| key(n).fingerprint().name());
     let (one, two) = (folder.path("1"), folder.path("2"));
     let other = format!("it has the key {}, and you have {}", names[0], names[1]);
-    let table: [(&Server, &[&str], &str, &str); 3] = [
+    let table: [(&Server, &[&str], &str, &str, &str); 3] = [
         (
             &locked,
             &[],
+            "locked",
             "it lets in holders of its key only",
             "help: or once in each terminal: export LAB_KEY=labkey1...",
         ),
         (
             &locked,
             &["--key", &two],
+            "other_key",
             &other,
             "help: give all machines the same key file",
         ),
         (
             &open,
             &["--key", &one],
+            "open",
             "it has no key, so anybody on the way could read along",
             "help: start chat-server with the same --key FILE",
         ),
     ];
-    for (server, flags, says, help) in table {
-        let ended = run(&mut chat_client(&server.addr, flags), "hello\n");
+    for (server, flags, name, says, help) in table {
+        let flags = [&["--json"], flags].concat();
+        let ended = run(&mut chat_client(&server.addr, &flags), "hello\n");
         let error = format!("{} answers, but {says}\n", server.addr);
         assert!(ended.stderr.contains(&error), "{ended:?}");
         assert!(ended.stderr.contains(help), "{ended:?}");
         assert_eq!(ended.code, Some(1));
+        let object = ended.stderr.lines().last().expect("a line");
+        let object: Value = serde_json::from_str(object).expect("JSON");
+        assert_eq!(object["error"], name);
+        let text = object["text"].as_str().expect("text");
+        assert!(text.contains(says), "{text}");
     }
 }
 

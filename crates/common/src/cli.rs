@@ -33,7 +33,7 @@ mod signals;
 mod watchdog;
 
 pub use args::{Common, DEFAULT_PORT, duration, host_port, http_addr, listen_addr};
-pub use end::{Failure, run};
+pub use end::{Failure, Readers, run, run_for};
 #[cfg(feature = "http")]
 pub use http::{check_http, open_http, say_http};
 pub use parse::parse;

@@ -56,6 +56,7 @@ impl Credential {
         }
         let what = format!("the {what} would cross the network for all to read");
         Err(Failure::new(what)
+            .named("in_the_clear")
             .help("add --key FILE, here and at the server")
             .help("or go through ssh: ssh -L 8030:127.0.0.1:8030 HOST, and then --server :8030"))
     }

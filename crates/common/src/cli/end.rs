@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde_json::json;
 use tokio::runtime::Builder;
 
 use super::printable::printable;
@@ -19,6 +20,7 @@ const MAX_HELP: usize = 3;
 /// An error with advice: what failed, and what a person can do about it.
 #[derive(Clone, Debug)]
 pub struct Failure {
+    name: &'static str,
     what: String,
     help: Vec<String>,
 }
@@ -27,9 +29,16 @@ impl Failure {
     /// What failed, with its cause, and no advice yet.
     pub fn new(what: impl Into<String>) -> Self {
         Self {
+            name: "failed",
             what: what.into(),
             help: Vec::new(),
         }
+    }
+
+    /// The same failure with a name for programs, instead of `failed`.
+    #[must_use]
+    pub fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
     }
 
     /// The same failure with one more line of advice. The first three lines are printed.
@@ -53,12 +62,19 @@ impl Failure {
         let help = self.help.iter().take(MAX_HELP);
         help.fold(self.what.clone(), |text, line| text + "\nhelp: " + line)
     }
+
+    /// The same as one line of JSON, for programs.
+    fn object(&self) -> String {
+        let help: Vec<_> = self.help.iter().take(MAX_HELP).collect();
+        json!({ "error": self.name, "text": self.what, "help": help }).to_string()
+    }
 }
 
 /// A failed connection or bind, with the doctor's advice.
 impl From<net::Error> for Failure {
     fn from(error: net::Error) -> Self {
         Self {
+            name: error.trouble.name(),
             what: error.to_string(),
             help: error.help(),
         }
@@ -73,12 +89,31 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// Who reads what is printed about a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// People.
+    People,
+    /// Programs as well: a line of JSON follows the text.
+    Programs,
+}
+
 /// Runs a program's `work` on a runtime of such `threads`, prints what failed, and returns the exit
 /// code.
 ///
 /// Blocked threads are not waited for, because a name server or a reader of stdout may block them
 /// for minutes.
 pub fn run(
+    threads: &mut Builder,
+    program: &str,
+    work: impl Future<Output = anyhow::Result<()>>,
+) -> ExitCode {
+    run_for(Readers::People, threads, program, work)
+}
+
+/// Does what [`run`] does, for these `readers`.
+pub fn run_for(
+    readers: Readers,
     threads: &mut Builder,
     program: &str,
     work: impl Future<Output = anyhow::Result<()>>,
@@ -95,13 +130,13 @@ pub fn run(
         }
         Err(error) => Err(error).context("the system gives no threads or files"),
     };
-    finish(program, result).into()
+    finish(readers, program, result).into()
 }
 
 /// Prints what failed, and returns the exit code.
-pub(super) fn finish(program: &str, result: anyhow::Result<()>) -> u8 {
+pub(super) fn finish(readers: Readers, program: &str, result: anyhow::Result<()>) -> u8 {
     let Err(error) = result else { return 0 };
-    let (text, code) = verdict(program, &error);
+    let (text, code) = verdict(readers, program, &error);
     let _ = io::stderr().write_all(text.as_bytes());
     code
 }
@@ -124,7 +159,7 @@ fn raise_file_limit() {
 ///
 /// Two errors print nothing. A closed stdout (`| head`) counts as success. A bare interruption is
 /// known to the person who pressed Ctrl-C; one with context, such as lost messages, is printed.
-fn verdict(program: &str, error: &anyhow::Error) -> (String, u8) {
+fn verdict(readers: Readers, program: &str, error: &anyhow::Error) -> (String, u8) {
     let is_closed = |e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe;
     if error
         .chain()
@@ -138,17 +173,25 @@ fn verdict(program: &str, error: &anyhow::Error) -> (String, u8) {
         return (String::new(), code);
     }
     // The last line of defence: an error may quote a peer, and only our own lines may break.
-    let help = error.chain().find_map(help).unwrap_or_default();
+    let failure = error.chain().find_map(failure);
+    let interrupted = signal.map_or("failed", |_| "interrupted");
+    let (name, help) = failure.map_or((interrupted, Vec::new()), |known| (known.name, known.help));
     let failure = Failure {
+        name,
         what: printable(&format!("{program}: {error:#}")).replace('\n', "\\n"),
         help: help.iter().map(|line| printable(line).into()).collect(),
     };
-    (failure.report() + "\n", code)
+    let text = failure.report() + "\n";
+    match readers {
+        Readers::People => (text, code),
+        Readers::Programs => (text + &failure.object() + "\n", code),
+    }
 }
 
-fn help(cause: &(dyn std::error::Error + 'static)) -> Option<Vec<String>> {
-    let network = cause.downcast_ref::<net::Error>().map(net::Error::help);
-    network.or_else(|| Some(cause.downcast_ref::<Failure>()?.help.clone()))
+fn failure(cause: &(dyn std::error::Error + 'static)) -> Option<Failure> {
+    let network = cause.downcast_ref::<net::Error>().cloned();
+    let network = network.map(Failure::from);
+    network.or_else(|| cause.downcast_ref().cloned())
 }
 
 #[cfg(test)]
@@ -159,7 +202,7 @@ mod tests {
     fn an_error_carries_its_help_through_context() {
         let failure = Failure::new("cannot read x").help("give another file");
         let error = anyhow::Error::new(failure.clone()).context("reading the list");
-        let (text, code) = verdict("buddy", &error);
+        let (text, code) = verdict(Readers::People, "buddy", &error);
         assert_eq!(
             text,
             "buddy: reading the list: cannot read x\nhelp: give another file\n"
@@ -175,7 +218,7 @@ mod tests {
     fn no_word_of_a_peer_reaches_the_terminal_as_a_command() {
         let evil = "\u{1b}]0;owned\u{7}\r\u{202e}\u{9b}31m";
         let error = anyhow::Error::new(Failure::new(evil).help(evil)).context("line 1\nline 2");
-        let (text, _) = verdict("buddy", &error);
+        let (text, _) = verdict(Readers::People, "buddy", &error);
         assert_eq!(text.lines().count(), 2, "{text}");
         let is_shown = |c: char| c == '\n' || (!c.is_control() && c != '\u{202e}');
         assert!(text.chars().all(is_shown), "{text:?}");
@@ -193,7 +236,30 @@ mod tests {
             (lost, "buddy: 2 messages were not sent: interrupted\n", 130),
         ];
         for (error, text, code) in table {
-            assert_eq!(verdict("buddy", &error), (text.to_owned(), code));
+            let ended = verdict(Readers::People, "buddy", &error);
+            assert_eq!(ended, (text.to_owned(), code));
         }
+    }
+
+    #[test]
+    fn programs_get_the_name_of_what_failed_on_a_line_of_its_own() {
+        let evil = "\u{1b}]0;owned\u{7}\n{}";
+        let error = anyhow::Error::new(Failure::new(evil).named("evil").help("ask")).context("a");
+        let (text, code) = verdict(Readers::Programs, "buddy", &error);
+        let (people, object) = text.trim_end().rsplit_once('\n').expect("several lines");
+        assert_eq!(
+            people.to_owned() + "\n",
+            verdict(Readers::People, "buddy", &error).0
+        );
+        let object: serde_json::Value = serde_json::from_str(object).expect("JSON");
+        let what = r"buddy: a: \u{1b}]0;owned\u{7}\n{}";
+        assert_eq!(
+            object,
+            json!({ "error": "evil", "text": what, "help": ["ask"] })
+        );
+        assert_eq!(code, 1);
+        let lost = anyhow::Error::from(Interrupted::Int).context("2 messages were not sent");
+        let (text, _) = verdict(Readers::Programs, "buddy", &lost);
+        assert!(text.contains(r#""error":"interrupted""#), "{text}");
     }
 }

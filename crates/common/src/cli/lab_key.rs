@@ -30,9 +30,11 @@ impl Common {
         };
         LabKey::parse(&text).map(Some).map_err(|flaw| match flaw {
             Flaw::Damaged => Failure::new(format!("the key in {place} is damaged"))
+                .named("damaged_key")
                 .help("a letter is missing, too much or another: copy it once more"),
             Flaw::NoKey => {
                 let failure = Failure::new(format!("{place} holds no key of a lab"))
+                    .named("no_key")
                     .help("a key is one line that begins with labkey1 or labguest1");
                 if self.key.is_some() {
                     return failure.help("make one: chat-server --new-key FILE");
@@ -119,7 +121,8 @@ fn read(path: &Path) -> Result<String, Failure> {
         let failure = Failure::new(format!(
             "cannot read the key in {}: {error}",
             path.display()
-        ));
+        ))
+        .named("unreadable_key");
         if error.kind() != ErrorKind::NotFound {
             return failure;
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use super::end::finish;
+use super::end::{Readers, finish};
 use super::lab_key::write_new_key;
 
 /// Returns the parsed command line; a usage error ends the program with 2. `--new-key` makes a key
@@ -22,7 +22,7 @@ pub fn parse<A: Parser>() -> A {
     let matches = command.get_matches_from(args);
     if let Ok(Some(path)) = matches.try_get_one::<PathBuf>("new_key") {
         let made = write_new_key(path).map_err(anyhow::Error::from);
-        std::process::exit(finish(&program, made).into());
+        std::process::exit(finish(Readers::People, &program, made).into());
     }
     A::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut A::command()).exit())
 }

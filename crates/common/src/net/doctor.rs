@@ -123,6 +123,39 @@ impl Trouble {
     }
 }
 
+impl Trouble {
+    /// Returns its name for programs. It stays the same when the sentence changes.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Address => "address",
+            Self::Name(_) => "name",
+            Self::Refused => "refused",
+            Self::NoAnswer => "no_answer",
+            Self::NoSuchHost => "no_such_host",
+            Self::NoRoute => "no_route",
+            Self::Forbidden => "forbidden",
+            Self::Silent => "silent",
+            Self::HungUp => "hung_up",
+            Self::Full => "full",
+            Self::Service(_) => "other_service",
+            Self::Version(_) => "other_version",
+            Self::Stranger(_) => "stranger",
+            Self::Locked => "locked",
+            Self::Open => "open",
+            Self::OtherKey(..) => "other_key",
+            Self::Unproven(_) => "unproven_key",
+            Self::NotLetIn => "not_let_in",
+            Self::Disguised => "disguised",
+            Self::Garbled(_) => "garbled",
+            Self::CutOff => "cut_off",
+            Self::PortTaken => "port_taken",
+            Self::NotMine => "not_mine",
+            Self::Privileged => "privileged",
+            Self::Other(_) => "other",
+        }
+    }
+}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
