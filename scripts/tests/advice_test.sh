@@ -153,6 +153,7 @@ test_work_goes_on_over_a_bad_network() {
 
 [ -n "${IN_LAB:-}" ] || build_programs || exit
 enter_lab
+choose_seal
 chmod 755 "$work"
 cp "$bin/secret-server" "$work/" # where an ordinary user can run it, too
 serve server whole "$bin/secret-server" --listen 8031 --delay 0 --fast-delay 10ms || exit

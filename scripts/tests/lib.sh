@@ -11,7 +11,7 @@ project=$(dirname "$scripts")
 target=${CARGO_TARGET_DIR:-$project/target}
 tools=$target/lab-tools
 suite=$(basename "$0" _test.sh)
-readonly SKIPPED=77
+readonly SKIPPED=77 A_KEY=labkey1aaaqeayeaudaocajbifqydiob5322
 
 work=$(mktemp -d)
 children=''
@@ -192,6 +192,18 @@ aws_test() { aws --endpoint-url "$AWS_ENDPOINT_URL" --output text "$@"; }
 # Builds the programs once. All, because each choice of packages has dependencies with other
 # features, and so would be a build of its own.
 build_programs() { (cd "$project" && cargo build --quiet --locked --workspace --bins); }
+
+# Seals all connections below, or none, because the promises are the same and each test takes its
+# time: by $SEED, which is drawn and printed.
+choose_seal() {
+  export SEED=${SEED:-$RANDOM}
+  if ((SEED % 2)); then
+    export LAB_KEY=$A_KEY
+    echo "$suite: SEED=$SEED, sealed"
+  else
+    echo "$suite: SEED=$SEED, plain"
+  fi
+}
 
 # Runs this file again inside a lab of network namespaces, or skips its tests. Inside the lab it
 # does nothing, and `on HOST COMMAND...` runs a command on a host. $lab_hosts names other hosts.

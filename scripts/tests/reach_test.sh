@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Rings over networks in which each machine knows the others by other addresses, or only slowly:
-# any one buddy may be killed, and no buddy that lives is given up on.
+# any one buddy may be killed, and no buddy that lives is given up on. Some of the rings are sealed.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -61,6 +61,7 @@ test_any_one_of_the_ring_on_EC2_may_die() {
   for victim in 1 2 3; do
     (
       port=80${victim}2
+      ((victim % 2)) || export LAB_KEY=$A_KEY
       start "$victim" b server "$port" "$CLIENT:$port" --tempo 100ms; b=$started
       start "$victim" c client "$port" "$LAPTOP:$port" --tempo 100ms; c=$started
       start "$victim" a laptop "$port" "$SERVER_PUBLIC:$port" --tempo 100ms -n 90; a=$started
@@ -81,6 +82,7 @@ test_any_one_of_five_may_die_where_loopback_addresses_lead_to_others() {
   for victim in 1 2 3 4 5; do
     (
       p=81${victim}
+      ((victim % 2)) || export LAB_KEY=$A_KEY
       start "$victim" b server "${p}1" "127.0.0.1:${p}2" --tempo 100ms; b=$started
       start "$victim" c server "${p}2" "$CLIENT:${p}1" --tempo 100ms; c=$started
       start "$victim" d client "${p}1" "$LAPTOP:${p}2" --tempo 100ms; d=$started
@@ -176,4 +178,5 @@ END
 
 [ -n "${IN_LAB:-}" ] || build_programs || exit
 enter_lab
+choose_seal
 run_tests

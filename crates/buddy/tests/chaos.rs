@@ -29,16 +29,22 @@ use support::verdict::{Repeat, judge};
 /// A quick song and a short patience, so that many songs fit a test. A try of 200 ms is still far
 /// longer than a loaded machine makes a living process wait.
 const FLAGS: [&str; 4] = ["--tempo", "5ms", "--patience", "600ms"];
+const KEY: &str = "labkey1aaaqeayeaudaocajbifqydiob5322";
 const TEMPO: Duration = Duration::from_millis(5);
 
-/// Returns the dice of one trial, and prints their seed, which is shown when the test fails.
-fn dice(test: &str, trial: u64) -> SmallRng {
+/// Returns the dice of one trial, and the lab's key if the ring is to have one. Prints their seed,
+/// which is shown when the test fails.
+fn dice(test: &str, trial: u64) -> (SmallRng, Option<&'static str>) {
     let seed: u64 = match std::env::var("CHAOS_SEED") {
         Ok(seed) => seed.parse().expect("CHAOS_SEED is a number"),
         Err(_) => rand::random(),
     };
-    println!("{test}: CHAOS_SEED={seed}, trial {trial}");
-    SmallRng::seed_from_u64(seed ^ trial)
+    let seed_of_trial = seed ^ trial;
+    // Every second trial, because the promises are the same with a seal and without.
+    let key = (seed_of_trial % 2 == 1).then_some(KEY);
+    let seal = if key.is_some() { "sealed" } else { "plain" };
+    println!("{test}: CHAOS_SEED={seed}, trial {trial}, {seal}");
+    (SmallRng::seed_from_u64(seed_of_trial), key)
 }
 
 fn trials(usual: u64) -> u64 {
@@ -77,8 +83,9 @@ fn one_or_two_of_three_to_seven_are_killed() {
     let mut repeats = Vec::new();
     let count = trials(6);
     for trial in 0..count {
-        let mut dice = dice("one or two", trial);
+        let (mut dice, key) = dice("one or two", trial);
         let mut ring = Ring::of(dice.random_range(3..=7), &FLAGS);
+        ring.key = key;
         let mut buddies: Vec<usize> = (1..=ring.size()).collect();
         buddies.shuffle(&mut dice);
         ring.start_all(60);
@@ -108,8 +115,9 @@ fn sings_after(ring: &mut Ring, n: usize, mark: &str) {
 #[test]
 fn the_starter_is_killed_and_restarted() {
     for trial in 0..trials(1) {
-        let mut dice = dice("the starter", trial);
+        let (mut dice, key) = dice("the starter", trial);
         let mut ring = Ring::of(3, &FLAGS);
+        ring.key = key;
         ring.start_all(200);
         moment(&mut ring, &mut dice, 30);
         ring.kill(1);
@@ -123,8 +131,9 @@ fn the_starter_is_killed_and_restarted() {
 #[test]
 fn one_is_stopped_for_longer_than_the_patience_and_wakes_up() {
     for trial in 0..trials(1) {
-        let mut dice = dice("stopped", trial);
+        let (mut dice, key) = dice("stopped", trial);
         let mut ring = Ring::of(4, &FLAGS);
+        ring.key = key;
         let sleeper = dice.random_range(1..=4);
         ring.start_all(300);
         moment(&mut ring, &mut dice, 30);

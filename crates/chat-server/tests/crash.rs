@@ -2,13 +2,14 @@
 //! reader shows every acknowledged message exactly once, and all of them in the same order.
 //!
 //! `KILLS=20` makes the test long. A failure prints the seed, and `SEED=...` repeats its moments.
+//! With an odd seed all connections are sealed.
 
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use common::chat::{ChatClient, ChatRequest, ChatResponse, Cursor, Kind, Post, SERVICE, Session};
-use common::net::Redial;
+use common::net::{LabKey, Redial, Seal};
 use program::{Program, closed};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -19,22 +20,33 @@ use tokio::time::sleep;
 #[path = "../../common/tests/support/program.rs"]
 mod program;
 
+const KEY: &str = "labkey1aaaqeayeaudaocajbifqydiob5322";
 const SENDERS: u64 = 8;
 const READERS: u64 = 5;
 
 type Client = ChatClient<Redial<ChatRequest, ChatResponse>>;
 
-fn client(addr: &str) -> Client {
-    Redial::new(addr, SERVICE)
+/// Whether there is a seal, and where the server is.
+#[derive(Clone)]
+struct Place {
+    addr: String,
+    seal: Seal,
+}
+
+fn client(place: &Place) -> Client {
+    Redial::new(&*place.addr, place.seal.of(SERVICE))
         .within(Duration::from_secs(20))
         .into()
 }
 
-fn start(addr: &str, file: &Path) -> Program {
+fn start(place: &Place, file: &Path) -> Program {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chat-server"));
     let store = format!("sqlite:{}", file.display());
-    let mut server =
-        Program::start(command.args(["--listen", addr, "--rate", "0", "--store", &store]));
+    if place.seal.name().is_some() {
+        command.env("LAB_KEY", KEY);
+    }
+    command.args(["--listen", &place.addr]);
+    let mut server = Program::start(command.args(["--rate", "0", "--store", &store]));
     server.ready();
     server
 }
@@ -68,8 +80,8 @@ async fn enter(client: &Client, session: Session) {
 }
 
 /// Sends `count` messages, each until it is acknowledged.
-async fn send(addr: String, session: Session, count: u64) {
-    let client = client(&addr);
+async fn send(place: Place, session: Session, count: u64) {
+    let client = client(&place);
     enter(&client, session).await;
     for id in 1..=count {
         let post = Post {
@@ -98,8 +110,8 @@ async fn send(addr: String, session: Session, count: u64) {
 }
 
 /// Reads until `total` messages were shown.
-async fn read(addr: String, session: Session, total: usize, seen: mpsc::Sender<()>) -> Vec<String> {
-    let client = client(&addr);
+async fn read(place: Place, session: Session, total: usize, seen: mpsc::Sender<()>) -> Vec<String> {
+    let client = client(&place);
     enter(&client, session).await;
     let mut cursor = Cursor {
         room: "lobby".into(),
@@ -149,27 +161,33 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_shown_twice() {
     };
     let kills = number("KILLS").unwrap_or(5);
     let seed = number("SEED").unwrap_or_else(rand::random);
-    println!("SEED={seed} KILLS={kills}");
+    let key = LabKey::parse(KEY).expect("a key");
+    let seal = match seed % 2 {
+        1 => Seal::new(&key).expect("a usable key"),
+        _ => Seal::none(),
+    };
+    println!("SEED={seed} KILLS={kills} {seal:?}");
     let mut dice = SmallRng::seed_from_u64(seed);
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("log.sqlite");
     // Outside the ports that the system hands out, because the clients' sockets could take one.
     let addr = closed();
-    let mut server = start(&addr, &file);
+    let place = Place { addr, seal };
+    let mut server = start(&place, &file);
 
     let each = 40 * kills;
     let total = (SENDERS * each) as usize;
     let (seen, mut shown) = mpsc::channel(1 << 16);
     let reader = |i| {
         tokio::spawn(read(
-            addr.clone(),
+            place.clone(),
             Session(u128::from(1000 + i) << 64),
             total,
             seen.clone(),
         ))
     };
     let readers: Vec<_> = (0..READERS).map(reader).collect();
-    let sender = |i| tokio::spawn(send(addr.clone(), Session(u128::from(1 + i) << 64), each));
+    let sender = |i| tokio::spawn(send(place.clone(), Session(u128::from(1 + i) << 64), each));
     let senders: Vec<_> = (0..SENDERS).map(sender).collect();
     for _ in 0..kills {
         // Counted in messages instead of time, so that a kill always comes in the middle.
@@ -177,7 +195,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_shown_twice() {
             shown.recv().await.expect("readers read");
         }
         drop(server);
-        server = start(&addr, &file);
+        server = start(&place, &file);
     }
     for sender in senders {
         sender.await.expect("no panic");

@@ -24,7 +24,7 @@ const FOR_EVER: Duration = Duration::from_secs(120);
 const _: () = {
     let _ = (Ring::start_all, Ring::sung, Ring::signal, Ring::read_pipe);
     let _ = is_sung;
-    let _ = |ring: &Ring| ring.journals.clone();
+    let _ = |ring: &Ring| (ring.journals.clone(), ring.key);
 };
 
 /// Buddies in a ring. Numbers count from 1, as in the song.
@@ -38,6 +38,8 @@ pub(crate) struct Ring {
     file: File,
     /// writes its verses to a pipe instead
     pub(crate) piped: Option<usize>,
+    /// the lab's key of all that are started without one of their own
+    pub(crate) key: Option<&'static str>,
 }
 
 impl Ring {
@@ -56,6 +58,7 @@ impl Ring {
             path,
             file: file.expect("a file of our own"),
             piped: None,
+            key: None,
         }
     }
 
@@ -90,6 +93,7 @@ impl Ring {
             .args(&self.flags)
             .args(flags)
             .env_remove("LAB_KEY")
+            .envs(self.key.map(|key| ("LAB_KEY", key)))
             .env("LAB_JOURNAL", &self.journals)
             .stdin(Stdio::null())
             .stdout(stdout)

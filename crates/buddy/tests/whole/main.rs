@@ -42,6 +42,7 @@ const SONG: Song = Song {
     bottles: 99,
     tempo: Duration::from_millis(20),
     latency: Duration::from_millis(10),
+    is_sealed: false,
     linger: Duration::from_millis(20),
     loss: 0.0,
     late: 0.0,
@@ -57,6 +58,8 @@ fn play(usual: u64, scenario: impl Fn(Song)) {
     let world = |seed, is_loud| Song {
         seed,
         is_loud,
+        // Every second world, because the promises are the same.
+        is_sealed: seed % 2 == 1,
         ..SONG
     };
     if let Some(seed) = number("WORLD_SEED") {

@@ -36,6 +36,8 @@ pub(crate) struct Song {
     pub(crate) tempo: Duration,
     /// The longest way of a letter.
     pub(crate) latency: Duration,
+    /// Whether a new connection takes a round trip more, for the handshake of a seal.
+    pub(crate) is_sealed: bool,
     /// How long an answer waits for others, at the longest.
     pub(crate) linger: Duration,
     /// The share of letters that are lost.

@@ -154,6 +154,12 @@ impl Protocol {
         self.tls.is_some()
     }
 
+    /// Returns how many round trips a caller waits for until it may make its first call: one for
+    /// the greeting, and one for the handshake of a seal.
+    pub(super) fn round_trips(&self) -> u32 {
+        1 + u32::from(self.is_sealed())
+    }
+
     /// Greets, and seals, a connection that this side has made. Exactly a greeting is read before
     /// the seal, so that nothing sent in the clear can slip in behind it.
     ///

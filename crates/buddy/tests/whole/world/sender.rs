@@ -121,6 +121,7 @@ impl World {
             Target::Place(place) => buddy.state.way(place),
         };
         let (song, by) = way.as_ref().map_or((0, NOBODY), |way| (way.song, way.by));
+        let is_new = !self.is_connected(n, to);
         let connected = match &way {
             Some(way) => self.dial(n, way),
             None => self.map.leads(n, &self.typed[n - 1], self.next[n - 1]),
@@ -134,11 +135,22 @@ impl World {
                 by,
                 job,
             };
-            let time = self.way();
+            let mut time = self.way();
+            if is_new && self.song.is_sealed {
+                time += self.way() + self.way();
+            }
             self.send(n, whom, time, Event::Call(Box::new(letter)));
         }
         let silence = Report::Silent(Cause::Call("no answer".into()));
         self.later(limit, Event::Answer(of, silence));
+    }
+
+    /// Returns whether a connection of Buddy `n` leads to a process that lives.
+    fn is_connected(&mut self, n: usize, to: Target) -> bool {
+        let buddy = self.buddies[n].as_ref();
+        let sender = buddy.and_then(|buddy| buddy.senders.get(&to));
+        let connection = sender.and_then(|sender| sender.connection);
+        connection.is_some_and(|(process, _)| self.buddy(process).is_some())
     }
 
     /// Does what `buddy/src/dial.rs` does: finds the address at which the right buddy answers.
