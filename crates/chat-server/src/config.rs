@@ -137,7 +137,7 @@ fn shared(
     Ok(Opened {
         log,
         bans: BanFile::default(),
-        owners: OwnerFile::default(),
+        owners: OwnerFile::closed(),
         company: Company::Together(Box::new(others)),
     })
 }
