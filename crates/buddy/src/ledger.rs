@@ -22,6 +22,12 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
+    /// Adds what this buddy has done. Never past the greatest number, because a tally that was
+    /// handed on may hold any.
+    pub(crate) fn did(&mut self, more: Tally) {
+        self.mine = add(self.mine, more);
+    }
+
     /// Takes over the `tally` of the buddy at `by`, which leaves; once, because a call may be
     /// repeated.
     pub(crate) fn inherit(&mut self, by: Place, tally: Tally) {
@@ -30,7 +36,7 @@ impl Ledger {
                 left: 1,
                 ..Tally::default()
             };
-            self.mine = add(self.mine, add(tally, one));
+            self.did(add(tally, one));
         }
     }
 
@@ -203,5 +209,20 @@ mod tests {
         heir.inherit(2, tally);
         heir.inherit(2, tally);
         assert_eq!((heir.mine.sung, heir.mine.left), (3, 1));
+    }
+
+    #[test]
+    fn a_tally_of_any_numbers_can_be_inherited_and_counted_on() {
+        let (mut heir, most) = (Ledger::default(), u64::MAX);
+        let tally = Tally {
+            sung: most,
+            lost: most,
+            left: most,
+            back: most,
+            resumed: most,
+        };
+        heir.inherit(2, tally);
+        heir.did(tally);
+        assert_eq!(heir.mine, tally);
     }
 }

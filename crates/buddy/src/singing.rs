@@ -195,7 +195,10 @@ impl Singing {
     /// Learns that its verse was sung to the end.
     pub(crate) fn sung(&mut self, out: &mut Vec<Effect>) {
         self.performing = false;
-        self.ledger.mine.sung += 1;
+        self.ledger.did(Tally {
+            sung: 1,
+            ..Tally::default()
+        });
         self.event(Input::Sung, out);
     }
 
@@ -269,7 +272,10 @@ impl Singing {
             out.push(Effect::Note(Event::Lost { place, why }));
         }
         if place == self.ring.next() && self.ring.mark() != Mark::Home {
-            self.ledger.mine.lost += 1;
+            self.ledger.did(Tally {
+                lost: 1,
+                ..Tally::default()
+            });
             self.hasty = true;
             let (who, cause) = (self.who(place), cause.words());
             let text = format!("lost {who}: {cause}; the song goes on without it");
@@ -301,7 +307,10 @@ impl Singing {
         let take = self.ring.at().take;
         let took_up = take != at.take && take.number > 1 && take.by == self.incarnation;
         if took_up && self.ring.mark() < Mark::Over {
-            self.ledger.mine.resumed += 1;
+            self.ledger.did(Tally {
+                resumed: 1,
+                ..Tally::default()
+            });
         }
         if let Input::Answered(by, request, reply) = input {
             self.hasty &= by != self.ring.next();

@@ -1,7 +1,7 @@
 //! What a buddy in the song looks out for beside the ring: ways that lead nowhere, a song that
 //! stands still, lives that ended. PURE.
 
-use common::buddy::{Mark, Place, Pulse, Reply};
+use common::buddy::{Mark, Place, Pulse, Reply, Tally};
 
 use crate::effect::{Effect, Job, Report, Retry, Target};
 use crate::failure_detector::Threshold;
@@ -96,10 +96,16 @@ impl Singing {
         let is_back = self.ring.gap(by) < self.ring.gap(next);
         match (request, reply) {
             (Request::Enlist(_), Reply::Here(_)) => self.restarted = None,
-            (Request::Ping, Reply::Here(_)) if is_back => self.ledger.mine.back += 1,
+            (Request::Ping, Reply::Here(_)) if is_back => self.ledger.did(Tally {
+                back: 1,
+                ..Tally::default()
+            }),
             (_, Reply::Stranger) if by == next && self.restarted != Some(by) => {
                 self.restarted = Some(by);
-                self.ledger.mine.lost += 1;
+                self.ledger.did(Tally {
+                    lost: 1,
+                    ..Tally::default()
+                });
             }
             _ => {}
         }
