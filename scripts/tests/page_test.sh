@@ -8,14 +8,21 @@ here=$scripts/tests/page
 # Without a font a text has no width, and the test would prove nothing.
 need_font() { fc-list | grep -q . || install fonts-dejavu-core; }
 
+# Finds a Chromium by one of its names, or installs it.
+need_browser() {
+  browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome) ||
+    { install chromium && browser=chromium; }
+}
+
 # Runs a script of the folder `page` with the programs and a browser.
 in_browser() { # SCRIPT [ARGUMENT]...
   local why chat http script=$1
   shift
-  why=$(need_command node nodejs && need_command chromium chromium && need_font) || skip "$why"
+  why=$(need_command node nodejs && need_browser && need_font) || skip "$why"
+  need_browser
   build_programs chat-server chat-client lab-report
   chat=$(free_port) http=$(free_port)
-  BIN=$target/debug CHROMIUM=chromium SCRATCH=$scratch CHAT_PORT=$chat HTTP_PORT=$http \
+  BIN=$target/debug CHROMIUM=$browser SCRATCH=$scratch CHAT_PORT=$chat HTTP_PORT=$http \
     timeout 120 node "$here/$script" "$@"
 }
 
@@ -38,9 +45,11 @@ test_the_page_is_for_the_keyboard_and_for_two_tabs() { in_browser people.mjs; }
 need_axe() {
   axe=$tools/node_modules/axe-core/axe.min.js
   [ ! -s "$axe" ] || return 0
+  # Not installed for this, because Debian's npm has hundreds of packages.
+  command -v npm >/dev/null || { echo "npm is not installed"; return 1; }
   one_at_a_time
-  need_command npm npm || return 1
-  npm install --silent --no-save --no-audit --no-fund --prefix "$tools" axe-core@4 >"$work/npm" 2>&1
+  npm install --silent --no-save --no-audit --no-fund --prefix "$tools" \
+    axe-core@4.14.1 >"$work/npm" 2>&1
   [ -s "$axe" ] || { echo "cannot install axe-core: $(tail -1 "$work/npm")"; return 1; }
 }
 
