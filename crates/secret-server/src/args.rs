@@ -16,7 +16,8 @@ use crate::server::Config;
     version,
     after_help = "Examples:
   secret-server                                    on port 8030, as slow as in the lab
-  secret-server --listen :8031 --delay 0 --fast-delay 0    as fast as it can"
+  secret-server --listen :8031 --delay 0 --fast-delay 0    as fast as it can
+  secret-server --http 8080                        then: curl 127.0.0.1:8080"
 )]
 pub struct Args {
     /// Address to listen on: PORT, :PORT or IP:PORT
@@ -28,6 +29,16 @@ pub struct Args {
     )]
     #[arg(value_parser = cli::listen_addr)]
     pub listen: SocketAddr,
+
+    /// Where to answer over HTTP as well: JSON-RPC 2.0 at /rpc, for every language. PORT alone is
+    /// for this machine only, 0.0.0.0:PORT for others
+    #[arg(long, value_name = "ADDR", value_parser = cli::http_addr)]
+    pub http: Option<SocketAddr>,
+
+    /// A name that people use for this server over HTTP, beside its addresses; give it once for
+    /// each. Then the server trusts a proxy on this machine to say who calls
+    #[arg(long, value_name = "NAME", requires = "http")]
+    pub http_name: Vec<String>,
 
     /// Calls worked on at once; 32 times as many may wait, further ones are told it is busy
     #[arg(long, default_value_t = 8, value_name = "N")]
@@ -54,6 +65,11 @@ pub struct Args {
     /// Draw the delays in an order that can be repeated [default: a new one each time]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+
+    /// Prints the token that belongs to --key, and ends: calls over HTTP show it, as
+    /// Authorization: Bearer TOKEN
+    #[arg(long)]
+    pub http_token: bool,
 
     /// What all programs take
     #[command(flatten)]
@@ -98,6 +114,9 @@ impl TryFrom<Args> for Config {
         let key = key.transpose()?;
         if key.is_some() {
             Credential::check_way("premium key", &args.listen.to_string(), &seal)?;
+            if let Some(addr) = args.http {
+                cli::check_http("premium key", addr)?;
+            }
         }
         Ok(Self {
             workers: args.workers.into(),

@@ -14,7 +14,10 @@ pub mod reverse;
 mod admission;
 mod args;
 mod delay;
+mod listeners;
 mod server;
+mod web;
 
 pub use args::Args;
+pub use listeners::Listeners;
 pub use server::{Config, QUEUE_PER_WORKER, run};

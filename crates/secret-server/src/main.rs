@@ -2,20 +2,23 @@
 
 use std::process::ExitCode;
 
-use common::{cli, net, secret::SERVICE};
-use secret_server::{Args, Config, run};
+use common::{cli, secret::SERVICE};
+use secret_server::{Args, Config, Listeners, run};
 use tokio::runtime::Builder;
 
 fn main() -> ExitCode {
     let args: Args = cli::parse();
     cli::start_logging(&args.common);
     let serve = async {
-        let addr = args.listen;
+        if args.http_token {
+            return args.common.print_http_token();
+        }
+        let (addr, http, names) = (args.listen, args.http, args.http_name.clone());
         let config = Config::try_from(args)?;
-        let listener = net::bind(addr, SERVICE).await?;
+        let listeners = Listeners::bind(addr, http, names, &config.seal).await?;
         let interrupted = cli::interrupted();
-        cli::ready(&listener, &config.seal)?;
-        run(listener, config, interrupted).await;
+        listeners.ready(&config.seal).await?;
+        run(listeners, config, interrupted).await;
         Ok(())
     };
     cli::run(&mut Builder::new_multi_thread(), SERVICE, serve)

@@ -12,17 +12,20 @@ use common::log_limit::LogLimit;
 use common::net::{self, Gate, Limits, Quota, Seal, SharedQuota};
 use common::pen::Pen;
 use common::secret::{Offer, Refusal, Reversed, SERVICE, Secret, Tier};
+use futures::future::join;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use tarpc::context::Context;
+use tarpc::context::{self, Context};
 use tarpc::server::Serve as _;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use crate::admission::{Admission, Shown, check_length, check_work, words};
 use crate::delay::Delays;
+use crate::listeners::Listeners;
 use crate::reverse::{reverse, reverse_words};
+use crate::web;
 
 /// Calls that may wait, for each worker. Enough that several clients with a full window find
 /// room, and few enough that at the lab's 9 s a word no call waits for more than five minutes.
@@ -53,9 +56,9 @@ pub struct Config {
     pub journal: Pen,
 }
 
-/// Serves `listener` until `shutdown`, then answers the calls in hand and returns.
+/// Serves `listeners` until `shutdown`, then answers the calls in hand and returns.
 pub async fn run(
-    listener: TcpListener,
+    listeners: impl Into<Listeners>,
     config: Config,
     shutdown: impl Future<Output = Interrupted>,
 ) {
@@ -64,11 +67,11 @@ pub async fn run(
         per_address: config.per_address,
         ..Limits::default()
     };
-    serve(listener, config, limits, shutdown).await;
+    serve(listeners.into(), config, limits, shutdown).await;
 }
 
 async fn serve(
-    listener: TcpListener,
+    listeners: Listeners,
     config: Config,
     limits: Limits,
     shutdown: impl Future<Output = Interrupted>,
@@ -76,14 +79,30 @@ async fn serve(
     let gate = Gate::new(limits);
     let protocol = config.seal.of(SERVICE);
     let journal = config.journal.clone();
-    journal.listens(&listener);
+    let Listeners { calls, http } = listeners;
+    journal.listens(&calls);
     let shared = Arc::new(Shared::new(config));
     let for_callers = shared.clone();
-    net::serve(listener, protocol, gate, shutdown, move |connection| {
+    let stop = CancellationToken::new();
+    let shutdown = async {
+        shutdown.await;
+        stop.cancel();
+    };
+    let (shared_gate, for_http) = (gate.clone(), shared.clone());
+    let clients = net::serve(calls, protocol, gate, shutdown, move |connection| {
         let server = SecretServer(for_callers.clone(), connection.peer.ip()).serve();
         connection.answer(move |context, request| server.clone().serve(context, request))
-    })
-    .await;
+    });
+    let others = async {
+        if let Some(door) = http {
+            let serve = move |ip, request| {
+                let server = SecretServer(for_http.clone(), ip).serve();
+                async move { server.serve(context::current(), request).await }
+            };
+            web::serve(door, shared_gate, stop.cancelled(), serve).await;
+        }
+    };
+    join(clients, others).await;
     shared.log_work();
     journal.end("done", &Ok(()));
 }
@@ -267,7 +286,7 @@ mod tests {
     use common::secret::{SecretClient, SecretRequest, SecretResponse};
     use futures::FutureExt;
     use futures::future::join_all;
-    use tarpc::context;
+    use tokio::net::TcpListener;
 
     fn is_refused(call: &mut Pin<Box<impl Future<Output = Result<Reversed, Refusal>>>>) -> bool {
         call.as_mut().now_or_never() == Some(Err(Refusal::Busy))
@@ -291,7 +310,7 @@ mod tests {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let addr = listener.local_addr().expect("bound").to_string();
-        tokio::spawn(serve(listener, config, limits, pending()));
+        tokio::spawn(serve(listener.into(), config, limits, pending()));
         let open = async || {
             let channel = Channel::<SecretRequest, SecretResponse>::open(&addr, SERVICE).await;
             let channel = channel.expect("up");

@@ -194,10 +194,10 @@ mod tests {
     fn the_lists_say_what_the_traits_say() {
         let secret = "fast_reverse(text, key)\noffer()\nreverse(text)\nreverse_words(tier, text)\n";
         assert_eq!(Methods::of::<SecretRequest>().to_string(), secret);
-        let chat = "admin(session, token, command)\nbye(session)\nenter(session, nick)\n\
+        let chat = "admin(session, token, command)\nbye(session)\nenter(session, nick, owner)\n\
                     history(session, room, before, limit)\njoin(session, room, history)\n\
                     leave(session, room)\npoll(session, cursors, wait_ms)\n\
-                    private(session, nick)\nrooms(session, after)\n\
+                    private(session, nick)\nregister(session, owner)\nrooms(session, after)\n\
                     search(session, room, text, limit)\nsend(session, room, posts)\n\
                     who(session, room, after)\n";
         let methods = Methods::of::<ChatRequest>();

@@ -67,6 +67,9 @@ impl Secret for Echo {
 /// Uses everything, because the compiler would otherwise warn a test that uses only a part.
 const _: () = {
     let _ = (Server::start, Server::start_at, Server::client, echoes);
+    let _ = (Server::shut_down, |server: Server| {
+        (server.echo, server.stop, server.done)
+    });
 };
 
 /// An echo server of its own for one test.
