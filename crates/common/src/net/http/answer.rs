@@ -55,15 +55,6 @@ impl Answer {
         answer
     }
 
-    /// Nothing, which is not an error.
-    pub fn nothing() -> Self {
-        Self {
-            status: StatusCode::NO_CONTENT,
-            body: String::new(),
-            headers: Vec::new(),
-        }
-    }
-
     /// The path cannot be asked for by this method, but by those in `allowed`.
     pub fn wrong_method(allowed: &'static str) -> Self {
         Self::line(StatusCode::METHOD_NOT_ALLOWED, format!("{allowed} only"))

@@ -26,8 +26,10 @@ where
     match asked.method {
         Method::POST => {
             let answer = rpc::answer::<_, _, Refusal, _>(methods, &asked.body, call).await;
-            let text = |text| Answer::new(StatusCode::OK, "application/json", text + "\n");
-            answer.map_or_else(Answer::nothing, text)
+            // Nothing for notifications. Not 204, because client libraries that descend from
+            // Python's xmlrpc take every status but 200 for an error.
+            let text = answer.map_or_else(String::new, |text| text + "\n");
+            Answer::new(StatusCode::OK, "application/json", text)
         }
         _ if asked.is_reading() => Answer::line(StatusCode::OK, list(methods)),
         _ => Answer::wrong_method("GET, HEAD, POST"),
