@@ -19,8 +19,8 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// Binds `listen`, and `http` with its names if there is to be one. Under `seal` that is on this
-    /// machine only.
+    /// Binds `listen`, and `http` with its names if there is to be one. Under `seal`, HTTP is on
+    /// this machine only.
     ///
     /// # Errors
     /// If a port is taken, for example; with advice.

@@ -1,7 +1,7 @@
 //! Load on a chat server, beside what plain TCP does in the same run: see `scripts/bench/chat.sh`.
 //!
 //! ```text
-//! load [deliveries] [durable] [paced] [idle] [restart]      all of them if none is named
+//! load [deliveries] [durable] [paced] [idle] [browsers] [restart]      all if none is named
 //! ```
 
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use server::{READING, Server, stopped_reader};
 use user::{User, users};
 
 mod baseline;
+mod browsers;
 #[path = "../../../common/tests/support/figures.rs"]
 mod figures;
 #[path = "../../../common/tests/support/program.rs"]
@@ -67,6 +68,10 @@ async fn main() -> anyhow::Result<()> {
     if wanted("idle") {
         let bytes = idle(1000).await?;
         println!("idle client: {:.1} KB in the server", bytes / 1000.0);
+    }
+    if wanted("browsers") {
+        let bytes = browsers::waiting(1000).await?;
+        println!("waiting browser: {:.1} KB in the server", bytes / 1000.0);
     }
     if wanted("restart") {
         restart(1000).await?;

@@ -12,6 +12,8 @@ use crate::program::{Program, closed, signal};
 pub(crate) struct Server {
     program: Program,
     pub(crate) addr: String,
+    /// where it answers over HTTP, if it does
+    pub(crate) http: Option<String>,
     folder: TempDir,
 }
 
@@ -19,7 +21,12 @@ impl Server {
     pub(crate) fn start(is_durable: bool) -> anyhow::Result<Self> {
         // Not at a port of the system's choice, because a client's socket could take it in between
         // when the server is started again.
-        Self::start_at(&closed(), tempfile::tempdir()?, is_durable)
+        Self::start_at(&closed(), tempfile::tempdir()?, is_durable, false)
+    }
+
+    /// Starts one that answers over HTTP, too.
+    pub(crate) fn start_with_http() -> anyhow::Result<Self> {
+        Self::start_at(&closed(), tempfile::tempdir()?, false, true)
     }
 
     /// Kills it with `kill -9`, and starts it again on the same address and file.
@@ -28,12 +35,18 @@ impl Server {
             program,
             addr,
             folder,
+            ..
         } = self;
         drop(program);
-        Self::start_at(&addr, folder, true)
+        Self::start_at(&addr, folder, true, false)
     }
 
-    fn start_at(addr: &str, folder: TempDir, is_durable: bool) -> anyhow::Result<Self> {
+    fn start_at(
+        addr: &str,
+        folder: TempDir,
+        is_durable: bool,
+        has_http: bool,
+    ) -> anyhow::Result<Self> {
         let mut path: PathBuf = std::env::current_exe()?;
         path.pop();
         path.set_file_name("chat-server");
@@ -44,9 +57,15 @@ impl Server {
         };
         let mut command = Command::new(&path);
         command.args(["--listen", addr, "--rate", "0", "--store", &store]);
+        if has_http {
+            command.args(["--http", "127.0.0.1:0"]);
+        }
         let mut program = Program::start(&mut command);
+        let addr = program.ready();
+        let http = has_http.then(|| program.says("chat in a browser: http://"));
         Ok(Self {
-            addr: program.ready(),
+            addr,
+            http: http.map(|url| url.trim_end_matches('/').to_owned()),
             program,
             folder,
         })

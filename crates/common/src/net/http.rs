@@ -175,8 +175,9 @@ where
         let stay = Mutex::new(Some(stay));
         let service = service_fn(|request| {
             drop(stay.lock().unwrap_or_else(PoisonError::into_inner).take());
-            let desk = self.clone();
-            async move { desk.meet(request, peer.ip()).await }
+            // In a box, because hyper would otherwise keep room for an answer on each connection,
+            // and most of them wait for the next request.
+            Box::pin(self.clone().meet(request, peer.ip()))
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -205,10 +206,11 @@ where
         let (head, body) = request.into_parts();
         let ip = guard::caller(peer, &head.headers, self.site.names.as_deref());
         let mut share = Share::new(self.gate.bytes.clone(), ip);
-        let answer = match self.attempt(head, body, ip, &mut share).await {
-            Ok(answer) => answer,
-            Err((status, line)) => Answer::line(status, line),
+        let answer = match self.admit(head, ip) {
+            Ok(asked) => self.attempt(asked, body, &mut share).await,
+            Err(refused) => Err(refused),
         };
+        let answer = answer.unwrap_or_else(|(status, line)| Answer::line(status, line));
         // Paid until it is written, because a caller may read slowly.
         if share.set(answer.body.len().saturating_sub(FREE)).is_err() {
             return Ok(no_memory().into_response(share));
@@ -216,17 +218,13 @@ where
         Ok(answer.into_response(share))
     }
 
-    async fn attempt(
-        &self,
-        head: request::Parts,
-        body: Incoming,
-        ip: IpAddr,
-        share: &mut Share,
-    ) -> Result<Answer, Refused> {
+    /// Returns a request without its body, if it may be made. Takes the head, which is in a buffer
+    /// that would otherwise be kept as long as the answer is waited for.
+    fn admit(&self, head: request::Parts, ip: IpAddr) -> Result<Asked, Refused> {
         if let Some(names) = &self.site.names {
             guard::check(&head.uri, &head.headers, names)?;
         }
-        let mut asked = Asked {
+        let asked = Asked {
             ip,
             method: head.method,
             path: head.uri.path().to_owned(),
@@ -234,12 +232,20 @@ where
         };
         if !asked.is_reading() {
             self.check_token(head.headers.get(AUTHORIZATION))?;
-            let body = timeout(self.gate.limits.silence, read(body, share)).await;
-            let slow = (
-                StatusCode::REQUEST_TIMEOUT,
-                "the body came too slowly".to_owned(),
-            );
-            asked.body = body.map_err(|_| slow)??;
+        }
+        Ok(asked)
+    }
+
+    async fn attempt(
+        &self,
+        mut asked: Asked,
+        body: Incoming,
+        share: &mut Share,
+    ) -> Result<Answer, Refused> {
+        if !asked.is_reading() {
+            let body = Box::pin(timeout(self.gate.limits.silence, read(body, share))).await;
+            let slow = "the body came too slowly".to_owned();
+            asked.body = body.map_err(|_| (StatusCode::REQUEST_TIMEOUT, slow))??;
             let held = (asked.body.len() * MAX_GROWTH).saturating_sub(FREE);
             if share.set(held).is_err() {
                 return Ok(no_memory());
@@ -247,11 +253,8 @@ where
         }
         let limit = self.gate.limits.deadline;
         let answer = timeout(limit, (self.answer)(asked)).await;
-        let late = (
-            StatusCode::GATEWAY_TIMEOUT,
-            "the answer took too long".to_owned(),
-        );
-        answer.map_err(|_| late)
+        let late = "the answer took too long".to_owned();
+        answer.map_err(|_| (StatusCode::GATEWAY_TIMEOUT, late))
     }
 
     /// Refuses a call that does not show the token, if there is one.
