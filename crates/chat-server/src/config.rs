@@ -137,7 +137,7 @@ fn shared(
     Ok(Opened {
         log,
         bans: BanFile::default(),
-        owners: OwnerFile::closed(),
+        owners: OwnerFile::default(),
         company: Company::Together(Box::new(others)),
     })
 }

@@ -13,20 +13,9 @@ pub struct OwnerFile {
     /// `None` if they last as long as the server
     pub(crate) path: Option<PathBuf>,
     pub(crate) owners: Owners,
-    /// whether registrations are refused
-    pub(crate) is_closed: bool,
 }
 
 impl OwnerFile {
-    /// No registrations, and none are taken: for a server that shares its rooms with others, which
-    /// would know nothing of them.
-    pub fn closed() -> Self {
-        Self {
-            is_closed: true,
-            ..Self::default()
-        }
-    }
-
     /// Reads the registrations in the file at `path`; there are none if there is no file.
     ///
     /// # Errors
@@ -39,10 +28,6 @@ impl OwnerFile {
         ];
         let owners = side_file::read(&path, words, Owners::read)?;
         let path = Some(path);
-        Ok(Self {
-            path,
-            owners,
-            is_closed: false,
-        })
+        Ok(Self { path, owners })
     }
 }

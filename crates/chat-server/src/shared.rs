@@ -56,8 +56,6 @@ pub(crate) struct Shared {
     ban_file: tokio::sync::Mutex<Option<PathBuf>>,
     /// the same, with the version of the registrations that is in it
     owner_file: tokio::sync::Mutex<(Option<PathBuf>, u64)>,
-    /// whether nicks can be registered
-    pub(crate) registers: bool,
     began: Instant,
     /// the time since 1970 at which it began
     began_at: Duration,
@@ -103,7 +101,6 @@ impl Shared {
         Self {
             host: config.seal.fingerprint(),
             ban_file: tokio::sync::Mutex::new(config.bans.path),
-            registers: !config.owners.is_closed,
             owner_file: tokio::sync::Mutex::new((config.owners.path, 0)),
             log: config.log,
             company: config.company,

@@ -30,10 +30,6 @@ impl Handler {
         let host = self.shared.host().ok_or_else(|| {
             Refusal::Unfit("names are registered on a server with a key only (--key FILE)".into())
         })?;
-        if !self.shared.registers {
-            let why = "a chat of several servers keeps no registered names";
-            return Err(Refusal::Unfit(why.into()));
-        }
         let nick = self
             .admit(session, cost::ENTER)?
             .nick_of(session, self.shared.now())?;
