@@ -176,6 +176,11 @@ impl Node {
     fn step<R>(self: &Arc<Self>, happens: impl FnOnce(&mut State) -> R) -> (R, Option<Verse>) {
         let locked = &mut *self.lock();
         let result = happens(&mut locked.state);
+        (result, self.carry_out(locked))
+    }
+
+    /// Carries out the effects of an event. Returns the verse that is to be sung, if there is one.
+    fn carry_out(self: &Arc<Self>, locked: &mut Locked) -> Option<Verse> {
         let mut verse = None;
         let mut effects = std::mem::take(&mut locked.effects);
         locked.state.take_effects(&mut effects);
@@ -197,7 +202,7 @@ impl Node {
             }
         }
         locked.effects = effects;
-        (result, verse)
+        verse
     }
 
     /// Returns the mailbox for `to`, and opens it at the first use.

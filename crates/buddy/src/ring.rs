@@ -146,7 +146,12 @@ impl Ring {
     /// Returns what is to be done about `input`, in order.
     pub fn handle(&mut self, input: Input) -> Vec<Output> {
         let mut todo = Vec::new();
-        let o = &mut todo;
+        self.handle_into(input, &mut todo);
+        todo
+    }
+
+    /// Puts what is to be done about `input` at the end of `o`, which may be used again and again.
+    pub(crate) fn handle_into(&mut self, input: Input, o: &mut Vec<Output>) {
         match input {
             Input::Enlisted if !self.begun() => self.enlisted(o),
             Input::Called(Request::Pass(token, progress)) => self.hear(token, progress, o),
@@ -161,7 +166,6 @@ impl Ring {
             Input::Enlisted | Input::Called(_) | Input::Quiet => {}
             Input::Beat(count) => self.beat(count, o),
         }
-        todo
     }
 
     /// Returns the next thing to do in the song, as far as this buddy knows.

@@ -7,6 +7,7 @@ mod look;
 mod note;
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +42,8 @@ pub(crate) struct Singing {
     /// whether there is a journal
     is_noted: bool,
     ring: Ring,
+    /// empty, except while it is worked through
+    todo: Vec<Output>,
     suspicions: BTreeMap<Place, Suspicion>,
     reach: Reach,
     watchdog: Watchdog,
@@ -91,6 +94,7 @@ impl Singing {
             incarnation: config.incarnation,
             is_noted: config.is_noted,
             ring: Ring::new(size, song.id, me, config.incarnation, progress),
+            todo: Vec::new(),
             suspicions: BTreeMap::new(),
             reach: Reach::default(),
             watchdog: Watchdog::new(size, me, hop_ms, millis(beat)),
@@ -297,7 +301,8 @@ impl Singing {
     /// Hands one input to the ring, and takes notice of what changed by it.
     pub(crate) fn event(&mut self, input: Input, out: &mut Vec<Effect>) {
         let (at, next, mark) = (self.ring.at(), self.ring.next(), self.ring.mark());
-        let todo = self.ring.handle(input);
+        let mut todo = mem::take(&mut self.todo);
+        self.ring.handle_into(input, &mut todo);
         if self.is_noted {
             self.note(&input, (at, next, mark), out);
         }
@@ -320,9 +325,10 @@ impl Singing {
             let who = self.who(self.ring.next());
             out.push(Effect::Tell(format!("back: {who}")));
         }
-        for output in todo {
+        for output in todo.drain(..) {
             self.carry_out(output, out);
         }
+        self.todo = todo;
     }
 
     fn carry_out(&mut self, output: Output, out: &mut Vec<Effect>) {

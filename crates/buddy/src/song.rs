@@ -16,22 +16,24 @@ pub fn verse(left: u64, of: u64) -> String {
 
 /// Adds that line to the end of `line`, in pieces, so that it is not copied from buffer to buffer.
 pub(crate) fn add_verse(line: &mut String, left: u64, of: u64) {
-    let now = &bottles(left)[..];
+    let (number, bottles) = count(left);
+    let wall = " of beer on the wall, ";
     if left > 0 {
         let rest = " of beer. Take one down, pass it around...";
-        return line.extend([now, " of beer on the wall, ", now, rest]);
+        return line.extend([&number, bottles, wall, &number, bottles, rest]);
     }
-    let capital = &now.replacen('n', "N", 1)[..];
     let store = " of beer. Go to the store and buy some more, ";
-    line.extend([capital, " of beer on the wall, ", now, store]);
-    line.extend([&bottles(of), " of beer on the wall."]);
+    line.extend(["No more", bottles, wall, &number, bottles, store]);
+    let (number, bottles) = count(of);
+    line.extend([&number, bottles, " of beer on the wall."]);
 }
 
-fn bottles(n: u64) -> String {
+/// Returns a number of bottles in words.
+fn count(n: u64) -> (String, &'static str) {
     match n {
-        0 => "no more bottles".into(),
-        1 => "1 bottle".into(),
-        n => n.to_string() + " bottles",
+        0 => ("no more".into(), " bottles"),
+        1 => ("1".into(), " bottle"),
+        n => (n.to_string(), " bottles"),
     }
 }
 
