@@ -4,8 +4,8 @@
 #   scripts/bench/sealed.sh [calls] [ring]     both by default
 #
 #   calls      a million words, calls (64 at once, one at a time), dials, the memory of an idle connection
-#   ring       hops/s at --tempo 0 of rings of 3, 10 and 100; "buddy makes N times that" is plain over
-#              sealed, so 1/N is what is left under a key
+#   ring       hops/s at --tempo 0 of rings of 3, 10 and 100, on one core (Linux), then left to the
+#              scheduler; "buddy makes N times that" is plain over sealed, so 1/N is what is left
 #
 # A busy machine spoils the figures; nothing here is a test.
 set -euo pipefail
@@ -29,7 +29,8 @@ for part in "$@"; do
 exec "$built/buddy" --key "$folder/lab.key" --tempo 0 --listen "\$1" --next "\$2" \${3:+--bottles "\$3"} 2>/dev/null
 END
       chmod +x "$folder/sealed"
-      "$built/examples/hops" "$folder/sealed"
+      ! command -v taskset >/dev/null || taskset -c 0 "$built/examples/hops" one "$folder/sealed"
+      "$built/examples/hops" free "$folder/sealed"
       ;;
     *) echo "sealed.sh: $part? expected calls or ring" >&2; exit 2 ;;
   esac

@@ -4,12 +4,17 @@
 //! A contestant is a program that sings one line for each verse. The lines of its starter come here
 //! through a pipe, and those of the others go nowhere. What counts is the time between the first
 //! line and the last.
+//!
+//! ```text
+//! hops one|pairs|free [PROGRAM...]    where the processes run: see `Cores`
+//! hops work                           the instructions of a hop, which no other load changes
+//! ```
 
+use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::Instant;
 
 #[path = "../../common/tests/support/figures.rs"]
@@ -20,7 +25,32 @@ const RINGS: [(usize, u64); 3] = [(3, 30_000), (10, 20_000), (100, 10_000)];
 
 /// Measurements of each contestant. Every other round takes them in the opposite order, because a
 /// machine may get slower.
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 6;
+
+/// Where the processes of a ring run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cores {
+    /// All on one core, and this program too: the work of a hop, without any core to be woken.
+    One,
+    /// Two neighbours on one core, the next two on the other: every other hop wakes a core.
+    Pairs,
+    /// Wherever the scheduler likes, which may be near `One` today and far from it tomorrow.
+    Free,
+}
+
+impl Cores {
+    /// Returns the command that runs `program` as number `n` of its ring.
+    fn command(self, program: &Path, n: usize) -> Command {
+        let core = match self {
+            Self::Free => return Command::new(program),
+            Self::One => 0,
+            Self::Pairs => n / 2 % 2,
+        };
+        let mut command = Command::new("taskset");
+        command.args(["-c", &core.to_string()]).arg(program);
+        command
+    }
+}
 
 /// A program that can sing in a ring.
 struct Contestant {
@@ -45,7 +75,19 @@ fn main() -> io::Result<()> {
             is_plain: true,
         },
     ];
-    for program in std::env::args().skip(1) {
+    let mut args = std::env::args().skip(1);
+    let cores = match args.next().as_deref() {
+        Some("one") => Cores::One,
+        Some("pairs") => Cores::Pairs,
+        Some("free") => Cores::Free,
+        Some("work") => return work(&contestants[0]),
+        _ => {
+            return Err(io::Error::other(
+                "usage: hops one|pairs|free|work [PROGRAM...]",
+            ));
+        }
+    };
+    for program in args {
         let program = PathBuf::from(program);
         let name = program.file_name().unwrap_or_default();
         contestants.push(Contestant {
@@ -55,13 +97,14 @@ fn main() -> io::Result<()> {
         });
     }
     for (size, bottles) in RINGS {
-        compare(&contestants, size, bottles)?;
+        compare(&contestants, cores, size, bottles)?;
     }
     Ok(())
 }
 
-/// Prints the median of each contestant, and how many times that buddy makes, round by round.
-fn compare(contestants: &[Contestant], size: usize, bottles: u64) -> io::Result<()> {
+/// Prints for each contestant the median, the cost of a hop beside raw TCP's, and how many times
+/// its hops buddy makes, round by round.
+fn compare(contestants: &[Contestant], cores: Cores, size: usize, bottles: u64) -> io::Result<()> {
     let mut rates = vec![Vec::new(); contestants.len()];
     for round in 0..ROUNDS {
         let mut order: Vec<usize> = (0..contestants.len()).collect();
@@ -69,38 +112,45 @@ fn compare(contestants: &[Contestant], size: usize, bottles: u64) -> io::Result<
             order.reverse();
         }
         for i in order {
-            rates[i].push(measure(&contestants[i], size, bottles)?);
+            rates[i].push(contestants[i].sing(cores, size, bottles)?);
         }
     }
     println!(
         "{size} processes, {bottles} verses, {ROUNDS} rounds, every other one the other way round"
     );
+    let times = |one: &[f64], other: &[f64]| -> Vec<f64> {
+        one.iter()
+            .zip(other)
+            .map(|(one, other)| one / other)
+            .collect()
+    };
     for (i, (contestant, theirs)) in contestants.iter().zip(&rates).enumerate() {
-        let ratios: Vec<f64> = rates[0]
-            .iter()
-            .zip(theirs)
-            .map(|(ours, theirs)| ours / theirs)
-            .collect();
+        let ratios = times(&rates[0], theirs);
         let shown: Vec<String> = ratios.iter().map(|ratio| format!("{ratio:.2}")).collect();
         println!(
-            "  {:<10} {:>7.0} hops/s; buddy makes {:.2} times that (by round: {})",
+            "  {:<10} {:>7.0} hops/s; a hop costs {:>5.1} us, {:.2} of raw TCP's; \
+             buddy makes {:.2} times that (by round: {})",
             contestant.name,
             median(theirs),
+            1e6 / median(theirs),
+            median(&times(&rates[1], theirs)),
             median(&ratios),
             shown.join(" "),
         );
         if i > 0 {
-            note(&contestant.name, size, ratios)?;
+            note(&contestant.name, cores, size, ratios)?;
         }
     }
     Ok(())
 }
 
 /// Writes a figure. A ring called `sealed` is buddies under a key. Its baseline is the plain ring.
-fn note(other: &str, size: usize, ratios: Vec<f64>) -> io::Result<()> {
-    let cores = thread::available_parallelism()?.get();
-    let on_one = if cores == 1 { ", on one core" } else { "" };
-    let at = format!("{size} buddies{on_one}");
+fn note(other: &str, cores: Cores, size: usize, ratios: Vec<f64>) -> io::Result<()> {
+    let at = match cores {
+        Cores::One => format!("{size} buddies, on one core"),
+        Cores::Pairs => format!("{size} buddies, pinned two and two"),
+        Cores::Free => format!("{size} buddies"),
+    };
     match other {
         "sealed" => {
             let inverse = ratios.iter().map(|ratio| 1.0 / ratio).collect();
@@ -113,43 +163,43 @@ fn note(other: &str, size: usize, ratios: Vec<f64>) -> io::Result<()> {
     }
 }
 
+/// Songs whose difference is the work of the hops between: one buddy of three sings a third.
+const SHORT: u64 = 3000;
+const LONG: u64 = 12_000;
+
+/// Prints the user instructions of a hop at one buddy of a ring of three, as valgrind counts them.
+/// On one core, because a buddy spins on several.
+fn work(buddy: &Contestant) -> io::Result<()> {
+    let counts = std::env::temp_dir().join(format!("hops-{}", std::process::id()));
+    let file = format!("--callgrind-out-file={}", counts.display());
+    let count = |bottles| -> io::Result<u64> {
+        buddy.measure(3, bottles, |n| {
+            let mut command = Cores::One.command(Path::new("valgrind"), n);
+            command
+                .args(["--tool=callgrind", &file])
+                .arg(&buddy.program);
+            match n {
+                1 => command,
+                _ => Cores::One.command(&buddy.program, n),
+            }
+        })?;
+        let text = fs::read_to_string(&counts)?;
+        fs::remove_file(&counts)?;
+        let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
+        let total = total.and_then(|total| total.trim().parse().ok());
+        total.ok_or_else(|| io::Error::other("valgrind has counted nothing"))
+    };
+    let (short, long) = (count(SHORT)?, count(LONG)?);
+    let hops = (LONG - SHORT) / 3;
+    println!("a hop takes {} user instructions", (long - short) / hops);
+    Ok(())
+}
+
 fn median(values: &[f64]) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     (values[middle] + values[(values.len() - 1) / 2]) / 2.0
-}
-
-/// Returns the hops a second of one song.
-fn measure(contestant: &Contestant, size: usize, bottles: u64) -> io::Result<f64> {
-    // Each port is held until all are known, so that no two are the same.
-    let held: io::Result<Vec<_>> = (0..size)
-        .map(|_| TcpListener::bind("127.0.0.1:0"))
-        .collect();
-    let ports: io::Result<Vec<_>> = held?
-        .iter()
-        .map(|held| Ok(held.local_addr()?.to_string()))
-        .collect();
-    let ports = ports?;
-    let mut others = Vec::new();
-    for n in (1..size).rev() {
-        let mut command = contestant.command(&ports[n], &ports[(n + 1) % size], None);
-        others.push(command.stdout(Stdio::null()).spawn()?);
-    }
-    let mut starter = contestant
-        .command(&ports[0], &ports[1 % size], Some(bottles))
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let heard = listen(&mut starter);
-    others.push(starter);
-    for mut child in others {
-        if heard.is_err() {
-            child.kill()?;
-        }
-        child.wait()?;
-    }
-    let (verses, seconds) = heard?;
-    Ok((verses * size) as f64 / seconds)
 }
 
 /// Returns how many verses came after the first one, and in how many seconds.
@@ -170,8 +220,52 @@ fn listen(starter: &mut Child) -> io::Result<(usize, f64)> {
 }
 
 impl Contestant {
-    fn command(&self, addr: &str, next: &str, bottles: Option<u64>) -> Command {
-        let mut command = Command::new(&self.program);
+    /// Returns the hops a second of one song.
+    fn sing(&self, cores: Cores, size: usize, bottles: u64) -> io::Result<f64> {
+        let command = |n| cores.command(&self.program, n);
+        let (verses, seconds) = self.measure(size, bottles, command)?;
+        Ok((verses * size) as f64 / seconds)
+    }
+
+    /// Lets a ring sing whose number `n` is run by `command(n)`, and [listens](listen) to it.
+    fn measure(
+        &self,
+        size: usize,
+        bottles: u64,
+        command: impl Fn(usize) -> Command,
+    ) -> io::Result<(usize, f64)> {
+        // Each port is held until all are known, so that no two are the same.
+        let held: io::Result<Vec<_>> = (0..size)
+            .map(|_| TcpListener::bind("127.0.0.1:0"))
+            .collect();
+        let ports: io::Result<Vec<_>> = held?
+            .iter()
+            .map(|held| Ok(held.local_addr()?.to_string()))
+            .collect();
+        let ports = ports?;
+        let start = |n: usize, bottles| {
+            let mut command = command(n);
+            self.add_args(&mut command, &ports[n], &ports[(n + 1) % size], bottles);
+            command.stdin(Stdio::null()).stderr(Stdio::null());
+            command
+        };
+        let mut others = Vec::new();
+        for n in (1..size).rev() {
+            others.push(start(n, None).stdout(Stdio::null()).spawn()?);
+        }
+        let mut starter = start(0, Some(bottles)).stdout(Stdio::piped()).spawn()?;
+        let heard = listen(&mut starter);
+        others.push(starter);
+        for mut child in others {
+            if heard.is_err() {
+                child.kill()?;
+            }
+            child.wait()?;
+        }
+        heard
+    }
+
+    fn add_args(&self, command: &mut Command, addr: &str, next: &str, bottles: Option<u64>) {
         let bottles = bottles.map(|bottles| bottles.to_string());
         if self.is_plain {
             command.args([addr, next]).args(bottles);
@@ -179,7 +273,5 @@ impl Contestant {
             command.args(["--tempo", "0", "--listen", addr, "--next", next]);
             command.args(bottles.map(|bottles| format!("--bottles={bottles}")));
         }
-        command.stdin(Stdio::null()).stderr(Stdio::null());
-        command
     }
 }
