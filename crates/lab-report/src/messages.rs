@@ -1,7 +1,7 @@
 //! Which line caused which: a message is heard after it was sent, and both lines have its name.
 //! PURE.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use common::buddy::{Mark, Place};
 use common::journal::{Event, Hex, name};
@@ -11,8 +11,8 @@ use crate::life::{At, Life};
 /// For each line of each life, the line of another life that caused it, if one did.
 pub(crate) type Causes = Vec<Vec<Option<At>>>;
 
-/// Returns the causes of all lines.
-pub(crate) fn causes(lives: &[Life]) -> Causes {
+/// Returns the causes of all lines, and the lines with a message that no line has sent.
+pub(crate) fn causes(lives: &[Life]) -> (Causes, HashSet<At>) {
     let walls: Vec<Vec<i64>> = lives.iter().map(Life::walls).collect();
     let mut sent: HashMap<String, At> = HashMap::new();
     for (at, event) in events(lives) {
@@ -27,11 +27,18 @@ pub(crate) fn causes(lives: &[Life]) -> Causes {
         }
     }
     let answers = Answers::new(lives);
-    let cause = |at: At, event: &Event| {
-        let from = match event {
-            Event::Told { place, mark } => answers.cause(at, *place, *mark),
-            event => name_heard(event).and_then(|name| sent.get(&name).copied()),
+    let mut orphans = HashSet::new();
+    let mut cause = |at: At, event: &Event| {
+        let from = match (event, name_heard(event)) {
+            (Event::Told { place, mark }, _) => answers.cause(at, *place, *mark),
+            (_, Some(name)) => {
+                let from = sent.get(&name).copied();
+                orphans.extend(from.is_none().then_some(at));
+                from
+            }
+            _ => None,
         };
+        // What a process tells itself is in order anyhow.
         from.filter(|from| from.life != at.life)
     };
     let mut causes: Causes = lives
@@ -41,7 +48,7 @@ pub(crate) fn causes(lives: &[Life]) -> Causes {
     for (at, event) in events(lives) {
         causes[at.life][at.line] = cause(at, event);
     }
-    causes
+    (causes, orphans)
 }
 
 /// Returns each line and what happened.

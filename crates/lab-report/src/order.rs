@@ -5,7 +5,7 @@
 //! decides only between lines of which neither caused the other.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet};
 
 use crate::clocks::{Clock, Clocks, Flight};
 use crate::life::{At, Life};
@@ -28,6 +28,7 @@ pub struct Order {
     /// what names each machine, in the order of `clocks`
     machines: Vec<String>,
     causes: Causes,
+    orphans: HashSet<At>,
     times: Vec<Vec<i64>>,
     /// the position of each line in `all`
     ranks: Vec<Vec<usize>>,
@@ -37,7 +38,7 @@ impl Order {
     /// Puts the lines of `lives` into an order.
     #[must_use]
     pub fn new(lives: &[Life]) -> Self {
-        let causes = causes(lives);
+        let (causes, orphans) = causes(lives);
         let machines: BTreeSet<&str> = lives.iter().map(|life| &*life.machine).collect();
         let (clocks, times) = set_clocks(lives, &causes);
         let mut order = Self {
@@ -49,6 +50,7 @@ impl Order {
             furthest: 0,
             ranks: times.iter().map(|times| vec![0; times.len()]).collect(),
             causes,
+            orphans,
             times,
         };
         order.sort();
@@ -73,6 +75,12 @@ impl Order {
         let machines = &self.machines;
         let number = machines.binary_search_by(|it| it.as_str().cmp(machine));
         Some(self.clocks.get(number.ok()?)?.1)
+    }
+
+    /// Returns whether this line has a message that no journal has sent.
+    #[must_use]
+    pub fn is_orphan(&self, at: At) -> bool {
+        self.orphans.contains(&at)
     }
 
     /// Returns the position of a line in the order.

@@ -1,17 +1,17 @@
 //! A song: who sang what, as the journals tell it. PURE.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use common::buddy::Place;
 use common::journal::{Event, Hex};
 
 use crate::life::{At, Life};
-use crate::messages::{events, name_heard};
 use crate::order::Order;
 
 pub use checks::Repeat;
 
 mod checks;
+mod gaps;
 
 /// A verse, sung or begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,9 @@ pub struct Song<'a> {
     pub roll: Vec<String>,
     /// The lives at each place, in the order in which they got the roll.
     pub singers: Vec<Vec<usize>>,
+    /// The lives that were called to a place, and ended before they got the roll, where no other
+    /// one got it.
+    pub absent: Vec<(Place, usize)>,
     /// All verses, in the order of the run.
     pub verses: Vec<Verse>,
     /// Why something may be missing in the journals.
@@ -43,6 +46,9 @@ pub struct Song<'a> {
     pub lives: &'a [Life],
     /// Their order.
     pub order: &'a Order,
+    /// The lines of all who sang in it, in the order of the run. A run may have many songs.
+    pub lines: Vec<At>,
+    places: HashMap<usize, Place>,
 }
 
 impl<'a> Song<'a> {
@@ -50,6 +56,7 @@ impl<'a> Song<'a> {
     #[must_use]
     pub fn all(lives: &'a [Life], order: &'a Order) -> Vec<Self> {
         let mut songs: Vec<Self> = Vec::new();
+        let mut known: HashMap<Hex, usize> = HashMap::new();
         for &at in &order.all {
             let Event::Place {
                 song,
@@ -61,36 +68,61 @@ impl<'a> Song<'a> {
             else {
                 continue;
             };
-            let known = songs.iter().position(|known| known.id == *song);
-            let index = known.unwrap_or_else(|| {
+            let index = *known.entry(*song).or_insert_with(|| {
                 songs.push(Self {
                     id: *song,
                     bottles: *bottles,
                     roll: roll.clone(),
                     singers: vec![Vec::new(); roll.len()],
+                    absent: Vec::new(),
                     verses: Vec::new(),
                     gaps: Vec::new(),
                     lives,
                     order,
+                    lines: Vec::new(),
+                    places: HashMap::new(),
                 });
                 songs.len() - 1
             });
-            let song = &mut songs[index];
-            if *bottles != song.bottles || *roll != song.roll {
-                let file = &lives[at.life].file;
-                song.gaps.push(format!(
-                    "{file} has another roll, or another number of bottles"
-                ));
-            }
-            if let Some(singers) = song.singers.get_mut(*place as usize) {
-                singers.push(at.life);
-            }
+            songs[index].seat(at.life, *place, *bottles, roll);
         }
         for song in &mut songs {
+            song.find_lines();
             song.find_verses();
-            song.find_gaps();
         }
+        for (life, it) in lives.iter().enumerate() {
+            if let Some((id, place)) = gaps::called(it)
+                && let Some(&index) = known.get(&id)
+            {
+                songs[index].leave_empty(life, place);
+            }
+        }
+        songs.iter_mut().for_each(Self::find_gaps);
         songs
+    }
+
+    /// A life has the roll.
+    fn seat(&mut self, life: usize, place: Place, bottles: u64, roll: &[String]) {
+        if bottles != self.bottles || *roll != self.roll {
+            let file = &self.lives[life].file;
+            self.gaps.push(format!(
+                "{file} has another roll, or another number of bottles"
+            ));
+        }
+        if let Some(singers) = self.singers.get_mut(place as usize) {
+            singers.push(life);
+            self.places.entry(life).or_insert(place);
+        }
+    }
+
+    fn find_lines(&mut self) {
+        let lines = |&life: &usize| {
+            let lines = 0..self.lives[life].lines.len();
+            lines.map(move |line| At { life, line })
+        };
+        let mut all: Vec<At> = self.places.keys().flat_map(lines).collect();
+        all.sort_unstable_by_key(|at| self.order.rank(*at));
+        self.lines = all;
     }
 
     /// Returns the name of a life for people, such as `Buddy 2`.
@@ -113,11 +145,7 @@ impl<'a> Song<'a> {
     /// Returns the place of a life.
     #[must_use]
     pub fn place(&self, life: usize) -> Option<Place> {
-        let place = self
-            .singers
-            .iter()
-            .position(|lives| lives.contains(&life))?;
-        Place::try_from(place).ok()
+        self.places.get(&life).copied()
     }
 
     /// Returns the lives that sang in it.
@@ -126,14 +154,8 @@ impl<'a> Song<'a> {
     }
 
     fn find_verses(&mut self) {
-        let members: HashSet<usize> = self.members().collect();
         let mut open: BTreeMap<usize, usize> = BTreeMap::new();
-        for &at in self
-            .order
-            .all
-            .iter()
-            .filter(|at| members.contains(&at.life))
-        {
+        for &at in &self.lines {
             match self.lives[at.life].lines[at.line].event {
                 Event::Sing { left } => {
                     open.insert(at.life, self.verses.len());
@@ -159,37 +181,6 @@ impl<'a> Song<'a> {
                 _ => {}
             }
         }
-    }
-
-    /// Finds what may be missing: a place without a journal, a journal that is not whole, a message
-    /// that was heard and that no journal has sent.
-    fn find_gaps(&mut self) {
-        let mut gaps = Vec::new();
-        for (place, lives) in self.singers.iter().enumerate() {
-            if lives.is_empty() {
-                let name = format!("Buddy {}", place + 1);
-                gaps.push(format!(
-                    "there is no journal of {name} at {}",
-                    self.roll[place]
-                ));
-            }
-        }
-        let is_complete = gaps.is_empty();
-        for life in self.members().map(|life| &self.lives[life]) {
-            gaps.extend(life.gaps());
-        }
-        let members: HashSet<usize> = self.members().collect();
-        let lines = events(self.lives).filter(|(at, _)| members.contains(&at.life));
-        for (at, event) in lines {
-            let is_orphan = self.order.cause(at).is_none() && !matches!(event, Event::Told { .. });
-            if let Some(name) = name_heard(event).filter(|_| is_orphan && is_complete) {
-                let file = &self.lives[at.life].file;
-                gaps.push(format!(
-                    "{file} has heard {name}, and no journal has sent it"
-                ));
-            }
-        }
-        self.gaps.extend(gaps);
     }
 }
 

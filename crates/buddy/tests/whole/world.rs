@@ -3,6 +3,7 @@
 //! Everything is drawn from one seed, so that a run can be repeated to the last event. Letters
 //! arrive in any order, because each takes its own time.
 
+mod journal;
 mod map;
 mod network;
 mod sender;
@@ -14,6 +15,8 @@ use std::time::Duration;
 use buddy::Config;
 use buddy::effect::{Effect, End, Report, Target};
 use buddy::state::State;
+use common::journal::Event as Noted;
+use journal::Journal;
 pub(crate) use map::Map;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -32,6 +35,8 @@ pub(crate) struct Song {
     pub(crate) seed: u64,
     /// Writes every event down.
     pub(crate) is_loud: bool,
+    /// Every buddy has a journal.
+    pub(crate) is_noted: bool,
     pub(crate) bottles: u64,
     pub(crate) tempo: Duration,
     /// The longest way of a letter.
@@ -70,6 +75,9 @@ pub(crate) struct World {
     /// what was sung, printed and done
     pub(crate) lines: Vec<String>,
     log: Vec<String>,
+    journals: Vec<Journal>,
+    /// the number of each process's journal
+    open: BTreeMap<Process, usize>,
     /// the buddies that have got a roll
     pub(crate) begun: BTreeSet<usize>,
 }
@@ -135,6 +143,8 @@ impl World {
             dice: SmallRng::seed_from_u64(song.seed),
             lines: Vec::new(),
             log: Vec::new(),
+            journals: Vec::new(),
+            open: BTreeMap::new(),
             begun: BTreeSet::new(),
         }
     }
@@ -144,6 +154,10 @@ impl World {
     pub(crate) fn start(&mut self, n: usize, bottles: Option<u64>) {
         self.lives[n] += 1;
         let process = (n, self.lives[n]);
+        let incarnation = (self.song.seed << 24) + n as u64 * 1000 + process.1;
+        if self.song.is_noted {
+            self.open_journal(process, incarnation);
+        }
         let state = State::new(Config {
             next: self.typed[n - 1].clone(),
             listen: self.map.listen(n),
@@ -153,8 +167,8 @@ impl World {
             tempo: self.song.tempo,
             patience: PATIENCE,
             wait: None,
-            is_noted: false,
-            incarnation: (self.song.seed << 24) + n as u64 * 1000 + process.1,
+            is_noted: self.song.is_noted,
+            incarnation,
         });
         self.buddies[n] = Some(Buddy {
             state,
@@ -337,7 +351,9 @@ impl World {
         let Some(buddy) = self.buddy(process) else {
             return;
         };
-        match buddy.state.end(now) {
+        let end = buddy.state.end(now);
+        self.close_journal(process, &end);
+        match end {
             End::Home(Some(summary)) => self.note(summary),
             End::Home(None) | End::Left => {}
             End::LeftOut | End::Deserted => self.note(format!("# Buddy {} is left out", process.0)),
@@ -353,6 +369,7 @@ impl World {
             return;
         };
         let process = (n, buddy.life);
+        let mut verse = None;
         buddy.state.take_effects(&mut effects);
         for effect in effects {
             if self.song.is_loud {
@@ -363,8 +380,9 @@ impl World {
             match effect {
                 Effect::Send(to, job) => self.put(n, to, job),
                 Effect::Tell(text) => self.note(text),
-                Effect::Note(_) => {}
-                Effect::Sing(_, line) => {
+                Effect::Note(event) => self.write(process, event),
+                Effect::Sing(left, line) => {
+                    verse = Some(left);
                     self.note(line);
                     self.later(self.song.tempo.max(turn), Event::Sung(process));
                 }
@@ -375,6 +393,11 @@ impl World {
                 }
                 Effect::Ended => self.later(turn, Event::Exit(process)),
             }
+        }
+        // After all that came of the same event, because the shell sings without the lock.
+        if let Some(left) = verse {
+            self.write(process, Noted::Sing { left });
+            self.write(process, Noted::Sang { left });
         }
     }
 }

@@ -100,15 +100,9 @@ impl Song<'_> {
     /// It is enough to look at the last verse that was sung, because that one was checked as well.
     fn in_turn(&self) -> Check {
         let mut check = Check::new("no verse came before its turn");
-        let members: HashSet<usize> = self.members().collect();
         let mut known: HashMap<At, u64> = HashMap::new();
         let mut last: HashMap<usize, u64> = HashMap::new();
-        for &at in self
-            .order
-            .all
-            .iter()
-            .filter(|at| members.contains(&at.life))
-        {
+        for &at in &self.lines {
             let caused = self
                 .order
                 .cause(at)
@@ -220,19 +214,18 @@ impl Song<'_> {
     /// Returns each time that a buddy gave up on another one.
     fn given_up(&self) -> Vec<Doubt> {
         let mut doubts: Vec<Doubt> = Vec::new();
-        let members: HashSet<usize> = self.members().collect();
-        for &at in self
-            .order
-            .all
-            .iter()
-            .filter(|at| members.contains(&at.life))
-        {
+        // The numbers of those that have not ended, by place.
+        let mut open: HashMap<Place, Vec<usize>> = HashMap::new();
+        for &at in &self.lines {
             match &self.lives[at.life].lines[at.line].event {
-                Event::Lost { place, .. } => doubts.push(Doubt {
-                    place: *place,
-                    since: at,
-                    until: None,
-                }),
+                Event::Lost { place, .. } => {
+                    open.entry(*place).or_default().push(doubts.len());
+                    doubts.push(Doubt {
+                        place: *place,
+                        since: at,
+                        until: None,
+                    });
+                }
                 // The song comes to it from a buddy in good standing, passed on after the doubt.
                 Event::Hear {
                     word: Word::Go,
@@ -244,25 +237,16 @@ impl Song<'_> {
                         continue;
                     };
                     let from = self.place(said.life);
-                    let is_doubted = |place| {
-                        doubts
-                            .iter()
-                            .any(|doubt| Some(doubt.place) == place && doubt.until.is_none())
-                    };
-                    if is_doubted(from) {
+                    if from.is_some_and(|from| open.get(&from).is_some_and(|it| !it.is_empty())) {
                         continue;
                     }
-                    let ended: Vec<usize> = (0..doubts.len())
-                        .filter(|&index| {
-                            let doubt = &doubts[index];
-                            doubt.place == here
-                                && doubt.until.is_none()
-                                && self.order.is_cause(doubt.since, said)
-                        })
-                        .collect();
-                    for index in ended {
-                        doubts[index].until = Some(at);
-                    }
+                    open.entry(here).or_default().retain(|&number| {
+                        let ends = self.order.is_cause(doubts[number].since, said);
+                        if ends {
+                            doubts[number].until = Some(at);
+                        }
+                        !ends
+                    });
                 }
                 _ => {}
             }
@@ -296,16 +280,32 @@ impl Song<'_> {
                 }
             }
         }
-        for (place, _) in self
-            .singers
-            .iter()
-            .enumerate()
-            .filter(|(_, lives)| lives.is_empty())
-        {
-            let what = format!("it is not known how Buddy {} ended", place + 1);
-            check.find(Verdict::Unknown, what);
+        for (place, lives) in (0..).zip(&self.singers) {
+            let mut absent = self.absent.iter().filter(|(at, _)| *at == place).peekable();
+            if lives.is_empty() && absent.peek().is_none() {
+                let what = format!("it is not known how {} ended", self.name_at(place));
+                check.find(Verdict::Unknown, what);
+            }
+            for &(_, life) in absent {
+                self.never_began(place, life, &mut check);
+            }
         }
         check
+    }
+
+    /// A buddy may end before the song begins, as any other may be killed in it. But one that waits
+    /// until it is over has been left out.
+    fn never_began(&self, place: Place, life: usize, check: &mut Check) {
+        let (name, pid) = (self.name_at(place), self.lives[life].pid);
+        let (verdict, how) = match self.lives[life].end() {
+            Some("left") => (Verdict::Yes, "was told to leave".to_owned()),
+            Some(why) => (Verdict::No, format!("ended: {why}")),
+            None => (Verdict::Yes, "was killed".to_owned()),
+        };
+        check.find(
+            verdict,
+            format!("{name} (process {pid}) never had the roll, and {how}"),
+        );
     }
 }
 

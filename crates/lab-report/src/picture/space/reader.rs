@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use common::buddy::{MAX_BUDDIES, Mark};
 use common::journal::{Event, Word};
 
-use super::rows::{Kind, Row, Rows, is_first, lines, number};
+use super::rows::{Kind, Row, Rows, is_first, number};
 use super::sentence;
 use crate::life::At;
 use crate::picture::measure::short;
@@ -46,7 +46,7 @@ struct Reader<'a> {
 /// Returns the rows of a song; `again` has the verdict on each verse that came again.
 pub(super) fn read<'a>(song: &'a Song<'a>, again: &'a HashMap<At, Verdict>) -> Rows<'a> {
     let mut reader = Reader::new(song, again);
-    for at in lines(song) {
+    for &at in &song.lines {
         reader.read(at);
     }
     let unnoticed = reader.dying.drain().flat_map(|(_, lives)| lives);
@@ -101,9 +101,10 @@ impl<'a> Reader<'a> {
                 .filter(|v| v.sang.is_some())
                 .map(|v| v.sing)
                 .collect(),
-            heard: lines(song)
-                .into_iter()
-                .filter_map(|at| order.cause(at))
+            heard: song
+                .lines
+                .iter()
+                .filter_map(|&at| order.cause(at))
                 .collect(),
             here: HashMap::new(),
             said: HashMap::new(),

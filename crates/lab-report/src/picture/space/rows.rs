@@ -101,12 +101,3 @@ pub(super) fn number(id: &str) -> String {
 pub(super) fn is_first(id: &str) -> bool {
     id.starts_with(|c: char| c.is_ascii_hexdigit()) && id.ends_with(":1")
 }
-
-/// Returns the lines of all who sang in a song, in the order of the run: a run may have many songs.
-pub(super) fn lines(song: &Song<'_>) -> Vec<At> {
-    let lines = |life: usize| (0..song.lives[life].lines.len()).map(move |line| At { life, line });
-    let mut all: Vec<At> = song.members().flat_map(lines).collect();
-    all.sort_unstable_by_key(|at| song.order.rank(*at));
-    all.dedup();
-    all
-}
