@@ -9,6 +9,8 @@
 
 #[path = "../../common/tests/support/program.rs"]
 mod program;
+#[path = "../../lab-report/tests/support/tamper.rs"]
+mod tamper;
 mod support {
     pub(crate) mod process;
     pub(crate) mod verdict;
@@ -176,4 +178,17 @@ fn one_whose_terminal_is_stuck_is_waited_for_and_not_given_up_on() {
     );
     let sung = lines.iter().filter(|line| is_sung(line)).count();
     assert_eq!(sung + from_pipe.lines().count(), 3001);
+}
+
+/// The journals of a small ring in which one is killed, line by line.
+#[test]
+fn a_journal_that_was_tampered_with_is_no_false_yes() {
+    let mut ring = Ring::of(3, &["--tempo", "10ms", "--patience", "600ms"]);
+    ring.start_all(40);
+    ring.sung(5);
+    ring.kill(2);
+    ring.all_home();
+    let kinds = "begin listen call called place say hear sing sang end";
+    tamper::check(&ring.journals, &kinds.split(' ').collect::<Vec<_>>());
+    tamper::check_clocks(&ring.journals, &["sing"]);
 }

@@ -1,6 +1,8 @@
 //! Several clients and one server: crashes, stopped readers, closed pipes, operators.
 
 mod support;
+#[path = "../../lab-report/tests/support/tamper.rs"]
+mod tamper;
 
 use std::io::{BufRead, BufReader};
 
@@ -56,6 +58,33 @@ fn each_message_is_shown_once_through_crashes_of_the_server() {
     drop(ears);
     let judged = Report::read(&[journals]).expect("journals");
     assert_eq!(judged.verdict(), Verdict::Yes, "{judged:?}");
+}
+
+/// The journals of a small chat whose server falls, line by line.
+#[test]
+fn a_journal_that_was_tampered_with_is_no_false_yes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("log.sqlite");
+    let addr = closed();
+    let journals = file.with_extension("journals");
+    let journal = format!("--journal={}", journals.display());
+    let mut server = Server::over(&addr, &file);
+    let mut ear = server.listen("ear", &[&journal]);
+    for round in ["before", "after"] {
+        for nick in ["ann", "bob"] {
+            let text = format!("{nick} 1 {round}\n{nick} 2 {round}\n");
+            let flags = ["--name", nick, "--no-history", &journal];
+            let ended = run(&mut chat_client(&addr, &flags), &text);
+            assert_eq!(ended.code, Some(0), "{ended:?}");
+            ear.take(2);
+        }
+        drop(server);
+        server = Server::over(&addr, &file);
+    }
+    drop(ear);
+    let kinds = "begin online offline post stored acked shown end";
+    tamper::check(&journals, &kinds.split(' ').collect::<Vec<_>>());
+    tamper::check_clocks(&journals, &["stored", "acked"]);
 }
 
 #[test]

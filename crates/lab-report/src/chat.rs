@@ -1,6 +1,6 @@
 //! A chat room: what was said, stored and shown, as the journals tell it. PURE.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use common::journal::{Event, Hex, Text};
 
@@ -70,6 +70,7 @@ impl<'a> Room<'a> {
             order,
             rooms: BTreeMap::new(),
             stored: BTreeMap::new(),
+            posts: HashMap::new(),
             open: BTreeMap::new(),
         };
         for &at in &order.all {
@@ -88,6 +89,8 @@ struct Rooms<'a> {
     rooms: BTreeMap<Key, Room<'a>>,
     /// where each post was stored, by the name of its call
     stored: BTreeMap<&'a str, (Key, &'a [u64])>,
+    /// the room of each post, by its client and its name
+    posts: HashMap<(usize, &'a str), &'a str>,
     /// the rooms that each client is in, each with the number of its window
     open: BTreeMap<usize, BTreeMap<Key, usize>>,
 }
@@ -110,6 +113,9 @@ impl<'a> Rooms<'a> {
     fn read(&mut self, at: At) {
         match &self.lives[at.life].lines[at.line].event {
             Event::Online { rooms, .. } => self.online(at.life, rooms),
+            Event::Post { room, id, .. } => {
+                self.posts.insert((at.life, id), room);
+            }
             Event::Stored {
                 room,
                 id,
@@ -194,40 +200,38 @@ impl<'a> Rooms<'a> {
         }
     }
 
-    fn acknowledge(&mut self, at: At, id: &str, numbers: &[u64]) {
+    fn acknowledge(&mut self, at: At, id: &'a str, numbers: &[u64]) {
         let name = self.lives[at.life].title();
-        let Some((key, stored)) = self.stored.get(id).cloned() else {
-            // The room is known from the client's own line.
-            let mut lines = self.lives[at.life].lines[..at.line].iter().rev();
-            let room = lines.find_map(|line| match &line.event {
-                Event::Post { room, id: post, .. } if post == id => Some(room.clone()),
-                _ => None,
-            });
-            let open = self.open.get(&at.life).into_iter().flat_map(BTreeMap::keys);
-            let mut keys = open.filter(|key| Some(&key.0) == room.as_ref());
-            let key = keys.next().cloned();
-            if let Some(key) = key {
-                self.own(at, &key, numbers);
-                let is_whole = self
-                    .servers()
-                    .all(|life| life.end().is_some() && !life.is_cut);
-                let verdict = if is_whole && self.servers().count() > 0 {
-                    Verdict::No
-                } else {
-                    Verdict::Unknown
-                };
-                let what = format!("{name} has {id} acknowledged, and no server's journal has it");
-                self.room(&key).mismatches.push((verdict, what));
+        if let Some((key, stored)) = self.stored.get(id).cloned() {
+            if numbers.len() > stored.len() || differ(stored, numbers) {
+                let what = format!(
+                    "{name} has {id} acknowledged as {numbers:?}, and it was stored as {stored:?}"
+                );
+                self.room(&key).mismatches.push((Verdict::No, what));
             }
-            return;
-        };
-        if numbers.len() > stored.len() || differ(stored, numbers) {
-            let what = format!(
-                "{name} has {id} acknowledged as {numbers:?}, and it was stored as {stored:?}"
-            );
-            self.room(&key).mismatches.push((Verdict::No, what));
+            return self.own(at, &key, numbers);
         }
-        self.own(at, &key, numbers);
+        // The room is known from the client's own line.
+        let room = self.posts.get(&(at.life, id)).copied();
+        let open = self.open.get(&at.life).into_iter().flat_map(BTreeMap::keys);
+        let mut keys = open.filter(|key| Some(key.0.as_str()) == room);
+        if let Some(key) = keys.next().cloned() {
+            self.own(at, &key, numbers);
+            let is_whole = self
+                .servers()
+                .all(|life| life.end().is_some() && !life.is_cut);
+            let verdict = if is_whole && self.servers().count() > 0 {
+                Verdict::No
+            } else {
+                Verdict::Unknown
+            };
+            let what = format!("{name} has {id} acknowledged, and no server's journal has it");
+            self.room(&key).mismatches.push((verdict, what));
+        } else if let Some(key) = self.rooms.keys().next().cloned() {
+            // It belongs to no room, and the doubt has to be said in one.
+            let what = format!("{name} has {id} acknowledged, and has not sent it");
+            self.room(&key).mismatches.push((Verdict::Unknown, what));
+        }
     }
 
     fn own(&mut self, at: At, key: &Key, numbers: &[u64]) {
@@ -262,7 +266,14 @@ impl<'a> Rooms<'a> {
             gaps.extend(life.gaps());
         }
         let with_gaps = |mut room: Room<'a>| {
-            room.gaps.clone_from(&gaps);
+            room.gaps.extend(gaps.iter().cloned());
+            // What was there before the first that was stored is from an earlier run.
+            let stored = |(number, message): (&u64, &Message)| message.stored.map(|_| *number);
+            let first = room.messages.iter().find_map(stored).unwrap_or(u64::MAX);
+            let later = room.messages.range(first..);
+            for (number, _) in later.filter(|(_, message)| message.stored.is_none()) {
+                room.gaps.push(format!("no journal has stored {number}"));
+            }
             room
         };
         self.rooms.into_values().map(with_gaps).collect()

@@ -124,6 +124,30 @@ impl Life {
         })
     }
 
+    /// Returns the song to which this buddy was called, and its place in the ring, if it never got
+    /// the roll. With each hop a roll call is longer by one address, so its name tells where it
+    /// arrived.
+    #[must_use]
+    pub fn called(&self) -> Option<(Hex, Place)> {
+        let mut called = None;
+        for line in &self.lines {
+            match &line.event {
+                Event::Called { id } => called = Some(id),
+                Event::Place { .. }
+                | Event::Say { .. }
+                | Event::Hear { .. }
+                | Event::Sing { .. }
+                | Event::Sang { .. } => return None,
+                _ => {}
+            }
+        }
+        let mut parts = called?.strip_prefix("call:")?.split(':');
+        let song = u128::from_str_radix(parts.next()?, 16).ok()?;
+        let addresses: Place = parts.nth(1)?.parse().ok()?;
+        // The starter sends its own address and that of its next, which is at place 1.
+        Some((Hex(song), addresses.checked_sub(1)?))
+    }
+
     /// Returns a name for people: the one under which it sang or spoke, or the program's.
     #[must_use]
     pub fn title(&self) -> String {

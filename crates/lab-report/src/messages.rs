@@ -33,6 +33,9 @@ pub(crate) fn causes(lives: &[Life]) -> (Causes, HashSet<At>) {
             (Event::Told { place, mark }, _) => answers.cause(at, *place, *mark),
             (_, Some(name)) => {
                 let from = sent.get(&name).copied();
+                // A buddy that is alone calls itself. It passes nothing to itself.
+                let is_call = matches!(event, Event::Called { .. });
+                let from = from.filter(|from| is_call || from.life != at.life);
                 orphans.extend(from.is_none().then_some(at));
                 from
             }

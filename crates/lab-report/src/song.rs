@@ -91,7 +91,7 @@ impl<'a> Song<'a> {
             song.find_verses();
         }
         for (life, it) in lives.iter().enumerate() {
-            if let Some((id, place)) = gaps::called(it)
+            if let Some((id, place)) = it.called()
                 && let Some(&index) = known.get(&id)
             {
                 songs[index].leave_empty(life, place);

@@ -2,6 +2,8 @@
 
 #[path = "../../common/tests/support/program.rs"]
 mod program;
+#[path = "../../lab-report/tests/support/tamper.rs"]
+mod tamper;
 mod support {
     pub(crate) mod fake;
     pub(crate) mod paper;
@@ -93,6 +95,9 @@ async fn disturbed(change: impl AsyncFnOnce(&mut [Place])) {
     assert!(report.totals.retried > 0, "{report}");
     let judged = Report::read(&[folder.path().into()]).expect("a journal");
     assert_eq!(judged.verdict(), Verdict::Yes, "{judged:?}");
+    let kinds = "begin server up down give got out read end";
+    tamper::check(folder.path(), &kinds.split(' ').collect::<Vec<_>>());
+    tamper::check_clocks(folder.path(), &["got", "out"]);
 }
 
 #[tokio::test]

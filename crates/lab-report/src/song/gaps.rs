@@ -3,33 +3,11 @@
 use std::collections::HashSet;
 
 use common::buddy::Place;
-use common::journal::{Event, Hex};
+use common::journal::Event;
 
 use super::Song;
-use crate::life::Life;
+use crate::life::At;
 use crate::messages::name_heard;
-
-/// Returns the song to which a life was called, and its place in the ring, if it never got the
-/// roll. With each hop a roll call is longer by one address, so its name tells where it arrived.
-pub(super) fn called(life: &Life) -> Option<(Hex, Place)> {
-    let mut called = None;
-    for line in &life.lines {
-        match &line.event {
-            Event::Called { id } => called = Some(id),
-            Event::Place { .. }
-            | Event::Say { .. }
-            | Event::Hear { .. }
-            | Event::Sing { .. }
-            | Event::Sang { .. } => return None,
-            _ => {}
-        }
-    }
-    let mut parts = called?.strip_prefix("call:")?.split(':');
-    let song = u128::from_str_radix(parts.next()?, 16).ok()?;
-    let addresses: Place = parts.nth(1)?.parse().ok()?;
-    // The first two are the starter's own and that of its next.
-    Some((Hex(song), addresses.checked_sub(1)?))
-}
 
 impl Song<'_> {
     /// A life was called to a place, and never got the roll.
@@ -57,17 +35,50 @@ impl Song<'_> {
         for life in self.members().chain(absent) {
             gaps.extend(self.lives[life].gaps());
         }
-        for &at in self.lines.iter().filter(|_| is_complete) {
+        let mut heeded = HashSet::new();
+        for &at in &self.lines {
             let event = &self.lives[at.life].lines[at.line].event;
-            if self.order.is_orphan(at) && !self.is_foreign(event) {
+            let mut find = |what: &str| {
                 let (file, name) = (&self.lives[at.life].file, name_heard(event));
-                let name = name.unwrap_or_default();
                 gaps.push(format!(
-                    "{file} has heard {name}, and no journal has sent it"
+                    "{file} has heard {}, {what}",
+                    name.unwrap_or_default()
                 ));
+            };
+            if is_complete && self.order.is_orphan(at) && !self.is_foreign(event) {
+                find("and no journal has sent it");
+            }
+            if !self.fits(at, event) {
+                find("which was sent to another place, or says something else");
+            }
+            if let Event::Hear { id, heed: true, .. } = event
+                && !heeded.insert((at.life, id))
+            {
+                find("and heeds it again");
             }
         }
         self.gaps.extend(gaps);
+    }
+
+    /// Returns whether a message was heard where it was sent, as it was sent.
+    fn fits(&self, at: At, event: &Event) -> bool {
+        let Some(cause) = self.order.cause(at) else {
+            return true;
+        };
+        let Event::Say { to, word, mark, .. } = &self.lives[cause.life].lines[cause.line].event
+        else {
+            return true;
+        };
+        let is_here = self.place(at.life) == Some(*to);
+        match event {
+            Event::Hear {
+                word: heard,
+                mark: known,
+                ..
+            } => is_here && (heard, known) == (word, mark),
+            Event::Place { .. } => is_here,
+            _ => true,
+        }
     }
 
     /// Returns whether this is the roll call of another song: strangers may call a buddy.

@@ -100,8 +100,7 @@ impl World {
     }
 }
 
-/// A ring that has sung wrongly is a ring of which `lab-report` must not say yes. `mutants.sh` looks
-/// for this line.
+/// Of a ring that has sung wrongly `lab-report` must not say yes. `mutants.sh` looks for this line.
 impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking()
