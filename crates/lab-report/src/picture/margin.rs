@@ -49,8 +49,38 @@ pub(super) fn heads(sheet: &Sheet, heads: &[Head]) -> Strip {
     }
 }
 
+/// What stands beside a sign, and where the sign is.
+pub(super) struct Beside<'a> {
+    /// Since the zero of the diagram, in microseconds.
+    pub(super) time: i64,
+    /// Since the row above, if there is one.
+    pub(super) before: Option<i64>,
+    /// What is said.
+    pub(super) says: &'a [String],
+    /// Whether the row is out of the ordinary.
+    pub(super) is_odd: bool,
+    /// What is shown where a pointer rests.
+    pub(super) tip: String,
+    /// The middle of the sign.
+    pub(super) x: f64,
+    /// The middle of the row.
+    pub(super) y: f64,
+}
+
+/// Returns a row: a sign, and what stands beside it.
+pub(super) fn row(sheet: &Sheet, sign: &Markup, beside: &Beside<'_>) -> Markup {
+    html! {
+        g class=(if beside.is_odd { "row odd" } else { "row" }) {
+            title { (beside.tip) }
+            (time(beside.time, beside.before, beside.y))
+            (sign)
+            (says(sheet, beside.says, beside.x, beside.y))
+        }
+    }
+}
+
 /// Returns the time of a row that is `before` microseconds after the one above.
-pub(super) fn time(time: i64, before: Option<i64>, y: f64) -> Markup {
+fn time(time: i64, before: Option<i64>, y: f64) -> Markup {
     let y = Px(y + 4.0);
     html! {
         @match before.filter(|before| *before < SOON) {
@@ -76,7 +106,7 @@ pub(super) fn silence(sheet: &Sheet, y: f64, gap: i64) -> Markup {
 }
 
 /// Returns the sentences of the row whose sign is at `x` and `y`.
-pub(super) fn says(sheet: &Sheet, says: &[String], x: f64, y: f64) -> Markup {
+fn says(sheet: &Sheet, says: &[String], x: f64, y: f64) -> Markup {
     let lines = sheet.lines(says);
     let top = y + 4.5 - LINE * (lines.len().saturating_sub(1)) as f64 / 2.0;
     let is_left = x > sheet.width() * 0.6;

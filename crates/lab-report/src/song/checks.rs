@@ -175,7 +175,8 @@ impl Song<'_> {
                         why: format!("{names}: {why}"),
                     });
                 };
-                if before.iter().all(|verse| self.is_killed(verse.sing.life)) {
+                let was_dead = |verse: &Verse| self.was_dead(verse.sing.life, again.sing);
+                if before.iter().all(was_dead) {
                     let why = "allowed, the first was killed before it could tell".to_owned();
                     find(Verdict::Yes, why);
                     continue;
@@ -199,6 +200,13 @@ impl Song<'_> {
             }
         }
         all
+    }
+
+    /// Returns whether a life may have been killed before the line `at`: it was killed, and none of
+    /// its lines came of that one. It is enough to look at the last.
+    fn was_dead(&self, life: usize, at: At) -> bool {
+        let line = self.lives[life].lines.len().saturating_sub(1);
+        self.is_killed(life) && !self.order.is_cause(at, At { life, line })
     }
 
     /// Returns whether `doubt` may have lasted at a moment between two lines: it did not begin

@@ -188,6 +188,61 @@ fn a_repeat_needs_a_reason() {
     );
 }
 
+/// Its death is no reason, because it came later: it still heard what came of the repeat.
+#[test]
+fn one_that_lived_on_is_no_reason_for_a_repeat() {
+    let mut pen = Pen::new(2);
+    pen.sing(0, 2);
+    pen.pass(0, 1, "1");
+    pen.sing(1, 1);
+    pen.pass(0, 2, "1");
+    pen.sing(2, 1);
+    pen.pass(2, 0, "0");
+    pen.sing(0, 0);
+    pen.pass(0, 1, "over");
+    pen.end(0, "home");
+    pen.end(2, "home");
+    let (verdicts, text) = pen.judge();
+    assert_eq!(verdicts, [Yes, Yes, Yes, No, Yes, Yes], "{text}");
+}
+
+/// A stranger's roll call says nothing of this song, and one that was called only has sung nothing.
+#[test]
+fn who_is_only_called_leaves_no_doubt() {
+    let mut pen = Pen::song();
+    let called = r#""e":"called","id":"call:99:1:2""#;
+    pen.note(0, called);
+    let (verdicts, text) = pen.judge();
+    assert_eq!(verdicts, [Yes; 6], "{text}");
+    pen.note(0, &called.replace("99", "7"));
+    let (verdicts, text) = pen.judge();
+    assert_eq!(verdicts[5], Unknown, "{text}");
+
+    for (end, verdict) in [("left", Yes), ("the song was sung without this buddy", No)] {
+        let mut pen = Pen::new(1);
+        let begin = pen.lives[1]
+            .lines()
+            .next()
+            .map(|line| line.to_owned() + "\n");
+        pen.lives[1] = begin.expect("a line");
+        pen.note(0, r#""e":"call","id":"call:7:1:2","next":"b:1""#);
+        pen.note(1, &called.replace("99", "7"));
+        pen.end(1, end);
+        pen.note(0, r#""e":"lost","place":1,"why":"connection refused""#);
+        pen.sing(0, 1);
+        pen.pass(0, 2, "0");
+        pen.sing(2, 0);
+        pen.end(0, "home");
+        pen.end(2, "home");
+        let (verdicts, text) = pen.judge();
+        assert_eq!(verdicts, [Yes, Yes, Yes, Yes, verdict, Yes], "{text}");
+        assert!(
+            text.contains("Buddy 2 (process 101) never had the roll, and "),
+            "{text}"
+        );
+    }
+}
+
 #[test]
 fn a_doubt_that_is_over_excuses_nothing() {
     let mut pen = Pen::new(2);

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 
 use super::rows::{Kind, Row, Rows, SERVER, range};
 use crate::picture::diagram::Strip;
-use crate::picture::margin::{COVER, cover, says, silence, time};
+use crate::picture::margin::{Beside, COVER, cover, row, silence};
 use crate::picture::measure::{Px, hue, short, span};
 use crate::picture::sheet::{Layout, Sheet};
 
@@ -79,20 +79,22 @@ impl Part<'_> {
     }
 
     fn row(&self, number: usize) -> Markup {
-        let row = &self.rows.all[number];
-        let y = self.layout.y(number);
-        let x = self.sheet.x(row.column.unwrap_or(SERVER));
-        let before = number
-            .checked_sub(1)
-            .map(|before| row.time - self.rows.all[before].time);
-        html! {
-            g class=(if row.is_odd { "row odd" } else { "row" }) {
-                title { (self.tip(row)) }
-                (time(row.time - self.zero, before, y))
-                (self.sign(row, x, y))
-                (says(self.sheet, &row.says, x, y))
-            }
-        }
+        let it = &self.rows.all[number];
+        let (x, y) = (
+            self.sheet.x(it.column.unwrap_or(SERVER)),
+            self.layout.y(number),
+        );
+        let before = number.checked_sub(1).map(|above| self.rows.all[above].time);
+        let beside = Beside {
+            time: it.time - self.zero,
+            before: before.map(|before| it.time - before),
+            says: &it.says,
+            is_odd: it.is_odd,
+            tip: self.tip(it),
+            x,
+            y,
+        };
+        row(self.sheet, &self.sign(it, x, y), &beside)
     }
 
     /// Who, when, and which line of which file.
