@@ -3,18 +3,20 @@
 use std::time::Duration;
 
 use common::chat::{
-    Admin, Ban, Bounded, ChatClient, ChatRequest, ChatResponse, Listed, POLL_WAIT, Refusal,
-    SERVICE, Session,
+    Admin, Ban, Bounded, ChatClient, ChatRequest, ChatResponse, Listed, POLL_WAIT, Refusal, Session,
 };
 use common::credential::Credential;
 use common::net::{self, Redial};
 use tarpc::client::RpcError;
 use tarpc::context;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::command::Question;
 use crate::config::Config;
 use crate::effect::{Call, CallError, Input, Reply};
+use crate::fleet::Fleet;
+use crate::servers::Place;
 
 /// Longest a call may take that the server answers at once: a slow line and a busy disk.
 const CALL: Duration = Duration::from_secs(8);
@@ -35,18 +37,23 @@ type Client = ChatClient<Redial<ChatRequest, ChatResponse>>;
 pub(crate) struct Api {
     config: Config,
     session: Session,
+    fleet: Fleet,
+    connection: Redial<ChatRequest, ChatResponse>,
     quick: Client,
     waiting: Client,
 }
 
 impl Api {
     pub(crate) fn new(config: Config, session: Session) -> Self {
-        let redial = Redial::new(&*config.server, config.seal.of(SERVICE));
+        let fleet = Fleet::new();
+        let connection = fleet.connection(&config.seal);
         Self {
             config,
             session,
-            quick: redial.within(CALL).into(),
-            waiting: redial.within(POLL_WAIT + OVERDUE).into(),
+            fleet,
+            quick: connection.within(CALL).into(),
+            waiting: connection.within(POLL_WAIT + OVERDUE).into(),
+            connection,
         }
     }
 
@@ -54,7 +61,11 @@ impl Api {
     pub(crate) async fn call(self, call: Call) -> Input {
         let (api, now, me) = (&self.quick, context::current(), self.session);
         match call {
-            Call::Enter(nick) => Input::Entered(self.enter(nick).await),
+            Call::Enter(nick, order) => {
+                self.fleet.aim(order);
+                let entered = self.enter(nick).await;
+                Input::Entered(entered.map_err(|error| self.explained(error)))
+            }
             Call::Vouch => {
                 let after = String::new();
                 // Attempting to enter tells more than its outcome.
@@ -138,6 +149,26 @@ impl Api {
         flat(self.quick.admin(now, me, token.into(), order).await)
     }
 
+    /// Returns where each new connection leads.
+    pub(crate) fn reached(&self) -> watch::Receiver<Option<Place>> {
+        self.fleet.reached()
+    }
+
+    /// Closes the connection, so that the calls that are out fail at once.
+    pub(crate) fn hang_up(&self) {
+        self.connection.hang_up();
+    }
+
+    /// Returns the same error; one of a dial with the failures of all servers.
+    fn explained(&self, error: CallError) -> CallError {
+        match error {
+            CallError::Lost(why, dial) if !dial.is_empty() => {
+                CallError::Lost(why, self.fleet.failures())
+            }
+            error => error,
+        }
+    }
+
     /// Ends the session, if the server answers soon. Otherwise its lease ends it.
     pub(crate) async fn goodbye(&self) {
         let goodbye = self.quick.bye(context::current(), self.session);
@@ -152,8 +183,8 @@ fn unfit(why: String) -> CallError {
 
 fn flat<T>(answer: Result<Result<T, Refusal>, RpcError>) -> Result<T, CallError> {
     let lost = |error: RpcError| {
-        let advice = net::explain(&error).cloned().map(Box::new);
-        CallError::Lost(error.to_string(), advice)
+        let dial = net::explain(&error).cloned();
+        CallError::Lost(error.to_string(), dial.into_iter().collect())
     };
     answer.map_err(lost)?.map_err(CallError::Refused)
 }

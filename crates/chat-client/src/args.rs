@@ -11,6 +11,7 @@ use crate::command::SHOWN_ON_JOIN;
 use crate::config::{Config, Style};
 use crate::conversation::After;
 use crate::identity_file::IdentityFile;
+use crate::servers::MAX_SERVERS;
 
 /// Talks in a chat room, from a terminal or a pipe
 #[derive(Debug, Parser)]
@@ -23,15 +24,16 @@ use crate::identity_file::IdentityFile;
                   and listens until it is stopped or nobody reads it any more.\n\n\
                   Examples:\n  \
                   chat-client --server 192.168.1.20:8030 --name ann\n  \
+                  chat-client --server a.lab:8030,b.lab:8030,c.lab:8030\n  \
                   tail -f log | chat-client --name bot --no-history --wait 5m\n  \
                   chat-client </dev/null | grep -i lunch\n  \
                   : | chat-client --json --after 120        what came since, and no more"
 )]
 pub struct Args {
-    /// The server to call
+    /// The server to call; of several, as A,B,C, any that answers, and the next one when it is gone
     #[arg(long, visible_alias = "ip", value_name = "HOST:PORT", env = "LAB_SERVER",
-          default_value = "127.0.0.1:8030", value_parser = cli::host_port)]
-    pub server: String,
+          default_value = "127.0.0.1:8030", value_parser = servers)]
+    pub server: Servers,
 
     /// Your name in the chat [default: your login name]
     #[arg(long, value_name = "NICK")]
@@ -92,6 +94,25 @@ impl Args {
     }
 }
 
+/// The servers of one chat, as `HOST:PORT`, each once.
+#[derive(Clone, Debug)]
+pub struct Servers(Vec<String>);
+
+/// Returns the servers of a list with commas.
+fn servers(text: &str) -> Result<Servers, String> {
+    let mut list: Vec<String> = Vec::new();
+    for server in text.split(',').map(str::trim) {
+        let server = cli::host_port(server)?;
+        if !list.contains(&server) {
+            list.push(server);
+        }
+    }
+    if list.len() > MAX_SERVERS {
+        return Err(format!("expected at most {MAX_SERVERS} servers"));
+    }
+    Ok(Servers(list))
+}
+
 /// Returns the place after which to read: `N`, or `N@EPOCH`.
 fn after(text: &str) -> Result<After, String> {
     let (number, epoch) = text.split_once('@').unzip();
@@ -109,14 +130,15 @@ impl TryFrom<Args> for Config {
     fn try_from(args: Args) -> Result<Self, cli::Failure> {
         let seal = args.common.seal()?;
         let token = args.admin_token_file.as_deref();
-        if token.is_some() {
-            Credential::check_way("admin token", &args.server, &seal)?;
+        let Servers(servers) = args.server;
+        for server in servers.iter().filter(|_| token.is_some()) {
+            Credential::check_way("admin token", server, &seal)?;
         }
         let admin = token.map(|path| Credential::read(path, "admin token"));
         let login = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
         let nick = args.name.or_else(|| login().ok());
         Ok(Self {
-            server: args.server,
+            servers,
             identity: IdentityFile::open(args.identity, &seal)?,
             seal,
             nick: nick.unwrap_or_else(|| "guest".into()),
@@ -130,5 +152,31 @@ impl TryFrom<Args> for Config {
             admin: admin.transpose()?,
             journal: args.common.journal("chat-client", None)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_servers_has_each_once_and_not_too_many() {
+        let list = |text: &str| servers(text).map(|Servers(list)| list);
+        let two = Ok(vec!["127.0.0.1:8030".to_owned(), "b:1".to_owned()]);
+        assert_eq!(list(":8030, b:1,8030"), two);
+        let numbers = |most| {
+            (1..=most)
+                .map(|n| n.to_string())
+                .collect::<Vec<_>>()
+                .join(",")
+        };
+        assert_eq!(
+            list(&numbers(MAX_SERVERS)).map(|list| list.len()),
+            Ok(MAX_SERVERS)
+        );
+        let too_many = numbers(MAX_SERVERS + 1);
+        for wrong in ["", ",", "a:1,", "a:1,b", &too_many] {
+            assert!(list(wrong).is_err(), "{wrong}");
+        }
     }
 }

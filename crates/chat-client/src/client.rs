@@ -10,7 +10,7 @@ use common::cli::Interrupted;
 use futures::future::{BoxFuture, select};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::api::Api;
@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::conversation::Conversation;
 use crate::effect::{Effect, Input, Output, Timer};
 use crate::end;
+use crate::servers::{Place, Servers};
 
 /// The two ends of a terminal, or of a pair of pipes.
 pub(crate) struct Console {
@@ -38,7 +39,8 @@ pub(crate) async fn talk(
     signal: impl Future<Output = Interrupted>,
 ) -> anyhow::Result<()> {
     let session = Session(rand::random());
-    let mut conversation = Conversation::new(&config.server, &config.nick, &config.room, session);
+    let servers = Servers::new(&config.servers, rand::random());
+    let mut conversation = Conversation::new(servers, &config.nick, &config.room, session);
     conversation.after = config.after;
     conversation.history = config.history;
     conversation.wait = config.wait;
@@ -47,6 +49,7 @@ pub(crate) async fn talk(
     conversation.is_sealed = config.seal.name().is_some();
     conversation.record.is_on = config.journal.is_on();
     let api = Api::new(config.clone(), session);
+    let mut reached = api.reached();
     let mut calls = FuturesUnordered::new();
     let mut timers = BTreeMap::new();
     let mut unprinted = VecDeque::new();
@@ -59,6 +62,7 @@ pub(crate) async fn talk(
         for effect in conversation.handle(input, rand::random()) {
             match effect {
                 Effect::Call(call) => calls.push(api.clone().call(call)),
+                Effect::HangUp => api.hang_up(),
                 Effect::Print(output) => unprinted.push_back(output),
                 Effect::Timer(timer, wait) => {
                     timers.insert(timer, Instant::now() + wait);
@@ -69,7 +73,8 @@ pub(crate) async fn talk(
                     if goodbye {
                         api.goodbye().await;
                     }
-                    return end::result(why, undelivered, &config, interrupted);
+                    let (nick, server) = (&config.nick, conversation.server());
+                    return end::result(why, undelivered, nick, &server, interrupted);
                 }
             }
         }
@@ -85,6 +90,8 @@ pub(crate) async fn talk(
                 permit.into_iter().zip(output).for_each(|(permit, output)| permit.send(output));
                 Input::Taken
             }
+            // Before the answers, because this is where they come from.
+            Some(place) = place(&mut reached) => Input::Reached(place),
             Some(answer) = calls.next() => answer,
             timer = elapsed(&mut timers) => Input::Elapsed(timer),
             line = console.lines.recv(), if conversation.wants_line() => {
@@ -93,6 +100,12 @@ pub(crate) async fn talk(
             _ = &mut reader_gone => Input::ReaderGone,
         };
     }
+}
+
+/// Returns where the next new connection leads.
+async fn place(reached: &mut watch::Receiver<Option<Place>>) -> Option<Place> {
+    reached.changed().await.ok()?;
+    reached.borrow_and_update().clone()
 }
 
 /// Returns the next timer whose time is over, and forgets it.

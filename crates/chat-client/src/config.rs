@@ -12,9 +12,9 @@ use crate::identity_file::IdentityFile;
 /// The settings of one client.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The server, as `HOST:PORT`.
-    pub server: String,
-    /// What protects the connection to it.
+    /// The servers of one chat, as `HOST:PORT`, from one to [`MAX_SERVERS`](crate::MAX_SERVERS).
+    pub servers: Vec<String>,
+    /// What protects the connection to them.
     pub seal: Seal,
     /// The nick that the person wants.
     pub nick: String,

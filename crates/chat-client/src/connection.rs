@@ -15,16 +15,21 @@ use common::chat::Refusal;
 use common::net::Backoff;
 
 use crate::effect::{Call, CallError, Effect, Effects, Timer, Why};
+use crate::servers::{Place, Servers};
 
 /// The first wait before the server is tried again: short, so that a restart is not noticed.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
+
+/// The first wait where another server can be tried: only so long that the clients of a server that
+/// has died do not all come to the next one in the same moment.
+const FIRST_WAIT_OF_SEVERAL: Duration = Duration::from_millis(100);
 
 /// The longest wait: long, so that a thousand clients do not hinder a server that comes back.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// How a client stands with its server.
 pub(crate) struct Connection {
-    server: String,
+    pub(crate) servers: Servers,
     state: State,
     told: Told,
     /// how long the server may take to come up at first; `None` for one attempt only
@@ -50,18 +55,25 @@ enum State {
 enum Told {
     NeverAttached,
     Attached,
+    /// Nothing yet of the loss of this server, because another one may take its place at once.
+    NotOf(String),
     Lost,
 }
 
 impl Connection {
-    pub(crate) fn new(server: &str) -> Self {
+    pub(crate) fn new(servers: Servers) -> Self {
+        let first = if servers.has_others() {
+            FIRST_WAIT_OF_SEVERAL
+        } else {
+            FIRST_WAIT
+        };
         Self {
-            server: server.into(),
+            servers,
             state: State::Lost,
             told: Told::NeverAttached,
             wait: None,
             last: None,
-            backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT),
+            backoff: Backoff::new(first, LONGEST_WAIT),
         }
     }
 
@@ -85,9 +97,20 @@ impl Connection {
         }
     }
 
+    /// There is a new connection. If it was made by another call than an attempt to come back, this
+    /// is the first that is known of a loss, and the server there knows us already.
+    pub(crate) fn reached(&mut self, place: Place, out: &mut Effects) {
+        let before = self.servers.name();
+        self.servers.reached(place);
+        let now = self.servers.name();
+        if self.is_attached() && now != before {
+            out.status(format!("connection to {before} lost: now on {now}"));
+        }
+    }
+
     pub(crate) fn enter(&mut self, nick: &str, out: &mut Effects) {
         self.state = State::Entering;
-        out.call(Call::Enter(nick.into()));
+        out.call(Call::Enter(nick.into(), self.servers.order()));
     }
 
     /// Joins these rooms one after the other, each before its last messages.
@@ -115,8 +138,18 @@ impl Connection {
         }
         self.state = State::Attached;
         self.backoff.reset();
-        if std::mem::replace(&mut self.told, Told::Attached) == Told::Lost {
-            out.status("connected again");
+        self.servers.is_of_use();
+        let now = self.servers.name();
+        match std::mem::replace(&mut self.told, Told::Attached) {
+            Told::NeverAttached | Told::Attached => {}
+            Told::NotOf(lost) if lost == now => {
+                out.status(format!("connection to {lost} lost: connected again"));
+            }
+            Told::NotOf(lost) => out.status(format!("connection to {lost} lost: now on {now}")),
+            Told::Lost if self.servers.has_others() => {
+                out.status(format!("connected again: now on {now}"));
+            }
+            Told::Lost => out.status("connected again"),
         }
     }
 
@@ -124,13 +157,32 @@ impl Connection {
     /// another attempt may succeed.
     pub(crate) fn failed(&mut self, error: CallError, out: &mut Effects) -> Option<Why> {
         self.state = State::Lost;
-        match error {
-            error if self.is_new() => self.not_begun(error, out),
-            CallError::Refused(refusal @ (Refusal::Kicked(_) | Refusal::Banned)) => {
-                Some(Why::Kicked(refusal))
+        let of_one = match &error {
+            CallError::Refused(refusal) => is_of_one(refusal),
+            CallError::Lost(_, dials) => dials.is_empty(),
+        };
+        if of_one && self.servers.has_others() {
+            out.push(Effect::HangUp);
+            if self.servers.give_up() {
+                return None;
             }
+        }
+        if self.is_new() {
+            return self.not_begun(error, out);
+        }
+        if let CallError::Refused(refusal @ (Refusal::Kicked(_) | Refusal::Banned)) = error {
+            return Some(Why::Kicked(refusal));
+        }
+        self.tell_of_loss(out);
+        self.tell_of_failure(error, out);
+        None
+    }
+
+    /// Tells why an attempt to come back has failed, if a person can do something about it.
+    fn tell_of_failure(&self, error: CallError, out: &mut Effects) {
+        match error {
             // Another attempt is made anyway, and later.
-            CallError::Refused(Refusal::TooFast(_)) => None,
+            CallError::Refused(Refusal::TooFast(_)) => {}
             CallError::Refused(refusal) => {
                 let is_taken =
                     matches!(refusal, Refusal::NickTaken { .. } | Refusal::Registered(_));
@@ -141,15 +193,24 @@ impl Connection {
                 };
                 // Once, because every attempt may be refused like this.
                 out.status_once(format!("cannot come back: {refusal}{how}"));
-                None
             }
-            CallError::Lost(_, Some(error)) if error.is_permanent() => {
+            CallError::Lost(_, dials) => {
                 // The person would wait for ever for what only a person can mend, such as a server
                 // that was started with another key.
-                out.status_once(format!("cannot come back: {error}; still trying"));
-                None
+                if let Some(error) = dials.iter().find(|error| error.is_permanent()) {
+                    out.status_once(format!("cannot come back: {error}; still trying"));
+                }
             }
-            CallError::Lost(..) => None,
+        }
+    }
+
+    /// Tells of a loss that was not told of, because no other server has taken the place at once.
+    fn tell_of_loss(&mut self, out: &mut Effects) {
+        if let Told::NotOf(lost) = &self.told {
+            out.status(format!(
+                "connection to {lost} lost, and no other server lets us in: trying again"
+            ));
+            self.told = Told::Lost;
         }
     }
 
@@ -186,11 +247,17 @@ impl Connection {
             // The attempt to come back says what is the matter.
             CallError::Refused(Refusal::NoSession | Refusal::Kicked(_) | Refusal::Banned) => {}
             CallError::Refused(refusal) => out.status(format!("the server refuses: {refusal}")),
-            CallError::Lost(..) if self.told == Told::Lost => {}
+            CallError::Lost(..) if self.told != Told::Attached => {}
             CallError::Lost(..) => {
-                self.told = Told::Lost;
-                let server = &self.server;
-                out.status(format!("connection to {server} lost: trying again"));
+                let server = self.servers.name();
+                out.push(Effect::HangUp);
+                self.servers.lost();
+                if self.servers.has_others() {
+                    self.told = Told::NotOf(server);
+                } else {
+                    self.told = Told::Lost;
+                    out.status(format!("connection to {server} lost: trying again"));
+                }
             }
         }
     }
@@ -201,4 +268,10 @@ impl Connection {
             self.state = State::Lost;
         }
     }
+}
+
+/// Returns whether another server may let us in where one refuses like this.
+fn is_of_one(refusal: &Refusal) -> bool {
+    use Refusal::{Full, Share, Unavailable, Unreadable};
+    matches!(refusal, Full(_) | Share(_) | Unavailable(_) | Unreadable(_))
 }

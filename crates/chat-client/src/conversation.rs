@@ -27,6 +27,7 @@ use crate::ignored::Ignored;
 use crate::outbox::Outbox;
 use crate::partners::Partners;
 use crate::record::Record;
+use crate::servers::Servers;
 use crate::waiting::{SLOW, Waiting};
 use crate::words;
 
@@ -130,7 +131,7 @@ pub(crate) struct Conversation {
 
 impl Conversation {
     /// Returns a conversation that begins with [`Input::Started`].
-    pub(crate) fn new(server: &str, nick: &str, room: &str, session: Session) -> Self {
+    pub(crate) fn new(servers: Servers, nick: &str, room: &str, session: Session) -> Self {
         Self {
             nick: nick.into(),
             room: room.into(),
@@ -141,7 +142,7 @@ impl Conversation {
             is_sealed: false,
             manner: Manner::Typed,
             wait: Duration::ZERO,
-            connection: Connection::new(server),
+            connection: Connection::new(servers),
             cursors: Cursors::new(session),
             outbox: Outbox::default(),
             waiting: Waiting::default(),
@@ -161,6 +162,11 @@ impl Conversation {
             damaged: false,
             out: Effects::new(room),
         }
+    }
+
+    /// Returns the name of the server in use.
+    pub(crate) fn server(&self) -> String {
+        self.connection.servers.name()
     }
 
     /// Returns whether to read a line: not before the client is attached, nor more than the
@@ -192,6 +198,7 @@ impl Conversation {
             Input::Interrupted => self.end(Why::Interrupted),
             Input::Taken => self.out.unprinted = self.out.unprinted.saturating_sub(1),
             Input::Elapsed(timer) => self.elapsed(timer),
+            Input::Reached(place) => self.connection.reached(place, &mut self.out),
             Input::Entered(Ok(nick)) => self.entered(nick),
             Input::Vouched => self.connection.enter(&self.nick, &mut self.out),
             Input::Joined(Ok(cursor)) => self.joined(cursor),

@@ -12,6 +12,7 @@ use common::net::doctor::Error;
 
 use crate::clean::Clean;
 use crate::command::Question;
+use crate::servers::Place;
 
 /// How long a client that is about to end waits for the server without progress.
 pub(crate) const UNLESS_PROGRESS: Duration = Duration::from_secs(30);
@@ -28,6 +29,8 @@ pub(crate) enum Input {
     /// The printer has taken an output.
     Taken,
     Elapsed(Timer),
+    /// There is a new connection, which leads there.
+    Reached(Place),
     /// The server has let us in, under this nick in its normal form.
     Entered(Result<String, CallError>),
     /// The token was shown, taken or not.
@@ -44,6 +47,8 @@ pub(crate) enum Input {
 pub(crate) enum Effect {
     /// Make this call. Its answer is an [`Input`].
     Call(Call),
+    /// Close the connection: the calls that are out on it fail at once.
+    HangUp,
     /// Print this after everything before it, then report [`Input::Taken`].
     Print(Output),
     /// Report after this time that it is over. A timer that runs already begins anew.
@@ -93,7 +98,8 @@ pub(crate) enum Timer {
 
 /// A call to the server.
 pub(crate) enum Call {
-    Enter(String),
+    /// Enter under this nick, at the first of these servers that answers.
+    Enter(String, Vec<String>),
     /// Show the admin token.
     Vouch,
     /// Join a room before the last messages, this many.
@@ -127,8 +133,8 @@ pub(crate) enum Reply {
 #[derive(Debug)]
 pub(crate) enum CallError {
     Refused(Refusal),
-    /// The server was not reached, or did not answer; in words, and with advice if there is some.
-    Lost(String, Option<Box<Error>>),
+    /// The server did not answer; in words. If none was reached, why not, for each of them.
+    Lost(String, Vec<Error>),
 }
 
 impl CallError {
@@ -136,8 +142,11 @@ impl CallError {
     pub(crate) fn words(&self) -> String {
         match self {
             Self::Refused(refusal) => refusal.to_string(),
-            Self::Lost(_, Some(error)) => error.to_string(),
-            Self::Lost(why, None) => why.clone(),
+            Self::Lost(why, dials) if dials.is_empty() => why.clone(),
+            Self::Lost(_, dials) => {
+                let dials: Vec<_> = dials.iter().map(Error::to_string).collect();
+                dials.join("; ")
+            }
         }
     }
 }

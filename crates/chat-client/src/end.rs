@@ -2,29 +2,30 @@
 
 use common::chat::Refusal;
 use common::cli::{Failure, Interrupted};
+use common::net::Error;
 
 use crate::clean::Clean;
-use crate::config::Config;
 use crate::effect::{CallError, Why};
 
-/// Returns what the program ends with.
+/// Returns what the program of `nick` ends with, whose last server is `server`.
 ///
 /// # Errors
 /// Unless all is done, and all messages are delivered.
 pub(crate) fn result(
     why: Why,
     undelivered: usize,
-    config: &Config,
+    nick: &str,
+    server: &str,
     signal: Option<Interrupted>,
 ) -> anyhow::Result<()> {
     let failure = |what: String| Failure::new(Clean::new(&what).to_string());
     let error = match why {
         Why::Done => None,
         Why::Interrupted => signal.map(anyhow::Error::from),
-        Why::CannotBegin(error) => Some(cannot_begin(config, error).into()),
+        Why::CannotBegin(error) => Some(cannot_begin(nick, server, error).into()),
         Why::Kicked(refusal) => {
             let name = name(&refusal);
-            let what = format!("{}: {refusal}", config.server);
+            let what = format!("{server}: {refusal}");
             Some(failure(what).named(name).into())
         }
         Why::Refused(command) => {
@@ -48,13 +49,12 @@ pub(crate) fn result(
     })
 }
 
-fn cannot_begin(config: &Config, error: CallError) -> Failure {
-    let Config { server, nick, .. } = config;
+fn cannot_begin(nick: &str, server: &str, error: CallError) -> Failure {
     let refusal = match error {
-        CallError::Lost(_, Some(error)) => return (*error).into(),
-        CallError::Lost(why, None) => {
+        CallError::Lost(why, dials) if dials.is_empty() => {
             return Failure::new(format!("cannot talk to {server}: {why}"));
         }
+        CallError::Lost(_, dials) => return not_reached(dials),
         CallError::Refused(refusal) => refusal,
     };
     let what = format!("{server} does not let {nick} in: {refusal}");
@@ -88,5 +88,88 @@ fn name(refusal: &Refusal) -> &'static str {
         Refusal::Banned => "banned",
         Refusal::Full(_) => "full",
         _ => "refused_by_server",
+    }
+}
+
+/// Returns the failure of the dials to all servers: what happened at each, and the advice about
+/// each kind of trouble once.
+fn not_reached(dials: Vec<Error>) -> Failure {
+    // That of the first, because each has its sentence, and programs look for one name.
+    let name = dials.first().map_or("failed", |error| error.trouble.name());
+    let what: Vec<_> = dials.iter().map(Error::to_string).collect();
+    let mut advice: Vec<(String, Vec<String>)> = Vec::new();
+    for error in dials {
+        let lines = error.help();
+        if advice.iter().all(|(_, known)| *known != lines) {
+            advice.push((error.target, lines));
+        }
+    }
+    let names_targets = advice.len() > 1;
+    let failure = Failure::new(what.join("; ")).named(name);
+    advice
+        .into_iter()
+        .fold(failure, |failure, (target, lines)| {
+            // One line each, because no more than three lines are printed.
+            let some = if names_targets { 1 } else { lines.len() };
+            let lines = lines.into_iter().take(some);
+            lines.fold(failure, |failure, line| {
+                failure.help(if names_targets {
+                    format!("{target}: {line}")
+                } else {
+                    line
+                })
+            })
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::net::Trouble;
+
+    fn error(target: &str, trouble: Trouble) -> Error {
+        Error {
+            trouble,
+            service: "chat-server",
+            target: target.into(),
+            addr: target.parse().ok(),
+            own: None,
+        }
+    }
+
+    #[test]
+    fn a_failure_of_all_servers_names_each_and_advises_about_each_kind() {
+        let table = [
+            (
+                vec![error("10.0.0.1:8030", Trouble::NoRoute)],
+                "cannot reach 10.0.0.1:8030: no route to that network\n\
+                 help: is this machine online?",
+            ),
+            (
+                vec![
+                    error("10.0.0.1:8030", Trouble::NoRoute),
+                    error("10.0.0.2:8030", Trouble::NoRoute),
+                ],
+                "cannot reach 10.0.0.1:8030: no route to that network; \
+                 cannot reach 10.0.0.2:8030: no route to that network\n\
+                 help: is this machine online?",
+            ),
+            (
+                vec![
+                    error("10.0.0.1:8030", Trouble::Version("1".into())),
+                    error("127.0.0.1:8031", Trouble::Refused),
+                    error("127.0.0.1:8031", Trouble::Refused),
+                ],
+                "10.0.0.1:8030 is a chat-server, but it speaks version 1 of the protocol and this \
+                 program 3; cannot reach 127.0.0.1:8031: connection refused; \
+                 cannot reach 127.0.0.1:8031: connection refused\n\
+                 help: 10.0.0.1:8030: use programs of one release on all machines\n\
+                 help: 127.0.0.1:8031: nothing listens on port 8031 of this machine: \
+                 start chat-server, or give the address of the machine where it runs",
+            ),
+        ];
+        for (dials, report) in table {
+            assert_eq!(not_reached(dials).report(), report);
+        }
     }
 }

@@ -2,25 +2,19 @@
 
 use std::time::Duration;
 
-use common::chat::{
-    Crowd, Cursor, Entry, Kind, Listed, MAX_JOINED, MAX_PRIVATE, Page, Present, Private, Refusal,
-    Session,
-};
+use common::chat::{Listed, MAX_JOINED, MAX_PRIVATE, Private, Session};
 use serde_json::Value;
 
 use crate::clean::{Clean, is_harmful};
 use crate::command::{Command, Manner, Question, parse};
 use crate::completion::Completion;
 use crate::conversation::{After, Conversation};
-use crate::effect::{Attention, Call, CallError, Effect, Input, Name, Output, Reply, Shown, Timer};
+use crate::effect::{Attention, Call, Effect, Input, Name, Output, Reply, Shown, Timer};
 use crate::format;
-use input::Input as Choices;
-use odd_text::text;
+use crate::servers::Servers;
+use given::{Choices, cursor, entry, error, honest, kind, line, page, people, place, text, waits};
 
-#[path = "../../common/tests/support/input.rs"]
-mod input;
-#[path = "../../common/tests/support/odd_text.rs"]
-mod odd_text;
+mod given;
 
 /// Most effects of one input besides those of what the server has sent with it.
 const MOST_EFFECTS: usize = 64;
@@ -85,27 +79,6 @@ fn is_printable(text: &str) {
     assert!(!text.contains(is_wrong), "{text:?}");
 }
 
-fn kind(choices: &mut Choices<'_>) -> Kind {
-    [
-        Kind::Said,
-        Kind::Did,
-        Kind::Joined,
-        Kind::Left,
-        Kind::Renamed,
-    ][choices.below(5)]
-}
-
-fn entry(number: u64, kind: Kind, nick: String, body: String, at_ms: u64) -> Entry {
-    Entry {
-        number,
-        sender: number.into(),
-        kind,
-        nick,
-        body,
-        at_ms,
-    }
-}
-
 /// A conversation with a server that lies, and what is out of it.
 struct Talk {
     conversation: Conversation,
@@ -123,8 +96,10 @@ struct Talk {
 /// server is honest.
 pub fn conversation(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
+    let servers = ["a:1", "b:1", "c:1"].map(str::to_owned);
+    let servers = &servers[choices.below(3)..];
     let mut talk = Talk {
-        conversation: Conversation::new("server:1", "ann", "lobby", Session(7)),
+        conversation: Conversation::new(Servers::new(servers, 0), "ann", "lobby", Session(7)),
         calls: Vec::new(),
         timers: Vec::new(),
         printing: 0,
@@ -172,7 +147,7 @@ impl Talk {
                     self.timers.retain(|running| *running != timer);
                     self.timers.push(timer);
                 }
-                Effect::Learn(_) | Effect::Note(_) => {}
+                Effect::Learn(_) | Effect::Note(_) | Effect::HangUp => {}
                 Effect::End(..) => self.has_ended = true,
             }
         }
@@ -220,6 +195,7 @@ impl Talk {
                 }
                 1 => self.input(Input::ReaderGone, 0),
                 2 => self.input(Input::Interrupted, 0),
+                3..8 => self.input(Input::Reached(place(choices)), 0),
                 _ => {}
             },
             _ if !self.calls.is_empty() => {
@@ -259,91 +235,13 @@ impl Talk {
     }
 }
 
-/// Returns a typed line: a command with any arguments, or any text.
-fn line(choices: &mut Choices<'_>) -> String {
-    const COMMANDS: &str = "/join /leave /msg /me /nick /who /rooms /history /search /ignore \
-        /unignore /kick /ban /unban /bans /help /quit /x /reply /pieces";
-    let commands: Vec<_> = COMMANDS.split(' ').collect();
-    let words = text(choices, 12);
-    match choices.below(40) {
-        said @ 20.. => format!("{said} {words}"),
-        command => format!("{} {}{words}", commands[command], choices.below(4)),
-    }
-}
-
-fn room(choices: &mut Choices<'_>) -> String {
-    match choices.below(4) {
-        0 => "lobby".into(),
-        1 => format!("@{}", choices.byte()),
-        2 => format!("{}", choices.below(4)),
-        _ => text(choices, 6),
-    }
-}
-
-fn cursor(choices: &mut Choices<'_>) -> Cursor {
-    Cursor {
-        room: room(choices),
-        after: choices.number(),
-        epoch: choices.number(),
-    }
-}
-
-fn page(choices: &mut Choices<'_>) -> Page {
-    let count = choices.below(4);
-    let entries = (0..count).map(|_| {
-        let kind = kind(choices);
-        let (nick, body) = (text(choices, 4), text(choices, 8));
-        entry(choices.number(), kind, nick, body, choices.number())
-    });
-    Page {
-        entries: entries.collect(),
-        room: room(choices),
-        first: choices.number(),
-        head: choices.number(),
-        epoch: choices.number(),
-        damaged: choices.number(),
-    }
-}
-
-fn people(choices: &mut Choices<'_>) -> Listed<Present> {
-    let (nick, is_registered) = (text(choices, 6), choices.below(2) == 0);
-    let person = Present {
-        nick,
-        is_registered,
-    };
-    let (part, more) = (vec![person; choices.below(4)], choices.number() as u32);
-    Listed { part, more }
-}
-
-fn error(choices: &mut Choices<'_>) -> CallError {
-    let words = text(choices, 8);
-    CallError::Refused(match choices.below(13) {
-        0 => Refusal::NoSession,
-        1 => Refusal::NickTaken {
-            by: words,
-            free: text(choices, 4),
-        },
-        2 => Refusal::Unfit(words),
-        3 => Refusal::NotJoined,
-        4 => Refusal::TooFast(choices.number() as u32),
-        5 => Refusal::Full(Crowd::Rooms),
-        6 => Refusal::Unavailable(words),
-        7 if choices.below(4) == 0 => Refusal::Kicked(words),
-        8 => Refusal::Banned,
-        9 => Refusal::Nobody,
-        10 => Refusal::Unreadable(words),
-        11 => Refusal::Registered(words),
-        _ => return CallError::Lost(words, None),
-    })
-}
-
 /// Returns what a server that lies answers to a call, and how much the client may do about it.
 fn lie(call: Call, choices: &mut Choices<'_>) -> (Input, usize) {
     let (fails, pages) = (choices.below(3) == 0, choices.below(4));
     let bulk = 16 * pages;
     let input = match call {
-        Call::Enter(_) if fails => Input::Entered(Err(error(choices))),
-        Call::Enter(_) => Input::Entered(Ok(text(choices, 8))),
+        Call::Enter(..) if fails => Input::Entered(Err(error(choices))),
+        Call::Enter(..) => Input::Entered(Ok(text(choices, 8))),
         Call::Vouch => Input::Vouched,
         Call::Join(..) if fails => Input::Joined(Err(error(choices))),
         Call::Join(..) => Input::Joined(Ok(cursor(choices))),
@@ -373,27 +271,6 @@ fn reply(room: String, question: Question, choices: &mut Choices<'_>) -> Reply {
         Question::Rooms(_) => Reply::Rooms(Listed::first(std::iter::empty())),
         Question::History(_) | Question::Search(_) => Reply::Found(page(choices)),
         Question::Admin(order) => Reply::Obeyed(order),
-    }
-}
-
-/// Returns whether an honest server answers only when there is something new.
-fn waits(call: &Call) -> bool {
-    matches!(call, Call::Poll(_))
-}
-
-/// Returns what an honest server answers, to which nothing new is said.
-fn honest(call: Call) -> Input {
-    match call {
-        Call::Enter(nick) => Input::Entered(Ok(nick)),
-        Call::Vouch => Input::Vouched,
-        Call::Join(room, _) => {
-            let (after, epoch) = (0, 1);
-            Input::Joined(Ok(Cursor { room, after, epoch }))
-        }
-        Call::Poll(_) => Input::Polled(Ok(Vec::new())),
-        Call::LastPoll(_) => Input::PolledLast(Ok(Vec::new())),
-        Call::Send(room, _) => Input::Sent(room, Ok(Vec::new())),
-        Call::Ask(..) => Input::Replied(Err(CallError::Refused(Refusal::Nobody))),
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `conversation` | PURE: what is called, printed and waited for, and when it ends |
 //! | `connection` | PURE: the way to the server, and back to it after a loss |
+//! | `servers` | PURE: which of several servers is called first, and which next |
 //! | `cursors`, `outbox` | PURE: what of a room is new; what is not acknowledged yet |
 //! | `waiting`, `pieces` | PURE: what is said about messages that wait; a text that is too long |
 //! | `partners`, `ignored` | PURE: with whom one talks in private; whose words are not shown |
@@ -12,6 +13,7 @@
 //! | `effect` | PURE: the inputs and the effects of a conversation |
 //! | `command`, `clean` | PURE: what a typed line means; what other people typed, made harmless |
 //! | `client`, `api`, `end` | the shell that does what a conversation wants; its calls; its error |
+//! | `fleet` | the dials to all servers, of which the first that answers is used |
 //! | `identity_file` | what shows that a registered nick is this person's |
 //! | `pipes`, `terminal` | lines in and out; a terminal and its line editor |
 //! | `format`, `look` | how messages are printed: on one line, and in a terminal |
@@ -35,6 +37,7 @@ mod conversation;
 mod cursors;
 mod effect;
 mod end;
+mod fleet;
 mod format;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
@@ -47,6 +50,7 @@ mod partners;
 mod pieces;
 mod pipes;
 mod record;
+mod servers;
 mod terminal;
 mod waiting;
 mod words;
@@ -55,6 +59,7 @@ pub use args::Args;
 pub use config::{Config, Style};
 pub use conversation::After;
 pub use identity_file::IdentityFile;
+pub use servers::MAX_SERVERS;
 
 /// Talks on this process's terminal, or through its stdin and stdout if they are not both one.
 /// Ends when the input has ended, all is acknowledged and what was said until then is printed; or

@@ -35,6 +35,7 @@ fn help_names_every_flag_and_wrong_flags_are_usage_errors() {
         &["--wait", "5"],
         &["--after", "1", "--no-history"],
         &["--server", "nowhere"],
+        &["--server", "127.0.0.1:8030,nowhere"],
     ];
     assert_flags(env!("CARGO_BIN_EXE_chat-client"), &flags, &wrong);
 }

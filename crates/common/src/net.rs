@@ -47,7 +47,7 @@ pub mod wire;
 
 pub use backoff::Backoff;
 pub use client::{Channel, End, Post};
-pub use connect::{Dialled, dial};
+pub use connect::{Dialled, Peer, dial};
 pub use doctor::{Error, Trouble};
 pub use gate::{Gate, Share, SharedQuota};
 pub use lab_key::{Fingerprint, Flaw, LabKey};

@@ -124,6 +124,23 @@ async fn an_answer_to_another_question_is_the_end_of_its_connection_and_of_no_ca
 }
 
 #[tokio::test]
+async fn a_connection_that_is_given_up_ends_its_calls_at_once_and_the_next_call_dials_anew() {
+    let server = Server::start(Limits::default()).await;
+    let redial = Redial::new(server.addr.to_string(), SERVICE);
+    let client = SecretClient::from(redial.clone());
+    let (answer, ()) = tokio::join!(held(client.clone()), async {
+        server.echo.held.notified().await; // the call is at the server, which does not answer
+        redial.hang_up();
+    });
+    assert!(matches!(answer, Err(RpcError::Shutdown)), "{answer:?}");
+    assert!(says(&client, "on").await.expect("a new connection"));
+    assert_eq!(server.echo.connections.load(Relaxed), 2);
+    redial.hang_up();
+    redial.hang_up(); // without a connection it does nothing
+    server.shut_down().await;
+}
+
+#[tokio::test]
 async fn a_client_finds_its_server_again() {
     let addr = closed();
     let server = Server::start_at(&addr, Limits::default()).await;

@@ -11,9 +11,14 @@ use std::fmt::Write;
 use common::chat::{
     Ban, Crowd, Cursor, Entry, Kind, Listed, Page, Present, Private, Refusal, RoomInfo, sender,
 };
+use common::net::{Error, Trouble};
 
 use super::*;
-use crate::effect::{Attention, CallError, Output, Reply};
+use crate::effect::{CallError, Reply};
+use crate::servers::Place;
+use words::words;
+
+mod words;
 
 /// Plays a transcript, and compares what comes of its inputs with its indented lines.
 fn play(script: &str) {
@@ -44,6 +49,11 @@ fn a_conversation_begins() {
 #[test]
 fn a_connection_is_lost_and_found() {
     play(include_str!("../../tests/transcripts/loss.txt"));
+}
+
+#[test]
+fn one_of_several_servers_is_lost() {
+    play(include_str!("../../tests/transcripts/servers.txt"));
 }
 
 #[test]
@@ -86,11 +96,14 @@ struct Talk {
     effects: Vec<String>,
     unprinted: usize,
     blocks: bool,
+    /// how many places were of a name with several addresses
+    reached: usize,
 }
 
 impl Talk {
     fn new() -> Self {
-        let mut conversation = Conversation::new("host:1", "ann", "lobby", Session(1 << 64));
+        let servers = servers("host:1");
+        let mut conversation = Conversation::new(servers, "ann", "lobby", Session(1 << 64));
         let (number, epoch) = (5, None);
         conversation.after = Some(After { number, epoch });
         Self {
@@ -98,6 +111,7 @@ impl Talk {
             effects: Vec::new(),
             unprinted: 0,
             blocks: false,
+            reached: 0,
         }
     }
 
@@ -122,7 +136,9 @@ impl Talk {
                 let epoch = epoch.parse().ok();
                 return self.conversation.after = Some(After { number, epoch });
             }
-            ("start", wait) => {
+            ("start", how) => {
+                let (wait, list) = how.split_once("at ").unwrap_or((how, "host:1"));
+                self.conversation.connection = Connection::new(servers(list));
                 let seconds = if wait.is_empty() { 0 } else { 60 };
                 self.conversation.wait = Duration::from_secs(seconds);
                 Input::Started
@@ -146,6 +162,16 @@ impl Talk {
             ("elapsed", "settle") => Input::Elapsed(Timer::Settle),
             ("elapsed", "wait") => Input::Elapsed(Timer::Wait),
             ("elapsed", _) => Input::Elapsed(Timer::GiveUp),
+            ("reached", server) => {
+                // Of several addresses of a name, another one answers each time.
+                let name = server.strip_suffix(" of several");
+                self.reached += usize::from(name.is_some());
+                Input::Reached(Place {
+                    server: name.unwrap_or(server).into(),
+                    addr: name.map(|_| format!("10.0.0.{}:1", self.reached)),
+                    has_others: name.is_some(),
+                })
+            }
             ("entered", nick) => Input::Entered(answer(nick, str::to_owned)),
             ("vouched", _) => Input::Vouched,
             ("joined", room) => Input::Joined(answer(room, cursor)),
@@ -180,12 +206,30 @@ impl Talk {
     }
 }
 
+/// The servers `a:1 b:1 c:1`, called in this order.
+fn servers(list: &str) -> Servers {
+    let list: Vec<_> = list.split(' ').map(str::to_owned).collect();
+    let orders = (0..6).map(|dice| Servers::new(&list, dice));
+    let mut as_listed = orders.filter(|servers| servers.order() == list);
+    as_listed.next().expect("one of the orders of three")
+}
+
 fn answer<T>(text: &str, make: impl FnOnce(&str) -> T) -> Result<T, CallError> {
     let Some(why) = text.strip_prefix('!') else {
         return Ok(make(text));
     };
     Err(CallError::Refused(match why {
-        "lost" => return Err(CallError::Lost(why.into(), None)),
+        "lost" => return Err(CallError::Lost(why.into(), Vec::new())),
+        "refused" => {
+            let dials = ["a:1", "b:1"].map(|target| Error {
+                trouble: Trouble::Refused,
+                service: "chat-server",
+                target: target.into(),
+                addr: None,
+                own: None,
+            });
+            return Err(CallError::Lost(why.into(), dials.into()));
+        }
         "no session" => Refusal::NoSession,
         "nick taken" => Refusal::NickTaken {
             by: "Ann".into(),
@@ -319,51 +363,4 @@ fn reply(text: &str) -> Reply {
         })),
         _ => panic!("what is {text:?}?"),
     }
-}
-
-fn words(effect: Effect) -> Option<String> {
-    let cursors = |cursors: Vec<Cursor>| {
-        let words = cursors
-            .into_iter()
-            .map(|at| format!(" {}:{}", at.room, at.after));
-        words.collect::<String>()
-    };
-    Some(match effect {
-        Effect::Call(Call::Enter(nick)) => format!("enter {nick}"),
-        Effect::Call(Call::Vouch) => "vouch".into(),
-        Effect::Call(Call::Join(room, 0)) => format!("join {room} for its end"),
-        Effect::Call(Call::Join(room, _)) => format!("join {room}"),
-        Effect::Call(Call::Poll(all)) => format!("poll{}", cursors(all)),
-        Effect::Call(Call::LastPoll(all)) => format!("last poll{}", cursors(all)),
-        Effect::Call(Call::Send(room, posts)) => {
-            let posts = posts.iter().map(|post| match post.body.len() {
-                long @ 100.. => format!(" {} x*{long}", post.id),
-                _ => format!(" {} {}", post.id, post.body),
-            });
-            format!("send {room}{}", posts.collect::<String>())
-        }
-        Effect::Call(Call::Ask(room, question)) => format!("ask in {room}: {question:?}"),
-        Effect::Print(Output::Status(text)) => format!("-- {text}"),
-        Effect::Print(Output::Prompt(prompt)) => format!("prompt {prompt}").trim_end().into(),
-        Effect::Print(Output::Entry(shown)) => {
-            let Entry { nick, body, .. } = &shown.entry;
-            let room = match shown.here {
-                true => String::new(),
-                false => format!("#{} ", shown.room),
-            };
-            let attention = match shown.attention {
-                Attention::None => "",
-                Attention::Mark => " (marked)",
-                Attention::Ring => " (rings)",
-            };
-            format!("{room}{nick}: {body}{attention}").trim_end().into()
-        }
-        Effect::Timer(timer, wait) => format!("timer {timer:?} {wait:?}"),
-        Effect::Learn(_) => return None,
-        Effect::Note(event) => format!("note {event:?}"),
-        Effect::End(why, goodbye, undelivered) => {
-            let goodbye = if goodbye { ", goodbye" } else { "" };
-            format!("end: {why:?}{goodbye}, {undelivered} undelivered")
-        }
-    })
 }

@@ -16,11 +16,12 @@ use tarpc::client::{RpcError, stub::Stub};
 use tarpc::{Request, RequestName, context};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::calling::{self, Calling, Command};
-use super::connect::{Dialled, dial};
+use super::connect::{Dialled, Peer, dial};
 use super::doctor::{Error, Trouble};
 use super::post::Posts;
 use super::seal::{Protocol, is_refusal};
@@ -44,6 +45,7 @@ struct Shared<Req, Resp> {
     posts: Arc<Posts<Resp>>,
     next_id: AtomicU64,
     closed: CancellationToken,
+    task: AbortHandle,
     round_trip: Duration,
     end: Arc<OnceLock<End>>,
 }
@@ -87,6 +89,11 @@ impl<Req, Resp> Channel<Req, Resp> {
         self.0.round_trip
     }
 
+    /// Closes the connection. The calls that are out end at once, as with a peer that died.
+    pub(super) fn close(&self) {
+        self.0.task.abort();
+    }
+
     pub(super) fn is_broken(&self) -> bool {
         self.0.commands.is_closed()
     }
@@ -128,10 +135,24 @@ where
     /// # Errors
     /// Why there is no connection.
     pub async fn open(target: &str, protocol: impl Into<Protocol>) -> Result<Self, Error> {
+        let (channel, _) = Self::reach(target, protocol).await?;
+        Ok(channel)
+    }
+
+    /// Returns a new connection as [`open`](Channel::open) does, and where it leads.
+    ///
+    /// # Errors
+    /// Why there is no connection.
+    pub async fn reach(target: &str, protocol: impl Into<Protocol>) -> Result<(Self, Peer), Error> {
         let protocol = protocol.into();
         let service = protocol.service();
-        let Dialled { io, round_trip } = dial(target, protocol).await?;
-        Ok(Self::over(io, round_trip, service, target))
+        let dialled = dial(target, protocol).await?;
+        let Dialled {
+            io,
+            round_trip,
+            peer,
+        } = dialled;
+        Ok((Self::over(io, round_trip, service, target), peer))
     }
 
     /// Returns the calling end of a connection to `service` at `target`.
@@ -152,7 +173,7 @@ where
         let closed = CancellationToken::new();
         let says_so = closed.clone().drop_guard();
         let (target, to_note) = (target.to_owned(), end.clone());
-        tokio::spawn(async move {
+        let spawned = tokio::spawn(async move {
             let mut task = pin!(task);
             if let Err(error) = task.as_mut().await {
                 tracing::debug!("connection broken: {error}");
@@ -180,6 +201,7 @@ where
             posts,
             next_id: AtomicU64::new(0),
             closed,
+            task: spawned.abort_handle(),
             round_trip,
             end,
         }))

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use futures::TryFutureExt;
+use rand::seq::SliceRandom;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::{Instant, timeout_at};
@@ -27,11 +28,24 @@ pub struct Dialled {
     /// The time of one message there and one back: the shorter one of the connect and of the
     /// greeting, because one of them may have been sent twice.
     pub round_trip: Duration,
+    /// Where it leads.
+    pub peer: Peer,
+}
+
+/// Where a connection leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The address that answered.
+    pub addr: SocketAddr,
+    /// How many addresses its name has, at least one. If there are more, another one may answer
+    /// when this one does not.
+    pub addresses: usize,
 }
 
 /// Returns a greeted connection to an address of `target`, whichever answers first, sealed if
 /// `protocol` is. The addresses are tried [side by side](race), so that a silent one does not take
-/// the time of the others.
+/// the time of the others. Which address of a family is the first is random, because the servers
+/// behind one name share their callers.
 ///
 /// # Errors
 /// [`Error`] about the first address that this machine has a route to, because an IPv6 address says
@@ -39,10 +53,13 @@ pub struct Dialled {
 pub async fn dial(target: &str, protocol: impl Into<Protocol>) -> Result<Dialled, Error> {
     let protocol = protocol.into();
     let service = protocol.service();
-    let addrs = alternate(resolve(target, service).await?);
+    let found = resolve(target, service).await?;
+    let addresses = found.len();
+    let addrs = alternate(found, |family| family.shuffle(&mut rand::rng()));
     let limit = Instant::now() + CONNECT_LIMIT;
     let connect = |addr| {
-        let connected = connect(addr, &protocol, limit);
+        let peer = Peer { addr, addresses };
+        let connected = connect(peer, &protocol, limit);
         connected.map_err(move |trouble| (trouble, addr))
     };
     let failed = match race(addrs.into_iter().take(MAX_DIALLED).map(connect)).await {
@@ -69,12 +86,17 @@ pub async fn dial(target: &str, protocol: impl Into<Protocol>) -> Result<Dialled
 }
 
 /// Returns the same addresses so that IPv6 and IPv4 take turns, because one of the two families
-/// may be silent as a whole.
-fn alternate(addrs: Vec<SocketAddr>) -> Vec<SocketAddr> {
+/// may be silent as a whole. The system's choice of the first family stays; `shuffle` mixes each.
+fn alternate(
+    addrs: Vec<SocketAddr>,
+    mut shuffle: impl FnMut(&mut [SocketAddr]),
+) -> Vec<SocketAddr> {
     let begins_with_v4 = addrs.first().is_some_and(SocketAddr::is_ipv4);
-    let (first, second): (Vec<_>, Vec<_>) = addrs
+    let (mut first, mut second): (Vec<_>, Vec<_>) = addrs
         .into_iter()
         .partition(|addr| addr.is_ipv4() == begins_with_v4);
+    shuffle(&mut first);
+    shuffle(&mut second);
     let mut second = second.into_iter();
     let mut mixed = Vec::new();
     for addr in first {
@@ -85,13 +107,9 @@ fn alternate(addrs: Vec<SocketAddr>) -> Vec<SocketAddr> {
     mixed
 }
 
-async fn connect(
-    addr: SocketAddr,
-    protocol: &Protocol,
-    limit: Instant,
-) -> Result<Dialled, Trouble> {
+async fn connect(peer: Peer, protocol: &Protocol, limit: Instant) -> Result<Dialled, Trouble> {
     let began = Instant::now();
-    let io = match timeout_at(limit, TcpStream::connect(addr)).await {
+    let io = match timeout_at(limit, TcpStream::connect(peer.addr)).await {
         Ok(connected) => connected.map_err(|error| Trouble::connecting(&error))?,
         Err(_) => return Err(Trouble::NoAnswer),
     };
@@ -100,7 +118,11 @@ async fn connect(
     let io = protocol.call(io).await?;
     // Both are looked at, because the first packet to a machine waits for its hardware address.
     let round_trip = (connected.elapsed() / protocol.round_trips()).min(connected - began);
-    Ok(Dialled { io, round_trip })
+    Ok(Dialled {
+        io,
+        round_trip,
+        peer,
+    })
 }
 
 /// How long a connection may be silent before the system asks the other machine whether it is
@@ -143,9 +165,11 @@ mod tests {
         let addr = |text: &str| text.parse::<SocketAddr>().expect("an address");
         let six = ["[::1]:1", "[::2]:1", "[::3]:1"].map(addr);
         let four = ["1.1.1.1:1", "2.2.2.2:1"].map(addr);
-        let mixed = alternate([&six[..], &four].concat());
+        let mixed = alternate([&six[..], &four].concat(), |_| {});
         assert_eq!(mixed, [six[0], four[0], six[1], four[1], six[2]]);
-        let mixed = alternate([&four[..], &six].concat());
+        let mixed = alternate([&four[..], &six].concat(), |_| {});
         assert_eq!(mixed, [four[0], six[0], four[1], six[1], six[2]]);
+        let mixed = alternate([&four[..], &six].concat(), <[_]>::reverse);
+        assert_eq!(mixed, [four[1], six[2], four[0], six[1], six[0]]);
     }
 }

@@ -86,6 +86,13 @@ impl<Req, Resp> Redial<Req, Resp> {
         *self.shared.slot() = channel;
     }
 
+    /// Closes the present connection, if there is one. The calls that are out on it fail at once,
+    /// and the next call dials anew.
+    pub fn hang_up(&self) {
+        let channel = self.shared.slot().take();
+        channel.inspect(Channel::close);
+    }
+
     /// Returns when the present connection has ended: the peer closed it, or its process died.
     /// Without a connection this never returns, because there is nothing to wait for.
     pub async fn broken(&self) {

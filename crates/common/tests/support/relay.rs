@@ -5,7 +5,8 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::spawn;
 
 /// The length of a greeting, which is handed to an edit as a whole.
@@ -29,11 +30,15 @@ pub(crate) struct Relay {
     /// where callers reach it
     pub(crate) addr: String,
     passed: Arc<Mutex<[Vec<u8>; 2]>>,
+    /// the connections that were made, on both sides
+    connections: Arc<Mutex<Vec<TcpStream>>>,
+    is_shut: Arc<AtomicBool>,
 }
 
 /// Uses everything, because the compiler would otherwise warn a test that uses only a part.
 const _: () = {
     let _ = (Relay::to, Relay::passed, Relay::has_passed);
+    let _ = (Relay::shut, Relay::open);
     let _ = Way::Up;
 };
 
@@ -53,11 +58,19 @@ impl Relay {
         let target: SocketAddr = target.parse().expect("a numeric address");
         let (edit, passed): (Arc<Edit>, _) = (Arc::new(edit), Arc::default());
         let to_record = Arc::clone(&passed);
+        let (connections, is_shut) = (Arc::default(), Arc::<AtomicBool>::default());
+        let (made, shut) = (Arc::clone(&connections), Arc::clone(&is_shut));
         spawn(move || {
             for caller in listener.incoming().flatten() {
+                let mut made: MutexGuard<'_, Vec<_>> = lock(&made);
+                if shut.load(Ordering::SeqCst) {
+                    continue; // hangs up on the caller
+                }
                 let Ok(called) = TcpStream::connect(target) else {
                     continue; // hangs up on the caller
                 };
+                let ends = [&caller, &called].map(TcpStream::try_clone);
+                made.extend(ends.into_iter().flatten());
                 for way in [Way::Up, Way::Down] {
                     let both = (caller.try_clone(), called.try_clone());
                     let (Ok(caller), Ok(called)) = both else {
@@ -71,13 +84,30 @@ impl Relay {
                 }
             }
         });
-        Self { addr, passed }
+        Self {
+            addr,
+            passed,
+            connections,
+            is_shut,
+        }
+    }
+
+    /// Cuts all connections, as the end of a process does, and hangs up on new callers.
+    pub(crate) fn shut(&self) {
+        self.is_shut.store(true, Ordering::SeqCst);
+        for connection in lock(&self.connections).drain(..) {
+            let _ = connection.shutdown(Shutdown::Both); // fails if it has ended
+        }
+    }
+
+    /// Lets callers through again.
+    pub(crate) fn open(&self) {
+        self.is_shut.store(false, Ordering::SeqCst);
     }
 
     /// Returns what has passed so far that way, before any edit, on all connections.
     pub(crate) fn passed(&self, way: Way) -> Vec<u8> {
-        let passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
-        passed[way as usize].clone()
+        lock(&self.passed)[way as usize].clone()
     }
 
     /// Returns whether `text` could be read in what has passed, in either direction.
@@ -91,6 +121,10 @@ impl Relay {
             .iter()
             .any(|way| is_in(self.passed(*way)))
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Passes bytes on until one end is gone, then cuts both.
@@ -111,7 +145,7 @@ fn pass(
         };
         let Ok(length @ 1..) = read else { break };
         let bytes = room[..length].to_vec();
-        let mut record = passed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut record = lock(passed);
         record[way as usize].extend_from_slice(&bytes);
         drop(record);
         let Some(bytes) = edit(way, before, bytes) else {

@@ -63,19 +63,28 @@ impl Pen {
     }
 
     fn store(&mut self, life: usize, id: u64, number: u64) {
+        self.store_all(life, id, &[number]);
+    }
+
+    fn store_all(&mut self, life: usize, id: u64, numbers: &[u64]) {
+        let texts: Vec<_> = numbers.iter().map(|number| [5, *number]).collect();
         self.note(
             SERVER,
             &format!(
                 "\"e\":\"stored\",\"room\":\"lobby\",\"id\":\"post:a{life}:{id}\",\
-                 \"numbers\":[{number}],\"texts\":[[5,{number}]],\"epoch\":\"e\""
+                 \"numbers\":{numbers:?},\"texts\":{texts:?},\"epoch\":\"e\""
             ),
         );
     }
 
     fn ack(&mut self, life: usize, id: u64, number: u64) {
+        self.ack_all(life, id, &[number]);
+    }
+
+    fn ack_all(&mut self, life: usize, id: u64, numbers: &[u64]) {
         self.note(
             life,
-            &format!(r#""e":"acked","id":"post:a{life}:{id}","numbers":[{number}]"#),
+            &format!(r#""e":"acked","id":"post:a{life}:{id}","numbers":{numbers:?}"#),
         );
     }
 
@@ -263,6 +272,28 @@ fn a_post_that_is_sent_again_with_others_is_stored_once() {
     assert_eq!(verdicts, [Yes; 6], "{text}");
     let (verdicts, text) = play("1,4");
     assert_eq!(verdicts[4], No, "{text}");
+}
+
+#[test]
+fn a_call_that_is_made_again_may_have_more_in_it() {
+    let sent_again = |stored: &[u64], acked: &[u64]| {
+        let mut pen = Pen::new();
+        pen.post(ANN, 1);
+        pen.store(ANN, 1, 1);
+        pen.post(ANN, 1);
+        pen.store_all(ANN, 1, stored);
+        pen.ack_all(ANN, 1, acked);
+        pen.show(BOB, 1);
+        pen.end().judge().0[4]
+    };
+    assert_eq!(sent_again(&[1, 2], &[1, 2]), Yes);
+    assert_eq!(sent_again(&[1, 2], &[1]), Yes, "the first of them again");
+    assert_eq!(sent_again(&[1], &[1, 2]), No, "the second is not stored");
+    assert_eq!(
+        sent_again(&[2, 3], &[2, 3]),
+        No,
+        "the first is stored twice"
+    );
 }
 
 #[test]
