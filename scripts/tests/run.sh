@@ -15,8 +15,11 @@ export TALLY
 trap 'rm -f "$TALLY"' EXIT
 
 export ONLY=${2:-.}
+# Those that build or wait longest, which begin first, so that none of them is alone at the end.
+long='session|static|ec2_faults|ec2'
 files=$(ls -- *"${1:-}"*_test.sh 2>/dev/null)
 [ -n "$files" ] || { echo "no test is called *${1:-}*" >&2; exit 2; }
+files=$(printf '%s\n' "$files" | grep -xE "($long)_test.sh" | sort -r; printf '%s\n' "$files" | grep -vxE "($long)_test.sh")
 # With the usual signals, because a job in the background ignores SIGINT, and what it starts could
 # not hear it.
 start=bash
