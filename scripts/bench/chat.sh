@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Chat, measured beside plain TCP in the same run.
 #
-#   scripts/bench/chat.sh [deliveries] [durable] [paced] [idle] [browsers] [restart]     all, if none is named
+#   scripts/bench/chat.sh [deliveries] [durable] [paced] [idle] [browsers] [restart]   all, if none
 #
 # deliveries: a second, to 1, 10, 100 and 1000 readers (memory store), against one frame written to
 #   as many sockets
@@ -9,8 +9,8 @@
 #   against round trips without a disk, and against what the disk alone commits before and after
 # paced: latency of 20 messages a second to 100 readers; then with one more under kill -STOP
 # idle: memory that a client costs the server (Linux)
-# browsers: memory that a browser costs the server: a poll that waits, and a connection for what is
-#   typed
+# browsers: memory that a browser costs the server while it waits, and for a second connection, which
+#   it keeps for half a minute after its person has typed
 # restart: a server killed under 1000 readers; until all of them are shown the next message
 #
 # Three seconds each. A busy machine spoils the figures; nothing here is a test.

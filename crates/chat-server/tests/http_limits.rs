@@ -4,7 +4,10 @@
 mod doors;
 #[path = "../../common/tests/support/http.rs"]
 mod http;
+#[path = "../../common/tests/support/program.rs"]
+mod program;
 
+use std::process::Command;
 use std::time::Duration;
 
 use common::chat::{MAX_CURSORS, MAX_POSTS};
@@ -12,6 +15,7 @@ use common::net::Limits;
 use doors::{Server, TOKEN, hex, refused};
 use futures::future::join_all;
 use http::{get, post, rpc};
+use program::{Program, run, signal};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -153,4 +157,61 @@ async fn hostile_calls_are_refused_before_they_cost_anything() {
     let late = post(server.http, "", &batch).await;
     assert!(late.starts_with("HTTP/1.1 504 "), "{late}");
     server.polls(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_key_the_program_answers_http_on_this_machine_and_to_its_token_only() {
+    const PROGRAM: &str = env!("CARGO_BIN_EXE_chat-server");
+    let folder = tempfile::tempdir().expect("a folder");
+    let key = folder.path().join("key");
+    std::fs::write(&key, "labkey1aaaqeayeaudaocajbifqydiob5322\n").expect("written");
+    let server = |http: &str| {
+        let mut command = Command::new(PROGRAM);
+        command.args([
+            "--listen",
+            "127.0.0.1:0",
+            "--store",
+            "memory",
+            "--http",
+            http,
+        ]);
+        command
+    };
+    let ended = run(server("0.0.0.0:0").arg("--key").arg(&key), "");
+    assert_eq!(ended.code, Some(1));
+    let says = "over HTTP the token of the key would cross the network for all to read\nhelp: ";
+    assert!(ended.stderr.contains(says), "{ended:?}");
+    let printed = run(
+        Command::new(PROGRAM)
+            .arg("--http-token")
+            .arg("--key")
+            .arg(&key),
+        "",
+    );
+    assert_eq!(printed.stdout, "y3aqmgqm4s3dxsmnmlbrayxsi4\n");
+
+    let mut closed = Program::start(server("0").arg("--key").arg(&key));
+    let url = closed.says("chat in a browser: http://");
+    let addr = url.trim_end_matches('/').parse().expect("an address");
+    closed.says("callers over HTTP need the token that --http-token prints");
+    // The page holds nothing, so that it needs no token.
+    assert!(get(addr, "/", "").await.starts_with("HTTP/1.1 200 "));
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "rooms", "params": [hex(1), ""]});
+    assert!(
+        post(addr, "", &call.to_string())
+            .await
+            .starts_with("HTTP/1.1 401 ")
+    );
+    let shown = format!("Authorization: Bearer {}\r\n", printed.stdout.trim());
+    assert!(
+        post(addr, &shown, &call.to_string())
+            .await
+            .contains("NoSession")
+    );
+    signal(&closed.child, "TERM");
+    assert_eq!(closed.end().code, Some(0));
+
+    let mut open = Program::start(&mut server("0.0.0.0:0"));
+    open.says("chat in a browser: http://");
+    open.says("no key: whoever reaches this address can come in");
 }

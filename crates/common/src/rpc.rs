@@ -96,7 +96,8 @@ where
         }
         let method = methods.find(&call.method)?;
         let request: Req = params::request(&method, call.params)?;
-        let response = served(serve(request)).await;
+        // In a box, because each layer above would otherwise keep room for it.
+        let response = served(Box::pin(serve(request))).await;
         let response = response.map_err(|error| Fault::server(error.detail))?;
         reply::result_of::<_, Refusal>(&response)
     };

@@ -1,5 +1,5 @@
-//! Browsers that wait: each has a poll in hand over HTTP, and a second connection that it keeps for
-//! what its person types next.
+//! Browsers that wait: each has a poll in hand over HTTP. After its person has typed, it keeps a
+//! second connection for half a minute.
 
 use std::time::Duration;
 
@@ -11,46 +11,54 @@ use tokio::time::sleep;
 use crate::server::Server;
 
 /// Until every poll has arrived; far shorter than a poll waits.
-const SETTLE: Duration = Duration::from_secs(2);
+const SETTLE: Duration = Duration::from_secs(1);
 
 /// Returns the bytes that a browser costs the server while it waits.
 pub(crate) async fn waiting(count: u64) -> anyhow::Result<f64> {
     let server = Server::start_with_http()?;
     let http = server.http.as_deref().context("it has a door for HTTP")?;
     let before = server.memory()?;
-    let mut connections = Vec::new();
-    for n in 1..=count {
-        let session = format!("{n:032x}");
-        let mut typing = TcpStream::connect(http).await?;
-        let enter = format!("[\"{session}\",\"p{n}\"]");
-        let entered = call(&mut typing, "enter", &enter).await?;
+    let sessions: Vec<_> = (1..=count).map(|n| format!("{n:032x}")).collect();
+    let mut door = TcpStream::connect(http).await?;
+    for (n, session) in sessions.iter().enumerate() {
+        let entered = call(&mut door, "enter", &format!("[\"{session}\",\"p{n}\"]")).await?;
         ensure!(entered.contains("\"result\""), "{entered}");
-        let join = format!("[\"{session}\",\"lobby\",0]");
-        call(&mut typing, "join", &join).await?;
-        connections.push((session, typing));
+        call(&mut door, "join", &format!("[\"{session}\",\"lobby\",0]")).await?;
     }
     let mut polls = Vec::new();
-    for (session, _) in &connections {
+    for session in &sessions {
         let mut poll = TcpStream::connect(http).await?;
         // Once more, because all who came later are in the log by now.
         let joined = call(&mut poll, "join", &format!("[\"{session}\",\"lobby\",0]")).await?;
         let cursor = joined.split("\"result\":").nth(1);
         let cursor = cursor.and_then(|cursor| cursor.trim_end().strip_suffix('}'));
         let cursor = cursor.context("a cursor")?;
-        send(
-            &mut poll,
-            "poll",
-            &format!("[\"{session}\",[{cursor}],15000]"),
-        )
-        .await?;
+        let params = format!("[\"{session}\",[{cursor}],15000]");
+        send(&mut poll, "poll", &params).await?;
         polls.push(poll);
     }
     sleep(SETTLE).await;
+    let bytes = server.memory()? - before;
     for poll in &polls {
-        let mut answer = [0];
-        let waits = poll.try_read(&mut answer);
+        let waits = poll.try_read(&mut [0]);
         ensure!(waits.is_err(), "a poll was answered: nothing was measured");
     }
+    Ok(bytes / count as f64)
+}
+
+/// Returns the bytes of a connection on which something was asked, and that is kept.
+pub(crate) async fn kept(count: u64) -> anyhow::Result<f64> {
+    let server = Server::start_with_http()?;
+    let http = server.http.as_deref().context("it has a door for HTTP")?;
+    let before = server.memory()?;
+    let mut connections = Vec::new();
+    for n in 1..=count {
+        let mut io = TcpStream::connect(http).await?;
+        let nobody = call(&mut io, "rooms", &format!("[\"{n:032x}\",\"\"]")).await?;
+        ensure!(nobody.contains("NoSession"), "{nobody}");
+        connections.push(io);
+    }
+    sleep(SETTLE).await;
     Ok((server.memory()? - before) / count as f64)
 }
 

@@ -70,8 +70,9 @@ async fn main() -> anyhow::Result<()> {
         println!("idle client: {:.1} KB in the server", bytes / 1000.0);
     }
     if wanted("browsers") {
-        let bytes = browsers::waiting(1000).await?;
-        println!("waiting browser: {:.1} KB in the server", bytes / 1000.0);
+        let (waits, kept) = (browsers::waiting(1000).await?, browsers::kept(1000).await?);
+        let (waits, kept) = (waits / 1000.0, kept / 1000.0);
+        println!("waiting browser: {waits:.1} KB in the server, and {kept:.1} KB after typing");
     }
     if wanted("restart") {
         restart(1000).await?;
