@@ -82,13 +82,23 @@ impl<'a> Room<'a> {
 
 type Key = (String, Hex);
 
+/// A post: the name of its sender, and its id there.
+type Post<'a> = (&'a str, u64);
+
+/// Returns the post that gives a call its name. The others of the call have the ids after it.
+fn named(id: &str) -> Post<'_> {
+    let (sender, number) = id.rsplit_once(':').unwrap_or((id, ""));
+    (sender, number.parse().unwrap_or_default())
+}
+
 /// Reads the lines of a run in their order.
 struct Rooms<'a> {
     lives: &'a [Life],
     order: &'a Order,
     rooms: BTreeMap<Key, Room<'a>>,
-    /// where each post was stored, by the name of its call
-    stored: BTreeMap<&'a str, (Key, &'a [u64])>,
+    /// where each post was stored. One by one, because a call that was lost is made again with what
+    /// was said since, or with less, and a server then stores only what is new in it
+    stored: BTreeMap<Post<'a>, (Key, u64)>,
     /// the room of each post, by its client and its name
     posts: HashMap<(usize, &'a str), &'a str>,
     /// the rooms that each client is in, each with the number of its window
@@ -191,26 +201,31 @@ impl<'a> Rooms<'a> {
             message.stored.get_or_insert(at);
             message.texts.extend(texts.get(index));
         }
-        let before = self.stored.get(id).map_or(&[][..], |(_, before)| *before);
-        if differ(before, numbers) {
-            let what = format!("{id} was stored as {before:?}, and again as {numbers:?}");
-            self.room(&key).mismatches.push((Verdict::No, what));
-        } else if before.len() < numbers.len() {
-            self.stored.insert(id, (key, numbers));
+        let (sender, first) = named(id);
+        for (id, number) in (first..).zip(numbers) {
+            let post = (key.clone(), *number);
+            let (_, before) = self.stored.entry((sender, id)).or_insert(post);
+            if before != number {
+                let what = format!("{sender}:{id} was stored as {before}, and again as {number}");
+                self.room(&key).mismatches.push((Verdict::No, what));
+            }
         }
     }
 
     fn acknowledge(&mut self, at: At, id: &'a str, numbers: &[u64]) {
         let name = self.lives[at.life].title();
-        if let Some((key, stored)) = self.stored.get(id).cloned() {
-            if numbers.len() > stored.len() || differ(stored, numbers) {
-                let what = format!(
-                    "{name} has {id} acknowledged as {numbers:?}, and it was stored as {stored:?}"
-                );
-                self.room(&key).mismatches.push((Verdict::No, what));
+        let (sender, first) = named(id);
+        let posts = || (first..).map(|id| (sender, id)).zip(numbers);
+        let missing = posts().find(|(post, _)| !self.stored.contains_key(post));
+        let Some(((_, missing), _)) = missing else {
+            for (post, number) in posts() {
+                let stored = self.stored.get(&post).cloned();
+                stored
+                    .into_iter()
+                    .for_each(|stored| self.compare(at, post, *number, &stored));
             }
-            return self.own(at, &key, numbers);
-        }
+            return;
+        };
         // The room is known from the client's own line.
         let room = self.posts.get(&(at.life, id)).copied();
         let open = self.open.get(&at.life).into_iter().flat_map(BTreeMap::keys);
@@ -225,13 +240,26 @@ impl<'a> Rooms<'a> {
             } else {
                 Verdict::Unknown
             };
-            let what = format!("{name} has {id} acknowledged, and no server's journal has it");
+            let post = format!("{sender}:{missing}");
+            let what = format!("{name} has {post} acknowledged, and no server's journal has it");
             self.room(&key).mismatches.push((verdict, what));
         } else if let Some(key) = self.rooms.keys().next().cloned() {
             // It belongs to no room, and the doubt has to be said in one.
             let what = format!("{name} has {id} acknowledged, and has not sent it");
             self.room(&key).mismatches.push((Verdict::Unknown, what));
         }
+    }
+
+    /// Compares the number of an acknowledged post with where it was stored.
+    fn compare(&mut self, at: At, (sender, id): Post<'_>, number: u64, stored: &(Key, u64)) {
+        let (key, stored) = stored;
+        if *stored != number {
+            let name = self.lives[at.life].title();
+            let what =
+                format!("{name} has {sender}:{id} acknowledged as {number}, and it is {stored}");
+            self.room(key).mismatches.push((Verdict::No, what));
+        }
+        self.own(at, key, &[number]);
     }
 
     fn own(&mut self, at: At, key: &Key, numbers: &[u64]) {
@@ -278,12 +306,6 @@ impl<'a> Rooms<'a> {
         };
         self.rooms.into_values().map(with_gaps).collect()
     }
-}
-
-/// Returns whether a post has two numbers. A call that is repeated may carry fewer posts than
-/// before, or also those that were typed since.
-fn differ(a: &[u64], b: &[u64]) -> bool {
-    a.iter().zip(b).any(|(a, b)| a != b)
 }
 
 #[cfg(test)]

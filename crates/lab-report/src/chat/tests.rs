@@ -296,6 +296,32 @@ fn a_call_that_is_made_again_may_have_more_in_it() {
     );
 }
 
+/// The first of three posts was stored before the server died. Another server over the same log
+/// then stores only what is new, under the name of the second.
+#[test]
+fn several_servers_may_store_one_call() {
+    let play = |acked: &str| {
+        let mut pen = Pen::new();
+        pen.post(ANN, 1);
+        pen.store(ANN, 1, 1);
+        pen.post(ANN, 1);
+        pen.note(
+            SERVER,
+            "\"e\":\"stored\",\"room\":\"lobby\",\"id\":\"post:a1:2\",\"numbers\":[5,6],\
+             \"texts\":[[5,5],[5,6]],\"epoch\":\"e\"",
+        );
+        pen.note(
+            ANN,
+            &format!(r#""e":"acked","id":"post:a1:1","numbers":[{acked}]"#),
+        );
+        pen.end().judge()
+    };
+    let (verdicts, text) = play("1,5,6");
+    assert_eq!(verdicts[4], Yes, "{text}");
+    assert_eq!(play("1,6,5").0[4], No);
+    assert_eq!(play("1,5,6,7").0[4], No, "the last is not stored");
+}
+
 #[test]
 fn another_text_is_noticed() {
     let mut pen = Pen::new();
