@@ -4,9 +4,14 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+/// Uses everything, because the compiler would otherwise warn a test that uses only a part.
+const _: () = {
+    let _ = (program, free_port, Nats::start, Nats::url);
+};
+
 /// Returns the nats-server to test with: `NATS_SERVER`, or the one on the `PATH`. There is none if
 /// neither is there, and then the test says so and passes, unless `CI_NATS` says that it must be.
-fn program() -> Option<String> {
+pub(crate) fn program() -> Option<String> {
     let program = std::env::var("NATS_SERVER").unwrap_or_else(|_| "nats-server".into());
     let version = Command::new(&program).arg("--version").output();
     if version.is_ok_and(|version| version.status.success()) {

@@ -1,0 +1,108 @@
+//! Three nats-servers that keep one log, on files that outlive them.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream::stream::PeerInfo;
+use tempfile::TempDir;
+
+use crate::nats;
+use crate::program::closed;
+
+/// How long a cluster may take to choose a leader: far above the 10 s of a slow machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The name of the log.
+const NAME: &str = "t";
+
+/// The three. They are killed when this is dropped.
+pub(crate) struct Three {
+    folder: TempDir,
+    program: String,
+    addrs: [String; 3],
+    servers: [Option<Child>; 3],
+}
+
+impl Three {
+    /// Starts them, if there is a nats-server.
+    pub(crate) fn start() -> Option<Self> {
+        let mut three = Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            program: nats::program()?,
+            addrs: [closed(), closed(), closed()],
+            servers: [None, None, None],
+        };
+        let routes = [closed(), closed(), closed()];
+        for (n, addr) in three.addrs.iter().enumerate() {
+            let list: Vec<_> = routes.iter().map(|at| format!("nats://{at}")).collect();
+            let text = format!(
+                "server_name: n{n}\nlisten: \"{addr}\"\njetstream {{ store_dir: {:?} }}\n\
+                 cluster {{ name: c, listen: \"{}\", routes: [{}] }}\n",
+                three.folder.path().join(format!("js{n}")),
+                routes[n],
+                list.join(", "),
+            );
+            std::fs::write(three.file(n), text).expect("written");
+        }
+        (0..3).for_each(|n| three.go_on(n));
+        Some(three)
+    }
+
+    fn file(&self, n: usize) -> PathBuf {
+        self.folder.path().join(format!("n{n}.conf"))
+    }
+
+    /// Starts one of them, on the files that it has.
+    pub(crate) fn go_on(&mut self, n: usize) {
+        let mut command = Command::new(&self.program);
+        // Null, because a child that keeps a pipe makes the runner of the tests wait for ever.
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let child = command.stderr(Stdio::null()).arg("-c").arg(self.file(n));
+        self.servers[n] = Some(child.spawn().expect("it was there"));
+    }
+
+    /// Kills one of them with `kill -9`.
+    pub(crate) fn kill(&mut self, n: usize) {
+        if let Some(mut child) = self.servers[n].take() {
+            child.kill().expect("our own child");
+            child.wait().expect("our own child");
+        }
+    }
+
+    /// Returns what `--store` takes.
+    pub(crate) fn url(&self) -> String {
+        format!("nats://{}/{NAME}", self.addrs.join(","))
+    }
+
+    /// Returns which of them leads the log, and waits until one does and the others have all of it.
+    pub(crate) async fn leader(&self) -> usize {
+        let client = async_nats::connect(self.addrs.to_vec())
+            .await
+            .expect("NATS is there");
+        let jetstream = async_nats::jetstream::new(client);
+        let until = Instant::now() + LIMIT;
+        loop {
+            let leader = async {
+                let mut stream = jetstream.get_stream(NAME).await.ok()?;
+                let cluster = stream.info().await.ok()?.cluster.clone()?;
+                let is_current =
+                    |peer: &PeerInfo| peer.current && peer.lag.is_none_or(|lag| lag == 0);
+                let are_current =
+                    cluster.replicas.len() == 2 && cluster.replicas.iter().all(is_current);
+                let leader = cluster.leader?.strip_prefix('n')?.parse().ok()?;
+                are_current.then_some(leader)
+            };
+            match leader.await {
+                Some(leader) => return leader,
+                None => assert!(Instant::now() < until, "nobody leads, or one stays behind"),
+            }
+        }
+    }
+}
+
+impl Drop for Three {
+    fn drop(&mut self) {
+        (0..3).for_each(|n| self.kill(n));
+    }
+}
