@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What ring.sh, secret.sh, chat.sh and demo.sh have in common. Sourced, in the project's folder, by
-# a script that has set $here to the folder of its caller.
+# What ring.sh, secret.sh, chat.sh, cluster.sh and demo.sh have in common. Sourced, in the project's
+# folder, by a script that has set $here to the folder of its caller.
 #
 # Takes these options out of the script's words, as far as `--`:
 #
@@ -68,8 +68,8 @@ fi
 
 # Builds all programs, and sets $bin to their folder. All, because each choice of packages has
 # dependencies with other features, and so would be a build of its own.
-build() {
-  cargo build --quiet --workspace --bins
+build() { # [CARGO FLAGS]...
+  cargo build --quiet --workspace --bins "$@"
   bin=$(cd "${CARGO_TARGET_DIR:-target}/debug" && pwd)
 }
 
@@ -87,11 +87,10 @@ serve() { # NAME COMMAND...
   journaled "$@" 2>"$dir/$name" &
   children="$children $!"
   {
-    read -r line || line='has said nothing'
-    case $line in
-      "listening on "*) address=${line#listening on } ;;
-      *) echo "[$name] $line" >&2; cat >&2; return 1 ;;
-    esac
+    while read -r line || { echo "[$name] has ended" >&2; return 1; }; do
+      case $line in "listening on "*) break ;; *) echo "[$name] $line" >&2 ;; esac
+    done
+    address=${line#listening on }
     [ -n "$quiet" ] || echo "$name is process $!, $line" >&2
     while read -r line; do echo "[$name] $line" >&2; done <&0 &
   } <"$dir/$name"
