@@ -147,8 +147,27 @@ impl Song<'_> {
 
     fn repeats(&self) -> Check {
         let mut check = Check::new("a verse came again only where that is allowed");
-        for repeat in self.again() {
-            check.find(repeat.verdict, repeat.why);
+        let mut all = self.again().into_iter().peekable();
+        while let Some(begin) = all.next() {
+            // One that was given up on may sing the whole rest of the song again: one sentence.
+            let (mut last, again) = (begin.left, self.name(begin.sing.life));
+            let goes_on = |it: &Repeat, last: u64| {
+                let is_alike = (it.verdict, &it.why) == (begin.verdict, &begin.why);
+                is_alike && it.sing.life == begin.sing.life && it.left.checked_add(1) == Some(last)
+            };
+            while let Some(next) = all.next_if(|it| goes_on(it, last)) {
+                last = next.left;
+            }
+            let what = if last == begin.left {
+                let first = self.name(begin.first);
+                format!("verse {last}: {first}, then {again}: {}", begin.why)
+            } else {
+                format!(
+                    "verses {} to {last}: others, then {again}: {}",
+                    begin.left, begin.why
+                )
+            };
+            check.find(begin.verdict, what);
         }
         check
     }
@@ -163,16 +182,13 @@ impl Song<'_> {
             for (index, again) in verses.iter().enumerate().skip(1) {
                 let before = &verses[..index];
                 let first = before[0];
-                let names = format!(
-                    "verse {left}: {}, then {}",
-                    self.name(first.sing.life),
-                    self.name(again.sing.life)
-                );
                 let mut find = |verdict, why| {
                     all.push(Repeat {
+                        left: *left,
+                        first: first.sing.life,
                         sing: again.sing,
                         verdict,
-                        why: format!("{names}: {why}"),
+                        why,
                     });
                 };
                 let was_dead = |verse: &Verse| self.was_dead(verse.sing.life, again.sing);
@@ -320,11 +336,15 @@ impl Song<'_> {
 /// A verse that came again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repeat {
+    /// The bottles left.
+    pub left: u64,
+    /// The life that sang it first.
+    pub first: usize,
     /// The line before it was printed.
     pub sing: At,
     /// Whether it may come again.
     pub verdict: Verdict,
-    /// Why, as a sentence.
+    /// Why, in a few words.
     pub why: String,
 }
 

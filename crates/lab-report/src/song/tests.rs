@@ -188,6 +188,24 @@ fn a_repeat_needs_a_reason() {
     );
 }
 
+#[test]
+fn a_song_that_is_sung_twice_to_its_end_takes_one_sentence() {
+    let mut pen = Pen::new(3);
+    pen.note(0, r#""e":"lost","place":1,"why":"no answer""#);
+    pen.sing(0, 3);
+    pen.pass(0, 1, "2");
+    pen.pass(0, 2, "2");
+    for left in [2, 1, 0] {
+        pen.sing(2, left);
+        pen.sing(1, left);
+    }
+    (0..3).for_each(|life| pen.end(life, "home"));
+    let (verdicts, text) = pen.judge();
+    assert_eq!(verdicts, [Yes; 6], "{text}");
+    let expected = "verses 2 to 0: others, then Buddy 2: allowed, Buddy 1 had given up on Buddy 2";
+    assert!(text.contains(expected), "{text}");
+}
+
 /// Its death is no reason, because it came later: it still heard what came of the repeat.
 #[test]
 fn one_that_lived_on_is_no_reason_for_a_repeat() {
