@@ -276,11 +276,11 @@ async fn options(settings: &Settings) -> anyhow::Result<ConnectOptions> {
             Failure::new(format!("cannot read {}: {error}", path.display()))
                 .help("--nats-creds names the file that lets this server into NATS")
         })?;
-        options = match text.trim().split_once(':') {
-            Some((user, password)) if !text.contains('\n') => {
+        options = match login(&text) {
+            Some((user, password)) => {
                 options.user_and_password(user.to_owned(), password.to_owned())
             }
-            _ => options.credentials(&text).map_err(|_| {
+            None => options.credentials(&text).map_err(|_| {
                 Failure::new(format!("{} has no credentials of NATS", path.display()))
                     .help("it has one line USER:PASSWORD, or is what nsc writes")
             })?,
@@ -292,6 +292,12 @@ async fn options(settings: &Settings) -> anyhow::Result<ConnectOptions> {
             .require_tls(true);
     }
     Ok(options)
+}
+
+/// Returns user and password, if `text` is one line with both.
+fn login(text: &str) -> Option<(&str, &str)> {
+    let line = text.trim();
+    line.split_once(':').filter(|_| !line.contains('\n'))
 }
 
 /// Returns whether this version of nats-server keeps its streams when it is killed.
@@ -309,6 +315,13 @@ mod tests {
     fn the_stream_says_how_much_it_keeps() {
         assert_eq!(history_of(&description(10_000)), Some(10_000));
         assert_eq!(history_of("orders"), None);
+    }
+
+    #[test]
+    fn a_login_is_one_line() {
+        assert_eq!(login("chat:se:cret\n"), Some(("chat", "se:cret")));
+        assert_eq!(login("-----BEGIN NATS USER JWT-----\na:b\n"), None);
+        assert_eq!(login("chat\n"), None);
     }
 
     #[test]

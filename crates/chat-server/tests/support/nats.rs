@@ -9,18 +9,23 @@ const _: () = {
     let _ = (program, free_port, Nats::start, Nats::url);
 };
 
-/// Returns the nats-server to test with: `NATS_SERVER`, or the one on the `PATH`. There is none if
-/// neither is there, and then the test says so and passes, unless `CI_NATS` says that it must be.
+/// Returns the nats-server to test with: `NATS_SERVER`, or the one on the `PATH` or where Debian
+/// has it. There is none if none is there, and then the test says so and passes, unless `CI_NATS`
+/// says that it must be.
 pub(crate) fn program() -> Option<String> {
-    let program = std::env::var("NATS_SERVER").unwrap_or_else(|_| "nats-server".into());
-    let version = Command::new(&program).arg("--version").output();
-    if version.is_ok_and(|version| version.status.success()) {
-        return Some(program);
+    let named = std::env::var("NATS_SERVER").ok();
+    let usual = ["nats-server", "/usr/sbin/nats-server"].map(String::from);
+    let is_there = |program: &String| {
+        let version = Command::new(program).arg("--version").output();
+        version.is_ok_and(|version| version.status.success())
+    };
+    let found = named.into_iter().chain(usual).find(is_there);
+    if found.is_none() {
+        let must = std::env::var_os("CI_NATS").is_some_and(|value| value == "1");
+        assert!(!must, "CI_NATS=1, and there is no nats-server");
+        eprintln!("SKIPPED: no nats-server: apt install nats-server, or set NATS_SERVER");
     }
-    let must = std::env::var_os("CI_NATS").is_some_and(|value| value == "1");
-    assert!(!must, "CI_NATS=1, and there is no {program}");
-    eprintln!("SKIPPED: no nats-server: install it (apt install nats-server), or set NATS_SERVER");
-    None
+    found
 }
 
 /// Returns a port that was free just now.
