@@ -24,6 +24,9 @@ start() { # RING NAME HOST PORT NEXT [FLAG]...
   within 20 grep -q '^listening on ' "$scratch/$ring/$name"
 }
 
+# Seals the ring with an even number that this subshell starts.
+seal_every_second() { (($1 % 2)) || export LAB_KEY=$A_KEY; }
+
 sung() { [ "$(grep -c beer "$scratch/$1/song")" -ge "$2" ]; }
 
 # Checks the song of a ring that has ended: complete, in order, and at most $3 verses twice.
@@ -61,7 +64,7 @@ test_any_one_of_the_ring_on_EC2_may_die() {
   for victim in 1 2 3; do
     (
       port=80${victim}2
-      ((victim % 2)) || export LAB_KEY=$A_KEY
+      seal_every_second "$victim"
       start "$victim" b server "$port" "$CLIENT:$port" --tempo 100ms; b=$started
       start "$victim" c client "$port" "$LAPTOP:$port" --tempo 100ms; c=$started
       start "$victim" a laptop "$port" "$SERVER_PUBLIC:$port" --tempo 100ms -n 90; a=$started
@@ -82,7 +85,7 @@ test_any_one_of_five_may_die_where_loopback_addresses_lead_to_others() {
   for victim in 1 2 3 4 5; do
     (
       p=81${victim}
-      ((victim % 2)) || export LAB_KEY=$A_KEY
+      seal_every_second "$victim"
       start "$victim" b server "${p}1" "127.0.0.1:${p}2" --tempo 100ms; b=$started
       start "$victim" c server "${p}2" "$CLIENT:${p}1" --tempo 100ms; c=$started
       start "$victim" d client "${p}1" "$LAPTOP:${p}2" --tempo 100ms; d=$started
