@@ -36,22 +36,22 @@ next_port() {
 }
 
 start_nats() {
-  local n callers=() peers=() store_list route_list
-  for n in 0 1 2; do
-    next_port; callers[n]=127.0.0.1:$port
-    next_port; peers[n]=127.0.0.1:$port
+  local n callers='' peers='' routes=''
+  for n in 1 2 3; do
+    next_port; callers="$callers${callers:+,}127.0.0.1:$port"
+    next_port; peers="$peers${peers:+,}127.0.0.1:$port"
+    routes="$routes${routes:+, }nats://127.0.0.1:$port"
   done
-  store_list=$(printf ',%s' "${callers[@]}") route_list=$(printf ', nats://%s' "${peers[@]}")
-  store=nats://${store_list#,}
+  store=nats://$callers
   for n in 1 2 3; do
     cat >"$dir/nats$n.conf" <<END
 server_name: nats$n
-listen: "${callers[n - 1]}"
+listen: "$(echo "$callers" | cut -d, -f"$n")"
 jetstream { store_dir: "$dir/nats$n" }
 cluster {
   name: chat
-  listen: "${peers[n - 1]}"
-  routes: [${route_list#, }]
+  listen: "$(echo "$peers" | cut -d, -f"$n")"
+  routes: [$routes]
 }
 END
     "$nats" -c "$dir/nats$n.conf" >"$dir/nats$n.log" 2>&1 &
@@ -74,7 +74,8 @@ kill_9() { # NAME PROCESS
   { kill -9 "$2" && wait "$2"; } 2>/dev/null || true
 }
 
-build --features chat-server/nats
+features=chat-server/nats
+build
 start_nats
 servers=''
 for n in 1 2 3; do

@@ -47,7 +47,7 @@ while [ "$words" -gt 0 ]; do
 done
 
 dir=$(mktemp -d)
-children='' quiet=''
+children='' quiet='' features=''
 # Quiet, because the shell would otherwise report a child that somebody has killed.
 end_all() {
   # shellcheck disable=SC2086 # process ids, to be split
@@ -68,8 +68,9 @@ fi
 
 # Builds all programs, and sets $bin to their folder. All, because each choice of packages has
 # dependencies with other features, and so would be a build of its own.
-build() { # [CARGO FLAGS]...
-  cargo build --quiet --workspace --bins "$@"
+# Features that the script needs are in $features.
+build() {
+  cargo build --quiet --workspace --bins ${features:+--features "$features"}
   bin=$(cd "${CARGO_TARGET_DIR:-target}/debug" && pwd)
 }
 

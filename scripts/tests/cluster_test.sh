@@ -36,9 +36,10 @@ test_an_interrupt_ends_all_and_leaves_nothing() {
   exits 130 wait "$cluster"
   same '' "$(ls -A "$TMPDIR")"
   same 6 "$(grep -c ' is process ' "$scratch/said")"
-  for process in $(sed -n 's/.* is process \([0-9]*\).*/\1/p' "$scratch/said"); do
+  sed -n 's/.* is process \([0-9]*\).*/\1/p' "$scratch/said" >"$scratch/processes"
+  while read -r process; do
     ! kill -0 "$process" 2>/dev/null || fail "$process runs on"
-  done
+  done <"$scratch/processes"
 }
 
 test_without_a_nats_server_it_says_how_to_get_one() {

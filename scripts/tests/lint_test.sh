@@ -21,7 +21,7 @@ test_scripts_keep_to_bash_3_2() {
 
 test_every_script_tells_its_usage() {
   local script
-  for script in build-static.sh deploy.sh ec2.sh netlab.sh rehearse.sh ring.sh secret.sh chat.sh demo.sh bench.sh; do
+  for script in build-static.sh deploy.sh ec2.sh netlab.sh rehearse.sh ring.sh secret.sh chat.sh cluster.sh demo.sh bench.sh; do
     "$scripts/$script" --help >"$scratch/help"
     has "scripts/$script" "$scratch/help"
     exits 2 "$scripts/$script" --no-such-option
