@@ -262,5 +262,10 @@ fn no_frame_makes_its_reader_panic_or_hold_much_more() {
     }
     // An answer whose nanoseconds are more than a second: read as the time that they mean.
     decoders(&[10, 2, 0, 0, 127, 0xff, 0xf7, 0xff, 0xff, 6, 2, 0]);
+    // A request whose own spelling, without what is around it in a frame, looks like another frame.
+    let looks = [
+        0, 0xc2, 0xc2, 0x80, 0xc2, 0x80, 0x80, 0xc2, 0x80, 0x80, 0x80, 0, 0,
+    ];
+    decoders(&[[126].as_slice(), &looks].concat());
     seeds::play(50_000, &examples(false, 2), decoders);
 }

@@ -77,7 +77,8 @@ fn encodes_again<T: DeserializeOwned + Serialize>(frame: &[u8]) {
     };
     let canonical = postcard::to_stdvec(&message).expect("it can be encoded");
     assert!(canonical.len() <= frame.len() + CARRIED);
-    let same: T = wire::decode(&canonical).expect("it can be decoded");
+    // Not as a frame, because these bytes alone may look like a request with an endless time limit.
+    let same: T = postcard::from_bytes(&canonical).expect("it can be decoded");
     let again = postcard::to_stdvec(&same).expect("it can be encoded");
     assert_eq!(again, canonical, "{}", std::any::type_name::<T>());
 }
