@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
 
-    /// Writes a trace for https://ui.perfetto.dev ("Open trace file")
+    /// Writes a trace for ui.perfetto.dev ("Open trace file")
     #[arg(long, value_name = "FILE")]
     pub perfetto: Option<PathBuf>,
 

@@ -6,8 +6,8 @@
 //! | `song`, `chat`, `list` | the spans of each of the three tasks |
 //! | `tasks` | all of them |
 //! | `times` | when, so fine that nothing happens at the same moment |
-//! | [`perfetto`], [`otlp`] | the spans in two formats |
-//! | [`shiviz`] | all lines, with vector clocks |
+//! | `perfetto`, `otlp` | the spans in two formats |
+//! | `shiviz` | all lines, with vector clocks |
 
 pub use otlp::otlp;
 pub use perfetto::perfetto;
