@@ -20,6 +20,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
 
+use chat_server::log::{Bounds, RoomLog as _};
+use chat_server::{Nats, NatsSettings};
+use common::pen::Pen;
+use futures::future::join_all;
 use lab_report::Report;
 use lab_report::verdict::Verdict;
 use program::{Lines, Program, closed};
@@ -312,4 +316,26 @@ async fn nothing_is_lost_shown_twice_or_out_of_order_whatever_is_killed() {
     let judged = Report::read(&[journals]).expect("journals");
     assert_eq!(judged.verdict(), Verdict::Yes, "{judged:?}");
     println!("{:4.1} s: judged", began.elapsed().as_secs_f32());
+}
+
+/// Ten times three servers that begin a log at the same moment give it one epoch, so that a client
+/// may go from one to the other.
+#[tokio::test]
+async fn servers_that_begin_a_log_at_once_agree_on_its_epoch() {
+    let Some(nats) = Three::start() else { return };
+    let epochs = |n: usize| {
+        let settings = NatsSettings {
+            url: format!("{}{n}", nats.url()),
+            creds: None,
+            ca: None,
+        };
+        async move {
+            let one = || Nats::open(&settings, Bounds::keeping(10), Pen::none());
+            let (a, b, c) = tokio::try_join!(one(), one(), one()).expect("three servers");
+            [a, b, c].map(|(log, _)| log.epoch())
+        }
+    };
+    for [a, b, c] in join_all((0..10).map(epochs)).await {
+        assert!(a == b && b == c, "{a} {b} {c}");
+    }
 }

@@ -16,6 +16,9 @@ use super::url::Url;
 /// How long a start tries: a fresh cluster needs seconds until it makes a stream.
 const START: Duration = Duration::from_secs(15);
 
+/// How long a new stream must have looked the same.
+const SETTLED: Duration = Duration::from_millis(500);
+
 /// How long one question to NATS may take. The default of 5 s would hide a dead leader.
 const QUESTION: Duration = Duration::from_secs(1);
 
@@ -152,10 +155,34 @@ impl Link {
                 .help("choose another name: .../NAME")
                 .into());
         };
+        let is_new = info.state.last_sequence == 0;
+        let info = if is_new {
+            self.settled(info).await?
+        } else {
+            info
+        };
         if kept != history {
             tracing::warn!("this log keeps {kept} messages of a room, whatever --history says");
         }
         Ok((info, kept))
+    }
+
+    /// Returns what NATS says of a new stream, once it says the same twice. Servers that make it at
+    /// the same moment may each hear of a time of its making, and only one of these remains.
+    async fn settled(&self, mut info: Info) -> anyhow::Result<Info> {
+        let until = Instant::now() + START;
+        loop {
+            sleep(SETTLED).await;
+            match self.get(&self.name).await {
+                Ok(stream) if stream.cached_info().created == info.created => return Ok(info),
+                Ok(stream) => info = stream.cached_info().clone(),
+                Err(_) if Instant::now() < until => {}
+                Err(error) => {
+                    let what = format!("NATS has lost the new stream {}: {error}", self.name);
+                    return Err(Failure::new(what).help("start again").into());
+                }
+            }
+        }
     }
 
     /// Returns what all streams have in common.
