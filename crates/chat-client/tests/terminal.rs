@@ -166,10 +166,15 @@ fn a_closed_window_frees_the_nick_at_once() {
     let server = Server::start();
     let (ann, _folder) = talk(&server, "ann");
     server.wait_for("ann");
+    // That somebody has come shows that ann knows that it is in itself. Before, it says no goodbye.
+    ann.wait_until("doorman", |rows| {
+        rows.iter().any(|row| row.contains("doorman"))
+    });
     // By SIGHUP, or because there is nothing more to read, whichever it hears first.
     let ended = ann.close().wait().expect("a child").code();
     assert!(matches!(ended, Some(129 | 0)), "{ended:?}");
-    assert_eq!(said(&server.addr, "ann", "back\n").code, Some(0));
+    let back = said(&server.addr, "ann", "back\n");
+    assert_eq!(back.code, Some(0), "{back:?}");
 }
 
 #[test]

@@ -95,7 +95,7 @@ impl Terminal {
     }
 
     /// Waits until the last rows, those of two screens, are as wanted.
-    fn wait_until(&self, what: &str, is_wanted: impl Fn(&[String]) -> bool) {
+    pub(crate) fn wait_until(&self, what: &str, is_wanted: impl Fn(&[String]) -> bool) {
         self.wait(what, |parser| is_wanted(&last_rows(parser, 2)));
     }
 
