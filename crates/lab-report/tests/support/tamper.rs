@@ -104,9 +104,9 @@ fn must_be_missed(all: &Journals, (journal, line): (usize, usize)) -> bool {
     let heard = |kinds: &[&str]| all.count(kinds, "id", &it["id"]) > 0;
     match it["e"].as_str().unwrap_or_default() {
         // The list's own journal tells all of it.
-        "begin" | "place" | "sing" | "stored" | "read" => true,
-        // Another one has sung it out as well.
-        "sang" => all.count(&["sang"], "left", &it["left"]) == 1,
+        "begin" | "place" | "stored" | "read" => true,
+        // Another one has sung it as well, because this one was killed before it told.
+        "sing" | "sang" => all.count(&[text("e")], "left", &it["left"]) == 1,
         "say" => heard(&["hear", "place"]),
         "call" => heard(&["called"]),
         // From it alone the singer knows that it is its turn, unless it was asked before.
@@ -154,9 +154,8 @@ fn must_be_noticed(all: &Journals, at: (usize, usize)) -> &'static [&'static str
     let is_missed = must_be_missed(all, at);
     match it["e"].as_str().unwrap_or_default() {
         "place" => &["song", "bottles", "place", "roll"],
-        "sing" => &["left"],
-        "sang" | "say" | "call" if !is_missed => &[],
-        "sang" => &["left"],
+        "sing" | "sang" | "say" | "call" if !is_missed => &[],
+        "sing" | "sang" => &["left"],
         "say" if it["word"] == "enlist" => &["id", "to"],
         "say" => &["id", "to", "word", "mark"],
         "hear" => &["id", "word", "mark"],
@@ -268,6 +267,8 @@ fn displace(all: &Journals, (journal, line): (usize, usize), dice: &mut SmallRng
 /// them in a process that was killed may come anywhere, because it may have told nobody of it.
 pub(crate) fn check_clocks(folder: &Path, kinds: &[&str]) {
     const HOUR: i64 = 3_600_000_000;
+    // A process may lose the processor between the readings of its two clocks, when it begins.
+    const LOST: i64 = 1_000_000;
     let all = Journals::read(folder);
     let order_of = |journals: &Journals| {
         let (lives, _) = journals.lives();
@@ -326,7 +327,7 @@ pub(crate) fn check_clocks(folder: &Path, kinds: &[&str]) {
             let clock = order.clock_of(machine).expect("a clock");
             if let Some(error) = clock.error {
                 let wrong = (clock.ahead - (lead - reference)).abs();
-                let most = error + longest * drift / 1_000_000;
+                let most = error + LOST + longest * drift / 1_000_000;
                 assert!(wrong <= most, "{machine}: {wrong} µs, {clock:?}");
             }
         }
