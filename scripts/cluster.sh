@@ -76,10 +76,12 @@ kill_9() { # NAME PROCESS
 
 features=chat-server/nats
 build
+# A copy, because any other build here would replace it with one without NATS.
+cp "$bin/chat-server" "$dir/chat-server"
 start_nats
 servers=''
 for n in 1 2 3; do
-  serve "chat-server $n" "$bin/chat-server" --listen 127.0.0.1:0 --store "$store" --rate 0
+  serve "chat-server $n" "$dir/chat-server" --listen 127.0.0.1:0 --store "$store" --rate 0
   servers="$servers${servers:+,}$address"
   [ "$n" != 2 ] || second_chat=${children##* }
 done
