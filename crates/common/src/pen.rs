@@ -29,6 +29,11 @@ const CUT_ROOM: u64 = 64;
 /// The clock on the wall is written when it was last written so long ago.
 const WALL_EVERY: Duration = Duration::from_secs(1);
 
+/// How near two readings are near enough, and most readings for that: a reading takes less than a
+/// microsecond, and a longer pause hardly comes eight times in a row.
+const NEAR: Duration = Duration::from_micros(5);
+const READINGS: usize = 8;
+
 /// Writes a journal, or none: the default. It is cheap to clone.
 #[derive(Clone, Default)]
 pub struct Pen(Option<Arc<Mutex<Sheet>>>);
@@ -157,16 +162,15 @@ impl Sheet {
         if self.left == 0 {
             return;
         }
-        let now = Instant::now();
-        let t = micros(now - self.begun);
-        let w = (now >= self.wall_due).then(|| {
+        let mut now = Instant::now();
+        let mut w = None;
+        if now >= self.wall_due {
+            let wall;
+            (now, wall) = both_clocks();
             self.wall_due = now + WALL_EVERY;
-            micros(
-                SystemTime::now()
-                    .duration_since(UNIX_EPOCH)
-                    .unwrap_or_default(),
-            )
-        });
+            w = Some(micros(wall));
+        }
+        let t = micros(now - self.begun);
         self.format(&Line { t, w, event });
         let size = self.line.len() as u64;
         self.left = if size < self.left {
@@ -191,6 +195,25 @@ impl Sheet {
         let _ = serde_json::to_writer(&mut self.line, line);
         self.line.push(b'\n');
     }
+}
+
+/// Returns both clocks as they were at the same moment, as nearly as can be. A process may lose the
+/// processor between two readings, so that the nearest of some are taken.
+fn both_clocks() -> (Instant, Duration) {
+    let read = || {
+        let before = Instant::now();
+        let wall = SystemTime::now();
+        (before.elapsed(), before, wall)
+    };
+    let mut nearest = read();
+    for _ in 1..READINGS {
+        if nearest.0 <= NEAR {
+            break;
+        }
+        nearest = nearest.min(read());
+    }
+    let (_, now, wall) = nearest;
+    (now, wall.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -267,8 +267,6 @@ fn displace(all: &Journals, (journal, line): (usize, usize), dice: &mut SmallRng
 /// them in a process that was killed may come anywhere, because it may have told nobody of it.
 pub(crate) fn check_clocks(folder: &Path, kinds: &[&str]) {
     const HOUR: i64 = 3_600_000_000;
-    // A process may lose the processor between the readings of its two clocks, when it begins.
-    const LOST: i64 = 1_000_000;
     let all = Journals::read(folder);
     let order_of = |journals: &Journals| {
         let (lives, _) = journals.lives();
@@ -327,7 +325,7 @@ pub(crate) fn check_clocks(folder: &Path, kinds: &[&str]) {
             let clock = order.clock_of(machine).expect("a clock");
             if let Some(error) = clock.error {
                 let wrong = (clock.ahead - (lead - reference)).abs();
-                let most = error + LOST + longest * drift / 1_000_000;
+                let most = error + longest * drift / 1_000_000;
                 assert!(wrong <= most, "{machine}: {wrong} µs, {clock:?}");
             }
         }
