@@ -5,14 +5,12 @@ mod doors;
 #[path = "../../common/tests/support/http.rs"]
 mod http;
 
-use std::collections::BTreeSet;
-
 use common::chat::{
     Admin, ChatClient, ChatRequest, ChatResponse, Kind, Owner, Post, SERVICE, Session,
 };
 use common::net::Redial;
 use doors::{Server, TOKEN, hex};
-use http::{Http, exchange, get, rpc};
+use http::{Http, assert_listed, exchange, get, rpc};
 use serde_json::json;
 use tarpc::client::stub::Stub;
 use tarpc::context;
@@ -109,15 +107,7 @@ async fn both_doors_return_the_same_for_every_method() {
     let by_tarpc = transcript(Redial::new(one.chat.to_string(), SERVICE).into()).await;
     let by_http = transcript(Http::new(other.http).into()).await;
     assert_eq!(by_tarpc, by_http);
-    let list = get(other.http, "/rpc", "").await;
-    let methods = list
-        .lines()
-        .filter_map(|line| Some(line.strip_suffix(')')?.split_once('(')?.0));
-    let called = by_http.iter().filter_map(|line| line.split(' ').next());
-    assert_eq!(
-        methods.collect::<BTreeSet<_>>(),
-        called.collect::<BTreeSet<_>>()
-    );
+    assert_listed(other.http, &by_http).await;
 }
 
 #[tokio::test]

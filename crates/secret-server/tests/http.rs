@@ -5,7 +5,6 @@ mod http;
 #[path = "../../common/tests/support/program.rs"]
 mod program;
 
-use std::collections::BTreeSet;
 use std::future::pending;
 use std::net::SocketAddr;
 use std::process::Command;
@@ -18,7 +17,7 @@ use common::pen::Pen;
 use common::secret::{
     MAX_TEXT, MAX_WORDS, SERVICE, SecretClient, SecretRequest, SecretResponse, Tier,
 };
-use http::{Http, get, post, rpc};
+use http::{Http, assert_listed, get, post, rpc};
 use program::{Program, run as run_program, signal};
 use secret_server::{Config, Listeners, run};
 use serde_json::json;
@@ -98,15 +97,7 @@ async fn both_doors_return_the_same_for_every_method() {
     let by_tarpc = transcript(Redial::new(calls.to_string(), SERVICE).into()).await;
     let by_http = transcript(Http::new(http).into()).await;
     assert_eq!(by_tarpc, by_http);
-    let list = get(http, "/rpc", "").await;
-    let methods = list
-        .lines()
-        .filter_map(|line| Some(line.strip_suffix(')')?.split_once('(')?.0));
-    let called = by_http.iter().filter_map(|line| line.split(' ').next());
-    assert_eq!(
-        methods.collect::<BTreeSet<_>>(),
-        called.collect::<BTreeSet<_>>()
-    );
+    assert_listed(http, &by_http).await;
     for outcome in ["TooLong", "TooMuch", "KeyMissing", "KeyWrong", "\"olleh\""] {
         assert!(
             by_http.iter().any(|line| line.contains(outcome)),

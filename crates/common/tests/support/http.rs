@@ -1,5 +1,6 @@
 //! HTTP as programs in other languages speak it: plain text over TCP.
 
+use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -15,7 +16,7 @@ use tokio::net::TcpStream;
 
 /// Uses everything, because the compiler would otherwise warn a test that uses only a part.
 const _: () = {
-    let _ = (Http::<(), ()>::new, get, post, rpc);
+    let _ = (Http::<(), ()>::new, assert_listed, get, post, rpc);
 };
 
 /// Sends `request` as it is, which should say that the connection is to be closed. Returns what is
@@ -32,6 +33,19 @@ pub(crate) async fn exchange(addr: SocketAddr, request: &[u8]) -> String {
 pub(crate) async fn get(addr: SocketAddr, path: &str, lines: &str) -> String {
     let head = format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n{lines}\r\n");
     exchange(addr, head.as_bytes()).await
+}
+
+/// Asserts that the methods which a server lists are those that these lines begin with.
+pub(crate) async fn assert_listed(addr: SocketAddr, called: &[String]) {
+    let list = get(addr, "/rpc", "").await;
+    let methods = list
+        .lines()
+        .filter_map(|line| Some(line.strip_suffix(')')?.split_once('(')?.0));
+    let called = called.iter().filter_map(|line| line.split(' ').next());
+    assert_eq!(
+        methods.collect::<BTreeSet<_>>(),
+        called.collect::<BTreeSet<_>>()
+    );
 }
 
 /// Returns the answer to `body`, posted to `/rpc` with these lines in its head.
