@@ -111,10 +111,10 @@ pub fn table(figures: &[Figure]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn figure(bench: &str, what: &str, at: &str, ratios: &[f64]) -> Figure {
+    pub(crate) fn figure(bench: &str, what: &str, at: &str, ratios: &[f64]) -> Figure {
         Figure {
             bench: bench.into(),
             what: what.into(),

@@ -1,17 +1,8 @@
 //! Pictures of figures.
 
 use super::{closes_all, has};
-use crate::figures::Figure;
+use crate::figures::tests::figure;
 use crate::picture::{figures, figures_alone};
-
-fn figure(bench: &str, what: &str, at: &str, ratios: &[f64]) -> Figure {
-    Figure {
-        bench: bench.into(),
-        what: what.into(),
-        at: at.into(),
-        ratios: ratios.into(),
-    }
-}
 
 #[test]
 fn a_figure_is_a_row_around_the_line_of_one() {
