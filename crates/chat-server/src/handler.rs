@@ -199,6 +199,7 @@ impl Chat for Handler {
         let left = self.shared.people().bye(session);
         self.shared.polls().end(session);
         self.shared.announce(left, Kind::Left, "").await;
+        self.shared.tell().await;
     }
 
     async fn send(

@@ -230,6 +230,19 @@ async fn when_a_server_dies_its_people_go_on_at_another_and_nobody_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_nick_that_was_given_up_is_free_though_its_server_dies_at_once() {
+    let Some(place) = Place::new() else { return };
+    let (a, b) = (place.server().await, place.server().await);
+    a.member(ANN, "ann").await;
+    b.member(EVE, "eve").await;
+    b.until(async || b.who(EVE).await == ["ann", "eve"]).await;
+    let bye = a.client.bye(context::current(), ANN).await;
+    a.task.abort();
+    bye.expect("answered");
+    assert_eq!(b.enter(BOB, "ann").await, Ok("ann".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn operators_rule_at_all_servers() {
     let Some(place) = Place::new() else { return };
     let (a, b) = (place.server().await, place.server().await);

@@ -32,6 +32,7 @@ impl Handler {
             self.shared.polls().end(session);
         }
         self.shared.announce(notices, Kind::Left, &body).await;
+        self.shared.tell().await;
         if has_changed_bans {
             self.shared.save_bans().await?;
         }

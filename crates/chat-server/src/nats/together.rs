@@ -39,6 +39,8 @@ pub struct Together {
     name: String,
     replica: Arc<Replica>,
     lanes: Arc<Lanes>,
+    /// held while words are said
+    turn: tokio::sync::Mutex<()>,
     /// the place up to which every word is heard
     heard: watch::Sender<u64>,
     /// whether all words were heard, once
@@ -74,6 +76,7 @@ impl Together {
             link,
             replica,
             lanes,
+            turn: tokio::sync::Mutex::new(()),
             heard: watch::Sender::new(0),
             is_ready: watch::Sender::new(false),
             news: Mutex::new(Some(news)),
@@ -123,6 +126,11 @@ impl Together {
     /// Returns what comes of the log for the people. It can be had once.
     pub(crate) fn news(&self) -> Option<mpsc::Receiver<News>> {
         lock(&self.news).take()
+    }
+
+    /// Returns when nobody else is saying words. It lasts until the value is dropped.
+    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
     }
 
     fn subject(&self, session: Session) -> String {

@@ -66,6 +66,16 @@ impl Shared {
         }
     }
 
+    /// Returns when NATS has what is new here, or cannot take it now. To be called before an end is
+    /// acknowledged, because otherwise the nick would be taken for a lease if this server died now.
+    pub(crate) async fn tell(&self) {
+        match &self.company {
+            Company::Alone => {}
+            #[cfg(feature = "nats")]
+            Company::Together(others) => together::tell(self, others, false).await,
+        }
+    }
+
     /// Hears the other servers and speaks to them, for ever.
     pub(crate) async fn listen(&self) {
         match &self.company {

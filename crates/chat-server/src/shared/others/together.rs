@@ -79,7 +79,7 @@ fn hear(shared: &Shared, said: Said) -> Vec<Notice> {
     heard.left
 }
 
-/// Says what is new here.
+/// Says what is new here, again and again.
 async fn speak(shared: &Shared, others: &Together) {
     let mut ticks = interval(TICK);
     let mut renewed = Instant::now();
@@ -89,11 +89,18 @@ async fn speak(shared: &Shared, others: &Together) {
         if renews {
             renewed = Instant::now();
         }
-        let words = shared.people().next_words(renews, shared.now());
-        if !words.is_empty() {
-            let unsaid = others.say_all(words).await;
-            shared.people().unsaid(unsaid);
-        }
+        tell(shared, others, renews).await;
+    }
+}
+
+/// Says what is new here; if `renews`, also who only called. One at a time, because a call must not
+/// return while another is still saying what was new.
+pub(super) async fn tell(shared: &Shared, others: &Together, renews: bool) {
+    let _turn = others.turn().await;
+    let words = shared.people().next_words(renews, shared.now());
+    if !words.is_empty() {
+        let unsaid = others.say_all(words).await;
+        shared.people().unsaid(unsaid);
     }
 }
 
