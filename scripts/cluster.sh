@@ -75,9 +75,13 @@ kill_9() { # NAME PROCESS
 }
 
 features=chat-server/nats
-build
-# A copy, because any other build here would replace it with one without NATS.
-cp "$bin/chat-server" "$dir/chat-server"
+# A copy, because any other build here replaces it with one without NATS; that may happen between
+# these two lines, too.
+while :; do
+  build
+  cp "$bin/chat-server" "$dir/chat-server"
+  if "$dir/chat-server" --version | grep -q nats; then break; fi
+done
 start_nats
 servers=''
 for n in 1 2 3; do

@@ -7,10 +7,18 @@ use clap::Parser;
 use common::cli;
 use common::net::Limits;
 
+/// What `--version` prints. It names what is optional, because two programs of one version may
+/// differ in that, and only one of them opens a log in NATS.
+const VERSION: &str = if cfg!(feature = "nats") {
+    concat!(env!("CARGO_PKG_VERSION"), " with nats")
+} else {
+    env!("CARGO_PKG_VERSION")
+};
+
 /// Keeps the rooms of a chat, and every message in them
 #[derive(Debug, Parser)]
 #[command(
-    version,
+    version = VERSION,
     after_help = "Examples:\n  \
                   chat-server                          on port 8030, messages kept in a file\n  \
                   chat-server --listen 9000 --store memory --rate 0\n  \

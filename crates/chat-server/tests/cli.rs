@@ -60,6 +60,17 @@ fn a_store_that_cannot_be_opened_is_named() {
 }
 
 #[test]
+fn the_version_says_whether_the_program_can_open_a_log_in_nats() {
+    let version = run(Command::new(CHAT_SERVER).arg("--version"), "");
+    let ended = run(&mut chat_server(&["--store", "nats://127.0.0.1:x"]), "");
+    assert_eq!(
+        version.stdout.contains("with nats"),
+        !ended.stderr.contains("built without NATS"),
+        "{version:?} {ended:?}"
+    );
+}
+
+#[test]
 fn an_admin_token_that_can_be_guessed_is_refused_with_advice() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("token");
