@@ -28,7 +28,7 @@ code=0
 run() {
   on server "$bin/chat-server" --store "sqlite:$dir/$1.sqlite" 2>"$dir/$1.stderr" &
   until grep -q '^listening on ' "$dir/$1.stderr" 2>/dev/null; do sleep 0.1; done
-  pid=$(pgrep -n -x chat-server)
+  pid=$(pgrep -n -f "chat-server --store sqlite:$dir/$1.sqlite")
   on client "$bin/examples/hostile" member 172.31.0.11:8030 "$seconds" >"$dir/$1.member" &
   member=$!
   if [ "$2" = 1 ]; then

@@ -7,9 +7,13 @@ use serde_json::json;
 use crate::clean::{Clean, is_harmful};
 use crate::effect::Shown;
 
+/// The last moment that is shown, in milliseconds: a day before the year 10000. A server may say any
+/// time, and the last ones that chrono knows have no local time in some places.
+const LAST: i64 = 253_402_214_400_000;
+
 /// Returns the time of this machine.
 fn local(at_ms: u64) -> Option<DateTime<Local>> {
-    let at = i64::try_from(at_ms).ok()?;
+    let at = i64::try_from(at_ms).ok().filter(|&at| at <= LAST)?;
     Local.timestamp_millis_opt(at).single()
 }
 
@@ -144,6 +148,16 @@ mod tests {
                 "{line}"
             );
         }
+    }
+
+    #[test]
+    fn a_time_that_some_place_cannot_show_is_shown_nowhere() {
+        let last_of_chrono = DateTime::<chrono::Utc>::MAX_UTC.timestamp_millis() as u64;
+        for at in [last_of_chrono, LAST as u64 + 1, u64::MAX] {
+            assert_eq!((&*clock(at), Days::default().change(at)), ("--:--", None));
+        }
+        let of_the_last_day = Days::default().change(LAST as u64);
+        assert!(of_the_last_day.is_some_and(|day| day.ends_with(" 9999")));
     }
 
     #[test]
