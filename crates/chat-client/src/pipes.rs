@@ -45,15 +45,17 @@ pub(crate) struct Ends {
 /// has what it wanted.
 ///
 /// # Errors
-/// If one failed.
+/// If one failed, or the task that printed has panicked.
 pub(crate) fn failure(
     printed: Option<Result<io::Result<()>, JoinError>>,
     read: &OnceLock<io::Error>,
 ) -> anyhow::Result<()> {
-    if let Some(Ok(Err(error))) = printed
-        && error.kind() != io::ErrorKind::BrokenPipe
-    {
-        return Err(Failure::new(format!("cannot write: {error}")).into());
+    match printed {
+        Some(Ok(Err(error))) if error.kind() != io::ErrorKind::BrokenPipe => {
+            return Err(Failure::new(format!("cannot write: {error}")).into());
+        }
+        Some(Err(panic)) => return Err(Failure::new(format!("cannot write: {panic}")).into()),
+        _ => {}
     }
     match read.get() {
         Some(error) => Err(Failure::new(format!("cannot read: {error}")).into()),
@@ -187,6 +189,15 @@ fn print(output: &Output, style: Style, days: &mut Days) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_printer_that_panicked_is_a_failure_and_a_reader_that_left_is_none() {
+        let panicked = spawn_blocking(|| panic!("a bad time")).await;
+        let error = failure(Some(panicked), &OnceLock::new()).expect_err("nothing was printed");
+        assert!(error.to_string().contains("a bad time"), "{error}");
+        let left = Ok(Err(io::ErrorKind::BrokenPipe.into()));
+        assert!(failure(Some(left), &OnceLock::new()).is_ok());
+    }
 
     #[test]
     fn a_line_of_any_length_is_one_line() {
