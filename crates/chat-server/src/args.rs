@@ -37,7 +37,7 @@ pub struct Args {
     pub store: Option<Store>,
 
     /// Messages kept of each room; a room ends 30 days after its last one, a private one after a
-    /// day
+    /// day, or after an hour while there are many
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub history: u64,
 

@@ -17,6 +17,10 @@ use crate::names::is_private;
 /// comes back with a new session and a new private room, so nobody can read the old one.
 const PRIVATE_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// The same while more than half of the rooms are taken, so that the private talks of a day cannot
+/// take all places: one address makes 64 rooms at once and then one a minute.
+const PRIVATE_AGE_IN_A_CROWD: Duration = Duration::from_secs(60 * 60);
+
 /// How long a public room outlives its last message: a room that is used once a month stays.
 const PUBLIC_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
@@ -47,6 +51,15 @@ impl Bounds {
         Self {
             history: history.max(1),
             ..Self::default()
+        }
+    }
+
+    /// Returns how long a private room outlives its last entry while there are `rooms` rooms.
+    pub(crate) fn private_age(&self, rooms: usize) -> Duration {
+        if rooms > self.rooms / 2 {
+            PRIVATE_AGE_IN_A_CROWD
+        } else {
+            PRIVATE_AGE
         }
     }
 }
@@ -140,12 +153,19 @@ impl Account {
         excess(self.notices, bounds.notices)
     }
 
-    /// Returns whether the room has ended at `now_ms`. `is_used` says whether a session is in it.
-    pub(crate) fn has_ended(&self, name: &str, is_used: bool, now_ms: u64) -> bool {
+    /// Returns whether the room has ended at `now_ms`. `is_used` says whether a session is in it, and
+    /// `private_age` is what [`Bounds::private_age`] returns.
+    pub(crate) fn has_ended(
+        &self,
+        name: &str,
+        is_used: bool,
+        now_ms: u64,
+        private_age: Duration,
+    ) -> bool {
         let is_older =
             |at_ms, age: Duration| u128::from(now_ms.saturating_sub(at_ms)) > age.as_millis();
         match self.message_ms {
-            _ if is_private(name) => !is_used && is_older(self.last_ms, PRIVATE_AGE),
+            _ if is_private(name) => !is_used && is_older(self.last_ms, private_age),
             Some(at_ms) => is_older(at_ms, PUBLIC_AGE),
             None if is_used => is_older(self.last_ms, PUBLIC_AGE),
             None => is_older(self.last_ms, UNUSED_AGE),
@@ -190,14 +210,26 @@ mod tests {
             (&empty, "lobby", false, HOUR + HOUR),
             (&empty, "lobby", true, HOUR + 30 * DAY),
         ] {
-            assert!(!room.has_ended(name, is_used, ends), "{name} {is_used}");
-            assert!(room.has_ended(name, is_used, ends + 1), "{name} {is_used}");
+            let has_ended = |now| room.has_ended(name, is_used, now, PRIVATE_AGE);
+            assert!(!has_ended(ends), "{name} {is_used}");
+            assert!(has_ended(ends + 1), "{name} {is_used}");
         }
-        assert!(!said.has_ended("@a+b", true, 1000 * DAY), "one is here");
-        assert!(
-            !room(&[(Kind::Said, DAY)]).has_ended("lobby", false, 0),
-            "a clock set back"
-        );
+        let has_ended = |room: &Account, name, is_used, now| {
+            room.has_ended(name, is_used, now, PRIVATE_AGE_IN_A_CROWD)
+        };
+        assert!(!has_ended(&said, "@a+b", true, 1000 * DAY), "one is here");
+        let set_back = room(&[(Kind::Said, DAY)]);
+        assert!(!has_ended(&set_back, "lobby", false, 0), "a clock");
+    }
+
+    #[test]
+    fn a_private_room_that_nobody_can_read_makes_place_in_an_hour_if_places_are_few() {
+        let bounds = Bounds::default();
+        let said = room(&[(Kind::Said, 0)]);
+        for (rooms, ends) in [(0, DAY), (500, DAY), (501, HOUR), (1000, HOUR)] {
+            let has_ended = |now| said.has_ended("@a+b", false, now, bounds.private_age(rooms));
+            assert!(!has_ended(ends) && has_ended(ends + 1), "{rooms}");
+        }
     }
 
     #[test]

@@ -195,8 +195,10 @@ impl View {
     pub(crate) fn end_rooms(&self, used: &HashSet<String>, now_ms: u64) {
         let mut kept = self.lock();
         let mut rooms = self.tails.lock();
+        let age = self.bounds.private_age(kept.len());
         kept.retain(|name, room| {
-            let ends = room.account.has_ended(name, used.contains(name), now_ms);
+            let is_used = used.contains(name);
+            let ends = room.account.has_ended(name, is_used, now_ms, age);
             if ends {
                 rooms.end(name, room.account.newest);
             }

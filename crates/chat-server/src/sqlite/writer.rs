@@ -272,10 +272,11 @@ impl Writer {
 
     /// Deletes the rooms that have ended.
     fn end_rooms(&mut self, used: &HashSet<String>, now_ms: u64) -> Result<()> {
+        let age = self.bounds.private_age(self.rooms.len());
         let all = self.rooms.iter();
         let ended = all.filter(|(name, room)| {
             let is_used = used.contains(*name);
-            room.account.has_ended(name, is_used, now_ms) && !self.damaged.contains(*name)
+            room.account.has_ended(name, is_used, now_ms, age) && !self.damaged.contains(*name)
         });
         let ended: Vec<_> = ended
             .map(|(name, room)| (name.clone(), room.clone()))

@@ -72,9 +72,10 @@ impl View {
     /// Returns the rooms that have ended at `now_ms`. `used` are the rooms that sessions are in.
     pub(crate) fn ended(&self, used: &HashSet<String>, now_ms: u64) -> Vec<String> {
         let kept = self.lock();
+        let age = self.bounds.private_age(kept.len());
         let has_ended = |(name, room): &(&String, &Kept)| {
             let is_used = used.contains(*name);
-            room.account.has_ended(name, is_used, now_ms)
+            room.account.has_ended(name, is_used, now_ms, age)
         };
         let ended = kept.iter().filter(has_ended);
         ended.map(|(name, _)| name.clone()).collect()
