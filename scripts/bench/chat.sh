@@ -1,22 +1,37 @@
 #!/usr/bin/env bash
 # Chat, measured beside plain TCP in the same run.
 #
-#   scripts/bench/chat.sh [deliveries] [durable] [paced] [idle] [browsers] [restart]   all, if none
+#   scripts/bench/chat.sh [deliveries] [durable] [paced] [idle] [browsers] [restart] [PROGRAM...]
+#
+# All, if none is named.
 #
 # deliveries: a second, to 1, 10, 100 and 1000 readers (memory store), against one frame written to
 #   as many sockets
-# durable: acknowledged sends a second of 1, 8 and 64 senders, each on disk before its answer,
-#   against round trips without a disk, and against what the disk alone commits before and after
+# durable: acknowledged messages a second of 1, 8 and 64 senders with a connection each, and of one
+#   with 64 in a call, each on disk before its answer. Beside them, in turn: the same calls with a
+#   store in memory, the same store and the same transaction without a server, the commits of the
+#   disk alone, NATS JetStream (which answers before it syncs) where there is a nats-server, and
+#   each PROGRAM: a path with a slash to another chat-server, such as one built before a change
 # paced: latency of 20 messages a second to 100 readers; then with one more under kill -STOP
 # idle: memory that a client costs the server (Linux)
 # browsers: memory that a browser costs the server while it waits, and for a second connection, which
 #   it keeps for half a minute after its person has typed
 # restart: a server killed under 1000 readers; until all of them are shown the next message
 #
-# Three seconds each. A busy machine spoils the figures; nothing here is a test.
+# Three seconds each; durable takes six rounds of a second and a half, every other one the other way
+# round. A busy machine spoils the figures; nothing here is a test.
 set -euo pipefail
-case ${1:-} in -h | --help) sed -n '2,18s/^# \{0,1\}//p' "$0"; exit ;; esac
+case ${1:-} in -h | --help) sed -n '2,25s/^# \{0,1\}//p' "$0"; exit ;; esac
+args=()
+for arg in "$@"; do
+  case $arg in */*) arg=$(realpath "$arg") ;; esac
+  args+=("$arg")
+done
 cd "$(dirname "$0")/../.."
 ulimit -n 4096 2>/dev/null || true # a thousand clients need as many files, twice
-cargo build --quiet --release -p chat-server --bins --examples
-exec "${CARGO_TARGET_DIR:-target}/release/examples/load" "$@"
+features=()
+for nats in "${NATS_SERVER:-nats-server}" /usr/sbin/nats-server; do
+  ! command -v "$nats" >/dev/null || features=(--features nats)
+done
+cargo build --quiet --release -p chat-server --bins --examples "${features[@]}"
+exec "${CARGO_TARGET_DIR:-target}/release/examples/load" "${args[@]}"

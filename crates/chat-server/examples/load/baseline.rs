@@ -1,4 +1,4 @@
-//! What the machine does without a server: plain TCP and the disk alone, for comparison.
+//! What plain TCP does, for comparison.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,51 +41,4 @@ pub(crate) async fn raw_fan_out(readers: u64) -> anyhow::Result<f64> {
     }
     let frames = received.load(Ordering::Relaxed) as f64 / FRAME as f64;
     Ok(frames / began.elapsed().as_secs_f64())
-}
-
-/// Sends a frame there and a byte back, without a disk. Returns the round trips a second.
-pub(crate) async fn raw_round_trips(clients: u64) -> anyhow::Result<f64> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let addr = listener.local_addr()?;
-    let mut tasks = JoinSet::new();
-    for _ in 0..clients {
-        let mut client = TcpStream::connect(addr).await?;
-        let (mut server, _) = listener.accept().await?;
-        tokio::spawn(async move {
-            let mut frame = [0; FRAME];
-            while server.read_exact(&mut frame).await.is_ok()
-                && server.write_all(&[1]).await.is_ok()
-            {}
-        });
-        tasks.spawn(async move {
-            let (began, mut count) = (Instant::now(), 0u64);
-            while began.elapsed() < SPAN {
-                let sent = client.write_all(&[7; FRAME]).await;
-                if sent.is_err() || client.read_u8().await.is_err() {
-                    break;
-                }
-                count += 1;
-            }
-            count
-        });
-    }
-    let count: u64 = tasks.join_all().await.into_iter().sum();
-    Ok(count as f64 / SPAN.as_secs_f64())
-}
-
-/// Returns how many transactions of one message each the disk takes in a second.
-pub(crate) fn commits() -> anyhow::Result<f64> {
-    let folder = tempfile::tempdir()?;
-    let disk = rusqlite::Connection::open(folder.path().join("log"))?;
-    disk.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-         CREATE TABLE entry (number INTEGER PRIMARY KEY, body TEXT NOT NULL)",
-    )?;
-    let mut insert = disk.prepare("INSERT INTO entry (body) VALUES (?1)")?;
-    let (began, mut count) = (Instant::now(), 0u32);
-    while began.elapsed() < SPAN {
-        insert.execute(["x".repeat(120)])?;
-        count += 1;
-    }
-    Ok(f64::from(count) / SPAN.as_secs_f64())
 }

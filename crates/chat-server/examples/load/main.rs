@@ -4,6 +4,7 @@
 //! load [deliveries] [durable] [paced] [idle] [browsers] [restart]      all if none is named
 //! ```
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -13,16 +14,25 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep, timeout};
 
-use baseline::{SPAN, commits, raw_fan_out, raw_round_trips};
-use server::{READING, Server, stopped_reader};
+use baseline::{SPAN, raw_fan_out};
+use durable::durable;
+use server::{READING, Server, Store, stopped_reader};
 use user::{User, users};
 
+mod alone;
 mod baseline;
 mod browsers;
+mod durable;
 #[path = "../../../common/tests/support/figures.rs"]
 mod figures;
+#[cfg(feature = "nats")]
+mod jetstream;
+#[cfg(feature = "nats")]
+#[path = "../../tests/support/nats.rs"]
+mod nats;
 #[path = "../../../common/tests/support/program.rs"]
 mod program;
+mod rounds;
 mod server;
 mod user;
 
@@ -34,12 +44,14 @@ async fn main() -> anyhow::Result<()> {
     {
         return read_on(addr, number.parse()?).await;
     }
-    let wanted = |what: &str| args.is_empty() || args.iter().any(|arg| arg == what);
-    println!(
-        "{:36} {:>12} {:>12} {:>7}",
-        "", "chat", "plain TCP", "ratio"
-    );
+    let (programs, parts): (Vec<_>, Vec<_>) = args.iter().partition(|arg| arg.contains('/'));
+    let programs: Vec<PathBuf> = programs.into_iter().map(PathBuf::from).collect();
+    let wanted = |what: &str| parts.is_empty() || parts.iter().any(|part| *part == what);
     if wanted("deliveries") {
+        println!(
+            "{:36} {:>12} {:>12} {:>7}",
+            "", "chat", "plain TCP", "ratio"
+        );
         for readers in [1, 10, 100, 1000] {
             let ours = saturated(readers).await?;
             let raw = raw_fan_out(readers).await?;
@@ -49,17 +61,7 @@ async fn main() -> anyhow::Result<()> {
         }
     }
     if wanted("durable") {
-        for senders in [1, 8, 64] {
-            let before = commits()?;
-            let ours = durable(senders).await?;
-            let disk = f64::midpoint(before, commits()?);
-            let raw = raw_round_trips(senders).await?;
-            row(&format!("durable sends/s, {senders} senders"), ours, raw);
-            let share = ours / disk;
-            println!("    of the commits/s of the disk alone {disk:14.0} {share:>20.2}");
-            let what = "durable sends a second, of the commits of the disk";
-            figures::note("chat", what, &many(senders, "sender"), vec![share])?;
-        }
+        durable(&programs).await?;
     }
     if wanted("paced") {
         paced(100, false).await?;
@@ -91,7 +93,7 @@ fn row(what: &str, ours: f64, raw: f64) {
 
 /// One writer sends as fast as it can, and all read. Returns the entries delivered a second.
 async fn saturated(readers: u64) -> anyhow::Result<f64> {
-    let server = Server::start(false)?;
+    let server = Server::start(Store::Memory)?;
     let delivered = Arc::new(AtomicU64::new(0));
     let mut tasks = JoinSet::new();
     for mut user in users(&server.addr, readers).await? {
@@ -115,25 +117,10 @@ async fn saturated(readers: u64) -> anyhow::Result<f64> {
     Ok(delivered.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64())
 }
 
-/// Returns the acknowledged sends a second: one message a call, one call at a time a sender.
-async fn durable(senders: u64) -> anyhow::Result<f64> {
-    let server = Server::start(true)?;
-    let mut tasks = JoinSet::new();
-    for mut user in users(&server.addr, senders).await? {
-        tasks.spawn(async move {
-            let began = Instant::now();
-            while began.elapsed() < SPAN && user.send(vec!["x".repeat(120)]).await.is_ok() {}
-            user.id
-        });
-    }
-    let sent: u64 = tasks.join_all().await.into_iter().sum();
-    Ok(sent as f64 / SPAN.as_secs_f64())
-}
-
 /// Sends twenty messages a second and prints the time from the send to the receipt. One more reader
 /// may be a process that is stopped.
 async fn paced(readers: u64, stop_one: bool) -> anyhow::Result<()> {
-    let server = Server::start(false)?;
+    let server = Server::start(Store::Memory)?;
     let stopped = if stop_one {
         Some(stopped_reader(&server.addr, readers + 2)?)
     } else {
@@ -193,7 +180,7 @@ async fn read_on(addr: &str, number: u64) -> anyhow::Result<()> {
 /// Kills a server under its readers and starts it again. Prints how long it takes until all of them
 /// are shown the next message.
 async fn restart(readers: u64) -> anyhow::Result<()> {
-    let server = Server::start(true)?;
+    let server = Server::start(Store::File)?;
     let mut writer = User::enter(&server.addr, readers + 1).await?;
     let (first, mut heard) = mpsc::channel(1024);
     let mut tasks = JoinSet::new();
@@ -229,7 +216,7 @@ async fn restart(readers: u64) -> anyhow::Result<()> {
 
 /// Returns the bytes that a client costs the server while its poll waits.
 async fn idle(clients: u64) -> anyhow::Result<f64> {
-    let server = Server::start(false)?;
+    let server = Server::start(Store::Memory)?;
     let before = server.memory()?;
     let mut tasks = JoinSet::new();
     for mut user in users(&server.addr, clients).await? {

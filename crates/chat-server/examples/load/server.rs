@@ -1,6 +1,6 @@
 //! A server in a process of its own, and a reader in a process that is stopped.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context as _;
@@ -17,16 +17,29 @@ pub(crate) struct Server {
     folder: TempDir,
 }
 
+/// Where a server keeps its log.
+#[derive(Clone, Copy)]
+pub(crate) enum Store {
+    Memory,
+    File,
+}
+
 impl Server {
-    pub(crate) fn start(is_durable: bool) -> anyhow::Result<Self> {
+    pub(crate) fn start(store: Store) -> anyhow::Result<Self> {
+        Self::start_program(&Self::program()?, store)
+    }
+
+    /// Starts another chat-server: one that was built before a change.
+    pub(crate) fn start_program(program: &Path, store: Store) -> anyhow::Result<Self> {
         // Not at a port of the system's choice, because a client's socket could take it in between
         // when the server is started again.
-        Self::start_at(&closed(), tempfile::tempdir()?, is_durable, false)
+        Self::start_at(program, &closed(), tempfile::tempdir()?, store, false)
     }
 
     /// Starts one that answers over HTTP, too.
     pub(crate) fn start_with_http() -> anyhow::Result<Self> {
-        Self::start_at(&closed(), tempfile::tempdir()?, false, true)
+        let folder = tempfile::tempdir()?;
+        Self::start_at(&Self::program()?, &closed(), folder, Store::Memory, true)
     }
 
     /// Kills it with `kill -9`, and starts it again on the same address and file.
@@ -38,24 +51,29 @@ impl Server {
             ..
         } = self;
         drop(program);
-        Self::start_at(&addr, folder, true, false)
+        Self::start_at(&Self::program()?, &addr, folder, Store::File, false)
     }
 
-    fn start_at(
-        addr: &str,
-        folder: TempDir,
-        is_durable: bool,
-        has_http: bool,
-    ) -> anyhow::Result<Self> {
+    /// Returns the path of our own chat-server.
+    pub(crate) fn program() -> anyhow::Result<PathBuf> {
         let mut path: PathBuf = std::env::current_exe()?;
         path.pop();
         path.set_file_name("chat-server");
-        let store = if is_durable {
-            format!("sqlite:{}", folder.path().join("log").display())
-        } else {
-            "memory".into()
+        Ok(path)
+    }
+
+    fn start_at(
+        program: &Path,
+        addr: &str,
+        folder: TempDir,
+        store: Store,
+        has_http: bool,
+    ) -> anyhow::Result<Self> {
+        let store = match store {
+            Store::Memory => "memory".into(),
+            Store::File => format!("sqlite:{}", folder.path().join("log").display()),
         };
-        let mut command = Command::new(&path);
+        let mut command = Command::new(program);
         command.args(["--listen", addr, "--rate", "0", "--store", &store]);
         if has_http {
             command.args(["--http", "127.0.0.1:0"]);

@@ -1,0 +1,119 @@
+//! What the disk does without a server: the store, its transaction, and the smallest commit there
+//! is.
+
+use std::path::Path;
+use std::time::Instant;
+
+use chat_server::Sqlite;
+use chat_server::log::{Bounds, Log, NewEntry};
+use common::chat::{Kind, Sender};
+use futures::future::try_join_all;
+use rusqlite::{Connection, params};
+
+use crate::durable::Load;
+use crate::rounds::SPAN;
+
+/// Senders are hashes, so they are far apart in any order.
+fn sender(n: u64) -> Sender {
+    Sender::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+}
+
+fn entry(n: u64, id: u64) -> NewEntry {
+    let body = "x".repeat(120);
+    NewEntry::said(sender(n), Some(id), Kind::Said, format!("p{n}"), body)
+}
+
+fn open(path: &Path) -> anyhow::Result<Log> {
+    Ok(Sqlite::open(path, Bounds::default())?)
+}
+
+/// Appends to the store in this process, as the server does: one append at a time a sender. Returns
+/// the messages a second.
+pub(crate) async fn store(load: Load) -> anyhow::Result<f64> {
+    let folder = tempfile::tempdir()?;
+    let log = open(&folder.path().join("log"))?;
+    let posts = load.posts as u64;
+    let senders = (1..=load.senders).map(|n| {
+        let log = log.clone();
+        tokio::spawn(async move {
+            let (began, mut sent) = (Instant::now(), 0);
+            while began.elapsed() < SPAN {
+                let entries = (sent..sent + posts).map(|id| entry(n, id)).collect();
+                log.append("lobby", entries).await?;
+                sent += posts;
+            }
+            anyhow::Ok(sent)
+        })
+    });
+    let mut sent = 0;
+    for count in try_join_all(senders.collect::<Vec<_>>()).await? {
+        sent += count?;
+    }
+    log.close().await?;
+    Ok(sent as f64 / SPAN.as_secs_f64())
+}
+
+/// Commits the transactions of one sender in a file that the store has made, `posts` messages in
+/// each. Returns the messages a second.
+pub(crate) async fn transactions(posts: usize) -> anyhow::Result<f64> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("log");
+    let log = open(&path)?;
+    log.append("lobby", vec![entry(1, 0)]).await?;
+    log.close().await?;
+    let disk = connect(&path)?;
+    tokio::task::spawn_blocking(move || {
+        let began = Instant::now();
+        let mut number = 1;
+        while began.elapsed() < SPAN {
+            disk.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+            for _ in 0..posts {
+                number += 1;
+                let NewEntry {
+                    sender, nick, body, ..
+                } = entry(1, number);
+                disk.prepare_cached(
+                    "INSERT INTO entry (room, number, sender, id, kind, nick, body, at_ms)
+                     VALUES (1, ?1, ?2, ?1, 0, ?3, ?4, ?5)
+                     ON CONFLICT (room, sender, id) WHERE id IS NOT NULL DO NOTHING",
+                )?
+                .execute(params![
+                    number.cast_signed(),
+                    sender.to_be_bytes(),
+                    nick,
+                    body,
+                    0
+                ])?;
+            }
+            disk.prepare_cached("COMMIT")?.execute([])?;
+        }
+        drop(folder);
+        Ok((number - 1) as f64 / SPAN.as_secs_f64())
+    })
+    .await?
+}
+
+/// Commits one row of 120 bytes each. Returns the commits a second.
+pub(crate) async fn commits() -> anyhow::Result<f64> {
+    let folder = tempfile::tempdir()?;
+    let disk = connect(&folder.path().join("log"))?;
+    disk.execute_batch("CREATE TABLE entry (number INTEGER PRIMARY KEY, body TEXT NOT NULL)")?;
+    tokio::task::spawn_blocking(move || {
+        let mut insert = disk.prepare("INSERT INTO entry (body) VALUES (?1)")?;
+        let (began, mut count) = (Instant::now(), 0u32);
+        while began.elapsed() < SPAN {
+            insert.execute(["x".repeat(120)])?;
+            count += 1;
+        }
+        drop(folder);
+        Ok(f64::from(count) / SPAN.as_secs_f64())
+    })
+    .await?
+}
+
+/// Opens a file with the settings of the store.
+fn connect(path: &Path) -> anyhow::Result<Connection> {
+    let disk = Connection::open(path)?;
+    disk.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")?;
+    Ok(disk)
+}
