@@ -7,8 +7,8 @@ use serde_json::json;
 use crate::clean::{Clean, is_harmful};
 use crate::effect::Shown;
 
-/// The last moment that is shown, in milliseconds: a day before the year 10000. A server may say any
-/// time, and the last ones that chrono knows have no local time in some places.
+/// The last moment that is shown, in milliseconds: a day before the year 10000. A server may say
+/// any time, and the last ones that chrono knows have no local time in some places.
 const LAST: i64 = 253_402_214_400_000;
 
 /// Returns the time of this machine.

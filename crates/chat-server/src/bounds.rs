@@ -153,8 +153,8 @@ impl Account {
         excess(self.notices, bounds.notices)
     }
 
-    /// Returns whether the room has ended at `now_ms`. `is_used` says whether a session is in it, and
-    /// `private_age` is what [`Bounds::private_age`] returns.
+    /// Returns whether the room has ended at `now_ms`. `is_used` says whether a session is in it,
+    /// and `private_age` is what [`Bounds::private_age`] returns.
     pub(crate) fn has_ended(
         &self,
         name: &str,
