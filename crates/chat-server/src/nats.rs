@@ -44,10 +44,12 @@ pub(crate) use self::together::Said;
 pub use self::together::Together;
 
 mod connection;
+mod feed;
 mod follower;
 mod lanes;
 mod replica;
 mod together;
+mod tries;
 mod url;
 mod wire;
 

@@ -28,6 +28,8 @@ use crate::person::Notice;
 use crate::polls::Polls;
 use crate::presence::Side;
 use crate::side_file;
+#[cfg(feature = "nats")]
+use crate::sides::Sides;
 
 mod others;
 
@@ -88,7 +90,7 @@ impl Shared {
             Company::Alone => true,
             #[cfg(feature = "nats")]
             Company::Together(others) => {
-                let sides = others.sides();
+                let sides = others.give(&Sides::default(), began_at);
                 (people.door.bans, people.door.owners) = (sides.bans, sides.owners);
                 people.meet(others.me());
                 false

@@ -52,6 +52,21 @@ impl Sides {
         gone.chain(put).collect()
     }
 
+    /// Returns `theirs` with what is changed here since the texts were `base`. A change that is not
+    /// in the log yet must not be undone by another one that is.
+    pub(crate) fn onto(&self, base: &Self, mut theirs: Self, now: Duration) -> Self {
+        let texts = [
+            (Side::Bans, self.bans.text()),
+            (Side::Owners, self.owners.text()),
+        ];
+        for (side, text) in texts {
+            for change in base.changes(side, &text) {
+                theirs.take(change, now);
+            }
+        }
+        theirs
+    }
+
     /// Takes in a change that was written at this time. One that has come too late is left out.
     pub(crate) fn take(&mut self, change: Change, now: Duration) {
         let Change { side, key, line } = change;
@@ -112,6 +127,30 @@ mod tests {
             sides.take(change, NOW);
         }
         assert_eq!(sides.owners.text(), "");
+    }
+
+    #[test]
+    fn what_two_servers_change_at_once_is_kept_of_both() {
+        let sides = |bans: &str, owners: &Owners| Sides {
+            bans: Bans::read(bans).expect("bans"),
+            owners: owners.clone(),
+        };
+        let (ann, eve) = (registered("ann", [1; 32]), registered("Ann", [2; 32]));
+        let (one, other) = ("10.0.0.1/32\t0\tx\t\n", "10.0.0.2/32\t0\ty\t\n");
+        let base = sides(one, &Owners::default());
+        let mine = sides(&format!("{one}{other}"), &eve);
+        // Meanwhile another server has lifted the first ban, and ann is registered there.
+        let theirs = sides("10.0.0.3/32\t0\tz\t\n", &ann);
+        let both = mine.onto(&base, theirs.clone(), NOW);
+        assert_eq!(both.bans.text(), format!("{other}{}", theirs.bans.text()));
+        assert_eq!(both.owners.text(), ann.text(), "she was first");
+        let is_written = base.changes(Side::Bans, &mine.bans.text());
+        let keys: Vec<_> = is_written.iter().map(|change| &*change.key).collect();
+        assert_eq!(keys, ["10.0.0.2/32"], "only what is new here");
+        assert_eq!(
+            mine.onto(&mine, theirs.clone(), NOW).bans.text(),
+            theirs.bans.text()
+        );
     }
 
     #[test]

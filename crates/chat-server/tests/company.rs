@@ -282,6 +282,28 @@ async fn operators_rule_at_all_servers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_operators_of_two_servers_do_at_once_is_kept_of_both() {
+    let Some(place) = Place::new() else { return };
+    let (a, b) = (place.server().await, place.server().await);
+    let ban = |whom: String| Admin::Ban {
+        whom,
+        minutes: 0,
+        why: String::new(),
+    };
+    a.member(ANN, "ann").await;
+    b.member(BOB, "bob").await;
+    for n in 1..=40 {
+        let (one, other) = (ban(format!("192.0.2.{n}")), ban(format!("198.51.100.{n}")));
+        let banned = tokio::join!(a.admin(ANN, one), b.admin(BOB, other));
+        assert_eq!(banned, (Ok(vec![]), Ok(vec![])));
+    }
+    let late = place.server().await;
+    let after = String::new();
+    let bans = late.admin(EVE, Admin::Bans { after }).await;
+    assert_eq!(bans.map(|bans| bans.len()), Ok(80));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_nick_is_registered_at_all_servers() {
     let Some(place) = Place::new() else { return };
     let (a, b) = (place.server().await, place.server().await);

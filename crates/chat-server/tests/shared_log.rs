@@ -34,6 +34,19 @@ impl Place {
         place.server.is_some().then_some(place)
     }
 
+    /// The same, where NATS makes no consumer for anybody.
+    fn without_consumers() -> Option<Self> {
+        let mut place = Self::new()?;
+        place.stop();
+        let file = place.folder.path().join("nats.conf");
+        let text = r#"no_auth_user: chat, authorization { users: [ { user: chat, password: secret,
+            permissions: { publish: { deny: ["$JS.API.CONSUMER.>"] } } } ] }"#;
+        fs::write(&file, text).expect("written");
+        let (folder, more) = (place.folder.path().join("js"), ["-c".as_ref(), &*file]);
+        place.server = nats::Nats::start_with(&folder, place.port, &more);
+        Some(place)
+    }
+
     fn start(&mut self) {
         self.server = nats::Nats::start(&self.folder.path().join("js"), self.port);
     }
@@ -185,6 +198,21 @@ async fn a_room_ends_for_all_and_begins_above_its_old_numbers() {
     assert_eq!(page(&a, "old").await, page(&b, "old").await);
     let late: Log = place.open(1000).await;
     assert_eq!(page(&late, "old").await, page(&b, "old").await);
+}
+
+/// As when the nats-server is dead that leads the cluster: it would make the consumers.
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_read_and_write_while_nats_makes_no_consumer() {
+    let Some(place) = Place::without_consumers() else {
+        return;
+    };
+    let (a, b): (Log, Log) = (place.open(1000).await, place.open(1000).await);
+    for id in 1..=20 {
+        let (one, other) = tokio::join!(append(&a, "r", 1, id), append(&b, "r", 1, id));
+        assert_eq!((one, other), (id, id));
+    }
+    let late: Log = place.open(1000).await;
+    assert_eq!(page(&late, "r").await, page(&a, "r").await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

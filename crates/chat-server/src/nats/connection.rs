@@ -237,8 +237,13 @@ impl Link {
 
     /// Returns the subject of a room. Its name is written in hex, because it may hold any letter.
     pub(super) fn subject(&self, room: &str) -> String {
-        let hex: String = room.bytes().map(|byte| format!("{byte:02x}")).collect();
-        format!("{}.log.{hex}", self.name)
+        format!("{}.log.{}", self.name, hex(room))
+    }
+
+    /// Returns the subject of a line that is kept beside the rooms. Each line has its own, because
+    /// NATS deletes the oldest messages of a subject, and a ban must outlive many later ones.
+    pub(super) fn side(&self, key: &str) -> String {
+        side(&self.name, key)
     }
 
     /// Returns whether there is a connection. What is published without one would wait.
@@ -279,6 +284,14 @@ impl Link {
         let purge = stream.purge().filter(subject).keep(keep);
         purge.await.map(drop).map_err(|error| error.to_string())
     }
+}
+
+fn side(name: &str, key: &str) -> String {
+    format!("{name}.side.{}", hex(key))
+}
+
+fn hex(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Returns what a stream of this history says of itself.
@@ -342,6 +355,12 @@ mod tests {
     fn the_stream_says_how_much_it_keeps() {
         assert_eq!(history_of(&description(10_000)), Some(10_000));
         assert_eq!(history_of("orders"), None);
+    }
+
+    #[test]
+    fn no_line_beside_the_rooms_pushes_another_one_out() {
+        assert_eq!(side("chat", "ann"), "chat.side.616e6e");
+        assert_ne!(side("chat", "10.0.0.1/32"), side("chat", "10.0.0.2/32"));
     }
 
     #[test]

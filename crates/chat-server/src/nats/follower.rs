@@ -1,25 +1,21 @@
-//! Plays the shared log into the replica, for ever. The cursor is ours: whatever happens to NATS'
-//! consumer, there is a new one from the last message on.
+//! Plays the shared log into the replica, for ever. The cursor is ours: whatever happens to a
+//! [feed](super::feed), there is a new one from the last message on.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::{DeliverPolicy, pull::OrderedConfig};
 use async_nats::jetstream::stream::Stream;
-use futures::StreamExt;
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::connection::Link;
+use super::feed::{Feed, Next};
 use super::replica::{News, Replica, Trouble, lock};
 
-/// Silence after which it is asked whether something is missed.
-const SILENCE: Duration = Duration::from_secs(1);
-
-/// The pause before the next consumer.
+/// The pause before the next feed.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a hole may last: a new consumer may be given what the last one was not.
+/// How long a hole may last: a new feed may have what the last one had not.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long a follower may know nothing of the end of the list before the server is unwell.
@@ -56,7 +52,7 @@ impl Progress {
     }
 }
 
-/// Why a consumer is given up.
+/// Why a feed is given up.
 enum Stop {
     Again(String),
     Trouble(Trouble),
@@ -130,27 +126,17 @@ async fn try_follow(
     if stream.cached_info().state.messages == 0 {
         replica.reach(end); // there is nothing to play
     }
-    let config = OrderedConfig {
-        // The last one once more, because it may be another one now.
-        deliver_policy: DeliverPolicy::ByStartSequence {
-            start_sequence: at.max(1),
-        },
-        ..OrderedConfig::default()
-    };
-    let consumer = stream.create_consumer(config).await.map_err(again)?;
-    let mut messages = consumer.messages().await.map_err(again)?;
+    // The last one once more, because it may be another one now.
+    let mut feed = Feed::new(stream.clone(), at.max(1));
     loop {
         let next = tokio::select! {
-            next = timeout(SILENCE, messages.next()) => next,
+            next = feed.next() => next.map_err(again)?,
             () = progress.anew.notified() => return Err(again("something did not come back")),
         };
         match next {
-            Ok(Some(Ok(message))) => {
-                let info = message.info().map_err(again)?;
-                let (at, pending) = (info.stream_sequence, info.pending);
-                let ms = info.published.unix_timestamp_nanos() / 1_000_000;
-                let at_ms = u64::try_from(ms).unwrap_or_default();
-                let played = replica.play(at, at_ms, &message.payload);
+            Next::Message(message) => {
+                let at = message.at;
+                let played = replica.play(at, message.at_ms, &message.bytes);
                 if let Some(played) = played.map_err(Stop::Trouble)? {
                     // Waits for a slow listener, because it must not miss one. Without one, this
                     // fails at once.
@@ -161,18 +147,17 @@ async fn try_follow(
                     *end = at.max(*end);
                     is_further
                 });
-                if pending == 0 {
+                if message.is_last {
                     progress.is_current();
                 }
             }
-            Ok(Some(Err(error))) => return Err(again(error)),
-            Ok(None) => return Err(again("the consumer has ended")),
-            Err(_) => is_missing_nothing(&mut stream, replica, progress).await?,
+            Next::End => progress.is_current(),
+            Next::Silence => is_missing_nothing(&mut stream, replica, progress).await?,
         }
     }
 }
 
-/// Looks whether a silent consumer is at the end of the list.
+/// Looks whether a silent feed is at the end of the list.
 async fn is_missing_nothing(
     stream: &mut Stream,
     replica: &Replica,

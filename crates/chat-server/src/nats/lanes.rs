@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::connection::{Link, TRY};
 use super::follower::Progress;
 use super::replica::{Outcome, Replica, lock};
+use super::tries;
 use super::wire::{Body, Does, InRoom, Message};
 use crate::bounds::bytes;
 use crate::log::{LogError, NewEntry, Reply};
@@ -34,9 +35,6 @@ const GROUP_BYTES: usize = 384 * 1024;
 
 /// How long an append is tried. With the last try, it is below the 8 s of a client's call.
 const PATIENCE: Duration = Duration::from_secs(6);
-
-/// The pause after a try that was not answered.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a message that NATS has may take to be played. Then the follower begins again, because
 /// it may listen to a consumer that is dead.
@@ -138,11 +136,12 @@ impl Lanes {
     async fn write(&self, room: &str, mut group: Vec<Append>) {
         let (tell, mut outcomes) = mpsc::unbounded_channel();
         let mut attempts = Vec::new();
+        let began = Instant::now();
         while !group.is_empty() {
-            match self
-                .attempt(room, &group, &tell, &mut outcomes, &mut attempts)
-                .await
-            {
+            let limit = tries::limit(began.elapsed());
+            let attempt = self.attempt(room, &group, &tell, &mut outcomes, &mut attempts);
+            let attempt = timeout(limit, attempt).await;
+            match attempt.unwrap_or_else(|_| Err("NATS does not answer".into())) {
                 Ok(true) => {
                     *lock(&self.failure) = None;
                     for append in group.drain(..) {
@@ -158,7 +157,7 @@ impl Lanes {
                     for append in group.extract_if(.., is_over) {
                         let _ = append.reply.send(Err(LogError::Failed(error.clone())));
                     }
-                    sleep(PAUSE).await;
+                    sleep(tries::PAUSE).await;
                 }
             }
         }
@@ -187,17 +186,17 @@ impl Lanes {
         let message = self.replica.write(Body::Room(body), tell);
         attempts.push(message.origin().attempt);
         let subject = self.link.subject(room);
-        Ok(self.publish(subject, &message, outcomes).await?.1)
+        Ok(self.publish(subject, &message, outcomes).await?.stands)
     }
 
-    /// Publishes a message. Returns its place, if NATS has said it, and whether it stands, or
-    /// another one that `outcomes` is about.
+    /// Publishes a message. Returns what became of it, or of another one that `outcomes` is about
+    /// and that stands.
     async fn publish(
         &self,
         subject: String,
         message: &Message,
         outcomes: &mut mpsc::UnboundedReceiver<Outcome>,
-    ) -> Result<(Option<u64>, bool), String> {
+    ) -> Result<Outcome, String> {
         if !self.link.is_up() {
             return Err("there is no connection to NATS".into());
         }
@@ -208,27 +207,18 @@ impl Lanes {
             .map_err(|_| "NATS takes nothing".to_owned())?
             .map_err(|error| error.to_string())?;
         let mut ack = ack.into_future();
-        // Of an earlier try too, because it is as good.
-        let mut outcome = std::pin::pin!(async {
-            while let Some((of, stands)) = outcomes.recv().await {
-                if stands || of == attempt {
-                    return stands;
-                }
-            }
-            false
-        });
-        let at = tokio::select! {
+        let mut outcome = std::pin::pin!(outcome(attempt, outcomes));
+        tokio::select! {
             biased;
-            stands = &mut outcome => return Ok((None, stands)),
-            ack = &mut ack => ack.map_err(|error| error.to_string())?.sequence,
+            outcome = &mut outcome => return outcome,
+            ack = &mut ack => ack.map_err(|error| error.to_string())?,
         };
-        if let Ok(stands) = timeout(RETURN, &mut outcome).await {
-            return Ok((Some(at), stands));
+        if let Ok(outcome) = timeout(RETURN, &mut outcome).await {
+            return outcome;
         }
         self.progress.anew.notify_one();
-        let stands = timeout(TRY, outcome).await;
-        let stands = stands.map_err(|_| "it is stored, and was not played yet".to_owned())?;
-        Ok((Some(at), stands))
+        let outcome = timeout(TRY, outcome).await;
+        outcome.map_err(|_| "it is stored, and was not played yet".to_owned())?
     }
 
     fn answer(&self, room: &str, append: Append) {
@@ -251,12 +241,12 @@ impl Lanes {
         let subject = format!("{}.end", self.link.name);
         let ended = self.publish(subject, &message, &mut outcomes).await;
         self.replica.give_up([attempt]);
-        let (_, stands) = ended?;
-        if stands {
-            let end = self.replica.played();
+        let ended = ended?;
+        if ended.stands {
             let stream = self.link.get(&self.link.name).await?;
-            // Up to now only, because the room may begin again.
-            let purge = stream.purge().filter(self.link.subject(room)).sequence(end);
+            // What is before the end only, because the room may have begun again.
+            let purge = stream.purge().filter(self.link.subject(room));
+            let purge = purge.sequence(ended.at);
             purge.await.map_err(|error| error.to_string())?;
         }
         Ok(())
@@ -265,9 +255,9 @@ impl Lanes {
     /// Writes a change of what is kept beside the rooms, and returns when it is played here.
     pub(super) async fn keep(&self, change: Change) -> Result<(), String> {
         let (tell, mut outcomes) = mpsc::unbounded_channel();
+        let subject = self.link.side(&change.key);
         let message = self.replica.write(Body::Side(change), &tell);
         let attempt = message.origin().attempt;
-        let subject = format!("{}.side", self.link.name);
         let kept = self.publish(subject, &message, &mut outcomes).await;
         self.replica.give_up([attempt]);
         kept.map(drop)
@@ -282,4 +272,17 @@ impl Lanes {
         let ack = ack.map_err(|error| error.to_string())?;
         ack.await.map(drop).map_err(|error| error.to_string())
     }
+}
+
+/// Returns what becomes of an attempt, or of an earlier one if it stands, because that is as good.
+async fn outcome(
+    attempt: u64,
+    outcomes: &mut mpsc::UnboundedReceiver<Outcome>,
+) -> Result<Outcome, String> {
+    while let Some(outcome) = outcomes.recv().await {
+        if outcome.stands || outcome.attempt == attempt {
+            return Ok(outcome);
+        }
+    }
+    Err("it was given up".into())
 }

@@ -19,8 +19,15 @@ use crate::view::replay;
 /// has died may have stored it, and not written it down.
 const UNWRITTEN_MS: u64 = 60_000;
 
-/// What became of a message that this server has written: which one, and whether it stands.
-pub(super) type Outcome = (u64, bool);
+/// What became of a message that this server has written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Outcome {
+    /// Which one.
+    pub(super) attempt: u64,
+    /// Its place in the list.
+    pub(super) at: u64,
+    pub(super) stands: bool,
+}
 
 /// Why the log cannot be followed any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,16 +144,22 @@ impl Replica {
         chain.pass(place);
         drop(chain);
         self.reach(at);
-        self.tell(origin, stands);
+        self.tell(place, stands);
         Ok(news)
     }
 
     /// Tells who waits for one of our messages what has become of it.
-    fn tell(&self, Origin { writer, attempt }: Origin, stands: bool) {
+    fn tell(&self, Place { at, origin }: Place, stands: bool) {
+        let Origin { writer, attempt } = origin;
         if writer == self.me
             && let Some(waits) = lock(&self.waiting).remove(&attempt)
         {
-            let _ = waits.send((attempt, stands)); // fails if nobody waits any more
+            let outcome = Outcome {
+                attempt,
+                at,
+                stands,
+            };
+            let _ = waits.send(outcome); // fails if nobody waits any more
         }
     }
 
@@ -273,4 +286,32 @@ fn stored(appends: Vec<Vec<Written>>, at_ms: u64) -> Vec<Vec<NewEntry>> {
     };
     let stored = |entries: Vec<Written>| entries.into_iter().map(entry).collect();
     appends.into_iter().map(stored).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bounds::Bounds;
+
+    #[test]
+    fn an_outcome_has_the_place_of_its_message_whatever_is_played_since() {
+        let replica = Replica::new(View::new(Bounds::keeping(10), 1), 0, 0);
+        let (tell, mut outcomes) = mpsc::unbounded_channel();
+        let play = |at: u64, does: Does| {
+            let body = match does {
+                Does::Ends(_) => replica.plan_end("r").expect("it exists"),
+                does => InRoom::new("r", replica.plan("r", [].into_iter()).0, does),
+            };
+            let message = replica.write(Body::Room(body), &tell);
+            let bytes = message.bytes().expect("written");
+            replica.play(at, 0, &bytes).expect("played");
+        };
+        play(1, Does::Adds(vec![]));
+        play(5, Does::Ends(0));
+        play(9, Does::Adds(vec![])); // the room begins again, and what ended it must not touch this
+        let places = std::iter::from_fn(|| outcomes.try_recv().ok());
+        let places: Vec<_> = places.map(|outcome| (outcome.at, outcome.stands)).collect();
+        assert_eq!(places, [(1, true), (5, true), (9, true)]);
+        assert_eq!(replica.played(), 9);
+    }
 }

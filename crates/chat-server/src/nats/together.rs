@@ -5,25 +5,21 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::{DeliverPolicy, pull::OrderedConfig};
 use async_nats::jetstream::stream::Config;
 use common::chat::{LEASE, Session, sender};
-use futures::StreamExt;
 use futures::future::join_all;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
 use super::connection::Link;
+use super::feed::{Feed, Next};
 use super::lanes::Lanes;
 use super::replica::{News, Replica, lock};
 use super::wire::VERSION;
 use crate::presence::{Side, Word};
 use crate::sides::Sides;
 
-/// Silence after which it is asked whether a word is missed.
-const SILENCE: Duration = Duration::from_secs(1);
-
-/// The pause before the next consumer.
+/// The pause before the next feed.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a word may take until it is heard: with the answer of NATS, below the 8 s of a call.
@@ -46,6 +42,8 @@ pub struct Together {
     /// whether all words were heard, once
     is_ready: watch::Sender<bool>,
     news: Mutex<Option<mpsc::Receiver<News>>>,
+    /// bans and registered nicks, as the people here have got them last
+    given: Mutex<Sides>,
 }
 
 /// What happens among the servers.
@@ -80,6 +78,7 @@ impl Together {
             heard: watch::Sender::new(0),
             is_ready: watch::Sender::new(false),
             news: Mutex::new(Some(news)),
+            given: Mutex::default(),
         };
         together.link.stream(together.config()).await?;
         Ok(together)
@@ -112,12 +111,23 @@ impl Together {
         self.replica.sides()
     }
 
-    /// Makes a text of bans or nicks what all servers have.
+    /// Returns the same for the people here, with what they have changed of `mine` themselves and
+    /// the others may not have yet.
+    pub(crate) fn give(&self, mine: &Sides, now: Duration) -> Sides {
+        let theirs = self.sides();
+        let base = std::mem::replace(&mut *lock(&self.given), theirs.clone());
+        mine.onto(&base, theirs, now)
+    }
+
+    /// Makes what was changed here of a text of bans or nicks what all servers have.
     ///
     /// # Errors
     /// If NATS does not take it; with the reason.
     pub(crate) async fn keep(&self, side: Side, text: &str) -> Result<(), String> {
-        for change in self.replica.sides().changes(side, text) {
+        // Not what the log has by now, because what another server has put there just before, and
+        // the people here have not got, would be taken away.
+        let changes = lock(&self.given).changes(side, text);
+        for change in changes {
             self.lanes.keep(change).await?;
         }
         Ok(())
@@ -198,41 +208,24 @@ impl Together {
             self.heard.send_replace(0);
             said(Said::Lost);
         }
-        let from = *self.heard.borrow() + 1;
-        let config = OrderedConfig {
-            deliver_policy: DeliverPolicy::ByStartSequence {
-                start_sequence: from,
-            },
-            ..OrderedConfig::default()
-        };
-        let consumer = stream.create_consumer(config).await;
-        let consumer = consumer.map_err(|error| error.to_string())?;
-        let mut words = consumer
-            .messages()
-            .await
-            .map_err(|error| error.to_string())?;
+        let mut words = Feed::new(stream.clone(), *self.heard.borrow() + 1);
         if stream.cached_info().state.messages == 0 {
             self.all_heard(said);
         }
         loop {
-            match timeout(SILENCE, words.next()).await {
-                Ok(Some(Ok(message))) => {
-                    let info = message.info().map_err(|error| error.to_string())?;
-                    let (at, pending) = (info.stream_sequence, info.pending);
-                    if at > *self.heard.borrow() {
-                        match word(&message.payload) {
-                            Some(word) => said(Said::Word(word, at)),
-                            None => tracing::warn!("a word of another version is not understood"),
-                        }
-                        self.heard.send_replace(at);
+            match words.next().await? {
+                Next::Message(message) => {
+                    match word(&message.bytes) {
+                        Some(word) => said(Said::Word(word, message.at)),
+                        None => tracing::warn!("a word of another version is not understood"),
                     }
-                    if pending == 0 {
+                    self.heard.send_replace(message.at);
+                    if message.is_last {
                         self.all_heard(said);
                     }
                 }
-                Ok(Some(Err(error))) => return Err(error.to_string()),
-                Ok(None) => return Err("the consumer has ended".into()),
-                Err(_) => {
+                Next::End => self.all_heard(said),
+                Next::Silence => {
                     let info = stream.info().await.map_err(|error| error.to_string())?;
                     let (end, left) = (info.state.last_sequence, info.state.messages);
                     let heard = *self.heard.borrow();

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 /// Uses everything, because the compiler would otherwise warn a test that uses only a part.
 const _: () = {
-    let _ = (program, free_port, Nats::start, Nats::url);
+    let _ = (program, free_port, Nats::start, Nats::start_with, Nats::url);
 };
 
 /// Returns the nats-server to test with: `NATS_SERVER`, or the one on the `PATH` or where Debian
@@ -43,9 +43,15 @@ pub(crate) struct Nats {
 impl Nats {
     /// Starts one on this port, with its files in `folder`, if there is a program.
     pub(crate) fn start(folder: &Path, port: u16) -> Option<Self> {
+        Self::start_with(folder, port, &[])
+    }
+
+    /// Starts one with more arguments.
+    pub(crate) fn start_with(folder: &Path, port: u16, more: &[&Path]) -> Option<Self> {
         let child = Command::new(program()?)
             .args(["-a", "127.0.0.1", "-p", &port.to_string(), "-js", "-sd"])
             .arg(folder)
+            .args(more)
             // Because a child that keeps the pipe makes the runner of the tests wait for ever.
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -11,6 +11,7 @@ use crate::names::Nick;
 use crate::nats::{News, Said, Together};
 use crate::person::Notice;
 use crate::presence::{Heard, Side};
+use crate::sides::Sides;
 
 /// How often it is looked whether there is something to say: people do not notice it.
 const TICK: Duration = Duration::from_millis(50);
@@ -118,8 +119,13 @@ async fn follow(shared: &Shared, others: &Together) {
                 }
             }
             News::Sides => {
-                let sides = others.sides();
+                let now = shared.now();
                 let door = &mut shared.people().door;
+                let mine = Sides {
+                    bans: std::mem::take(&mut door.bans),
+                    owners: std::mem::take(&mut door.owners),
+                };
+                let sides = others.give(&mine, now);
                 (door.bans, door.owners) = (sides.bans, sides.owners);
             }
         }
