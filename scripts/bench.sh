@@ -2,7 +2,7 @@
 # Benchmarks, as ratios against baselines in the same run: absolute times mean little on a shared
 # machine.
 #
-#   scripts/bench.sh [--figures FILE] [--html FILE] ring|secret|chat|hostile|sealed [OPTIONS]
+#   scripts/bench.sh [--figures FILE] [--html FILE] ring|secret|chat|hostile|sealed|cluster [OPTIONS]
 #
 #   --figures FILE   adds each ratio to FILE, as a line of JSON; with the same FILE later runs, also of
 #                    other benchmarks, come into one picture

@@ -9,6 +9,11 @@ use common::net::Redial;
 use futures::future::try_join_all;
 use tarpc::context;
 
+/// Uses everything, because the compiler would otherwise warn a benchmark that uses only a part.
+const _: () = {
+    let _ = (users, User::leave);
+};
+
 pub(crate) struct User {
     client: ChatClient<Redial<ChatRequest, ChatResponse>>,
     session: Session,
@@ -55,6 +60,11 @@ impl User {
         let call = self.client.send(here, self.session, room, posts.into());
         call.await??;
         Ok(())
+    }
+
+    /// Ends the session.
+    pub(crate) async fn leave(&self) -> anyhow::Result<()> {
+        Ok(self.client.bye(context::current(), self.session).await?)
     }
 
     /// Waits for entries and returns them.

@@ -1,5 +1,7 @@
 //! Three nats-servers that keep one log, on files that outlive them.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -14,13 +16,20 @@ use crate::program::closed;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// The name of the log.
-const NAME: &str = "t";
+pub(crate) const NAME: &str = "t";
+
+/// Uses everything, because the compiler would otherwise warn a test that uses only a part.
+const _: () = {
+    let _ = (Three::meta_leader, Three::pids);
+};
 
 /// The three. They are killed when this is dropped.
 pub(crate) struct Three {
     folder: TempDir,
     program: String,
-    addrs: [String; 3],
+    pub(crate) addrs: [String; 3],
+    /// where each answers what it does
+    monitors: [String; 3],
     servers: [Option<Child>; 3],
 }
 
@@ -31,14 +40,16 @@ impl Three {
             folder: tempfile::tempdir().expect("a folder"),
             program: nats::program()?,
             addrs: [closed(), closed(), closed()],
+            monitors: [closed(), closed(), closed()],
             servers: [None, None, None],
         };
         let routes = [closed(), closed(), closed()];
         for (n, addr) in three.addrs.iter().enumerate() {
             let list: Vec<_> = routes.iter().map(|at| format!("nats://{at}")).collect();
             let text = format!(
-                "server_name: n{n}\nlisten: \"{addr}\"\njetstream {{ store_dir: {:?} }}\n\
-                 cluster {{ name: c, listen: \"{}\", routes: [{}] }}\n",
+                "server_name: n{n}\nlisten: \"{addr}\"\nhttp: \"{}\"\n\
+                 jetstream {{ store_dir: {:?} }}\ncluster {{ name: c, listen: \"{}\", routes: [{}] }}\n",
+                three.monitors[n],
                 three.folder.path().join(format!("js{n}")),
                 routes[n],
                 list.join(", "),
@@ -98,6 +109,28 @@ impl Three {
                 None => assert!(Instant::now() < until, "nobody leads, or one stays behind"),
             }
         }
+    }
+}
+
+impl Three {
+    /// Returns which of them leads the cluster, if one does.
+    pub(crate) fn meta_leader(&self) -> Option<usize> {
+        let ask = |monitor: &String| {
+            let mut io = TcpStream::connect(monitor).ok()?;
+            io.write_all(b"GET /jsz HTTP/1.0\r\n\r\n").ok()?;
+            let mut answer = String::new();
+            io.read_to_string(&mut answer).ok()?;
+            let (_, body) = answer.split_once("\r\n\r\n")?;
+            let body: serde_json::Value = serde_json::from_str(body).ok()?;
+            let leader = body["meta_cluster"]["leader"].as_str()?;
+            leader.strip_prefix('n')?.parse().ok()
+        };
+        self.monitors.iter().find_map(ask)
+    }
+
+    /// Returns the process ids of those that run.
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        self.servers.iter().flatten().map(Child::id).collect()
     }
 }
 
