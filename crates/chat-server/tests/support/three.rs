@@ -48,7 +48,8 @@ impl Three {
             let list: Vec<_> = routes.iter().map(|at| format!("nats://{at}")).collect();
             let text = format!(
                 "server_name: n{n}\nlisten: \"{addr}\"\nhttp: \"{}\"\n\
-                 jetstream {{ store_dir: {:?} }}\ncluster {{ name: c, listen: \"{}\", routes: [{}] }}\n",
+                 jetstream {{ store_dir: {:?} }}\n\
+                 cluster {{ name: c, listen: \"{}\", routes: [{}] }}\n",
                 three.monitors[n],
                 three.folder.path().join(format!("js{n}")),
                 routes[n],
