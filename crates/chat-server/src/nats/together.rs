@@ -17,7 +17,7 @@ use super::lanes::Lanes;
 use super::replica::{News, Replica, lock};
 use super::wire::VERSION;
 use crate::presence::{Side, Word};
-use crate::sides::Sides;
+use crate::sides::{Change, Sides};
 
 /// The pause before the next feed.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -119,14 +119,19 @@ impl Together {
         mine.onto(&base, theirs, now)
     }
 
-    /// Makes what was changed here of a text of bans or nicks what all servers have.
+    /// Returns what was changed here of a text of bans or nicks. The people must be locked since
+    /// the text was made.
+    pub(crate) fn changes(&self, side: Side, text: &str) -> Vec<Change> {
+        // Since they got it, and not against what the log has by now. Otherwise we would take
+        // away what another server has put there just before, and the people here have not got.
+        lock(&self.given).changes(side, text)
+    }
+
+    /// Makes changes what all servers have.
     ///
     /// # Errors
-    /// If NATS does not take it; with the reason.
-    pub(crate) async fn keep(&self, side: Side, text: &str) -> Result<(), String> {
-        // Not what the log has by now, because what another server has put there just before, and
-        // the people here have not got, would be taken away.
-        let changes = lock(&self.given).changes(side, text);
+    /// If NATS does not take one; with the reason.
+    pub(crate) async fn keep(&self, changes: Vec<Change>) -> Result<(), String> {
         for change in changes {
             self.lanes.keep(change).await?;
         }

@@ -36,14 +36,15 @@ pub(super) async fn claim(
 }
 
 pub(super) async fn share(shared: &Shared, others: &Together, side: Side) -> Result<bool> {
-    let text = {
+    let changes = {
         let door = &shared.people().door;
-        match side {
+        let text = match side {
             Side::Bans => door.bans.text(),
             Side::Owners => door.owners.text(),
-        }
+        };
+        others.changes(side, &text)
     };
-    let kept = others.keep(side, &text).await;
+    let kept = others.keep(changes).await;
     kept.map(|()| true).map_err(Refusal::Unavailable)
 }
 
