@@ -24,6 +24,15 @@ const FIRST_WAIT: Duration = Duration::from_millis(200);
 /// has died do not all come to the next one in the same moment.
 const FIRST_WAIT_OF_SEVERAL: Duration = Duration::from_millis(100);
 
+/// The wait before a client returns to its home, the first time and at most. It is long, because
+/// nothing is lost meanwhile and a server that comes back must not get all its clients at once; and
+/// it grows, because a home may be away for ever.
+const FIRST_RETURN: Duration = Duration::from_secs(10 * 60);
+const LATEST_RETURN: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// The wait before it is looked again whether a client can return.
+const MOMENT: Duration = Duration::from_secs(1);
+
 /// The longest wait: long, so that a thousand clients do not hinder a server that comes back.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
@@ -38,6 +47,10 @@ pub(crate) struct Connection {
     last: Option<CallError>,
     /// the waits before a call is made again
     pub(crate) backoff: Backoff,
+    /// the waits before the client returns to its home
+    returns: Backoff,
+    /// whether such a wait has begun
+    will_return: bool,
 }
 
 #[derive(PartialEq, Eq)]
@@ -57,6 +70,8 @@ enum Told {
     Attached,
     /// Nothing yet of the loss of this server, because another one may take its place at once.
     NotOf(String),
+    /// Nothing of leaving this server by ourselves, because the home takes its place.
+    NotOfReturn(String),
     Lost,
 }
 
@@ -74,6 +89,8 @@ impl Connection {
             wait: None,
             last: None,
             backoff: Backoff::new(first, LONGEST_WAIT),
+            returns: Backoff::new(FIRST_RETURN, LATEST_RETURN),
+            will_return: false,
         }
     }
 
@@ -95,6 +112,31 @@ impl Connection {
             self.state = State::Waiting;
             out.push(Effect::Timer(Timer::Attach, self.backoff.wait(dice)));
         }
+    }
+
+    /// Begins to wait for the return to the home, if this is another server.
+    pub(crate) fn plan_return(&mut self, dice: f64, out: &mut Effects) {
+        if !self.servers.is_away() {
+            self.returns.reset();
+        } else if !self.will_return {
+            self.will_return = true;
+            out.push(Effect::Timer(Timer::Return, self.returns.wait(dice)));
+        }
+    }
+
+    /// The wait for the return is over. If nothing `is_out` that could be disturbed, the client
+    /// calls its home, and this server again if the home does not answer.
+    pub(crate) fn returns(&mut self, is_out: bool, nick: &str, out: &mut Effects) {
+        if self.servers.is_away() && self.is_attached() {
+            if is_out {
+                return out.push(Effect::Timer(Timer::Return, MOMENT));
+            }
+            self.told = Told::NotOfReturn(self.servers.name());
+            out.push(Effect::HangUp);
+            self.servers.aim_home();
+            self.enter(nick, out);
+        }
+        self.will_return = false;
     }
 
     /// There is a new connection. If it was made by another call than an attempt to come back, this
@@ -141,7 +183,7 @@ impl Connection {
         self.servers.is_of_use();
         let now = self.servers.name();
         match std::mem::replace(&mut self.told, Told::Attached) {
-            Told::NeverAttached | Told::Attached => {}
+            Told::NeverAttached | Told::Attached | Told::NotOfReturn(_) => {}
             Told::NotOf(lost) if lost == now => {
                 out.status(format!("connection to {lost} lost: connected again"));
             }
@@ -206,7 +248,7 @@ impl Connection {
 
     /// Tells of a loss that was not told of, because no other server has taken the place at once.
     fn tell_of_loss(&mut self, out: &mut Effects) {
-        if let Told::NotOf(lost) = &self.told {
+        if let Told::NotOf(lost) | Told::NotOfReturn(lost) = &self.told {
             out.status(format!(
                 "connection to {lost} lost, and no other server lets us in: trying again"
             ));

@@ -238,6 +238,11 @@ impl Conversation {
             Timer::Reread => self.polling = false,
             Timer::GiveUp => self.is_over = true,
             Timer::Settle => self.unsettled = None,
+            Timer::Return => {
+                let is_idle = self.out.unprinted == 0 && matches!(self.asking, Asking::Nothing);
+                let is_out = !is_idle || self.outbox.len() > 0 || self.stage != Stage::Open;
+                self.connection.returns(is_out, &self.nick, &mut self.out);
+            }
             Timer::Slow => {
                 let is_leaving = self.stage != Stage::Open;
                 if !self.connection.is_attached() {
@@ -280,6 +285,7 @@ impl Conversation {
         if !self.connection.is_attached() {
             return;
         }
+        self.connection.plan_return(dice, &mut self.out);
         if is_done && self.stage == Stage::InputOver {
             self.stage = Stage::LastPoll;
             self.out.call(Call::LastPoll(self.cursors.all()));

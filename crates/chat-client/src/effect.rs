@@ -86,6 +86,8 @@ pub(crate) enum Timer {
     Resend,
     /// The next attempt to read.
     Reread,
+    /// The return to the server that this client began with.
+    Return,
     /// The time after which messages without an acknowledgement are spoken of.
     Slow,
     /// The time that a person needs to read a refusal.

@@ -9,6 +9,10 @@
 //! one before it, and stays with the first that answers. So a server that is down gets another
 //! chance with each attempt, and takes no time from the others. Only an attempt that no server
 //! answers leads to a wait that grows.
+//!
+//! The first of the random order is this client's home. It returns there after a loss, because the
+//! homes of all clients are spread over all servers: without that, a server that was down would
+//! stay empty, and the others would have its people for ever.
 
 /// Most servers of a list: far more than a cluster has, and few enough to call them all at once.
 pub const MAX_SERVERS: usize = 16;
@@ -28,6 +32,8 @@ pub(crate) struct Place {
 pub(crate) struct Servers {
     /// never empty
     order: Vec<String>,
+    /// the first of all
+    home: String,
     /// where the last connection led
     place: Option<Place>,
     /// how many were given up in a row, though they answered
@@ -47,6 +53,7 @@ impl Servers {
             dice /= choices;
         }
         Self {
+            home: order.first().cloned().unwrap_or_default(),
             order,
             place: None,
             given_up: 0,
@@ -102,6 +109,19 @@ impl Servers {
         has_more
     }
 
+    /// Returns whether the server in use is not the home, which may be there again.
+    pub(crate) fn is_away(&self) -> bool {
+        let is_other = |place: &Place| place.server != self.home;
+        self.place.as_ref().is_some_and(is_other)
+    }
+
+    /// The home is called first from now on, and the server in use after it.
+    pub(crate) fn aim_home(&mut self) {
+        if let Some(at) = self.order.iter().position(|server| *server == self.home) {
+            self.order[..=at].rotate_right(1);
+        }
+    }
+
     /// The server in use has let us in.
     pub(crate) fn is_of_use(&mut self) {
         self.given_up = 0;
@@ -123,6 +143,7 @@ mod tests {
     fn play(list: &str, script: &str) {
         let mut servers = servers(list, 0);
         servers.order = list.split(' ').map(str::to_owned).collect();
+        servers.home.clone_from(&servers.order[0]);
         for line in script
             .lines()
             .map(str::trim)
@@ -140,6 +161,7 @@ mod tests {
                 }),
                 "lost" => servers.lost(),
                 "of-use" => servers.is_of_use(),
+                "home" => servers.aim_home(),
                 _ if servers.give_up() => heard = ", another".into(),
                 _ => heard = ", all were tried".into(),
             }
@@ -160,8 +182,46 @@ mod tests {
             lost          -> b a c
             reached b     -> b a c
             lost          -> a c b
+            reached c     -> c a b
+            home          -> a c b
             ",
         );
+    }
+
+    #[test]
+    fn after_each_server_was_down_once_all_have_their_clients_again() {
+        let mut clients: Vec<_> = (0..60).map(|dice| servers("a b c", dice)).collect();
+        let reaches = |client: &mut Servers, down: &str| {
+            let order = client.order();
+            let server = order.iter().find(|server| *server != down).expect("two");
+            let (server, addr, has_others) = (server.clone(), None, false);
+            client.reached(Place {
+                server,
+                addr,
+                has_others,
+            });
+        };
+        let count = |clients: &[Servers]| {
+            ["a", "b", "c"].map(|server| {
+                let is_on = |client: &&Servers| client.name() == server;
+                clients.iter().filter(is_on).count()
+            })
+        };
+        clients.iter_mut().for_each(|client| reaches(client, ""));
+        assert_eq!(count(&clients), [20, 20, 20]);
+        for down in ["a", "b", "c"] {
+            for client in clients.iter_mut().filter(|client| client.name() == down) {
+                client.lost();
+                reaches(client, down);
+            }
+        }
+        assert_eq!(count(&clients)[2], 0, "it was down last");
+        for client in clients.iter_mut().filter(|client| client.is_away()) {
+            client.aim_home();
+            reaches(client, "");
+        }
+        assert_eq!(count(&clients), [20, 20, 20]);
+        assert!(clients.iter().all(|client| !client.is_away()));
     }
 
     #[test]

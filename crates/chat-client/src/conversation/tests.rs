@@ -158,6 +158,7 @@ impl Talk {
             ("elapsed", "attach") => Input::Elapsed(Timer::Attach),
             ("elapsed", "resend") => Input::Elapsed(Timer::Resend),
             ("elapsed", "reread") => Input::Elapsed(Timer::Reread),
+            ("elapsed", "return") => Input::Elapsed(Timer::Return),
             ("elapsed", "slow") => Input::Elapsed(Timer::Slow),
             ("elapsed", "settle") => Input::Elapsed(Timer::Settle),
             ("elapsed", "wait") => Input::Elapsed(Timer::Wait),
