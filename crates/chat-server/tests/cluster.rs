@@ -13,7 +13,7 @@
 use std::collections::HashMap;
 use std::env;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -31,6 +31,8 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use three::Three;
 
+#[path = "support/client.rs"]
+mod client;
 #[path = "support/nats.rs"]
 mod nats;
 #[path = "../../common/tests/support/program.rs"]
@@ -62,22 +64,6 @@ const VICTIMS: [Victim; 4] = [
     Victim::Another,
     Victim::AllOfNats,
 ];
-
-/// Returns the client beside the server that is tested, and builds it if it is not there.
-fn client_path() -> PathBuf {
-    let path = Path::new(env!("CARGO_BIN_EXE_chat-server")).with_file_name("chat-client");
-    if !path.exists() {
-        let mut cargo = Command::new(env!("CARGO"));
-        let built = cargo
-            .args(["build", "--locked", "--package", "chat-client"])
-            .status();
-        assert!(
-            built.is_ok_and(|built| built.success()) && path.exists(),
-            "{path:?}"
-        );
-    }
-    path
-}
 
 /// The servers.
 struct Servers {
@@ -167,7 +153,7 @@ struct Clients {
 impl Clients {
     fn start(servers: &Servers) -> Self {
         let client = |name: String, flags: &[&str]| {
-            let mut command = Command::new(client_path());
+            let mut command = Command::new(client::path());
             command.args(["--server", &servers.addrs.join(","), "--name", &name]);
             command.args(flags).arg("--journal").arg(&servers.journals);
             command
