@@ -5,6 +5,7 @@
 //! the heartbeat.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -207,28 +208,39 @@ impl Node {
 
     /// Returns the mailbox for `to`, and opens it at the first use.
     fn mailbox<'a>(self: &Arc<Self>, locked: &'a mut Locked, to: Target) -> &'a Mailbox {
-        locked.mailboxes.entry(to).or_insert_with(|| {
-            let beat = locked.state.beat_time();
-            let way = match to {
-                Target::Next => None,
-                Target::Place(place) => locked.state.way(place),
-            };
-            let line = way.as_ref().map(|way| self.line(way, beat));
-            let line = line.unwrap_or_else(|| self.next.clone());
-            let node = self.clone();
-            let report = move |job: &Job, report| {
-                let now = node.started.elapsed();
-                node.event(|state| state.reported(to, job, report, now))
-            };
-            let pace = (beat, self.config.incarnation);
-            let (mailbox, task) = sender::open(way, line, pace, report);
-            if to == Target::Next {
-                locked.waiting.spawn(task);
-            } else {
-                locked.tasks.spawn(task);
+        match locked.mailboxes.entry(to) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let tasks = match to {
+                    Target::Next => &mut locked.waiting,
+                    Target::Place(_) => &mut locked.tasks,
+                };
+                entry.insert(self.open(&locked.state, tasks, to))
             }
-            mailbox
-        })
+        }
+    }
+
+    /// Opens a mailbox. Not a part of its caller, because a verse would touch its stack, which is
+    /// thirty times that of the rest.
+    #[cold]
+    #[inline(never)]
+    fn open(self: &Arc<Self>, state: &State, tasks: &mut JoinSet<()>, to: Target) -> Mailbox {
+        let beat = state.beat_time();
+        let way = match to {
+            Target::Next => None,
+            Target::Place(place) => state.way(place),
+        };
+        let line = way.as_ref().map(|way| self.line(way, beat));
+        let line = line.unwrap_or_else(|| self.next.clone());
+        let node = self.clone();
+        let report = move |job: &Job, report| {
+            let now = node.started.elapsed();
+            node.event(|state| state.reported(to, job, report, now))
+        };
+        let pace = (beat, self.config.incarnation);
+        let (mailbox, task) = sender::open(way, line, pace, report);
+        tasks.spawn(task);
+        mailbox
     }
 
     /// Returns a line to a buddy on the roll. That to the next one is the line of the roll call.
@@ -292,8 +304,15 @@ impl Node {
             self.journal.note(|| Event::Sang { left });
             self.pass_on();
         } else {
-            self.spawn(self.clone().sing_slowly((left, line), written));
+            self.sing_on((left, line), written);
         }
+    }
+
+    /// Sings the rest of a verse in a task. Not a part of its caller, as [`open`](Self::open).
+    #[cold]
+    #[inline(never)]
+    fn sing_on(self: &Arc<Self>, verse: Verse, written: io::Result<usize>) {
+        self.spawn(self.clone().sing_slowly(verse, written));
     }
 
     /// Finishes a verse of which some bytes are `written`, waits for the tempo, and passes it on.
