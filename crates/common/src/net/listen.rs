@@ -8,6 +8,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use serde::{Serialize, de::DeserializeOwned};
 use tarpc::context::Context;
 use tarpc::{RequestName, ServerError};
@@ -110,38 +112,50 @@ impl Connection {
     /// `handler` is the service's `serve`. It must be written as a closure, `|context, request|
     /// server.clone().serve(context, request)`, because only there the compiler knows that the
     /// answer may move between threads.
-    pub async fn answer<Req, Resp, F>(self, handler: impl Fn(Context, Req) -> F + Unpin)
+    pub fn answer<'a, Req, Resp, F>(
+        self,
+        handler: impl Fn(Context, Req) -> F + Unpin + Send + 'a,
+    ) -> BoxFuture<'a, ()>
     where
-        Req: RequestName + DeserializeOwned,
+        Req: RequestName + DeserializeOwned + Send + 'a,
         Resp: Serialize + Send + 'static,
         F: Future<Output = Result<Resp, ServerError>> + Send + 'static,
     {
-        let handler = move |context, request| Work::Waits(handler(context, request));
-        self.work(handler).await;
+        self.work(move |context, request| Work::Waits(handler(context, request)))
     }
 
     /// Does the same with a `handler` that never waits: a call costs no future and no allocation.
-    pub async fn answer_at_once<Req, Resp>(self, handler: impl Fn(Req) -> Resp + Unpin)
+    pub fn answer_at_once<'a, Req, Resp>(
+        self,
+        handler: impl Fn(Req) -> Resp + Unpin + Send + 'a,
+    ) -> BoxFuture<'a, ()>
     where
-        Req: RequestName + DeserializeOwned,
+        Req: RequestName + DeserializeOwned + Send + 'a,
         Resp: Serialize + Send + 'static,
     {
-        let handler = move |_, request| Work::<_, Ready<_>>::Done(handler(request));
-        self.work(handler).await;
+        self.work(move |_, request| Work::<_, Ready<_>>::Done(handler(request)))
     }
 
-    async fn work<Req, Resp, F>(self, handler: impl Fn(Context, Req) -> Work<Resp, F> + Unpin)
+    /// In a box, because a frame that comes would otherwise touch ten lines more of the stack and
+    /// of the task: all that opening a connection needs would lie between.
+    fn work<'a, Req, Resp, F>(
+        self,
+        handler: impl Fn(Context, Req) -> Work<Resp, F> + Unpin + Send + 'a,
+    ) -> BoxFuture<'a, ()>
     where
-        Req: RequestName + DeserializeOwned,
+        Req: RequestName + DeserializeOwned + Send + 'a,
         Resp: Serialize + Send + 'static,
         F: Future<Output = Result<Resp, ServerError>> + Send + 'static,
     {
         let stop = self.stop.cancelled_owned();
         let share = Share::new(self.gate.bytes, self.peer.ip());
         let answering = Answering::new(self.io, handler, self.gate.limits, share, stop);
-        if let Err(error) = answering.await {
-            tracing::info!("the connection from {} broke: {error}", self.peer);
-        }
+        let ended = async move {
+            if let Err(error) = answering.await {
+                tracing::info!("the connection from {} broke: {error}", self.peer);
+            }
+        };
+        ended.boxed()
     }
 }
 
