@@ -5,23 +5,25 @@
 #
 # All, if none is named.
 #
-# deliveries: a second, to 1, 10, 100 and 1000 readers (memory store), against one frame written to
-#   as many sockets
+# deliveries: a second, to 1, 10, 100 and 1000 readers (memory store), with 64 and 512 posts a call;
+#   beside the same under a lab's key, core NATS where there is a nats-server (with a client in Rust),
+#   one frame written to as many sockets, and each PROGRAM
 # durable: acknowledged messages a second of 1, 8 and 64 senders with a connection each, and of one
 #   with 64 in a call, each on disk before its answer. Beside them, in turn: the same calls with a
 #   store in memory, the same store and the same transaction without a server, the commits of the
 #   disk alone, NATS JetStream (which answers before it syncs) where there is a nats-server, and
 #   each PROGRAM: a path with a slash to another chat-server, such as one built before a change
-# paced: latency of 20 messages a second to 100 readers; then with one more under kill -STOP
-# idle: memory that a client costs the server (Linux)
+# paced: latency of 20 messages a second to 100 and 1000 readers, beside the same; then with one more
+#   reader under kill -STOP
+# idle: memory that a client costs the server (Linux), also under a lab's key, and each PROGRAM
 # browsers: memory that a browser costs the server while it waits, and for a second connection, which
 #   it keeps for half a minute after its person has typed
 # restart: a server killed under 1000 readers; until all of them are shown the next message
 #
-# Three seconds each; durable takes six rounds of a second and a half, every other one the other way
-# round. A busy machine spoils the figures; nothing here is a test.
+# Deliveries, durable and paced take six rounds each, every other one the other way round: some
+# minutes. A busy machine spoils the figures; nothing here is a test.
 set -euo pipefail
-case ${1:-} in -h | --help) sed -n '2,25s/^# \{0,1\}//p' "$0"; exit ;; esac
+case ${1:-} in -h | --help) sed -n '2,24s/^# \{0,1\}//p' "$0"; exit ;; esac
 args=()
 for arg in "$@"; do
   case $arg in */*) arg=$(realpath "$arg") ;; esac

@@ -52,8 +52,9 @@ pub const MAX_JOINED: usize = 32;
 pub const MAX_PRIVATE: usize = 64;
 /// Most cursors in one poll: one for each room that a session can be in.
 pub const MAX_CURSORS: usize = MAX_JOINED + MAX_PRIVATE;
-/// Most posts in one send. They have [`MAX_PAGE`] bytes at most, so that more would be tiny.
-pub const MAX_POSTS: usize = 64;
+/// Most posts in one send. They have [`MAX_PAGE`] bytes at most: this many of two sentences each. A
+/// program that brings a whole archive waits for one answer a call.
+pub const MAX_POSTS: usize = 512;
 /// Longest name of a person or a public room in bytes, and longest text to search for. Longer ones
 /// are refused before anything is computed with them.
 pub const MAX_NAME: usize = 128;

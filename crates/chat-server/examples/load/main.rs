@@ -5,24 +5,25 @@
 //! ```
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::sleep;
 
-use baseline::{SPAN, raw_fan_out};
+use baseline::SPAN;
 use durable::durable;
-use server::{READING, Server, Store, stopped_reader};
+use server::{READING, Server, Store};
 use user::{User, users};
 
 mod alone;
 mod baseline;
 mod browsers;
+#[cfg(feature = "nats")]
+mod core_nats;
 mod durable;
+mod fan_out;
 #[path = "../../../common/tests/support/figures.rs"]
 mod figures;
 #[cfg(feature = "nats")]
@@ -48,28 +49,20 @@ async fn main() -> anyhow::Result<()> {
     let programs: Vec<PathBuf> = programs.into_iter().map(PathBuf::from).collect();
     let wanted = |what: &str| parts.is_empty() || parts.iter().any(|part| *part == what);
     if wanted("deliveries") {
-        println!(
-            "{:36} {:>12} {:>12} {:>7}",
-            "", "chat", "plain TCP", "ratio"
-        );
-        for readers in [1, 10, 100, 1000] {
-            let ours = saturated(readers).await?;
-            let raw = raw_fan_out(readers).await?;
-            row(&format!("deliveries/s, {readers} readers"), ours, raw);
-            let what = "deliveries a second, of a plain TCP frame each";
-            figures::note("chat", what, &many(readers, "reader"), vec![ours / raw])?;
-        }
+        fan_out::floods(&programs).await?;
     }
     if wanted("durable") {
         durable(&programs).await?;
     }
     if wanted("paced") {
-        paced(100, false).await?;
-        paced(100, true).await?;
+        fan_out::paces(&programs).await?;
     }
     if wanted("idle") {
-        let bytes = idle(1000).await?;
-        println!("idle client: {:.1} KB in the server", bytes / 1000.0);
+        for program in programs.iter().chain([&Server::program()?]) {
+            let plain = idle(&Server::start_program(program, Store::Memory)?, 1000).await? / 1000.0;
+            let sealed = idle(&Server::start_sealed(program)?, 1000).await? / 1000.0;
+            println!("idle client: {plain:.1} KB in the server, {sealed:.1} KB under a lab's key");
+        }
     }
     if wanted("browsers") {
         let (waits, kept) = (browsers::waiting(1000).await?, browsers::kept(1000).await?);
@@ -79,92 +72,6 @@ async fn main() -> anyhow::Result<()> {
     if wanted("restart") {
         restart(1000).await?;
     }
-    Ok(())
-}
-
-fn many(number: u64, one: &str) -> String {
-    let ending = if number == 1 { "" } else { "s" };
-    format!("{number} {one}{ending}")
-}
-
-fn row(what: &str, ours: f64, raw: f64) {
-    println!("{what:36} {ours:>12.0} {raw:>12.0} {:>7.2}", ours / raw);
-}
-
-/// One writer sends as fast as it can, and all read. Returns the entries delivered a second.
-async fn saturated(readers: u64) -> anyhow::Result<f64> {
-    let server = Server::start(Store::Memory)?;
-    let delivered = Arc::new(AtomicU64::new(0));
-    let mut tasks = JoinSet::new();
-    for mut user in users(&server.addr, readers).await? {
-        let delivered = delivered.clone();
-        tasks.spawn(async move {
-            while let Ok(pages) = user.poll().await {
-                let entries: usize = pages.iter().map(|page| page.entries.len()).sum();
-                delivered.fetch_add(entries as u64, Ordering::Relaxed);
-            }
-        });
-    }
-    let mut writer = User::enter(&server.addr, readers + 1).await?;
-    let began = Instant::now();
-    while began.elapsed() < SPAN {
-        writer.send(vec!["x".repeat(120); 64]).await?;
-        // The writer must not get far ahead of the readers, because delivery is what is measured.
-        while delivered.load(Ordering::Relaxed) + 20_000 * readers < writer.id * readers {
-            sleep(Duration::from_millis(1)).await;
-        }
-    }
-    Ok(delivered.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64())
-}
-
-/// Sends twenty messages a second and prints the time from the send to the receipt. One more reader
-/// may be a process that is stopped.
-async fn paced(readers: u64, stop_one: bool) -> anyhow::Result<()> {
-    let server = Server::start(Store::Memory)?;
-    let stopped = if stop_one {
-        Some(stopped_reader(&server.addr, readers + 2)?)
-    } else {
-        None
-    };
-    let began = Instant::now();
-    let mut tasks = JoinSet::new();
-    for mut user in users(&server.addr, readers).await? {
-        tasks.spawn(async move {
-            let mut late = Vec::new();
-            while let Ok(Ok(pages)) = timeout(Duration::from_secs(2), user.poll()).await {
-                let now = began.elapsed().as_nanos();
-                for entry in pages.into_iter().flat_map(|page| page.entries) {
-                    let sent: Option<u128> = entry.body.parse().ok();
-                    late.extend(sent.map(|sent| now.saturating_sub(sent)));
-                }
-            }
-            late
-        });
-    }
-    let mut writer = User::enter(&server.addr, readers + 1).await?;
-    let before = server.memory()?;
-    let mut pace = interval(Duration::from_millis(50));
-    for _ in 0..60 {
-        pace.tick().await;
-        writer
-            .send(vec![began.elapsed().as_nanos().to_string()])
-            .await?;
-    }
-    let grown = (server.memory()? - before) / 1e6;
-    let mut late: Vec<u128> = tasks.join_all().await.concat();
-    ensure!(!late.is_empty(), "nobody heard anything");
-    late.sort_unstable();
-    let ms = |part: f64| late[(part * (late.len() - 1) as f64) as usize] as f64 / 1e6;
-    println!(
-        "paced, {readers} readers{}: p50 {:.2} ms, p99 {:.2} ms, the server grew by {grown:.1} MB",
-        if stopped.is_some() {
-            " and a stopped one"
-        } else {
-            ""
-        },
-        ms(0.5),
-        ms(0.99),
-    );
     Ok(())
 }
 
@@ -215,11 +122,10 @@ async fn restart(readers: u64) -> anyhow::Result<()> {
 }
 
 /// Returns the bytes that a client costs the server while its poll waits.
-async fn idle(clients: u64) -> anyhow::Result<f64> {
-    let server = Server::start(Store::Memory)?;
+async fn idle(server: &Server, clients: u64) -> anyhow::Result<f64> {
     let before = server.memory()?;
     let mut tasks = JoinSet::new();
-    for mut user in users(&server.addr, clients).await? {
+    for mut user in server.users(clients).await? {
         tasks.spawn(async move { while user.poll().await.is_ok() {} });
     }
     sleep(SPAN).await;

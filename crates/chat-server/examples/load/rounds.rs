@@ -12,7 +12,7 @@ use crate::figures;
 pub(crate) const SPAN: Duration = Duration::from_millis(1500);
 
 /// How often each contestant is measured.
-const ROUNDS: usize = 6;
+pub(crate) const ROUNDS: usize = 6;
 
 /// One contestant: its name, and what measures it once. The measure is a rate; more is better.
 pub(crate) struct Contestant<'a> {
@@ -37,11 +37,7 @@ impl<'a> Contestant<'a> {
 pub(crate) async fn compare(at: &str, contestants: &[Contestant<'_>]) -> anyhow::Result<()> {
     let mut rates = vec![Vec::new(); contestants.len()];
     for round in 0..ROUNDS {
-        let mut order: Vec<usize> = (0..contestants.len()).collect();
-        if round % 2 == 1 {
-            order.reverse();
-        }
-        for i in order {
+        for i in order(round, contestants.len()) {
             rates[i].push((contestants[i].measure)().await?);
         }
     }
@@ -63,12 +59,21 @@ pub(crate) async fn compare(at: &str, contestants: &[Contestant<'_>]) -> anyhow:
     Ok(())
 }
 
+/// Returns who is measured when in this round.
+pub(crate) fn order(round: usize, contestants: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..contestants).collect();
+    if round % 2 == 1 {
+        order.reverse();
+    }
+    order
+}
+
 fn note(other: &str, at: &str, ratios: Vec<f64>) -> io::Result<()> {
     let what = format!("durable messages a second, of {other}");
     figures::note("chat", &what, at, ratios)
 }
 
-fn median(values: &[f64]) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;

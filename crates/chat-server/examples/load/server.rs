@@ -1,12 +1,16 @@
 //! A server in a process of its own, and a reader in a process that is stopped.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
+use common::chat::SERVICE;
+use common::net::{LabKey, Protocol, Redial, Seal};
+use futures::future::try_join_all;
 use tempfile::TempDir;
 
 use crate::program::{Program, closed, signal};
+use crate::user::User;
 
 /// A running server. Dropping it kills it.
 pub(crate) struct Server {
@@ -15,6 +19,8 @@ pub(crate) struct Server {
     /// where it answers over HTTP, if it does
     pub(crate) http: Option<String>,
     folder: TempDir,
+    /// how its callers speak
+    protocol: Protocol,
 }
 
 /// Where a server keeps its log.
@@ -33,13 +39,39 @@ impl Server {
     pub(crate) fn start_program(program: &Path, store: Store) -> anyhow::Result<Self> {
         // Not at a port of the system's choice, because a client's socket could take it in between
         // when the server is started again.
-        Self::start_at(program, &closed(), tempfile::tempdir()?, store, false)
+        Self::start_at(program, &closed(), tempfile::tempdir()?, store, &[])
     }
 
     /// Starts one that answers over HTTP, too.
     pub(crate) fn start_with_http() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        Self::start_at(&Self::program()?, &closed(), folder, Store::Memory, true)
+        let http = ["--http", "127.0.0.1:0"];
+        Self::start_at(&Self::program()?, &closed(), folder, Store::Memory, &http)
+    }
+
+    /// Starts one under a lab's key.
+    pub(crate) fn start_sealed(program: &Path) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("lab.key");
+        let mut make = Command::new(program);
+        let made = make.arg("--new-key").arg(&file).stderr(Stdio::null());
+        ensure!(made.status()?.success(), "no key could be made");
+        let key = LabKey::parse(&std::fs::read_to_string(&file)?);
+        let key = key.ok().context("a key in its file")?;
+        let flags = ["--key", file.to_str().context("a path of text")?];
+        let mut server = Self::start_at(program, &closed(), folder, Store::Memory, &flags)?;
+        server.protocol = Seal::new(&key)?.of(SERVICE);
+        Ok(server)
+    }
+
+    /// Enters as user number `n`.
+    pub(crate) async fn user(&self, n: u64) -> anyhow::Result<User> {
+        User::over(Redial::new(&*self.addr, self.protocol.clone()), n).await
+    }
+
+    /// Returns this many users, all in the lobby.
+    pub(crate) async fn users(&self, count: u64) -> anyhow::Result<Vec<User>> {
+        try_join_all((1..=count).map(|n| self.user(n))).await
     }
 
     /// Kills it with `kill -9`, and starts it again on the same address and file.
@@ -51,7 +83,7 @@ impl Server {
             ..
         } = self;
         drop(program);
-        Self::start_at(&Self::program()?, &addr, folder, Store::File, false)
+        Self::start_at(&Self::program()?, &addr, folder, Store::File, &[])
     }
 
     /// Returns the path of our own chat-server.
@@ -67,7 +99,7 @@ impl Server {
         addr: &str,
         folder: TempDir,
         store: Store,
-        has_http: bool,
+        flags: &[&str],
     ) -> anyhow::Result<Self> {
         let store = match store {
             Store::Memory => "memory".into(),
@@ -75,17 +107,16 @@ impl Server {
         };
         let mut command = Command::new(program);
         command.args(["--listen", addr, "--rate", "0", "--store", &store]);
-        if has_http {
-            command.args(["--http", "127.0.0.1:0"]);
-        }
-        let mut program = Program::start(&mut command);
+        let mut program = Program::start(command.args(flags));
         let addr = program.ready();
+        let has_http = flags.contains(&"--http");
         let http = has_http.then(|| program.says("chat in a browser: http://"));
         Ok(Self {
             addr,
             http: http.map(|url| url.trim_end_matches('/').to_owned()),
             program,
             folder,
+            protocol: SERVICE.into(),
         })
     }
 

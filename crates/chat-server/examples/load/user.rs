@@ -25,9 +25,16 @@ pub(crate) struct User {
 impl User {
     /// Enters as session `n` and joins the lobby.
     pub(crate) async fn enter(addr: &str, n: u64) -> anyhow::Result<Self> {
-        let redial = Redial::new(addr, SERVICE).within(Duration::from_secs(30));
+        Self::over(Redial::new(addr, SERVICE), n).await
+    }
+
+    /// Does so over these connections.
+    pub(crate) async fn over(
+        redial: Redial<ChatRequest, ChatResponse>,
+        n: u64,
+    ) -> anyhow::Result<Self> {
         let mut user = Self {
-            client: redial.into(),
+            client: redial.within(Duration::from_secs(30)).into(),
             session: Session(u128::from(n) << 64),
             cursor: Cursor {
                 room: "lobby".into(),

@@ -1,0 +1,276 @@
+//! One writer and many readers: how many messages reach them in a second, and how late they are.
+//!
+//! Ratios are of our chat-server to the others, but for the one under a key, which is compared with
+//! itself without.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use tokio::task::JoinSet;
+use tokio::time::{interval, sleep, timeout};
+
+use crate::baseline::raw_fan_out;
+#[cfg(feature = "nats")]
+use crate::core_nats::CoreNats;
+use crate::figures;
+use crate::rounds::{ROUNDS, median, order};
+use crate::server::{Server, Store, stopped_reader};
+
+/// How long a flood lasts.
+const FLOOD: Duration = Duration::from_secs(2);
+
+/// How far the writer may be ahead of the readers, in messages: delivery is what is measured.
+const AHEAD: u64 = 20_000;
+
+/// A message, without the envelope: a sentence.
+pub(crate) const BODY: usize = 120;
+
+/// The paced messages of one measurement: three seconds of twenty a second.
+const PACED: u32 = 60;
+const PACE: Duration = Duration::from_millis(50);
+
+/// Readers, and how many posts the writer puts in a call.
+const FLOODS: [(u64, usize); 6] = [
+    (1, 64),
+    (1, 512),
+    (10, 64),
+    (100, 64),
+    (1000, 64),
+    (1000, 512),
+];
+
+/// What the readers are connected to.
+#[derive(Clone, Copy)]
+enum Contestant<'a> {
+    Chat(&'a Path),
+    /// the chat under a lab's key
+    Sealed(&'a Path),
+    #[cfg(feature = "nats")]
+    CoreNats,
+    PlainTcp,
+}
+
+use Contestant::{Chat, PlainTcp, Sealed};
+
+impl Contestant<'_> {
+    fn name(self) -> String {
+        match self {
+            Chat(program) => program.display().to_string(),
+            Sealed(_) => "the same under a key".into(),
+            #[cfg(feature = "nats")]
+            Self::CoreNats => "core NATS".into(),
+            PlainTcp => "a plain TCP frame each".into(),
+        }
+    }
+}
+
+/// Returns those that can be measured here: our own chat-server first.
+fn contestants<'a>(ours: &'a Path, programs: &'a [PathBuf]) -> Vec<Contestant<'a>> {
+    let mut all = vec![Chat(ours), Sealed(ours)];
+    all.extend(programs.iter().map(|program| Chat(program)));
+    #[cfg(feature = "nats")]
+    if crate::nats::program().is_some() {
+        all.push(Contestant::CoreNats);
+    }
+    all
+}
+
+/// Prints and notes the messages delivered in a second, sent as fast as the readers follow.
+pub(crate) async fn floods(programs: &[PathBuf]) -> anyhow::Result<()> {
+    let ours = Server::program()?;
+    let mut all = contestants(&ours, programs);
+    all.push(PlainTcp);
+    for (readers, posts) in FLOODS {
+        let mut rates = vec![Vec::new(); all.len()];
+        for turn in turns(all.len()) {
+            rates[turn].push(match all[turn] {
+                Chat(program) => flood_chat(&start(program)?, readers, posts).await?,
+                Sealed(program) => {
+                    flood_chat(&Server::start_sealed(program)?, readers, posts).await?
+                }
+                #[cfg(feature = "nats")]
+                Contestant::CoreNats => CoreNats::start()?.flood(readers).await?,
+                PlainTcp => raw_fan_out(readers).await?,
+            });
+        }
+        let at = format!("{}, {posts} posts a call", many(readers));
+        report(Measure::Deliveries, &at, &all, &rates)?;
+    }
+    Ok(())
+}
+
+/// Prints and notes how late a message reaches its readers when twenty are sent in a second.
+pub(crate) async fn paces(programs: &[PathBuf]) -> anyhow::Result<()> {
+    let ours = Server::program()?;
+    let all = contestants(&ours, programs);
+    for readers in [100, 1000] {
+        let mut late = vec![Vec::new(); all.len()];
+        for turn in turns(all.len()) {
+            late[turn].push(match all[turn] {
+                Chat(program) => pace_chat(&start(program)?, readers).await?.1,
+                Sealed(program) => pace_chat(&Server::start_sealed(program)?, readers).await?.1,
+                #[cfg(feature = "nats")]
+                Contestant::CoreNats => CoreNats::start()?.pace(readers).await?.1,
+                PlainTcp => continue,
+            });
+        }
+        report(Measure::Lateness, &many(readers), &all, &late)?;
+    }
+    let server = start(&ours)?;
+    let stopped = stopped_reader(&server.addr, 102)?;
+    let before = server.memory()?;
+    let (middle, late) = pace_chat(&server, 100).await?;
+    let grown = (server.memory()? - before) / 1e6;
+    drop(stopped);
+    println!(
+        "100 readers and a stopped one: p50 {middle:.2} ms, p99 {late:.2} ms, \
+         the server grew by {grown:.1} MB"
+    );
+    Ok(())
+}
+
+fn start(program: &Path) -> anyhow::Result<Server> {
+    Server::start_program(program, Store::Memory)
+}
+
+/// Returns who is measured when.
+fn turns(contestants: usize) -> impl Iterator<Item = usize> {
+    (0..ROUNDS).flat_map(move |round| order(round, contestants))
+}
+
+/// What is measured.
+#[derive(Clone, Copy)]
+enum Measure {
+    /// a second
+    Deliveries,
+    /// in milliseconds: that of 99 of 100 messages is less
+    Lateness,
+}
+
+fn many(readers: u64) -> String {
+    let ending = if readers == 1 { "" } else { "s" };
+    format!("{readers} reader{ending}")
+}
+
+/// Prints the median of each contestant and its ratio to ours, round by round. Notes the ratios:
+/// what our chat-server makes of the other, or what it makes under a key of itself without.
+fn report(
+    measure: Measure,
+    at: &str,
+    all: &[Contestant<'_>],
+    measured: &[Vec<f64>],
+) -> anyhow::Result<()> {
+    let (what, digits) = match measure {
+        Measure::Deliveries => ("deliveries a second", 0),
+        Measure::Lateness => ("the time by which 99 of 100 messages are there", 2),
+    };
+    println!("{at}: {what}, {ROUNDS} rounds, every other one the other way round");
+    for (turn, (which, theirs)) in all.iter().zip(measured).enumerate() {
+        let pairs = measured[0].iter().zip(theirs);
+        let is_sealed = matches!(which, Sealed(_));
+        let ratios = pairs.map(|(ours, theirs)| match measure {
+            Measure::Deliveries if is_sealed => theirs / ours,
+            Measure::Deliveries => ours / theirs,
+            // Turned over, because more is better in a figure.
+            Measure::Lateness if is_sealed => ours / theirs,
+            Measure::Lateness => theirs / ours,
+        });
+        let ratios: Vec<f64> = ratios.collect();
+        let shown: Vec<String> = ratios.iter().map(|ratio| format!("{ratio:.2}")).collect();
+        let (name, middle, ratio) = (which.name(), median(theirs), median(&ratios));
+        let shown = shown.join(" ");
+        println!("  {name:44} {middle:>9.digits$} {ratio:>6.2} ({shown})");
+        if turn > 0 {
+            figures::note("chat", &format!("{what}, of {name}"), at, ratios)?;
+        }
+    }
+    Ok(())
+}
+
+/// Has `send` send as fast as the readers follow, who count in `delivered`. It returns how many
+/// messages it has sent. Returns the messages delivered in a second.
+pub(crate) async fn flood(
+    readers: u64,
+    delivered: &AtomicU64,
+    mut send: impl AsyncFnMut() -> anyhow::Result<u64>,
+) -> anyhow::Result<f64> {
+    let began = Instant::now();
+    let before = delivered.load(Ordering::Relaxed);
+    let heard = || delivered.load(Ordering::Relaxed) - before;
+    let mut sent = 0;
+    while began.elapsed() < FLOOD {
+        sent += send().await?;
+        while heard() + AHEAD * readers < sent * readers {
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+    Ok(heard() as f64 / began.elapsed().as_secs_f64())
+}
+
+async fn flood_chat(server: &Server, readers: u64, posts: usize) -> anyhow::Result<f64> {
+    let delivered = Arc::new(AtomicU64::new(0));
+    let mut tasks = JoinSet::new();
+    for mut user in server.users(readers).await? {
+        let delivered = delivered.clone();
+        tasks.spawn(async move {
+            while let Ok(pages) = user.poll().await {
+                let entries: usize = pages.iter().map(|page| page.entries.len()).sum();
+                delivered.fetch_add(entries as u64, Ordering::Relaxed);
+            }
+        });
+    }
+    let mut writer = server.user(readers + 1).await?;
+    flood(readers, &delivered, async || {
+        writer.send(vec!["x".repeat(BODY); posts]).await?;
+        Ok(posts as u64)
+    })
+    .await
+}
+
+/// Has `send` send what the time is, twenty times a second.
+pub(crate) async fn pace(
+    began: Instant,
+    mut send: impl AsyncFnMut(String) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut pace = interval(PACE);
+    for _ in 0..PACED {
+        pace.tick().await;
+        send(began.elapsed().as_nanos().to_string()).await?;
+    }
+    Ok(())
+}
+
+/// Returns how late a message is that was sent at the time which is its text.
+pub(crate) fn lateness(began: Instant, text: &str) -> Option<Duration> {
+    let sent = Duration::from_nanos(text.parse().ok()?);
+    Some(began.elapsed().saturating_sub(sent))
+}
+
+/// Returns the milliseconds that half of the messages needed at most, and 99 of 100.
+pub(crate) fn p50_p99(mut late: Vec<Duration>) -> anyhow::Result<(f64, f64)> {
+    ensure!(!late.is_empty(), "nobody heard anything");
+    late.sort_unstable();
+    let part = |part: f64| late[(part * (late.len() - 1) as f64) as usize].as_secs_f64() * 1e3;
+    Ok((part(0.5), part(0.99)))
+}
+
+async fn pace_chat(server: &Server, readers: u64) -> anyhow::Result<(f64, f64)> {
+    let began = Instant::now();
+    let mut tasks = JoinSet::new();
+    for mut user in server.users(readers).await? {
+        tasks.spawn(async move {
+            let mut late = Vec::new();
+            while let Ok(Ok(pages)) = timeout(Duration::from_secs(2), user.poll()).await {
+                let entries = pages.iter().flat_map(|page| &page.entries);
+                late.extend(entries.filter_map(|entry| lateness(began, &entry.body)));
+            }
+            late
+        });
+    }
+    let mut writer = server.user(readers + 1).await?;
+    pace(began, async |text| writer.send(vec![text]).await).await?;
+    p50_p99(tasks.join_all().await.concat())
+}
