@@ -10,7 +10,7 @@ use common::chat::{
 use tarpc::context::Context;
 
 use crate::door::{Caller, cost};
-use crate::log::NewEntry;
+use crate::log::{NewEntry, now_ms};
 use crate::names::{self, Nick};
 use crate::people::People;
 use crate::posts;
@@ -120,8 +120,14 @@ impl Handler {
         if let Some(other) = author.opened_for {
             self.shared.polls().end(other);
         }
-        let entry = |Post { id, kind, body }| {
-            NewEntry::said(author.sender, Some(id), kind, author.nick.clone(), body)
+        let at_ms = now_ms();
+        let entry = |Post { id, kind, body }| NewEntry {
+            sender: author.sender,
+            id: Some(id),
+            kind,
+            nick: author.nick.clone(),
+            body,
+            at_ms,
         };
         let entries = posts.into_iter().map(entry).collect();
         Ok(self.shared.log().append(room, entries).await?)

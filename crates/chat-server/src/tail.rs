@@ -24,7 +24,29 @@ pub(crate) struct Tail {
     /// no message below this number is kept anywhere
     pub(crate) first: u64,
     first_notice: u64,
+    newest: u64,
+    /// the newest number that was shown to those who wait
     head: watch::Sender<u64>,
+}
+
+/// What was added to a room, until those who wait for it are told. To be dropped without the lock
+/// on the rooms, because they wake on other threads and want it at once.
+#[must_use]
+pub(crate) struct Added {
+    newest: u64,
+    head: watch::Sender<u64>,
+}
+
+impl Drop for Added {
+    /// Shows everything at once, so that each reader wakes once.
+    fn drop(&mut self) {
+        // Another thread may have shown more already.
+        self.head.send_if_modified(|head| {
+            let is_news = *head < self.newest;
+            *head = self.newest.max(*head);
+            is_news
+        });
+    }
 }
 
 impl Tail {
@@ -36,6 +58,7 @@ impl Tail {
             complete_after: 0,
             first: 1,
             first_notice: 1,
+            newest: floor,
             head: watch::Sender::new(floor),
         }
     }
@@ -51,10 +74,23 @@ impl Tail {
 
     /// Shows an entry to readers.
     pub(crate) fn push(&mut self, entry: Entry) {
-        let number = entry.number;
+        self.add(entry);
+        drop(self.added());
+    }
+
+    /// Adds an entry, which readers hear of by [`added`](Self::added).
+    pub(crate) fn add(&mut self, entry: Entry) {
+        self.newest = entry.number;
         self.bytes += cost(&entry);
         self.entries.push_back(entry);
-        self.head.send_replace(number);
+    }
+
+    /// Returns what was added, to be shown by dropping it.
+    pub(crate) fn added(&self) -> Added {
+        Added {
+            newest: self.newest,
+            head: self.head.clone(),
+        }
     }
 
     /// Removes and returns the oldest entry.
@@ -133,7 +169,7 @@ impl Tail {
 
     /// Returns the newest number.
     pub(crate) fn newest(&self) -> u64 {
-        *self.head.borrow()
+        self.newest
     }
 
     /// Returns the bytes that the entries take in memory.

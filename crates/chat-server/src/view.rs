@@ -2,7 +2,8 @@
 //! numbers. Two stores write into it: [`Memory`](crate::Memory), which has nothing else, and
 //! `Nats`, which plays into it what several servers have written.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::hash_map::Entry as Place;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -39,9 +40,10 @@ pub(crate) struct View {
 /// What a room keeps beside its entries, which are in its tail.
 struct Kept {
     account: Account,
-    /// the number of each key, and the key of each number
+    /// the number of each key
     numbers: HashMap<(Sender, u64), u64>,
-    keys: HashMap<u64, (Sender, u64)>,
+    /// the key of each number, in rising order, because messages are forgotten in that order
+    keys: VecDeque<(u64, (Sender, u64))>,
 }
 
 impl View {
@@ -85,10 +87,13 @@ impl View {
         let store = |entry| room.store(tail, entry);
         let numbers: Vec<u64> = entries.into_iter().map(store).collect();
         room.trim(tail, &self.bounds);
+        let added = tail.added();
         if let Some(entries) = noted {
             rooms.note(name, &entries, numbers.iter().copied());
         }
         self.fit(&mut kept, &mut rooms);
+        drop((rooms, kept));
+        drop(added);
         Ok(numbers)
     }
 
@@ -231,31 +236,41 @@ impl Kept {
         Self {
             account: Account::new(floor),
             numbers: HashMap::new(),
-            keys: HashMap::new(),
+            keys: VecDeque::new(),
         }
     }
 
     /// Stores an entry, unless its key is known. Returns its number.
     fn store(&mut self, tail: &mut Tail, entry: NewEntry) -> u64 {
-        let key = entry.id.map(|id| (entry.sender, id));
-        if let Some(&number) = key.and_then(|key| self.numbers.get(&key)) {
-            return number;
-        }
-        self.add(tail, entry)
-    }
-
-    /// Adds an entry. Returns its number.
-    fn add(&mut self, tail: &mut Tail, entry: NewEntry) -> u64 {
-        let number = self.account.newest + 1;
         if let Some(id) = entry.id {
             let key = (entry.sender, id);
-            self.numbers.insert(key, number);
-            self.keys.insert(number, key);
+            let number = self.account.newest + 1;
+            match self.numbers.entry(key) {
+                Place::Occupied(known) => return *known.get(),
+                Place::Vacant(place) => place.insert(number),
+            };
+            self.keys.push_back((number, key));
         }
+        self.push(tail, entry)
+    }
+
+    /// Adds an entry, also if its key is known. Returns its number.
+    #[cfg(feature = "nats")]
+    fn add(&mut self, tail: &mut Tail, entry: NewEntry) -> u64 {
+        if let Some(id) = entry.id {
+            let (number, key) = (self.account.newest + 1, (entry.sender, id));
+            self.numbers.insert(key, number);
+            self.keys.push_back((number, key));
+        }
+        self.push(tail, entry)
+    }
+
+    fn push(&mut self, tail: &mut Tail, entry: NewEntry) -> u64 {
+        let number = self.account.newest + 1;
         let entry = entry.numbered(number);
         self.account
             .add(number, entry.kind, size(&entry), entry.at_ms);
-        tail.push(entry);
+        tail.add(entry);
         number
     }
 
@@ -276,10 +291,16 @@ impl Kept {
     fn forget(&mut self, gone: Option<Entry>) {
         let Some(gone) = gone else { return };
         self.account.remove(gone.number, gone.kind, size(&gone));
-        if let Some(key) = self.keys.remove(&gone.number) {
+        if !is_message(gone.kind) {
+            return; // it has no key, and older messages may be there
+        }
+        while let Some((number, key)) = self.keys.pop_front_if(|(number, _)| *number <= gone.number)
+        {
             // Unless the key was stored again, by a server that did not have it any more.
-            if self.numbers.get(&key) == Some(&gone.number) {
-                self.numbers.remove(&key);
+            if let Place::Occupied(known) = self.numbers.entry(key)
+                && *known.get() == number
+            {
+                known.remove();
             }
         }
     }

@@ -49,7 +49,10 @@ impl View {
         }
         room.trim(tail, &self.bounds);
         tail.trim(&room.account);
+        let added = tail.added();
         self.fit(&mut kept, &mut rooms);
+        drop((rooms, kept));
+        drop(added);
     }
 
     /// Ends a room. Those that begin later have numbers above `floor`.
