@@ -157,6 +157,9 @@ where
             return Poll::Ready(Ok(()));
         }
         let idle = self.poll_commands(cx)?.is_ready();
+        if self.callers.len() <= 1 {
+            self.transport.hurry(); // because who makes one call at a time makes no other now
+        }
         ready!(Pin::new(&mut self.transport).poll_flush(cx)?);
         if idle {
             Poll::Ready(Ok(()))

@@ -60,6 +60,13 @@ impl<T> Coalesce<T> {
         self.dirty.then_some(self.flushes)
     }
 
+    /// Lets the next flush go without other ready tasks, because none of them has a message for it.
+    pub(super) fn hurry(&mut self) {
+        if self.dirty && matches!(self.wait, Wait::ReadyTasks) {
+            (self.pause, self.paused) = (None, true);
+        }
+    }
+
     pub(super) fn inner(&self) -> &T {
         &self.inner
     }

@@ -136,6 +136,9 @@ where
         if !self.pay(self.requests) {
             return Poll::Ready(Err(io::Error::other("the memory for connections is taken")));
         }
+        if self.calls.is_empty() {
+            self.transport.hurry();
+        }
         ready!(Pin::new(&mut self.transport).poll_flush(cx)?);
         if self.reading || !self.calls.is_empty() {
             Poll::Pending
