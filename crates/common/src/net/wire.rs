@@ -18,10 +18,13 @@ use tokio_util::codec::{Decoder, Encoder, Framed};
 
 use super::MAX_FRAME;
 
-/// How many bytes may wait before they are written, and the size of a buffer at first. Less than
-/// tokio-util's 8 KiB, so that the other side can begin with the first of many small calls while
-/// the rest are encoded, and because most connections never need more.
+/// How many bytes may wait before they are written. Less than tokio-util's 8 KiB, so that the other
+/// side can begin with the first of many small calls while the rest are encoded.
 const ENOUGH: usize = 2 * 1024;
+
+/// The size of a buffer at first, in bytes: some small calls. It doubles when it was too small, and
+/// that of most connections never is.
+const FIRST: usize = 512;
 
 /// The bytes of a buffer that every connection may keep: two of tokio-util's first buffers.
 const BUFFER: usize = 16 * 1024;
@@ -47,9 +50,9 @@ where
         received: 0,
         types: PhantomData,
     };
-    let mut framed = Framed::with_capacity(io, frames, ENOUGH);
+    let mut framed = Framed::with_capacity(io, frames, FIRST);
     framed.set_backpressure_boundary(ENOUGH);
-    *framed.write_buffer_mut() = BytesMut::with_capacity(ENOUGH);
+    *framed.write_buffer_mut() = BytesMut::with_capacity(FIRST);
     Wire(framed)
 }
 
