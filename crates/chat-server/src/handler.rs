@@ -4,10 +4,14 @@ use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use common::chat::{
-    Admin, Ban, Bounded, Chat, Cursor, Entered, Kind, Listed, MAX_CURSORS, MAX_POSTS, Owner,
-    POLL_WAIT, Page, Post, Present, Private, Refusal, Result, RoomInfo, Session, sender,
+    Admin, Answer, Ban, Bounded, Chat, ChatRequest, Cursor, Entered, Kind, Listed, MAX_CURSORS,
+    MAX_POSTS, Owner, POLL_WAIT, Page, Post, Present, Private, ReadyPage, Refusal, Result,
+    RoomInfo, Session, sender,
 };
+use futures::{FutureExt, TryFutureExt};
+use tarpc::ServerError;
 use tarpc::context::Context;
+use tarpc::server::Serve as _;
 
 use crate::door::{Caller, cost};
 use crate::log::{NewEntry, now_ms};
@@ -155,6 +159,42 @@ impl Handler {
     }
 }
 
+/// The service over our own protocol: the answer to a poll is copied from where the log keeps it.
+impl Handler {
+    /// Answers one call.
+    pub(crate) fn answer(
+        &self,
+        context: Context,
+        request: ChatRequest,
+    ) -> impl Future<Output = Result<Answer, ServerError>> + Send + 'static + use<> {
+        let handler = self.clone();
+        match request {
+            ChatRequest::Poll {
+                session,
+                cursors,
+                wait_ms,
+            } => {
+                let pages = async move { handler.poll_ready(session, &cursors, wait_ms).await };
+                pages.map(|pages| Ok(Answer::Poll(pages))).left_future()
+            }
+            other => {
+                let answer = handler.serve().serve(context, other);
+                answer.map_ok(Answer::Other).right_future()
+            }
+        }
+    }
+
+    async fn poll_ready(
+        &self,
+        session: Session,
+        cursors: &[Cursor],
+        wait_ms: u32,
+    ) -> Result<Vec<ReadyPage>> {
+        let wait = POLL_WAIT.min(Duration::from_millis(wait_ms.into()));
+        self.count(self.read(session, cursors, wait).await)
+    }
+}
+
 fn fit<T>(result: Result<T, String>) -> Result<T> {
     result.map_err(Refusal::Unfit)
 }
@@ -228,8 +268,9 @@ impl Chat for Handler {
         cursors: Bounded<Cursor, MAX_CURSORS>,
         wait_ms: u32,
     ) -> Result<Bounded<Page, MAX_CURSORS>> {
-        let wait = POLL_WAIT.min(Duration::from_millis(wait_ms.into()));
-        self.count(self.read(session, &cursors, wait).await)
+        let pages = self.poll_ready(session, &cursors, wait_ms).await?;
+        let pages: Vec<Page> = pages.into_iter().map(ReadyPage::page).collect();
+        Ok(pages.into())
     }
 
     async fn history(

@@ -25,6 +25,7 @@
 //! | `bounds` | PURE: how much of each room is kept, and when it ends |
 //! | `chain` | PURE: which messages stand of a log that several servers write |
 //! | `memory`, `sqlite`, `nats` | logs in memory, in a file, and shared by several servers |
+//! | `kept` | PURE: an entry in memory, in the bytes that readers get |
 //! | `tail`, `view` | the entries in memory: what all stores share, and the first and the last |
 //! | `search`, `worker`, `waiting` | what a search finds, its threads, and what may wait |
 //! | `handler`, `shared`, `polls` | the service over tarpc: its calls, and what they share |
@@ -38,6 +39,7 @@ mod bounds;
 #[cfg(any(test, feature = "nats"))]
 mod chain;
 mod door;
+mod kept;
 mod names;
 mod operators;
 mod owner_file;

@@ -17,7 +17,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use common::chat::{Crowd, Entry, Kind, MAX_ENTRIES, MAX_PAGE, Page, Refusal, Sender};
+use common::chat::{
+    Block, Crowd, Encoded, Entry, Kind, MAX_ENTRIES, MAX_PAGE, Page, ReadyPage, Refusal, Sender,
+};
 use common::cli::Failure;
 use common::pen::Pen;
 use futures::FutureExt;
@@ -98,14 +100,53 @@ impl PageLimit {
 
     /// Returns as many of `entries` as fit, from the first on.
     pub fn take(self, entries: impl Iterator<Item = Entry>) -> Vec<Entry> {
+        let mut fits = self.fits();
+        let entries = entries.take(MAX_ENTRIES);
+        entries
+            .take_while(|entry| fits(size(entry), entry.kind))
+            .collect()
+    }
+
+    /// Returns a check whether one more entry of this size and kind fits.
+    pub(crate) fn fits(self) -> impl FnMut(usize, Kind) -> bool {
         let (mut bytes, mut messages) = (0, 0);
-        let fits = |entry: &Entry| {
+        move |size, kind| {
             let is_first = bytes == 0;
-            bytes += size(entry);
-            messages += usize::from(is_message(entry.kind));
+            bytes += size;
+            messages += usize::from(is_message(kind));
             messages <= self.messages && (is_first || bytes <= self.bytes)
-        };
-        entries.take(MAX_ENTRIES).take_while(fits).collect()
+        }
+    }
+}
+
+/// A page in the bytes that a reader gets.
+pub struct Ready {
+    /// The page.
+    pub page: ReadyPage,
+    /// How many entries it has.
+    pub count: usize,
+    /// Their bytes, as they count towards a limit.
+    pub bytes: usize,
+    /// The number of the last of them.
+    pub last: Option<u64>,
+}
+
+impl From<Page> for Ready {
+    fn from(page: Page) -> Self {
+        let encoded: Vec<Encoded> = page.entries.iter().map(Encoded::new).collect();
+        Self {
+            count: page.entries.len(),
+            bytes: page.entries.iter().map(size).sum(),
+            last: page.entries.last().map(|entry| entry.number),
+            page: ReadyPage {
+                room: page.room,
+                entries: Block::of(encoded.iter()),
+                first: page.first,
+                head: page.head,
+                epoch: page.epoch,
+                damaged: page.damaged,
+            },
+        }
     }
 }
 
@@ -249,6 +290,9 @@ pub trait RoomLog: Send + Sync {
     /// Returns the entries after number `after`, oldest first. Never waits for new ones. Entries
     /// that cannot be read are left out and counted, here and below.
     fn read(&self, room: &str, after: u64, limit: PageLimit) -> Reply<Page>;
+
+    /// Returns what [`read`](Self::read) would, if all of it is in memory. Most polls end here.
+    fn ready(&self, room: &str, after: u64, limit: PageLimit) -> Option<Ready>;
 
     /// Returns the last entries before number `before`, oldest first; the limit counts messages.
     fn read_back(&self, room: &str, before: u64, limit: PageLimit) -> Reply<Page>;

@@ -9,7 +9,7 @@ use futures::FutureExt;
 use futures::future::ready;
 
 use crate::bounds::Bounds;
-use crate::log::{Head, NewEntry, PageLimit, Reply, RoomLog, Status};
+use crate::log::{Head, NewEntry, PageLimit, Ready, Reply, RoomLog, Status};
 use crate::view::View;
 
 /// The store in memory. Each one has an epoch of its own, because it begins empty.
@@ -30,6 +30,10 @@ impl RoomLog for Memory {
 
     fn read(&self, room: &str, after: u64, limit: PageLimit) -> Reply<Page> {
         self.0.read(room, after, limit)
+    }
+
+    fn ready(&self, room: &str, after: u64, limit: PageLimit) -> Option<Ready> {
+        self.0.ready(room, after, limit)
     }
 
     fn read_back(&self, room: &str, before: u64, limit: PageLimit) -> Reply<Page> {

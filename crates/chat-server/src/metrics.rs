@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use common::chat::{Page, Refusal};
+use common::chat::Refusal;
 
 use crate::log::{Shared, Status};
 
@@ -88,8 +88,7 @@ impl Counts {
     }
 
     /// Counts the entries of a poll's answer.
-    pub(crate) fn delivered(&self, pages: &[Page]) {
-        let entries: usize = pages.iter().map(|page| page.entries.len()).sum();
+    pub(crate) fn delivered(&self, entries: usize) {
         self.delivered.fetch_add(entries as u64, Relaxed);
     }
 

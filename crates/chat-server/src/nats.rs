@@ -35,7 +35,9 @@ use self::follower::Progress;
 use self::lanes::Lanes;
 use self::replica::{Replica, Trouble};
 use crate::bounds::Bounds;
-use crate::log::{Head, LogError, NewEntry, PageLimit, Reply, RoomLog, Shared, Status, now_ms};
+use crate::log::{
+    Head, LogError, NewEntry, PageLimit, Ready, Reply, RoomLog, Shared, Status, now_ms,
+};
 use crate::view::View;
 
 pub use self::connection::Settings;
@@ -136,6 +138,10 @@ impl RoomLog for Nats {
 
     fn read(&self, room: &str, after: u64, limit: PageLimit) -> Reply<Page> {
         self.replica.view.read(room, after, limit)
+    }
+
+    fn ready(&self, room: &str, after: u64, limit: PageLimit) -> Option<Ready> {
+        self.replica.view.ready(room, after, limit)
     }
 
     fn read_back(&self, room: &str, before: u64, limit: PageLimit) -> Reply<Page> {

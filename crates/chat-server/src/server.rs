@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use common::chat::{Chat as _, SERVICE};
+use common::chat::SERVICE;
 use common::cli::Interrupted;
 use common::net;
 use futures::future::{join, pending};
-use tarpc::server::Serve as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -61,8 +60,7 @@ pub async fn run(
                     connection: connections.fetch_add(1, Relaxed),
                 },
             };
-            let handler = handler.serve();
-            connection.answer(move |context, request| handler.clone().serve(context, request))
+            connection.answer(move |context, request| handler.answer(context, request))
         },
     );
     let clients = async {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use common::chat::{Crowd, Cursor, Kind, LEASE, MAX_ENTRIES, Page, Refusal, Result, Session};
+use common::chat::{Crowd, Cursor, Kind, LEASE, MAX_ENTRIES, Refusal, Result, Session};
 use common::credential::Credential;
 use common::log_limit::LogLimit;
 use common::net::{Fingerprint, Gate};
@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::company::Company;
 use crate::config::Config;
 use crate::door::Shares;
-use crate::log::{Log, NewEntry, PageLimit, now_ms, size};
+use crate::log::{Log, NewEntry, PageLimit, Ready, now_ms};
 use crate::metrics::{Counts, Report, State};
 use crate::people::People;
 use crate::person::Notice;
@@ -343,8 +343,8 @@ impl Shared {
 
     /// Returns the entries after `cursors`, as many as fit an answer of `most` bytes, without empty
     /// pages.
-    pub(crate) async fn pages_after(&self, cursors: &[Cursor], most: usize) -> Result<Vec<Page>> {
-        let mut pages: Vec<Page> = Vec::new();
+    pub(crate) async fn pages_after(&self, cursors: &[Cursor], most: usize) -> Result<Vec<Ready>> {
+        let mut pages: Vec<Ready> = Vec::new();
         let mut left = PageLimit {
             bytes: most,
             ..PageLimit::messages(MAX_ENTRIES)
@@ -360,13 +360,15 @@ impl Shared {
             if (is_same_log && head <= after) || (left.bytes == 0 && !pages.is_empty()) {
                 continue;
             }
-            let page = self.log.read(room, after, left).await?;
-            let bytes = page.entries.iter().map(size).sum();
-            left.bytes = left.bytes.saturating_sub(bytes);
+            let ready = match self.log.ready(room, after, left) {
+                Some(ready) => ready,
+                None => self.log.read(room, after, left).await?.into(),
+            };
+            left.bytes = left.bytes.saturating_sub(ready.bytes);
             // Some go out even when they are empty: because of another log's epoch, and because the
             // cursor has to get past what is damaged.
-            if !is_same_log || page.damaged > 0 || !page.entries.is_empty() {
-                pages.push(page);
+            if !is_same_log || ready.page.damaged > 0 || ready.count > 0 {
+                pages.push(ready);
             }
         }
         Ok(pages)

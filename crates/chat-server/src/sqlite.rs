@@ -24,7 +24,7 @@ use self::file::Held;
 use self::walk::Walk;
 use self::writer::{Progress, Writer};
 use crate::bounds::{Bounds, bytes, is_message};
-use crate::log::{Head, LogError, NewEntry, PageLimit, Reply, RoomLog, Status};
+use crate::log::{Head, LogError, NewEntry, PageLimit, Ready, Reply, RoomLog, Status};
 use crate::search::{Needle, SEARCH_LIMIT, SEARCHES};
 use crate::tail::{Tail, Tails};
 use crate::waiting::{WAITING, Waiting};
@@ -208,6 +208,10 @@ impl RoomLog for Sqlite {
                 self.read_up(room, after, limit)
             }
         }
+    }
+
+    fn ready(&self, room: &str, after: u64, limit: PageLimit) -> Option<Ready> {
+        self.tails.lock().ready(room, after, limit, self.epoch)
     }
 
     fn read_back(&self, room: &str, before: u64, limit: PageLimit) -> Reply<Page> {

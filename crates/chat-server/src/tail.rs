@@ -1,23 +1,24 @@
 //! The newest entries of each room, in memory. Nearly all reading happens here.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque, vec_deque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use common::chat::{Entry, Page};
+use common::chat::{Block, Entry, MAX_ENTRIES, Page, ReadyPage};
 use common::pen::Pen;
 use tokio::sync::watch;
 
 use crate::bounds::{Account, is_message};
-use crate::log::{Head, NewEntry, PageLimit, Status, size};
+use crate::kept::KeptEntry;
+use crate::log::{Head, NewEntry, PageLimit, Ready, Status};
 use crate::record::stored;
 
-/// The bytes in memory of an entry beside what counts in a page: the struct, two allocations, and
-/// the key that [`Memory`](crate::Memory) remembers.
-const OVERHEAD: usize = 208;
+use added::Added;
+
+mod added;
 
 /// The newest entries of one room, in rising order. Numbers may be missing.
 pub(crate) struct Tail {
-    entries: VecDeque<Entry>,
+    entries: VecDeque<KeptEntry>,
     bytes: usize,
     /// no entry above this number is missing here, unless it is kept nowhere
     complete_after: u64,
@@ -27,26 +28,6 @@ pub(crate) struct Tail {
     newest: u64,
     /// the newest number that was shown to those who wait
     head: watch::Sender<u64>,
-}
-
-/// What was added to a room, until those who wait for it are told. To be dropped without the lock
-/// on the rooms, because they wake on other threads and want it at once.
-#[must_use]
-pub(crate) struct Added {
-    newest: u64,
-    head: watch::Sender<u64>,
-}
-
-impl Drop for Added {
-    /// Shows everything at once, so that each reader wakes once.
-    fn drop(&mut self) {
-        // Another thread may have shown more already.
-        self.head.send_if_modified(|head| {
-            let is_news = *head < self.newest;
-            *head = self.newest.max(*head);
-            is_news
-        });
-    }
 }
 
 impl Tail {
@@ -80,28 +61,26 @@ impl Tail {
 
     /// Adds an entry, which readers hear of by [`added`](Self::added).
     pub(crate) fn add(&mut self, entry: Entry) {
+        let kept = KeptEntry::new(&entry);
         self.newest = entry.number;
-        self.bytes += cost(&entry);
-        self.entries.push_back(entry);
+        self.bytes += kept.cost();
+        self.entries.push_back(kept);
     }
 
     /// Returns what was added, to be shown by dropping it.
     pub(crate) fn added(&self) -> Added {
-        Added {
-            newest: self.newest,
-            head: self.head.clone(),
-        }
+        Added::new(self.newest, self.head.clone())
     }
 
     /// Removes and returns the oldest entry.
-    pub(crate) fn pop(&mut self) -> Option<Entry> {
+    pub(crate) fn pop(&mut self) -> Option<KeptEntry> {
         let entry = self.entries.pop_front()?;
-        self.bytes -= cost(&entry);
+        self.bytes -= entry.cost();
         Some(entry)
     }
 
     /// Removes and returns the `count` oldest notices.
-    pub(crate) fn pop_notices(&mut self, mut count: u64) -> Vec<Entry> {
+    pub(crate) fn pop_notices(&mut self, mut count: u64) -> Vec<KeptEntry> {
         let mut gone = Vec::new();
         if count == 0 {
             return gone; // because every append asks, and a look at all entries takes long
@@ -137,11 +116,11 @@ impl Tail {
         }
     }
 
-    fn retain(&mut self, mut is_kept: impl FnMut(&Entry) -> bool) {
+    fn retain(&mut self, mut is_kept: impl FnMut(&KeptEntry) -> bool) {
         let bytes = &mut self.bytes;
         self.entries.retain(|entry| {
             let is_kept = is_kept(entry);
-            *bytes -= if is_kept { 0 } else { cost(entry) };
+            *bytes -= if is_kept { 0 } else { entry.cost() };
             is_kept
         });
     }
@@ -179,16 +158,27 @@ impl Tail {
 
     /// Returns the entries after number `after`, if all of them are in memory.
     pub(crate) fn read(&self, after: u64, limit: PageLimit) -> Option<Vec<Entry>> {
+        let entries = self.after(after, limit)?;
+        Some(entries.filter_map(KeptEntry::entry).collect())
+    }
+
+    /// Returns the entries that [`read`](Self::read) does, as they are kept.
+    fn after(&self, after: u64, limit: PageLimit) -> Option<vec_deque::Iter<'_, KeptEntry>> {
         let after = after.max(self.first.saturating_sub(1));
         if after < self.complete_after {
             return None;
         }
         let skip = self.entries.partition_point(|entry| entry.number <= after);
-        Some(limit.take(self.entries.iter().skip(skip).cloned()))
+        let mut fits = limit.fits();
+        let entries = self.entries.range(skip..).take(MAX_ENTRIES);
+        let count = entries
+            .take_while(|entry| fits(entry.size, entry.kind))
+            .count();
+        Some(self.entries.range(skip..skip + count))
     }
 
     /// Returns the entries in memory that come before `before`, newest first.
-    pub(crate) fn back_from(&self, before: u64) -> impl Iterator<Item = &Entry> {
+    pub(crate) fn back_from(&self, before: u64) -> impl Iterator<Item = &KeptEntry> {
         let count = self.entries.partition_point(|entry| entry.number < before);
         self.entries.range(..count).rev()
     }
@@ -205,11 +195,6 @@ impl Tail {
         let is_whole = self.complete_after < self.first;
         oldest.or_else(|| is_whole.then_some(self.first - 1))
     }
-}
-
-/// Returns the bytes that an entry takes in memory.
-fn cost(entry: &Entry) -> usize {
-    size(entry) + OVERHEAD
 }
 
 /// The tails of all rooms.
@@ -307,6 +292,37 @@ impl Rooms {
             // By half, so that the next one comes only after many entries.
             largest.shrink(usize::MAX, largest.bytes / 2);
         }
+    }
+
+    /// Returns the page of a room after number `after`, if all of it is in memory; its last number,
+    /// and what counts of it.
+    pub(crate) fn ready(
+        &self,
+        room: &str,
+        after: u64,
+        limit: PageLimit,
+        epoch: u64,
+    ) -> Option<Ready> {
+        let tail = self.get(room)?;
+        let entries = tail.after(after, limit)?;
+        let count = entries.len();
+        let bytes = entries.clone().map(|entry| entry.size).sum();
+        let last = entries.clone().next_back().map(|entry| entry.number);
+        let entries = Block::of(entries.map(KeptEntry::encoded));
+        let page = ReadyPage {
+            room: room.to_owned(),
+            entries,
+            first: tail.first,
+            head: tail.newest(),
+            epoch,
+            damaged: 0,
+        };
+        Some(Ready {
+            page,
+            count,
+            bytes,
+            last,
+        })
     }
 
     /// Returns a page of a room. A room that does not exist has an empty one.

@@ -7,13 +7,14 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use common::chat::{Entry, Page, Sender};
+use common::chat::{Page, Sender};
 use common::pen::Pen;
 use futures::FutureExt;
 use futures::future::ready;
 
 use crate::bounds::{Account, Bounds, is_message};
-use crate::log::{Head, LogError, NewEntry, PageLimit, Reply, Status, size};
+use crate::kept::KeptEntry;
+use crate::log::{Head, LogError, NewEntry, PageLimit, Ready, Reply, Status, size};
 use crate::search::{Needle, SEARCH_LIMIT, SEARCHES};
 use crate::tail::{Rooms, Tail, Tails};
 use crate::worker::Worker;
@@ -126,7 +127,7 @@ impl View {
             .get(room)
             .into_iter()
             .flat_map(|tail| tail.back_from(before));
-        let mut entries = limit.take(entries.cloned());
+        let mut entries = limit.take(entries.filter_map(KeptEntry::entry));
         entries.reverse();
         rooms.page(room, entries, self.epoch())
     }
@@ -141,6 +142,11 @@ impl View {
             self.epoch(),
         )))
         .boxed()
+    }
+
+    /// See [`RoomLog::ready`](crate::log::RoomLog::ready).
+    pub(crate) fn ready(&self, room: &str, after: u64, limit: PageLimit) -> Option<Ready> {
+        self.tails.lock().ready(room, after, limit, self.epoch())
     }
 
     /// See [`RoomLog::read_back`](crate::log::RoomLog::read_back).
@@ -162,7 +168,7 @@ impl View {
                 // Piece by piece, because the lock must not be held for a whole room.
                 let pieces = std::iter::from_fn(|| {
                     let rooms = tails.lock();
-                    let piece: Vec<Entry> = rooms
+                    let piece: Vec<KeptEntry> = rooms
                         .get(&room)?
                         .back_from(before)
                         .take(PIECE)
@@ -172,6 +178,7 @@ impl View {
                     Some(piece)
                 });
                 let spoken = pieces.flatten().filter(|entry| is_message(entry.kind));
+                let spoken = spoken.filter_map(|entry| entry.entry());
                 let entries = needle.search(spoken, limit, goes_on)?;
                 Ok(tails.lock().page(&room, entries, epoch))
             })
@@ -288,9 +295,9 @@ impl Kept {
         tail.trim(&self.account);
     }
 
-    fn forget(&mut self, gone: Option<Entry>) {
+    fn forget(&mut self, gone: Option<KeptEntry>) {
         let Some(gone) = gone else { return };
-        self.account.remove(gone.number, gone.kind, size(&gone));
+        self.account.remove(gone.number, gone.kind, gone.size);
         if !is_message(gone.kind) {
             return; // it has no key, and older messages may be there
         }

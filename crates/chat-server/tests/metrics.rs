@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chat_server::log::{Bounds, Head, Log, LogError, NewEntry, PageLimit, Reply, RoomLog, Status};
+use chat_server::log::{
+    Bounds, Head, Log, LogError, NewEntry, PageLimit, Ready, Reply, RoomLog, Status,
+};
 use chat_server::{Config, Listeners, Memory, run};
 use common::chat::{
     ChatClient, ChatRequest, ChatResponse, Cursor, Kind, Page, Post, SERVICE, Session,
@@ -205,6 +207,10 @@ impl RoomLog for Full {
 
     fn read(&self, room: &str, after: u64, limit: PageLimit) -> Reply<Page> {
         self.0.read(room, after, limit)
+    }
+
+    fn ready(&self, room: &str, after: u64, limit: PageLimit) -> Option<Ready> {
+        self.0.ready(room, after, limit)
     }
 
     fn read_back(&self, room: &str, before: u64, limit: PageLimit) -> Reply<Page> {

@@ -23,12 +23,16 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use bounded::Bounded;
+pub use entries::{Block, Encoded};
 pub use owner::{Owner, PublicKey, statement};
+pub use ready::{Answer, ReadyPage};
 pub use refusal::{Crowd, Refusal};
 
 mod bounded;
+mod entries;
 mod hex;
 mod owner;
+mod ready;
 mod refusal;
 
 /// The name of the server in its greeting.
@@ -145,7 +149,7 @@ pub struct Page {
     /// The room.
     pub room: String,
     /// At most [`MAX_ENTRIES`], and [`MAX_PAGE`] bytes.
-    #[serde(deserialize_with = "bounded::at_most::<_, _, MAX_ENTRIES>")]
+    #[serde(with = "entries")]
     pub entries: Vec<Entry>,
     /// No message below this number is kept any more.
     pub first: u64,

@@ -3,14 +3,14 @@
 use std::sync::MutexGuard;
 use std::time::Duration;
 
-use common::chat::{Bounded, Cursor, MAX_CURSORS, Page, Refusal, Result, Session};
+use common::chat::{Cursor, Page, ReadyPage, Refusal, Result, Session};
 use futures::FutureExt;
 use futures::future::{pending, select_all};
 use tokio::time::{Instant, sleep_until};
 
 use super::Handler;
 use crate::door::cost;
-use crate::log::{PageLimit, size};
+use crate::log::{PageLimit, Ready};
 use crate::people::People;
 use crate::posts;
 use crate::shared::Begun;
@@ -22,7 +22,7 @@ impl Handler {
         session: Session,
         cursors: &[Cursor],
         wait: Duration,
-    ) -> Result<Bounded<Page, MAX_CURSORS>> {
+    ) -> Result<Vec<ReadyPage>> {
         let until = Instant::now() + wait;
         let Begun {
             poll,
@@ -33,7 +33,7 @@ impl Handler {
         if let Some(debt) = debt {
             tokio::select! {
                 () = sleep_until(until.min(Instant::now() + debt)) => {}
-                () = self.shared.polls().ended(&poll) => return Ok(Vec::new().into()),
+                () = self.shared.polls().ended(&poll) => return Ok(Vec::new()),
             }
         }
         loop {
@@ -43,7 +43,7 @@ impl Handler {
             let pages = self.shared.pages_after(&cursors, most).await?;
             if !pages.is_empty() {
                 self.delivered(session, &pages, most);
-                return Ok(pages.into());
+                return Ok(pages.into_iter().map(|ready| ready.page).collect());
             }
             let _waits = self.shared.counts().waits();
             let mut changes: Vec<_> = heads.iter_mut().map(|h| h.changed().boxed()).collect();
@@ -51,23 +51,26 @@ impl Handler {
             changes.push(pending().boxed());
             tokio::select! {
                 _ = select_all(changes) => {}
-                () = sleep_until(until) => return Ok(Vec::new().into()),
-                () = self.shared.polls().ended(&poll) => return Ok(Vec::new().into()),
+                () = sleep_until(until) => return Ok(Vec::new()),
+                () = self.shared.polls().ended(&poll) => return Ok(Vec::new()),
             }
         }
     }
 
     /// Counts what a poll has read, lets its address pay, and notes when it was sent. It could have
     /// had `most` bytes.
-    fn delivered(&self, session: Session, pages: &[Page], most: usize) {
-        self.shared.counts().delivered(pages);
-        let bytes = pages.iter().flat_map(|page| &page.entries).map(size).sum();
+    fn delivered(&self, session: Session, pages: &[Ready], most: usize) {
+        let entries = pages.iter().map(|ready| ready.count).sum();
+        self.shared.counts().delivered(entries);
+        let bytes = pages.iter().map(|ready| ready.bytes).sum();
         // Without the lock for the few bytes of most polls.
         if bytes >= cost::BYTES.min(most / 2) {
             let now = self.shared.now();
             let mut people = self.shared.people();
             people.door.has_read(self.caller.ip, bytes, now);
-            people.has_sent(session, pages, bytes, now);
+            if let Some(Ready { page, last, .. }) = pages.last() {
+                people.has_sent(session, (&page.room, *last), bytes, now);
+            }
         }
     }
 

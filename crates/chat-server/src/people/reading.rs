@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::chat::{Cursor, MAX_PAGE, Page, Result, Session};
+use common::chat::{Cursor, MAX_PAGE, Result, Session};
 
 use super::People;
 
@@ -21,17 +21,17 @@ impl People {
         Ok(self.person(session)?.pace.next(after, now))
     }
 
-    /// Notes that the pages of a poll, with this many bytes, are on their way to a session.
+    /// Notes that the pages of a poll, with this many bytes, are on their way to a session. The
+    /// last one is of `room` and ends with number `last`.
     pub(crate) fn has_sent(
         &mut self,
         session: Session,
-        pages: &[Page],
+        (room, last): (&str, Option<u64>),
         bytes: usize,
         now: Duration,
     ) {
-        if let (Some(person), Some(page)) = (self.by_session.get_mut(&session), pages.last()) {
-            let last = page.entries.last().map(|entry| entry.number);
-            person.pace.sends(&page.room, last, bytes, now);
+        if let Some(person) = self.by_session.get_mut(&session) {
+            person.pace.sends(room, last, bytes, now);
         }
     }
 

@@ -1,7 +1,7 @@
 //! How identifiers look in JSON: as text of hex digits, always the same number of them. A number
 //! would lose bits, because many programs read numbers in JSON as floating point, which is exact
 //! up to 53 bits only (RFC 8259, section 6). On the wire of our programs, which is not made for
-//! people to read, they stay numbers.
+//! people to read, they stay numbers. PURE.
 
 use std::fmt;
 
@@ -70,20 +70,38 @@ pub(super) fn read_128<'de, D: Deserializer<'de>>(from: D) -> Result<u128, D::Er
     u128::deserialize(from)
 }
 
-/// 128 bits of a hash: 32 digits, and 16 bytes on the wire. As a number of variable length it would
-/// take 19; and a server that lies could make an entry of 96 bytes in memory from 6.
+/// Reads the bytes of a hash.
+struct Hash;
+
+impl Visitor<'_> for Hash {
+    type Value = u128;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("16 bytes")
+    }
+
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<u128, E> {
+        let bytes: Result<[u8; 16], _> = bytes.try_into();
+        let error = |_| E::invalid_length(16, &self);
+        bytes.map(u128::from_be_bytes).map_err(error)
+    }
+}
+
+/// 128 bits of a hash: 32 digits, and on the wire a block of 16 bytes, which is copied at once. As
+/// a number of variable length it would take 19; and a server that lies could make an entry of 96
+/// bytes in memory from 6.
 pub(super) fn write_hash<S: Serializer>(hash: &u128, to: S) -> Result<S::Ok, S::Error> {
     if to.is_human_readable() {
         return write_128(hash, to);
     }
-    hash.to_be_bytes().serialize(to)
+    to.serialize_bytes(&hash.to_be_bytes())
 }
 
 pub(super) fn read_hash<'de, D: Deserializer<'de>>(from: D) -> Result<u128, D::Error> {
     if from.is_human_readable() {
         return read_128(from);
     }
-    <[u8; 16]>::deserialize(from).map(u128::from_be_bytes)
+    from.deserialize_bytes(Hash)
 }
 
 #[cfg(test)]
@@ -130,12 +148,13 @@ mod tests {
         let session = postcard::to_stdvec(&Session(300)).expect("bytes");
         assert_eq!(session, [0xac, 2]);
         let wire = postcard::to_stdvec(&page()).expect("bytes");
-        let sender = [[0; 15].as_slice(), &[0xab]].concat();
+        let sender = [[16].as_slice(), &[0; 15], &[0xab]].concat();
         let most = [[255; 9].as_slice(), &[1]].concat();
         let expected = [
             &[5][..],
             b"lobby",
-            &[1, 1],
+            // the bytes of the entries
+            &[27, 1],
             &sender,
             &[0, 3],
             b"ann",
