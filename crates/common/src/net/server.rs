@@ -18,16 +18,16 @@ use std::collections::HashMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
-use futures::future::{AbortHandle, BoxFuture, abortable};
+use futures::future::{AbortHandle, Abortable, BoxFuture, abortable};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, Sink, Stream, StreamExt};
 use serde::{Serialize, de::DeserializeOwned};
 use tarpc::{ClientMessage, Request, Response, ServerError, context};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::coop;
-use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::coalesce::Coalesce;
@@ -46,12 +46,16 @@ pub(super) struct Answering<IO, Req, Resp, H> {
     /// when the last whole frame came
     heard: Instant,
     /// when to look next whether the peer is silent or does not read
+    look_at: Instant,
+    /// sleeps until then, or until the first deadline of a call
     look: Pin<Box<Sleep>>,
     /// the flush that was not finished at the last look
     stuck: Option<u64>,
-    /// the calls that wait for something
-    calls: FuturesUnordered<BoxFuture<'static, Finished<Resp>>>,
-    /// each of them by its request id
+    /// the call that waits for something, and that this task polls itself: most peers have one
+    lone: Option<(u64, Call<Resp>)>,
+    /// the others
+    calls: FuturesUnordered<Waiting<Resp>>,
+    /// each of them all by its request id
     in_hand: HashMap<u64, InHand>,
     /// the bytes of their requests
     requests: usize,
@@ -67,15 +71,39 @@ pub(super) enum Work<Resp, F> {
     Waits(F),
 }
 
+/// The work of one call.
+type Call<Resp> = BoxFuture<'static, Result<Resp, ServerError>>;
+
 struct InHand {
-    abort: AbortHandle,
+    /// none for the lone call
+    abort: Option<AbortHandle>,
     bytes: usize,
+    deadline: Instant,
+    is_late: bool,
 }
 
-/// A call that has ended. Without an answer it was cancelled.
+/// One of several calls that wait.
+struct Waiting<Resp> {
+    request_id: u64,
+    call: Abortable<Call<Resp>>,
+}
+
+/// A call that has ended. Without an answer it was cancelled, or is late.
 struct Finished<Resp> {
     request_id: u64,
     answer: Option<Result<Resp, ServerError>>,
+}
+
+impl<Resp> Future for Waiting<Resp> {
+    type Output = Finished<Resp>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Finished<Resp>> {
+        let request_id = self.request_id;
+        self.call.poll_unpin(cx).map(|answer| Finished {
+            request_id,
+            answer: answer.ok(),
+        })
+    }
 }
 
 impl<IO, Req, Resp, H, F> Answering<IO, Req, Resp, H>
@@ -94,6 +122,7 @@ where
         stop: WaitForCancellationFutureOwned,
     ) -> Self {
         let heard = Instant::now();
+        let look_at = heard + limits.shortest();
         Self {
             transport: Coalesce::new(wire(io), limits.flush_delay),
             handler,
@@ -101,8 +130,10 @@ where
             stop: Box::pin(stop),
             reading: true,
             heard,
-            look: Box::pin(sleep_until(heard + limits.shortest())),
+            look_at,
+            look: Box::pin(sleep_until(look_at)),
             stuck: None,
+            lone: None,
             calls: FuturesUnordered::new(),
             in_hand: HashMap::new(),
             requests: 0,
@@ -115,19 +146,20 @@ where
         if self.reading && self.stop.as_mut().poll(cx).is_ready() {
             self.reading = false;
         }
+        let mut asks_lone = true; // only once in a turn, because what it waits for wakes this task
         loop {
             // Ends this turn after 128 steps, because other connections wait for this thread.
             ready!(coop::poll_proceed(cx)).made_progress();
             if Pin::new(&mut self.transport).poll_ready(cx)?.is_pending() {
                 break; // the peer does not read, so that no answer may be computed
             }
-            if let Poll::Ready(Some(finished)) = self.calls.poll_next_unpin(cx) {
+            if let Poll::Ready(finished) = self.poll_calls(cx, &mut asks_lone) {
                 self.finish(finished)?;
             } else if !self.reading {
                 break;
             } else {
                 match Pin::new(&mut self.transport).poll_next(cx)? {
-                    Poll::Ready(Some(message)) => self.hear(message)?,
+                    Poll::Ready(Some(message)) => self.hear(message, cx)?,
                     Poll::Ready(None) => self.reading = false,
                     Poll::Pending => break,
                 }
@@ -136,32 +168,62 @@ where
         if !self.pay(self.requests) {
             return Poll::Ready(Err(io::Error::other("the memory for connections is taken")));
         }
-        if self.calls.is_empty() {
+        if self.in_hand.is_empty() {
             self.transport.hurry();
         }
         ready!(Pin::new(&mut self.transport).poll_flush(cx)?);
-        if self.reading || !self.calls.is_empty() {
+        if self.reading || !self.in_hand.is_empty() {
             Poll::Pending
         } else {
             Poll::Ready(Ok(()))
         }
     }
 
-    fn hear(&mut self, message: ClientMessage<Req>) -> io::Result<()> {
+    /// Returns a call that has ended.
+    fn poll_calls(&mut self, cx: &mut Context<'_>, asks_lone: &mut bool) -> Poll<Finished<Resp>> {
+        if std::mem::take(asks_lone)
+            && let Some((request_id, call)) = &mut self.lone
+            && let Poll::Ready(answer) = call.poll_unpin(cx)
+        {
+            let (request_id, answer) = (*request_id, Some(answer));
+            self.lone = None;
+            return Poll::Ready(Finished { request_id, answer });
+        }
+        match self.calls.poll_next_unpin(cx) {
+            Poll::Ready(Some(finished)) => Poll::Ready(finished),
+            _ => Poll::Pending,
+        }
+    }
+
+    fn hear(&mut self, message: ClientMessage<Req>, cx: &mut Context<'_>) -> io::Result<()> {
         self.heard = Instant::now();
         match message {
-            ClientMessage::Request(request) => self.start(request),
-            ClientMessage::Cancel { request_id, .. } => {
-                if let Some(call) = self.in_hand.get(&request_id) {
-                    call.abort.abort();
-                }
-                Ok(())
-            }
+            ClientMessage::Request(request) => self.start(request, cx),
+            ClientMessage::Cancel { request_id, .. } => self.end(request_id),
             _ => Ok(()),
         }
     }
 
-    fn start(&mut self, request: Request<Req>) -> io::Result<()> {
+    /// Ends a call before it has an answer.
+    fn end(&mut self, request_id: u64) -> io::Result<()> {
+        if let Some(abort) = self
+            .in_hand
+            .get(&request_id)
+            .and_then(|call| call.abort.as_ref())
+        {
+            abort.abort();
+            return Ok(());
+        }
+        if self.lone.take_if(|(lone, _)| *lone == request_id).is_none() {
+            return Ok(());
+        }
+        self.finish(Finished {
+            request_id,
+            answer: None,
+        })
+    }
+
+    fn start(&mut self, request: Request<Req>, cx: &mut Context<'_>) -> io::Result<()> {
         let Request {
             mut context,
             id: request_id,
@@ -182,7 +244,7 @@ where
         }
         let latest = self.heard + self.limits.deadline;
         context.deadline = context.deadline.min(latest.into_std());
-        let deadline = context.deadline.into();
+        let deadline = Instant::from_std(context.deadline);
         // Nothing of ours is changed while it runs, so that nothing is half done if it panics.
         let work = catch_unwind(AssertUnwindSafe(|| (self.handler)(context, message)));
         let call = match work {
@@ -193,35 +255,60 @@ where
         let call = AssertUnwindSafe(call).catch_unwind();
         let mut call = Box::pin(call.map(|answer| answer.unwrap_or_else(|_| Err(panicked()))));
         // A first try at once, because most calls need not wait.
-        let mut no_waker = Context::from_waker(Waker::noop());
-        if let Poll::Ready(answer) = call.poll_unpin(&mut no_waker) {
+        if let Poll::Ready(answer) = call.poll_unpin(cx) {
             return self.answer(request_id, answer);
         }
-        let timed = async move {
-            timeout_at(deadline, call).await.unwrap_or_else(|_| {
-                let late = "the call's deadline has passed";
-                Err(ServerError::new(io::ErrorKind::TimedOut, late.into()))
-            })
+        let abort = if self.lone.is_none() {
+            self.lone = Some((request_id, call));
+            None
+        } else {
+            let (call, abort) = abortable(call as Call<Resp>);
+            self.calls.push(Waiting { request_id, call });
+            Some(abort)
         };
-        let (call, abort) = abortable(timed);
-        let call = call.map(move |answer| Finished {
-            request_id,
-            answer: answer.ok(),
-        });
-        self.calls.push(call.boxed());
-        self.in_hand.insert(request_id, InHand { abort, bytes });
+        let in_hand = InHand {
+            abort,
+            bytes,
+            deadline,
+            is_late: false,
+        };
+        self.in_hand.insert(request_id, in_hand);
         self.requests += bytes;
+        if deadline < self.look.deadline() {
+            self.look.as_mut().reset(deadline);
+        }
         Ok(())
     }
 
     fn finish(&mut self, finished: Finished<Resp>) -> io::Result<()> {
-        if let Some(call) = self.in_hand.remove(&finished.request_id) {
-            self.requests -= call.bytes;
-        }
-        match finished.answer {
-            Some(answer) => self.answer(finished.request_id, answer),
+        let Finished { request_id, answer } = finished;
+        let call = self.in_hand.remove(&request_id);
+        self.requests -= call.as_ref().map_or(0, |call| call.bytes);
+        match answer {
+            Some(answer) => self.answer(request_id, answer),
+            None if call.is_some_and(|call| call.is_late) => {
+                let late = "the call's deadline has passed";
+                let error = ServerError::new(io::ErrorKind::TimedOut, late.into());
+                self.answer(request_id, Err(error))
+            }
             None => Ok(()),
         }
+    }
+
+    /// Ends the calls whose deadline has passed. Returns the next deadline.
+    fn end_late(&mut self, now: Instant) -> io::Result<Option<Instant>> {
+        let calls = self.in_hand.iter_mut();
+        let late = calls.filter(|(_, call)| call.deadline <= now && !call.is_late);
+        let late: Vec<u64> = late
+            .map(|(&request_id, call)| {
+                call.is_late = true;
+                request_id
+            })
+            .collect();
+        late.into_iter()
+            .try_for_each(|request_id| self.end(request_id))?;
+        let waiting = self.in_hand.values().filter(|call| !call.is_late);
+        Ok(waiting.map(|call| call.deadline).min())
     }
 
     fn refuse(&mut self, request_id: u64, why: String) -> io::Result<()> {
@@ -254,22 +341,33 @@ where
 
     /// Ready when the peer has been silent or has not read for too long. Single bytes count as
     /// silence, because otherwise a peer could hold a connection for ever with one byte a minute.
-    fn poll_lost(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_lost(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.look.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
-            let patience = if self.calls.is_empty() {
-                self.limits.idle
-            } else {
-                self.limits.silence
-            };
-            let unfinished = self.transport.unfinished_flush();
-            if self.heard + patience <= now || (unfinished.is_some() && unfinished == self.stuck) {
-                return Poll::Ready(());
+            let deadline = self.end_late(now)?;
+            if self.look_at <= now {
+                if self.is_lost(now) {
+                    return Poll::Ready(Ok(()));
+                }
+                self.look_at = now + self.limits.shortest();
             }
-            self.stuck = unfinished;
-            self.look.as_mut().reset(now + self.limits.shortest());
+            let next = deadline.map_or(self.look_at, |deadline| deadline.min(self.look_at));
+            self.look.as_mut().reset(next);
+            cx.waker().wake_by_ref(); // because of the answers to late calls
         }
         Poll::Pending
+    }
+
+    fn is_lost(&mut self, now: Instant) -> bool {
+        let patience = if self.in_hand.is_empty() {
+            self.limits.idle
+        } else {
+            self.limits.silence
+        };
+        let unfinished = self.transport.unfinished_flush();
+        let is_stuck = unfinished.is_some() && unfinished == self.stuck;
+        self.stuck = unfinished;
+        self.heard + patience <= now || is_stuck
     }
 }
 
@@ -292,7 +390,7 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.advance(cx) {
-            Poll::Pending => self.poll_lost(cx).map(Ok),
+            Poll::Pending => self.poll_lost(cx),
             ended => ended,
         }
     }
