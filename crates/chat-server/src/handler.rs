@@ -8,6 +8,7 @@ use common::chat::{
     MAX_POSTS, Owner, POLL_WAIT, Page, Post, Present, Private, ReadyPage, Refusal, Result,
     RoomInfo, Session, sender,
 };
+use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
 use tarpc::ServerError;
 use tarpc::context::Context;
@@ -161,12 +162,13 @@ impl Handler {
 
 /// The service over our own protocol: the answer to a poll is copied from where the log keeps it.
 impl Handler {
-    /// Answers one call.
+    /// Answers one call. In a box of its own size, because a poll waits for long and would
+    /// otherwise take as much memory as the largest of all calls.
     pub(crate) fn answer(
         &self,
         context: Context,
         request: ChatRequest,
-    ) -> impl Future<Output = Result<Answer, ServerError>> + Send + 'static + use<> {
+    ) -> BoxFuture<'static, Result<Answer, ServerError>> {
         let handler = self.clone();
         match request {
             ChatRequest::Poll {
@@ -175,11 +177,11 @@ impl Handler {
                 wait_ms,
             } => {
                 let pages = async move { handler.poll_ready(session, &cursors, wait_ms).await };
-                pages.map(|pages| Ok(Answer::Poll(pages))).left_future()
+                pages.map(|pages| Ok(Answer::Poll(pages))).boxed()
             }
             other => {
                 let answer = handler.serve().serve(context, other);
-                answer.map_ok(Answer::Other).right_future()
+                answer.map_ok(Answer::Other).boxed()
             }
         }
     }

@@ -9,47 +9,49 @@ use tokio_util::sync::CancellationToken;
 /// At most one poll of each session: **a new poll of a session ends its last one**. A client may
 /// poll again without a thought of calls that it has given up, because they do not pile up here.
 #[derive(Default)]
-pub(crate) struct Polls {
-    waiting: Mutex<HashMap<Session, CancellationToken>>,
-    all: CancellationToken,
+pub(crate) struct Polls(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    waiting: HashMap<Session, CancellationToken>,
+    /// whether the server is shutting down
+    is_over: bool,
 }
 
 impl Polls {
-    /// Begins a poll of `session` and ends its last one. Returns the token for [`Self::ended`].
+    /// Begins a poll of `session` and ends its last one. The token is cancelled when it has to end.
     pub(crate) fn begin(&self, session: Session) -> CancellationToken {
         let poll = CancellationToken::new();
-        if let Some(last) = self.lock().insert(session, poll.clone()) {
+        let mut state = self.lock();
+        if state.is_over {
+            poll.cancel();
+        }
+        if let Some(last) = state.waiting.insert(session, poll.clone()) {
             last.cancel();
         }
         poll
     }
 
-    /// Waits until `poll` has to end.
-    pub(crate) async fn ended(&self, poll: &CancellationToken) {
-        tokio::select! {
-            () = poll.cancelled() => {}
-            () = self.all.cancelled() => {}
-        }
-    }
-
     /// Ends the poll of `session`, because its rooms have changed: the next one knows them.
     pub(crate) fn end(&self, session: Session) {
-        if let Some(poll) = self.lock().remove(&session) {
+        if let Some(poll) = self.lock().waiting.remove(&session) {
             poll.cancel();
         }
     }
 
     /// Ends all polls, those that begin later too, because the server is shutting down.
     pub(crate) fn end_all(&self) {
-        self.all.cancel();
+        let mut state = self.lock();
+        state.is_over = true;
+        state.waiting.drain().for_each(|(_, poll)| poll.cancel());
     }
 
     /// Forgets the polls of sessions that are over.
     pub(crate) fn retain(&self, is_here: impl Fn(Session) -> bool) {
-        self.lock().retain(|&session, _| is_here(session));
+        self.lock().waiting.retain(|&session, _| is_here(session));
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Session, CancellationToken>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::company::Company;
 use crate::config::Config;
 use crate::door::Shares;
-use crate::log::{Log, NewEntry, PageLimit, Ready, now_ms};
+use crate::log::{Head, Log, NewEntry, PageLimit, Ready, now_ms};
 use crate::metrics::{Counts, Report, State};
 use crate::people::People;
 use crate::person::Notice;
@@ -65,7 +65,7 @@ pub(crate) struct Shared {
 
 /// A poll that has begun.
 pub(crate) struct Begun {
-    /// for [`Polls::ended`]
+    /// cancelled when it has to end
     pub(crate) poll: CancellationToken,
     /// one for each room: the reader's own one, or where reading began when it joined
     pub(crate) cursors: Vec<Cursor>,
@@ -342,15 +342,20 @@ impl Shared {
     }
 
     /// Returns the entries after `cursors`, as many as fit an answer of `most` bytes, without empty
-    /// pages.
-    pub(crate) async fn pages_after(&self, cursors: &[Cursor], most: usize) -> Result<Vec<Ready>> {
+    /// pages. `heads` are those of the same rooms.
+    pub(crate) async fn pages_after(
+        &self,
+        cursors: &[Cursor],
+        heads: &[Head],
+        most: usize,
+    ) -> Result<Vec<Ready>> {
         let mut pages: Vec<Ready> = Vec::new();
         let mut left = PageLimit {
             bytes: most,
             ..PageLimit::messages(MAX_ENTRIES)
         };
-        for Cursor { room, after, epoch } in cursors {
-            let head = self.head(room);
+        for (Cursor { room, after, epoch }, head) in cursors.iter().zip(heads) {
+            let head = head.newest();
             let is_same_log = *epoch == self.log.epoch();
             let after = if is_same_log {
                 *after

@@ -10,10 +10,21 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Handler;
 use crate::door::cost;
-use crate::log::{PageLimit, Ready};
+use crate::log::{Head, PageLimit, Ready};
 use crate::people::People;
 use crate::posts;
 use crate::shared::Begun;
+
+/// Returns when one of these heads changes.
+async fn any_change(heads: &mut [Head]) {
+    if let [head] = heads {
+        return head.changed().await; // without a box, because most people are in one room
+    }
+    let mut changes: Vec<_> = heads.iter_mut().map(|h| h.changed().boxed()).collect();
+    // One that never comes, because `select_all` must not be given an empty list.
+    changes.push(pending().boxed());
+    select_all(changes).await;
+}
 
 impl Handler {
     /// Returns the entries after `cursors`, or waits for one.
@@ -33,26 +44,23 @@ impl Handler {
         if let Some(debt) = debt {
             tokio::select! {
                 () = sleep_until(until.min(Instant::now() + debt)) => {}
-                () = self.shared.polls().ended(&poll) => return Ok(Vec::new()),
+                () = poll.cancelled() => return Ok(Vec::new()),
             }
         }
         loop {
             // Watched before reading, because otherwise an entry that comes in between is missed.
             let head = |cursor: &Cursor| self.shared.log().head(&cursor.room);
             let mut heads: Vec<_> = cursors.iter().map(head).collect();
-            let pages = self.shared.pages_after(&cursors, most).await?;
+            let pages = self.shared.pages_after(&cursors, &heads, most).await?;
             if !pages.is_empty() {
                 self.delivered(session, &pages, most);
                 return Ok(pages.into_iter().map(|ready| ready.page).collect());
             }
             let _waits = self.shared.counts().waits();
-            let mut changes: Vec<_> = heads.iter_mut().map(|h| h.changed().boxed()).collect();
-            // One that never comes, because `select_all` must not be given an empty list.
-            changes.push(pending().boxed());
             tokio::select! {
-                _ = select_all(changes) => {}
+                () = any_change(&mut heads) => {}
                 () = sleep_until(until) => return Ok(Vec::new()),
-                () = self.shared.polls().ended(&poll) => return Ok(Vec::new()),
+                () = poll.cancelled() => return Ok(Vec::new()),
             }
         }
     }
