@@ -2,8 +2,8 @@
 //! numbers. Two stores write into it: [`Memory`](crate::Memory), which has nothing else, and
 //! `Nats`, which plays into it what several servers have written.
 
-use std::collections::hash_map::Entry as Place;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::btree_map::Entry as Place;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -41,8 +41,9 @@ pub(crate) struct View {
 /// What a room keeps beside its entries, which are in its tail.
 struct Kept {
     account: Account,
-    /// the number of each key
-    numbers: HashMap<(Sender, u64), u64>,
+    /// the number of each key; sorted, because the keys of a sender come in order, so that those
+    /// which come and go are near each other
+    numbers: BTreeMap<(Sender, u64), u64>,
     /// the key of each number, in rising order, because messages are forgotten in that order
     keys: VecDeque<(u64, (Sender, u64))>,
 }
@@ -242,7 +243,7 @@ impl Kept {
     fn new(floor: u64) -> Self {
         Self {
             account: Account::new(floor),
-            numbers: HashMap::new(),
+            numbers: BTreeMap::new(),
             keys: VecDeque::new(),
         }
     }

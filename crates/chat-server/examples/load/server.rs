@@ -6,11 +6,10 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, ensure};
 use common::chat::SERVICE;
 use common::net::{LabKey, Protocol, Redial, Seal};
-use futures::future::try_join_all;
 use tempfile::TempDir;
 
 use crate::program::{Program, closed, signal};
-use crate::user::User;
+use crate::user::{User, all};
 
 /// A running server. Dropping it kills it.
 pub(crate) struct Server {
@@ -71,7 +70,7 @@ impl Server {
 
     /// Returns this many users, all in the lobby.
     pub(crate) async fn users(&self, count: u64) -> anyhow::Result<Vec<User>> {
-        try_join_all((1..=count).map(|n| self.user(n))).await
+        all(count, |n| self.user(n)).await
     }
 
     /// Kills it with `kill -9`, and starts it again on the same address and file.

@@ -6,7 +6,7 @@ use common::chat::{
     ChatClient, ChatRequest, ChatResponse, Cursor, Kind, Page, Post, SERVICE, Session,
 };
 use common::net::Redial;
-use futures::future::try_join_all;
+use futures::{StreamExt, TryStreamExt, stream};
 use tarpc::context;
 
 /// Uses everything, because the compiler would otherwise warn a benchmark that uses only a part.
@@ -87,5 +87,15 @@ impl User {
 
 /// Returns this many users, all in the lobby.
 pub(crate) async fn users(addr: &str, count: u64) -> anyhow::Result<Vec<User>> {
-    try_join_all((1..=count).map(|n| User::enter(addr, n))).await
+    all(count, |n| User::enter(addr, n)).await
+}
+
+/// Returns this many users, as `enter` makes them. Some at a time, because a busy server hangs up
+/// on those who wait longest if too many come at once.
+pub(crate) async fn all<F>(count: u64, enter: impl Fn(u64) -> F) -> anyhow::Result<Vec<User>>
+where
+    F: Future<Output = anyhow::Result<User>>,
+{
+    let users = stream::iter(1..=count).map(enter);
+    users.buffered(64).try_collect().await
 }
