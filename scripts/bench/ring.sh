@@ -7,7 +7,8 @@
 #
 # On Linux three times: all on one core, which is the work of a hop; pinned two and two, so that every
 # other hop wakes a core; left to the scheduler, whose mood these figures have. With valgrind also the
-# instructions of a hop, the only figure that a busy machine does not spoil. Nothing here is a test.
+# instructions of a hop and the lines of data that it touches, the only figures that a busy machine does
+# not spoil. Nothing here is a test.
 set -euo pipefail
 case ${1:-} in -h | --help) sed -n '5,6s/^# *//p' "$0"; exit ;; esac
 programs=()

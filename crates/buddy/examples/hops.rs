@@ -7,14 +7,17 @@
 //!
 //! ```text
 //! hops one|pairs|free [PROGRAM...]    where the processes run: see `Cores`
-//! hops work                           the instructions of a hop, which no other load changes
+//! hops work                           the instructions of a hop, and the lines of data that it
+//!                                     touches, which no other load changes
 //! ```
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::Instant;
 
 #[path = "../../common/tests/support/figures.rs"]
@@ -167,32 +170,59 @@ fn note(other: &str, cores: Cores, size: usize, ratios: Vec<f64>) -> io::Result<
 const SHORT: u64 = 3000;
 const LONG: u64 = 12_000;
 
-/// Prints the user instructions of a hop at one buddy of a ring of three, as valgrind counts them.
-/// On one core, because a buddy spins on several.
+/// Prints the user instructions of a hop at one buddy of a ring of three, as valgrind counts them,
+/// and the lines of data that it touches. On one core, because a buddy spins on several.
 fn work(buddy: &Contestant) -> io::Result<()> {
-    let counts = std::env::temp_dir().join(format!("hops-{}", std::process::id()));
-    let file = format!("--callgrind-out-file={}", counts.display());
+    let file = std::env::temp_dir().join(format!("hops-{}", std::process::id()));
     let count = |bottles| -> io::Result<u64> {
-        buddy.measure(3, bottles, |n| {
-            let mut command = Cores::One.command(Path::new("valgrind"), n);
-            command
-                .args(["--tool=callgrind", &file])
-                .arg(&buddy.program);
-            match n {
-                1 => command,
-                _ => Cores::One.command(&buddy.program, n),
-            }
-        })?;
-        let text = fs::read_to_string(&counts)?;
-        fs::remove_file(&counts)?;
+        let out = format!("--callgrind-out-file={}", file.display());
+        buddy.watch(bottles, &["--tool=callgrind", &out])?;
+        let text = fs::read_to_string(&file)?;
+        fs::remove_file(&file)?;
         let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
         let total = total.and_then(|total| total.trim().parse().ok());
         total.ok_or_else(|| io::Error::other("valgrind has counted nothing"))
     };
     let (short, long) = (count(SHORT)?, count(LONG)?);
-    let hops = (LONG - SHORT) / 3;
-    println!("a hop takes {} user instructions", (long - short) / hops);
+    let hop = (long - short) / ((LONG - SHORT) / 3);
+    // A pipe, because the whole trace is some hundred megabytes.
+    Command::new("mkfifo").arg(&file).status()?;
+    let lines = thread::scope(|scope| {
+        let lines = scope.spawn(|| lines_touched(&file, hop));
+        let out = format!("--log-file={}", file.display());
+        buddy.watch(SHORT, &["--tool=lackey", "--trace-mem=yes", &out])?;
+        lines
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("a trace that is none")))
+    });
+    fs::remove_file(&file)?;
+    println!(
+        "a hop takes {hop} user instructions, and touches {} lines of data",
+        lines?
+    );
     Ok(())
+}
+
+/// Returns how many lines of 64 bytes are touched in as many instructions as a hop takes: the
+/// median of the second half of a trace, when all is warm.
+fn lines_touched(trace: &Path, hop: u64) -> io::Result<f64> {
+    let (mut counts, mut lines, mut instructions) = (Vec::new(), BTreeSet::new(), 0);
+    for line in BufReader::new(fs::File::open(trace)?).lines() {
+        let line = line?;
+        let Some((access, size)) = line.get(3..).and_then(|access| access.split_once(',')) else {
+            continue; // what valgrind says about itself
+        };
+        if line.starts_with('I') {
+            instructions += 1;
+            if instructions % hop == 0 {
+                counts.push(lines.len() as f64);
+                lines.clear();
+            }
+        } else if let (Ok(at), Ok(size)) = (u64::from_str_radix(access, 16), size.parse::<u64>()) {
+            lines.extend(at / 64..=(at + size - 1) / 64);
+        }
+    }
+    Ok(median(&counts[counts.len() / 2..]))
 }
 
 fn median(values: &[f64]) -> f64 {
@@ -225,6 +255,19 @@ impl Contestant {
         let command = |n| cores.command(&self.program, n);
         let (verses, seconds) = self.measure(size, bottles, command)?;
         Ok((verses * size) as f64 / seconds)
+    }
+
+    /// Lets a ring of three sing on one core, with its number 1 under valgrind.
+    fn watch(&self, bottles: u64, tool: &[&str]) -> io::Result<()> {
+        let sung = self.measure(3, bottles, |n| {
+            if n != 1 {
+                return Cores::One.command(&self.program, n);
+            }
+            let mut command = Cores::One.command(Path::new("valgrind"), n);
+            command.args(tool).arg(&self.program);
+            command
+        });
+        sung.map(drop)
     }
 
     /// Lets a ring sing whose number `n` is run by `command(n)`, and [listens](listen) to it.
