@@ -71,6 +71,13 @@ impl Feed {
         }
     }
 
+    /// Gives up the consumer, because something is late and it may be dead. The messages at `from`
+    /// and later are fetched from now on, until there is a new one.
+    pub(super) fn renew(&mut self, from: u64) {
+        (self.from, self.consumer, self.patience) = (from, None, Duration::ZERO);
+        self.making = made(self.stream.clone(), from).boxed();
+    }
+
     /// Returns what comes next.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Plays the shared log into the replica, for ever. The cursor is ours: whatever happens to a
 //! [feed](super::feed), there is a new one from the last message on.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -76,10 +77,7 @@ pub(super) async fn follow(
         match stop {
             Stop::Again(why) => tracing::debug!("following the log after {at} again: {why}"),
             Stop::Trouble(Trouble::Hole) => {
-                replica
-                    .counts
-                    .holes
-                    .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                replica.counts.holes.fetch_add(1, Relaxed);
                 let since = match hole {
                     Some((place, since)) if place == at => since,
                     _ => hole.insert((at, Instant::now())).1,
@@ -90,10 +88,7 @@ pub(super) async fn follow(
             }
             Stop::Trouble(trouble) => return trouble,
         }
-        replica
-            .counts
-            .restarts
-            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        replica.counts.restarts.fetch_add(1, Relaxed);
         sleep(PAUSE).await;
     }
 }
@@ -131,7 +126,12 @@ async fn try_follow(
     loop {
         let next = tokio::select! {
             next = feed.next() => next.map_err(again)?,
-            () = progress.anew.notified() => return Err(again("something did not come back")),
+            () = progress.anew.notified() => {
+                tracing::debug!("something did not come back after {}", replica.played());
+                replica.counts.restarts.fetch_add(1, Relaxed);
+                feed.renew(replica.played().max(1));
+                continue;
+            }
         };
         match next {
             Next::Message(message) => {
