@@ -43,9 +43,12 @@ test_an_interrupt_ends_all_and_leaves_nothing() {
 }
 
 test_without_a_nats_server_it_says_how_to_get_one() {
-  NATS_SERVER=no-such-program exits 1 "$scripts/cluster.sh" 2>"$scratch/said"
-  has 'there is no no-such-program' "$scratch/said"
-  has 'apt install nats-server' "$scratch/said"
+  local script
+  for script in cluster.sh bench/cluster.sh; do
+    NATS_SERVER=no-such-program exits 1 "$scripts/$script" 2>"$scratch/said"
+    has 'there is no no-such-program' "$scratch/said"
+    has 'apt install nats-server' "$scratch/said"
+  done
 }
 
 test_the_drop_in_of_a_cluster_is_valid() {
