@@ -5,8 +5,8 @@
 #
 # All, if none is named.
 #
-# deliveries: a second, to 1, 10, 100 and 1000 readers (memory store), with 64 and 512 posts a call;
-#   beside the same under a lab's key, core NATS where there is a nats-server (with a client in Rust),
+# deliveries: a second, to 1, 10, 100 and 1000 readers (memory store), 64 posts a call, for one reader
+#   also 512; beside the same under a lab's key, core NATS where there is a nats-server (with a client in Rust),
 #   one frame written to as many sockets, and each PROGRAM
 # durable: acknowledged messages a second of 1, 8 and 64 senders with a connection each, and of one
 #   with 64 in a call, each on disk before its answer. Beside them, in turn: the same calls with a
