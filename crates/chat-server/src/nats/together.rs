@@ -17,7 +17,7 @@ use super::lanes::Lanes;
 use super::replica::{News, Replica, lock};
 use super::wire::VERSION;
 use crate::presence::{Side, Word};
-use crate::sides::{Change, Sides};
+use crate::sides::Sides;
 
 /// The pause before the next feed.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -43,7 +43,7 @@ pub struct Together {
     is_ready: watch::Sender<bool>,
     news: Mutex<Option<mpsc::Receiver<News>>>,
     /// bans and registered nicks, as the people here have got them last
-    given: Mutex<Sides>,
+    given: Mutex<Arc<Sides>>,
 }
 
 /// What happens among the servers.
@@ -115,24 +115,23 @@ impl Together {
     /// the others may not have yet.
     pub(crate) fn give(&self, mine: &Sides, now: Duration) -> Sides {
         let theirs = self.sides();
-        let base = std::mem::replace(&mut *lock(&self.given), theirs.clone());
+        let base = std::mem::replace(&mut *lock(&self.given), theirs.clone().into());
         mine.onto(&base, theirs, now)
     }
 
-    /// Returns what was changed here of a text of bans or nicks. The people must be locked since
-    /// the text was made.
-    pub(crate) fn changes(&self, side: Side, text: &str) -> Vec<Change> {
-        // Since they got it, and not against what the log has by now. Otherwise we would take
-        // away what another server has put there just before, and the people here have not got.
-        lock(&self.given).changes(side, text)
+    /// Returns what the people here were given last. What they have changed since is compared with
+    /// that, and not with what the log has by now. Otherwise we would take away what another server
+    /// has put there just before, and the people here have not got.
+    pub(crate) fn given(&self) -> Arc<Sides> {
+        lock(&self.given).clone()
     }
 
-    /// Makes changes what all servers have.
+    /// Makes what is changed in a text since it was `given` what all servers have.
     ///
     /// # Errors
-    /// If NATS does not take one; with the reason.
-    pub(crate) async fn keep(&self, changes: Vec<Change>) -> Result<(), String> {
-        for change in changes {
+    /// If NATS does not take it; with the reason.
+    pub(crate) async fn keep(&self, side: Side, text: &str, given: &Sides) -> Result<(), String> {
+        for change in given.changes(side, text) {
             self.lanes.keep(change).await?;
         }
         Ok(())

@@ -36,15 +36,17 @@ pub(super) async fn claim(
 }
 
 pub(super) async fn share(shared: &Shared, others: &Together, side: Side) -> Result<bool> {
-    let changes = {
+    // Both while the people are locked, because news could come in between. What they differ in is
+    // found later, because that takes long.
+    let (text, given) = {
         let door = &shared.people().door;
         let text = match side {
             Side::Bans => door.bans.text(),
             Side::Owners => door.owners.text(),
         };
-        others.changes(side, &text)
+        (text, others.given())
     };
-    let kept = others.keep(changes).await;
+    let kept = others.keep(side, &text, &given).await;
     kept.map(|()| true).map_err(Refusal::Unavailable)
 }
 
