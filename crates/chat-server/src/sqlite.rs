@@ -4,7 +4,7 @@
 //! one searches, because a page must not wait for a search. WAL lets all of them work at the same
 //! time.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -34,6 +34,7 @@ mod calls;
 mod connection;
 mod entry;
 mod file;
+mod keys;
 mod room;
 mod schema;
 mod walk;
@@ -116,6 +117,7 @@ impl Sqlite {
             told: None,
             bounds,
             rooms,
+            keys: HashMap::new(),
             floor,
             damaged: HashSet::new(),
             // So that a file that is too large shrinks with the first batch.

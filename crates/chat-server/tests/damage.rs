@@ -1,6 +1,7 @@
 //! A file with a damaged page: what is on other pages can be read and written, and readers learn
 //! how much is lost.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 
@@ -53,6 +54,12 @@ async fn damaged(is_hit: impl Fn(&[u8]) -> bool) -> tempfile::TempDir {
 
 fn has(page: &[u8], what: &[u8]) -> bool {
     page.windows(what.len()).any(|bytes| bytes == what)
+}
+
+/// Whether a page has keys of the lobby and no other page below it: SQLite marks those with a 10.
+fn keys(page: &[u8]) -> bool {
+    let sender = entry(1).sender.to_be_bytes();
+    page[0] == 10 && has(page, &sender) && !has(page, b"message")
 }
 
 /// Whether a page has the message of this number.
@@ -131,10 +138,7 @@ async fn a_room_whose_oldest_page_is_damaged_still_grows() {
 
 #[tokio::test]
 async fn a_message_that_meets_a_damaged_page_keeps_no_other_from_being_stored() {
-    // A page of the index that knows a message by its sender and id.
-    let sender = (u128::MAX - 7).to_be_bytes();
-    let is_index = |page: &[u8]| has(page, &sender) && !has(page, b"message");
-    let folder = damaged(is_index).await;
+    let folder = damaged(keys).await;
     let log = open(folder.path(), 100_000);
     let mut ids = 1..=MESSAGES;
     let bad = loop {
@@ -157,4 +161,31 @@ async fn a_message_that_meets_a_damaged_page_keeps_no_other_from_being_stored() 
         assert_eq!(bad, Err(LogError::Failed("the file is damaged".into())));
         assert_eq!(good, Ok(vec![n]));
     }
+}
+
+#[tokio::test]
+async fn a_room_whose_keys_cannot_be_written_still_grows() {
+    // The second page of the keys, because new ones before the first of them need it to be moved.
+    let seen = Cell::new(0);
+    let is_second = |page: &[u8]| {
+        seen.set(seen.get() + u32::from(keys(page)));
+        seen.get() == 2
+    };
+    let folder = damaged(is_second).await;
+    let log = open(folder.path(), 100_000);
+    let other = |id| NewEntry {
+        sender: 1,
+        ..entry(id)
+    };
+    for id in (1..=1500).step_by(50) {
+        let sent = log.append("lobby", (id..id + 50).map(other).collect());
+        let numbers = (MESSAGES + id..MESSAGES + id + 50).collect();
+        assert_eq!(sent.await, Ok(numbers));
+    }
+    let again = log.append("lobby", vec![other(1500)]).await;
+    assert_eq!(again, Ok(vec![MESSAGES + 1500]));
+    drop(log);
+    let log = open(folder.path(), 100_000);
+    let again = log.append("lobby", vec![other(1)]).await;
+    assert_eq!(again, Ok(vec![MESSAGES + 1]), "found among the messages");
 }

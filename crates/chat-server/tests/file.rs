@@ -34,6 +34,27 @@ const VERSION_2: &str = "
         (1, 6, x'8000000000000001', NULL, 2, 'bob', '', 2);
     PRAGMA user_version = 2;";
 
+/// The schema when the keys of all messages were in an index.
+const VERSION_3: &str = "
+    CREATE TABLE room (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, first INTEGER NOT NULL,
+        counted INTEGER NOT NULL DEFAULT 0, messages INTEGER NOT NULL DEFAULT 0,
+        notices INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0);
+    CREATE TABLE entry (
+        room INTEGER NOT NULL, number INTEGER NOT NULL, sender BLOB NOT NULL, id INTEGER,
+        kind INTEGER NOT NULL, nick TEXT NOT NULL, body TEXT NOT NULL, at_ms INTEGER NOT NULL,
+        PRIMARY KEY (room, number)) WITHOUT ROWID;
+    CREATE TABLE log (epoch INTEGER NOT NULL, floor INTEGER NOT NULL DEFAULT 0);
+    CREATE UNIQUE INDEX entry_key ON entry (room, sender, id) WHERE id IS NOT NULL;
+    CREATE INDEX notice ON entry (room, number) WHERE kind > 1;
+    INSERT INTO log VALUES (77, 9);
+    INSERT INTO room (id, name, first, counted) VALUES (1, 'lobby', 5, 4), (2, 'new', 1, 9);
+    INSERT INTO entry VALUES
+        (1, 5, x'00000000000000000000000000000001', 1, 0, 'eve', 'said long ago', 1),
+        (1, 6, x'00000000000000000000000000000001', 3, 0, 'eve', 'and later', 1),
+        (1, 7, x'00000000000000000000000000000002', NULL, 2, 'bob', '', 2);
+    PRAGMA user_version = 3;";
+
 fn open(folder: &Path) -> anyhow::Result<Arc<Sqlite>> {
     Sqlite::open(&folder.join("log.sqlite"), Bounds::default())
 }
@@ -75,7 +96,7 @@ fn start(store: &Path) -> Program {
 }
 
 #[tokio::test]
-async fn a_log_of_the_last_version_is_read_on() {
+async fn a_log_of_version_2_is_read_on() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("log.sqlite");
     let old = Connection::open(&path).expect("a new file");
@@ -91,6 +112,26 @@ async fn a_log_of_the_last_version_is_read_on() {
         let senders: Vec<Sender> = page.entries.iter().map(|entry| entry.sender).collect();
         assert_eq!(senders[..3], [0xff, (1 << 63) + 1, 1]);
     }
+}
+
+#[tokio::test]
+async fn a_log_of_version_3_knows_what_is_sent_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let old = Connection::open(folder.path().join("log.sqlite")).expect("a new file");
+    old.execute_batch(VERSION_3).expect("made");
+    drop(old);
+    for new in [8, 9] {
+        let log: Log = open(folder.path()).expect("a log");
+        assert_eq!(append(&log, 3..=3, "and later").await, 6, "sent again");
+        assert_eq!(append(&log, 1..=1, "said long ago").await, 5);
+        assert_eq!(append(&log, new..=new, "new").await, new);
+        let page = read(&log).await;
+        assert_eq!((page.first, page.head, log.epoch()), (5, new, 77));
+    }
+    let log: Log = open(folder.path()).expect("a log");
+    assert_eq!(append(&log, 2..=2, "between").await, 10, "never sent");
+    let first = log.append("new", vec![entry(1, "first")]).await;
+    assert_eq!(first, Ok(vec![10]), "above the rooms that have ended");
 }
 
 #[tokio::test]
@@ -176,7 +217,7 @@ async fn a_file_whose_making_was_cut_off_is_finished() {
 
 #[test]
 fn a_database_of_another_program_is_refused_and_left_as_it_is() {
-    for version in [0, 2, 3] {
+    for version in [0, 2, 3, 4] {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("log.sqlite");
         let other = Connection::open(&path).expect("a new file");

@@ -13,12 +13,39 @@ use common::chat::{Entry, Kind, Page};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-const BOUNDS: Bounds = Bounds {
-    history: 8,
-    notices: 4,
-    rooms: 3,
-    bytes: 1 << 30,
+/// How large a run is.
+#[derive(Clone, Copy)]
+struct Scale {
+    bounds: Bounds,
+    /// the highest id of a sender, so that many are sent again
+    ids: u64,
+    /// the most entries in a call
+    call: usize,
+}
+
+/// So small that all bounds are met all the time.
+const SMALL: Scale = Scale {
+    bounds: bounds(8),
+    ids: 40,
+    call: 3,
 };
+
+/// So large that the file has keys of its own: it gets some hundred at a time.
+const LARGE: Scale = Scale {
+    bounds: bounds(600),
+    ids: 2000,
+    call: 64,
+};
+
+const fn bounds(history: u64) -> Bounds {
+    Bounds {
+        history,
+        notices: 4,
+        rooms: 3,
+        bytes: 1 << 30,
+    }
+}
+
 /// More than may exist, with private ones among them.
 const ROOMS: [&str; 5] = ["a", "b", "@a+b", "@b+c", "c"];
 const TEXTS: [&str; 4] = ["tea", "TEA and coffee", "Über", "x"];
@@ -26,6 +53,7 @@ const HOUR: u64 = 60 * 60 * 1000;
 
 /// Both stores, and what was acknowledged.
 struct Pair {
+    bounds: Bounds,
     memory: Log,
     disk: Option<Log>,
     /// of each room, its messages in their order: number and text
@@ -39,8 +67,8 @@ fn said(page: Result<Page, LogError>) -> Result<(Vec<Entry>, u64, u64), LogError
 }
 
 impl Pair {
-    fn open(path: &Path) -> Log {
-        Sqlite::open(path, BOUNDS).expect("a log")
+    fn open(path: &Path, bounds: Bounds) -> Log {
+        Sqlite::open(path, bounds).expect("a log")
     }
 
     fn disk(&self) -> &Log {
@@ -96,18 +124,18 @@ impl Pair {
                 let messages = entries.filter(|entry| entry.kind == Kind::Said);
                 let kept: Vec<_> = messages.map(|entry| (entry.number, entry.body)).collect();
                 assert!(log.ends_with(&kept), "{room}: {kept:?} of {log:?}");
-                let most = usize::try_from(BOUNDS.history).expect("small");
+                let most = usize::try_from(self.bounds.history).expect("small");
                 assert!(kept.len() >= log.len().min(most), "{room}: {kept:?}");
             }
         }
     }
 }
 
-fn entry(dice: &mut SmallRng, at_ms: u64) -> NewEntry {
+fn entry(dice: &mut SmallRng, ids: u64, at_ms: u64) -> NewEntry {
     let is_notice = dice.random_bool(0.4);
     NewEntry {
         sender: dice.random_range(1..=2),
-        id: (!is_notice).then(|| dice.random_range(1..=40)),
+        id: (!is_notice).then(|| dice.random_range(1..=ids)),
         kind: if is_notice { Kind::Joined } else { Kind::Said },
         nick: "ann".into(),
         body: TEXTS[dice.random_range(0..TEXTS.len())].into(),
@@ -115,13 +143,15 @@ fn entry(dice: &mut SmallRng, at_ms: u64) -> NewEntry {
     }
 }
 
-async fn run(seed: u64) {
+async fn run(seed: u64, scale: Scale) {
     let mut dice = SmallRng::seed_from_u64(seed);
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("log.sqlite");
+    let Scale { bounds, ids, call } = scale;
     let mut pair = Pair {
-        memory: Memory::new(BOUNDS),
-        disk: Some(Pair::open(&path)),
+        bounds,
+        memory: Memory::new(bounds),
+        disk: Some(Pair::open(&path, bounds)),
         acknowledged: BTreeMap::new(),
         now_ms: 0,
     };
@@ -130,7 +160,7 @@ async fn run(seed: u64) {
         match dice.random_range(0..20) {
             0 => {
                 pair.disk = None; // before the file is opened again, because it is locked
-                pair.disk = Some(Pair::open(&path));
+                pair.disk = Some(Pair::open(&path, bounds));
                 pair.check().await;
             }
             1 => {
@@ -147,9 +177,10 @@ async fn run(seed: u64) {
             }
             _ => {
                 pair.now_ms += 1;
-                let count = dice.random_range(0..4);
+                let count = dice.random_range(0..=call);
                 let now_ms = pair.now_ms;
-                let entries = (0..count).map(|_| entry(&mut dice, now_ms)).collect();
+                let entries = (0..count).map(|_| entry(&mut dice, ids, now_ms));
+                let entries = entries.collect();
                 pair.append(room, entries).await;
             }
         }
@@ -157,18 +188,28 @@ async fn run(seed: u64) {
     pair.check().await;
 }
 
-#[tokio::test]
-async fn both_stores_answer_alike_and_keep_what_they_acknowledged() {
+/// Runs one seed after the other for a while, or the one that is asked for.
+async fn run_for(scale: Scale, span: Duration) {
     let seed = std::env::var("SEED")
         .ok()
         .and_then(|seed| seed.parse().ok());
     if let Some(seed) = seed {
-        return run(seed).await;
+        return run(seed, scale).await;
     }
     let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(1) {
+    while began.elapsed() < span {
         let seed = rand::random();
         println!("SEED={seed}");
-        run(seed).await;
+        run(seed, scale).await;
     }
+}
+
+#[tokio::test]
+async fn both_stores_answer_alike_and_keep_what_they_acknowledged() {
+    run_for(SMALL, Duration::from_secs(1)).await;
+}
+
+#[tokio::test]
+async fn both_stores_know_what_was_sent_again_when_much_was_sent() {
+    run_for(LARGE, Duration::from_secs(1)).await;
 }

@@ -74,8 +74,7 @@ pub(crate) async fn transactions(posts: usize) -> anyhow::Result<f64> {
                 } = entry(1, number);
                 disk.prepare_cached(
                     "INSERT INTO entry (room, number, sender, id, kind, nick, body, at_ms)
-                     VALUES (1, ?1, ?2, ?1, 0, ?3, ?4, ?5)
-                     ON CONFLICT (room, sender, id) WHERE id IS NOT NULL DO NOTHING",
+                     VALUES (1, ?1, ?2, ?1, 0, ?3, ?4, ?5)",
                 )?
                 .execute(params![
                     number.cast_signed(),

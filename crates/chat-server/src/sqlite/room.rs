@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 use super::connection::{is_damage, signed, unsigned};
 use super::entry::kind;
+use super::keys::Keys;
 use super::walk::Walk;
 use crate::bounds::{Account, Bounds, bytes, is_message};
 use crate::log::{NewEntry, now_ms};
@@ -60,8 +61,10 @@ pub(super) fn load(disk: &Connection) -> Result<HashMap<String, Room>> {
 impl Room {
     /// Makes a room, whose numbers begin after `floor`.
     pub(super) fn make(disk: &Connection, name: &str, floor: u64) -> Result<Self> {
-        disk.prepare_cached("INSERT INTO room (name, first, counted) VALUES (?1, 1, ?2)")?
-            .execute(params![name, signed(floor)])?;
+        disk.prepare_cached(
+            "INSERT INTO room (name, first, counted, keyed) VALUES (?1, 1, ?2, ?2)",
+        )?
+        .execute(params![name, signed(floor)])?;
         Ok(Self {
             id: disk.last_insert_rowid(),
             account: Account::new(floor),
@@ -100,44 +103,56 @@ impl Room {
         Ok(())
     }
 
-    /// Stores entries. Returns the number of each, and whether it is new. A message costs one
-    /// insert, because a number is looked up only after a conflict.
+    /// Returns the keys of its messages.
+    pub(super) fn keys(&self, disk: &Connection) -> Result<Keys> {
+        Keys::load(disk, self.id, self.account.first, self.account.newest)
+    }
+
+    /// Writes the newest of its keys into the file.
+    pub(super) fn save_keys(&self, disk: &Connection, keys: &mut Keys) -> Result<()> {
+        keys.save(disk, self.account.first, self.account.newest)
+    }
+
+    /// Stores entries, unless `keys` has them. Returns the number of each, and whether it is new.
     pub(super) fn store(
         &mut self,
         disk: &Connection,
         entries: &[NewEntry],
+        keys: &mut Keys,
     ) -> Result<Vec<(u64, bool)>> {
         let mut insert = disk.prepare_cached(
             "INSERT INTO entry (room, number, sender, id, kind, nick, body, at_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-             ON CONFLICT (room, sender, id) WHERE id IS NOT NULL DO NOTHING",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?;
         let mut stored = Vec::with_capacity(entries.len());
         for entry in entries {
+            let key = entry.id.map(|id| (entry.sender, signed(id)));
+            let known = match key {
+                Some(key) => keys.find(disk, key, self.account.first)?,
+                None => None,
+            };
+            if let Some(number) = known {
+                stored.push((number, false));
+                continue;
+            }
             let number = self.account.newest + 1;
-            let (sender, id) = (entry.sender.to_be_bytes(), entry.id.map(signed));
-            let inserted = insert.execute(params![
+            insert.execute(params![
                 self.id,
                 signed(number),
-                sender,
-                id,
+                entry.sender.to_be_bytes(),
+                key.map(|(_, id)| id),
                 entry.kind as u8,
                 entry.nick,
                 entry.body,
                 signed(entry.at_ms)
             ])?;
-            if inserted > 0 {
-                let bytes = bytes(&entry.nick, &entry.body);
-                self.account.add(number, entry.kind, bytes, entry.at_ms);
-                self.uncounted += bytes as u64;
-                stored.push((number, true));
-            } else {
-                let known = "SELECT number FROM entry WHERE room = ?1 AND sender = ?2 AND id = ?3";
-                let mut known = disk.prepare_cached(known)?;
-                let known =
-                    known.query_row(params![self.id, sender, id], |row| unsigned(row, 0))?;
-                stored.push((known, false));
+            let bytes = bytes(&entry.nick, &entry.body);
+            self.account.add(number, entry.kind, bytes, entry.at_ms);
+            self.uncounted += bytes as u64;
+            if let Some(key) = key {
+                keys.add(key, number);
             }
+            stored.push((number, true));
         }
         if self.uncounted >= UNCOUNTED {
             self.save(disk)?;
@@ -218,6 +233,13 @@ impl Room {
             below = number + 1;
         }
         drop(rows);
+        if let Among::All = among {
+            disk.prepare_cached(
+                "DELETE FROM key WHERE (room, sender, id) IN (SELECT room, sender, id FROM entry
+                 WHERE room = ?1 AND number < ?2 AND id IS NOT NULL)",
+            )?
+            .execute(params![self.id, signed(below)])?;
+        }
         disk.prepare_cached(&format!(
             "DELETE FROM entry {index} WHERE room = ?1 AND number < ?2 {condition}"
         ))?

@@ -6,10 +6,11 @@ use rusqlite::{Connection, Result};
 use super::connection::{unsigned, words};
 
 /// The version of the schema.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// A room's row is written rarely: `messages`, `notices` and `bytes` are those of its entries up to
-/// number `counted`, and what came later is counted when the file is opened.
+/// number `counted`, and what came later is counted when the file is opened. So are the keys: `key`
+/// has those of its messages up to number `keyed`.
 const SCHEMA: &str = "
     CREATE TABLE room (
         id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, first INTEGER NOT NULL,
@@ -21,10 +22,16 @@ const SCHEMA: &str = "
         PRIMARY KEY (room, number)) WITHOUT ROWID;
     CREATE TABLE log (epoch INTEGER NOT NULL, floor INTEGER NOT NULL DEFAULT 0);";
 
-/// The key of an entry, and a way to the notices, which are trimmed apart from the messages.
-const INDEXES: &str = "
-    CREATE UNIQUE INDEX entry_key ON entry (room, sender, id) WHERE id IS NOT NULL;
-    CREATE INDEX notice ON entry (room, number) WHERE kind > 1;";
+/// The number of each message by its key. Not an index, because that would have to be written with
+/// each message: see `keys`.
+const KEYS: &str = "
+    ALTER TABLE room ADD COLUMN keyed INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE key (
+        room INTEGER NOT NULL, sender BLOB NOT NULL, id INTEGER NOT NULL, number INTEGER NOT NULL,
+        PRIMARY KEY (room, sender, id)) WITHOUT ROWID;";
+
+/// A way to the notices, which are trimmed apart from the messages.
+const NOTICES: &str = "CREATE INDEX notice ON entry (room, number) WHERE kind > 1;";
 
 /// From version 2, in which senders had 8 bytes. They become the last 8 of 16: such a sender is not
 /// the hash of any session, so nobody can continue as one of them, and all that was said stays.
@@ -36,6 +43,13 @@ const FROM_2: &str = "
     ALTER TABLE room ADD COLUMN notices INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE room ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE log ADD COLUMN floor INTEGER NOT NULL DEFAULT 0;";
+
+/// From version 3, in which the keys were an index.
+const FROM_3: &str = "
+    INSERT INTO key SELECT room, sender, id, number FROM entry WHERE id IS NOT NULL;
+    UPDATE room SET keyed =
+        coalesce((SELECT max(number) FROM entry WHERE room = room.id), counted);
+    DROP INDEX IF EXISTS entry_key;";
 
 /// Makes the tables of a new file, or brings an old one to this version. Returns the epoch, and the
 /// number after which a new room begins. All is done or nothing, whenever the program is killed.
@@ -50,13 +64,12 @@ pub(super) fn prepare(disk: &Connection) -> anyhow::Result<(u64, u64)> {
     let has = |name: &&str| tables.iter().any(|table| table == name);
     let is_ours = ["entry", "log", "room"].iter().all(has);
     let changes = match version {
-        0 if tables.is_empty() => format!("{SCHEMA} {INDEXES}"),
-        2 if is_ours => format!("{FROM_2} {INDEXES}"),
+        0 if tables.is_empty() => format!("{SCHEMA} {KEYS} {NOTICES}"),
+        2 if is_ours => format!("{FROM_2} {NOTICES} {KEYS} {FROM_3}"),
+        3 if is_ours => format!("{KEYS} {FROM_3}"),
         VERSION if is_ours => String::new(),
-        0 | 2 | VERSION => bail!("it is a database of another program"),
-        _ => {
-            bail!("it is a log of version {version}, and this server reads version 2 and {VERSION}")
-        }
+        0 | 2..=VERSION => bail!("it is a database of another program"),
+        _ => bail!("it is a log of version {version}, and this server reads 2 to {VERSION}"),
     };
     // Also in a file that has its tables, because a server of version 2 could die before this.
     let has_epoch =

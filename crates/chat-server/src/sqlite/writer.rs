@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use super::calls::{Append, Call};
 use super::connection::{self, gone, is_damage, signed, words};
 use super::file::Held;
+use super::keys::Keys;
 use super::room::Room;
 use crate::bounds::Bounds;
 use crate::log::LogError;
@@ -67,6 +68,8 @@ pub(super) struct Writer {
     pub(super) told: Option<(LogError, Instant)>,
     pub(super) bounds: Bounds,
     pub(super) rooms: HashMap<String, Room>,
+    /// of the rooms in which something was stored; without those of a room, they are loaded
+    pub(super) keys: HashMap<String, Keys>,
     /// the number after which a new room begins
     pub(super) floor: u64,
     /// the rooms from which nothing is deleted any more, because the file is damaged there: they
@@ -130,7 +133,11 @@ impl Writer {
     /// Stores appends, shows them to readers, and replies.
     fn write(&mut self, appends: Vec<Append>) {
         let damaged = self.damaged.len();
-        match self.commit(&appends) {
+        let committed = self.commit(&appends);
+        if committed.is_err() {
+            self.keys.clear(); // because some are of messages that are not stored after all
+        }
+        match committed {
             Ok((stored, changed)) => {
                 self.progress.send_modify(|progress| {
                     progress.commits += 1;
@@ -213,10 +220,13 @@ impl Writer {
                 changed.insert(name.clone(), room);
             }
             if let Some(room) = changed.get_mut(name) {
-                stored.push(Ok(room.store(&transaction, entries)?));
-                if !self.damaged.contains(name) {
-                    let trimmed = room.trim(&transaction, &self.bounds);
-                    note(trimmed, name, &mut self.damaged)?;
+                if !self.keys.contains_key(name) {
+                    self.keys.insert(name.clone(), room.keys(&transaction)?);
+                }
+                if let Some(keys) = self.keys.get_mut(name) {
+                    stored.push(Ok(room.store(&transaction, entries, keys)?));
+                    let damaged = &mut self.damaged;
+                    tidy(&transaction, name, room, keys, &self.bounds, damaged)?;
                 }
             }
         }
@@ -300,6 +310,7 @@ impl Writer {
         for (name, room, is_gone) in left {
             if is_gone {
                 self.rooms.remove(&name);
+                self.keys.remove(&name);
                 tails.end(&name, floor);
             } else {
                 tails.make(&name, floor).trim(&room.account);
@@ -308,6 +319,28 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// Deletes what is above the bounds, and writes the keys of a room into the file if they are many.
+/// A damaged room only grows, and forgets the keys.
+fn tidy(
+    disk: &Connection,
+    name: &str,
+    room: &mut Room,
+    keys: &mut Keys,
+    bounds: &Bounds,
+    damaged: &mut HashSet<String>,
+) -> Result<()> {
+    let is_damaged = damaged.contains(name);
+    if !is_damaged {
+        note(room.trim(disk, bounds), name, damaged)?;
+    }
+    if keys.is_full() && is_damaged {
+        keys.forget();
+    } else if keys.is_full() {
+        note(room.save_keys(disk, keys), name, damaged)?;
+    }
+    Ok(())
 }
 
 /// Returns the outcome of a deletion from room `name`, and notes if it has met a damaged page. Then
