@@ -10,14 +10,12 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep};
 
 use super::connection::Link;
+use super::doubt::Doubt;
 use super::feed::{Feed, Next};
 use super::replica::{News, Replica, Trouble, lock};
 
 /// The pause before the next feed.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// How long a hole may last: a new feed may have what the last one had not.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long a follower may know nothing of the end of the list before the server is unwell.
 const BEHIND: Duration = Duration::from_secs(10);
@@ -26,6 +24,8 @@ const BEHIND: Duration = Duration::from_secs(10);
 pub(super) struct Progress {
     /// when this server knew last that it is up to date
     current: Mutex<Instant>,
+    began: Instant,
+    doubt: Mutex<Doubt>,
     /// the end of the list, as of a moment ago
     pub(super) end: watch::Sender<u64>,
     /// wakes the follower, because something is late
@@ -36,6 +36,8 @@ impl Progress {
     pub(super) fn new() -> Self {
         Self {
             current: Mutex::new(Instant::now()),
+            began: Instant::now(),
+            doubt: Mutex::default(),
             end: watch::Sender::new(0),
             anew: Notify::new(),
         }
@@ -44,6 +46,7 @@ impl Progress {
     /// Notes that everything is played.
     fn is_current(&self) {
         *lock(&self.current) = Instant::now();
+        lock(&self.doubt).is_over();
     }
 
     /// Returns how long it is not known that everything is played, if that is too long.
@@ -56,7 +59,19 @@ impl Progress {
 /// Why a feed is given up.
 enum Stop {
     Again(String),
+    /// It is perhaps this, and must last.
+    Doubt(Trouble),
     Trouble(Trouble),
+}
+
+impl From<Trouble> for Stop {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            // A new feed may have what the last one had not.
+            Trouble::Hole => Self::Doubt(trouble),
+            _ => Self::Trouble(trouble),
+        }
+    }
 }
 
 fn again(error: impl std::fmt::Display) -> Stop {
@@ -70,25 +85,24 @@ pub(super) async fn follow(
     progress: &Progress,
     news: &mpsc::Sender<News>,
 ) -> Trouble {
-    let mut hole: Option<(u64, Instant)> = None;
+    let counts = &replica.counts;
     loop {
         let stop = follow_once(link, replica, progress, news).await;
         let at = replica.played();
         match stop {
             Stop::Again(why) => tracing::debug!("following the log after {at} again: {why}"),
-            Stop::Trouble(Trouble::Hole) => {
-                replica.counts.holes.fetch_add(1, Relaxed);
-                let since = match hole {
-                    Some((place, since)) if place == at => since,
-                    _ => hole.insert((at, Instant::now())).1,
-                };
-                if since.elapsed() > PATIENCE {
-                    return Trouble::Hole;
+            Stop::Doubt(trouble) => {
+                tracing::debug!("{trouble:?} after {at}? following the log again");
+                if trouble == Trouble::Hole {
+                    counts.holes.fetch_add(1, Relaxed);
+                }
+                if lock(&progress.doubt).lasts(at, progress.began.elapsed()) {
+                    return trouble;
                 }
             }
             Stop::Trouble(trouble) => return trouble,
         }
-        replica.counts.restarts.fetch_add(1, Relaxed);
+        counts.restarts.fetch_add(1, Relaxed);
         sleep(PAUSE).await;
     }
 }
@@ -115,7 +129,7 @@ async fn try_follow(
     let end = stream.cached_info().state.last_sequence;
     let at = replica.played();
     if end < at {
-        return Err(Stop::Trouble(Trouble::WentBack));
+        return Err(Stop::Doubt(Trouble::WentBack));
     }
     progress.end.send_replace(end);
     if stream.cached_info().state.messages == 0 {
@@ -137,7 +151,7 @@ async fn try_follow(
             Next::Message(message) => {
                 let at = message.at;
                 let played = replica.play(at, message.at_ms, &message.bytes);
-                if let Some(played) = played.map_err(Stop::Trouble)? {
+                if let Some(played) = played? {
                     // Waits for a slow listener, because it must not miss one. Without one, this
                     // fails at once.
                     let _ = news.send(played).await;
@@ -167,7 +181,7 @@ async fn is_missing_nothing(
     let (end, at) = (state.last_sequence, replica.played());
     progress.end.send_replace(end);
     if end < at {
-        return Err(Stop::Trouble(Trouble::WentBack));
+        return Err(Stop::Doubt(Trouble::WentBack));
     }
     if end > at && state.messages > 0 {
         return Err(Stop::Again(format!(

@@ -9,9 +9,10 @@ use async_nats::jetstream::stream::Config;
 use common::chat::{LEASE, Session, sender};
 use futures::future::join_all;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::connection::Link;
+use super::doubt::Doubt;
 use super::feed::{Feed, Next};
 use super::lanes::Lanes;
 use super::replica::{News, Replica, lock};
@@ -189,8 +190,9 @@ impl Together {
 
     /// Hears the others, for ever.
     pub(crate) async fn hear(&self, mut said: impl FnMut(Said)) {
+        let (mut doubt, began) = (Doubt::default(), Instant::now());
         loop {
-            let Err(why) = self.hear_once(&mut said).await;
+            let Err(why) = self.hear_once(&mut said, &mut doubt, began).await;
             said(Said::Deaf);
             tracing::debug!("hearing the other servers again: {why}");
             sleep(PAUSE).await;
@@ -205,12 +207,20 @@ impl Together {
     async fn hear_once(
         &self,
         said: &mut impl FnMut(Said),
+        doubt: &mut Doubt,
+        began: Instant,
     ) -> Result<std::convert::Infallible, String> {
         let stream = self.link.js.get_or_create_stream(self.config()).await;
         let mut stream = stream.map_err(|error| error.to_string())?;
-        if stream.cached_info().state.last_sequence < *self.heard.borrow() {
+        let end = stream.cached_info().state.last_sequence;
+        let heard = *self.heard.borrow();
+        if end >= heard {
+            doubt.is_over();
+        } else if doubt.lasts(heard, began.elapsed()) {
             self.heard.send_replace(0);
             said(Said::Lost);
+        } else {
+            return Err(format!("{heard} is heard, and the words end at {end}"));
         }
         let mut words = Feed::new(stream.clone(), *self.heard.borrow() + 1);
         if stream.cached_info().state.messages == 0 {
