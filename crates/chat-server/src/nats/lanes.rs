@@ -40,6 +40,10 @@ const PATIENCE: Duration = Duration::from_secs(6);
 /// it may listen to a consumer that is dead.
 const RETURN: Duration = Duration::from_millis(250);
 
+/// How long a server is unwell after a try that failed. Not until one succeeds, because a server
+/// that is unwell is given no clients, and so would never try again.
+const UNWELL: Duration = Duration::from_secs(10);
+
 /// Entries for a room, with the channel for their numbers.
 struct Append {
     entries: Vec<NewEntry>,
@@ -56,7 +60,8 @@ pub(super) struct Lanes {
     /// what waits in each lane that is at work
     queues: Mutex<HashMap<String, VecDeque<Append>>>,
     waiting: Arc<AtomicUsize>,
-    failure: Mutex<Option<String>>,
+    /// why the last try failed, if it did, and when
+    failure: Mutex<Option<(String, Instant)>>,
 }
 
 impl Lanes {
@@ -76,9 +81,11 @@ impl Lanes {
         self.waiting.load(Relaxed)
     }
 
-    /// Returns why the last try failed, if it did.
+    /// Returns why the last try failed, if that was just now.
     pub(super) fn failure(&self) -> Option<String> {
-        lock(&self.failure).clone()
+        let failure = lock(&self.failure);
+        let failed = failure.as_ref().filter(|(_, at)| at.elapsed() < UNWELL);
+        failed.map(|(why, _)| why.clone())
     }
 
     /// Appends entries to a room that may exist.
@@ -152,7 +159,7 @@ impl Lanes {
                 Err(error) => {
                     self.replica.counts.retries.fetch_add(1, Relaxed);
                     tracing::debug!("{room}: {error}");
-                    *lock(&self.failure) = Some(error.clone());
+                    *lock(&self.failure) = Some((error.clone(), Instant::now()));
                     let is_over = |append: &mut Append| append.until <= Instant::now();
                     for append in group.extract_if(.., is_over) {
                         let _ = append.reply.send(Err(LogError::Failed(error.clone())));
