@@ -49,6 +49,8 @@ pub(crate) struct State {
     pub(crate) uptime: Duration,
     pub(crate) sessions: usize,
     pub(crate) rooms: usize,
+    /// those of the sessions that call another server over the same log
+    pub(crate) remote: usize,
     pub(crate) bans: usize,
     pub(crate) connections: usize,
     pub(crate) connections_refused: u64,
@@ -142,7 +144,8 @@ impl Counts {
              counter log_entries_total {entries}|Numbers given: the sum of the last of each room.
              counter log_trimmed_total {trimmed}|Entries no longer kept, in all rooms."
         );
-        let shared = log.shared.as_ref().map_or_else(String::new, shared);
+        let shared =
+            (log.shared.as_ref()).map_or_else(String::new, |log| shared(log, state.remote));
         let mut page = String::with_capacity(4096);
         // Results are ignored below, because writing to a string cannot fail.
         for (line, help) in table
@@ -180,7 +183,7 @@ impl Counts {
 }
 
 /// Returns what there is only of a log that several servers share, as lines of the same table.
-fn shared(log: &Shared) -> String {
+fn shared(log: &Shared, remote: usize) -> String {
     let Shared {
         void,
         retries,
@@ -198,6 +201,7 @@ fn shared(log: &Shared) -> String {
          counter log_holes_total {holes}|How often something was missing in the log.
          gauge log_played {played}|The place in NATS up to which the log is played.
          gauge log_end {end}|The place at which it ended a moment ago.
+         gauge people_remote {remote}|Sessions that call another server over this log.
          gauge nats_connected {connected}|Whether there is a connection to NATS."
     )
 }
@@ -245,6 +249,7 @@ mod tests {
             uptime: Duration::from_millis(1500),
             sessions: 4,
             rooms: 2,
+            remote: 24,
             bans: 3,
             connections: 6,
             connections_refused: 7,
@@ -277,6 +282,7 @@ mod tests {
             "chat_log_void_total 21",
             "chat_log_played 22",
             "chat_log_end 23",
+            "chat_people_remote 24",
             "chat_nats_connected 1",
         ] {
             assert!(page.lines().any(|l| l == line), "{line} is not in:\n{page}");

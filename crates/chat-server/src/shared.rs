@@ -165,15 +165,17 @@ impl Shared {
     /// Returns what operators may see.
     pub(crate) fn report(&self) -> Report {
         let log = self.log.status();
-        let (sessions, rooms, bans) = {
+        let (sessions, rooms, remote, bans) = {
             let people = self.people();
             let (sessions, rooms) = people.count();
-            (sessions, rooms, people.door.bans.all(self.now()).count())
+            let bans = people.door.bans.all(self.now()).count();
+            (sessions, rooms, people.remote(), bans)
         };
         let state = State {
             uptime: self.began.elapsed(),
             sessions,
             rooms,
+            remote,
             bans,
             connections: self.gate.places().taken(),
             connections_refused: self.gate.places().refused(),

@@ -19,6 +19,11 @@ impl People {
         self.company.me == 0
     }
 
+    /// Returns how many sessions call other servers.
+    pub(crate) fn remote(&self) -> usize {
+        self.by_session.values().filter(|one| !one.is_mine).count()
+    }
+
     /// Notes that the others have to hear of a session.
     pub(super) fn marks(&mut self, session: Session) {
         if !self.is_alone() {
