@@ -2,10 +2,13 @@
 //! are killed with `kill -9` in turn: a chat-server, the nats-server that leads, another one, all
 //! of them. Every reader shows every message exactly once, and all of them in the same order.
 //!
-//! Three kills are the default, because nats-server 2.9.10 does not always go on after the fourth,
-//! that of all three: it has lost its newest messages then, and the chat-servers end. `KILLS=4`
-//! has it, and `KILLS=100` makes the test long. A failure prints the seed, and `SEED=...` repeats
-//! its choices.
+//! All three nats-servers are killed at the same moment only if they put each message on disk
+//! before they acknowledge it (`sync_interval: always`). nats-server 2.9, which Debian ships, has
+//! no such setting. It has lost its newest messages in that case, so there is nothing that a
+//! chat-server could hold. It then ends, and says that the log went back: see `shared_log.rs`.
+//!
+//! By default each victim is killed once. `KILLS=100` makes the test long, and `NATS_SERVER` names
+//! another nats-server. A failure prints the seed, and `SEED=...` repeats its choices.
 //! The clients are the `chat-client` beside the `chat-server` that is tested; `cargo test
 //! --workspace` builds both.
 #![cfg(feature = "nats")]
@@ -49,7 +52,11 @@ const TYPING: Duration = Duration::from_millis(25);
 /// Most messages that are shown between two kills.
 const BETWEEN: usize = 150;
 
-/// What is killed, in turn.
+/// How many messages are kept: those of a minute. A reader is away for less, and a server that
+/// starts plays no more than this, however long the test is.
+const HISTORY: &str = "20000";
+
+/// What is killed, in turn; the last one only where that loses nothing.
 #[derive(Clone, Copy, Debug)]
 enum Victim {
     ChatServer,
@@ -91,7 +98,7 @@ impl Servers {
         let (addr, store) = (&self.addrs[n], self.nats.url());
         command.args(["--listen", addr, "--store", &store, "--rate", "0"]);
         command
-            .args(["--history", "1000000"])
+            .args(["--history", HISTORY])
             .arg("--journal")
             .arg(&self.journals);
         self.chat[n] = Some(Program::start(&mut command));
@@ -110,8 +117,8 @@ impl Servers {
             self.chat[one] = None;
             return vec![one];
         }
-        // Not before the last one that was killed has caught up: nats-server 2.9 loses what is
-        // acknowledged if all are killed meanwhile, and the chat-servers find out and end.
+        // Not before the last one that was killed has caught up, because two of three keep a
+        // promise, and one does not.
         let leader = self.nats.leader().await;
         let killed = match victim {
             Victim::Leader => vec![leader],
@@ -251,7 +258,12 @@ fn number(name: &str) -> Option<u64> {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_shown_twice_or_out_of_order_whatever_is_killed() {
     let Some(nats) = Three::start() else { return };
-    let kills = usize::try_from(number("KILLS").unwrap_or(3)).expect("few");
+    let victims = if nats.syncs() {
+        &VICTIMS[..]
+    } else {
+        &VICTIMS[..3]
+    };
+    let kills = number("KILLS").map_or(victims.len(), |n| usize::try_from(n).expect("few"));
     let seed = number("SEED").unwrap_or_else(rand::random);
     println!("SEED={seed} KILLS={kills}");
     let mut dice = SmallRng::seed_from_u64(seed);
@@ -262,7 +274,7 @@ async fn nothing_is_lost_shown_twice_or_out_of_order_whatever_is_killed() {
     let mut clients = Clients::start(&servers);
     clients.go_on();
     println!("{:4.1} s: all are here", began.elapsed().as_secs_f32());
-    for victim in VICTIMS.into_iter().cycle().take(kills) {
+    for &victim in victims.iter().cycle().take(kills) {
         for _ in 0..dice.random_range(1..=BETWEEN) {
             clients.show();
         }
@@ -276,6 +288,7 @@ async fn nothing_is_lost_shown_twice_or_out_of_order_whatever_is_killed() {
         println!("{now:4.1} s: {victim:?} {killed:?} killed, all went on after {went_on:.1} s");
         if !matches!(victim, Victim::AllOfNats) {
             servers.revive(victim, &killed);
+            println!("{:4.1} s: back", began.elapsed().as_secs_f32());
         }
     }
     let typed = clients.typed.clone();

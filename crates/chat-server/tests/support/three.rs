@@ -20,13 +20,14 @@ pub(crate) const NAME: &str = "t";
 
 /// Uses everything, because the compiler would otherwise warn a test that uses only a part.
 const _: () = {
-    let _ = (Three::meta_leader, Three::pids);
+    let _ = (Three::meta_leader, Three::pids, Three::syncs);
 };
 
 /// The three. They are killed when this is dropped.
 pub(crate) struct Three {
     folder: TempDir,
     program: String,
+    syncs: bool,
     pub(crate) addrs: [String; 3],
     /// where each answers what it does
     monitors: [String; 3],
@@ -36,9 +37,12 @@ pub(crate) struct Three {
 impl Three {
     /// Starts them, if there is a nats-server.
     pub(crate) fn start() -> Option<Self> {
+        let program = nats::program()?;
+        let syncs = syncs(&program);
         let mut three = Self {
             folder: tempfile::tempdir().expect("a folder"),
-            program: nats::program()?,
+            program,
+            syncs,
             addrs: [closed(), closed(), closed()],
             monitors: [closed(), closed(), closed()],
             servers: [None, None, None],
@@ -48,10 +52,11 @@ impl Three {
             let list: Vec<_> = routes.iter().map(|at| format!("nats://{at}")).collect();
             let text = format!(
                 "server_name: n{n}\nlisten: \"{addr}\"\nhttp: \"{}\"\n\
-                 jetstream {{ store_dir: {:?} }}\n\
+                 jetstream {{ store_dir: {:?}{} }}\n\
                  cluster {{ name: c, listen: \"{}\", routes: [{}] }}\n",
                 three.monitors[n],
                 three.folder.path().join(format!("js{n}")),
+                if syncs { ", sync_interval: always" } else { "" },
                 routes[n],
                 list.join(", "),
             );
@@ -114,6 +119,11 @@ impl Three {
 }
 
 impl Three {
+    /// Returns whether they put each message on disk before they acknowledge it.
+    pub(crate) fn syncs(&self) -> bool {
+        self.syncs
+    }
+
     /// Returns which of them leads the cluster, if one does.
     pub(crate) fn meta_leader(&self) -> Option<usize> {
         let ask = |monitor: &String| {
@@ -133,6 +143,15 @@ impl Three {
     pub(crate) fn pids(&self) -> Vec<u32> {
         self.servers.iter().flatten().map(Child::id).collect()
     }
+}
+
+/// Returns whether a nats-server can be told to sync each message: 2.9 cannot.
+fn syncs(program: &str) -> bool {
+    let version = Command::new(program).arg("--version").output();
+    let version = version.expect("it was there").stdout;
+    let version = String::from_utf8(version).expect("text");
+    println!("{}", version.trim());
+    !version.contains("v2.9.")
 }
 
 impl Drop for Three {
