@@ -213,3 +213,17 @@ async fn both_stores_answer_alike_and_keep_what_they_acknowledged() {
 async fn both_stores_know_what_was_sent_again_when_much_was_sent() {
     run_for(LARGE, Duration::from_secs(1)).await;
 }
+
+#[tokio::test]
+async fn the_key_of_a_message_that_is_gone_is_free_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let memory: Log = Memory::new(SMALL.bounds);
+    let disk: Log = Pair::open(&folder.path().join("log.sqlite"), SMALL.bounds);
+    for log in [memory, disk] {
+        for (id, number) in (1..=20).chain([20, 1]).zip((1..=20).chain([20, 21])) {
+            let entry = NewEntry::said(1, Some(id), Kind::Said, "ann".into(), "tea".into());
+            let stored = log.append("a", vec![entry]).await;
+            assert_eq!(stored, Ok(vec![number]), "{id}");
+        }
+    }
+}
