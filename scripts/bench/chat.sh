@@ -6,8 +6,8 @@
 # All, if none is named.
 #
 # deliveries: a second, to 1, 10, 100 and 1000 readers (memory store), 64 posts a call, for one reader
-#   also 512; beside the same under a lab's key, core NATS where there is a nats-server (with a client in Rust),
-#   one frame written to as many sockets, and each PROGRAM
+#   also 512; beside the same under a lab's key, core NATS where there is a nats-server, one frame
+#   written to as many sockets, and each PROGRAM, which must speak the same version
 # durable: acknowledged messages a second of 1, 8 and 64 senders with a connection each, and of one
 #   with 64 in a call, each on disk before its answer. Beside them, in turn: the same calls with a
 #   store in memory, the same store and the same transaction without a server, the commits of the
