@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Builds the five programs so that they run on any Linux of an architecture, and packs dist/.
 #
-#   scripts/build-static.sh [--target TRIPLE] [--out DIR] [--profile PROFILE]
+#   scripts/build-static.sh [--target TRIPLE] [--out DIR] [--profile PROFILE] [--features LIST]
 #
 #   --target    x86_64-unknown-linux-gnu, aarch64-unknown-linux-gnu, ...-musl (this machine's)
 #   --out       the folder (dist), which is made anew
 #   --profile   of cargo (release); dev builds faster
+#   --features  what is optional: chat-server/nats, for a chat on several servers
 #
 # dist/ then holds programs, their man pages and shell completions, systemd units, install.sh, TARGET
 # and SHA256SUMS, which scripts/deploy.sh sends. The programs are static because an instance's libc may be older than this
@@ -22,7 +23,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")/.." && pwd)
 programs="chat-server chat-client secret-server secret-client buddy lab-report"
-target='' out=$root/dist profile=release
+target='' out=$root/dist profile=release features=''
 
 die() {
   printf 'build-static.sh: %s\n' "$1" >&2
@@ -30,13 +31,14 @@ die() {
   while [ $# -gt 0 ]; do printf 'help: %s\n' "$1" >&2; shift; done
   exit 1
 }
-usage() { sed -n '4,8s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '4,9s/^# \{0,1\}//p' "$0"; }
 
 while [ $# -gt 0 ]; do
   case $1 in
     --target) target=${2:-}; shift ;;
     --out) out=${2:-}; shift ;;
     --profile) profile=${2:-}; shift ;;
+    --features) features=${2:-}; shift ;;
     -h | --help) usage; exit ;;
     *) usage >&2; exit 2 ;;
   esac
@@ -56,6 +58,7 @@ fi
 build() {
   local words='' program flags='-C target-feature=+crt-static'
   for program in $programs manual; do words="$words --package $program"; done
+  [ -z "$features" ] || words="$words --features $features"
   # Randomness from the system call itself (Linux 3.17). Otherwise the crate looks for the call by
   # dlsym, which a static program cannot, and then needs a /dev/urandom.
   case $target in *-linux-*) flags="$flags --cfg getrandom_backend=\"linux_getrandom\"" ;; esac

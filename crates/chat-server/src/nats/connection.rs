@@ -50,6 +50,14 @@ const SAFE: [u64; 3] = [2, 10, 23];
 /// The largest message that is written, nearly: NATS takes one mebibyte by default.
 const PAYLOAD: usize = 1 << 20;
 
+/// Whether this is a static program of glibc. There the NATS library would look names up by libc,
+/// which loads parts of the machine's libc; those of another version end the program with a crash.
+const IS_STATIC: bool = cfg!(all(
+    target_os = "linux",
+    target_env = "gnu",
+    target_feature = "crt-static"
+));
+
 /// Where the log is, and how to get there.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -78,6 +86,11 @@ impl Link {
     pub(super) async fn open(settings: &Settings) -> anyhow::Result<Self> {
         let help = "for example: --store nats://n1:4222,n2:4222,n3:4222";
         let url = Url::new(&settings.url).map_err(|why| Failure::new(why).help(help))?;
+        if IS_STATIC && url.has_names() {
+            let why = "a static program cannot look up the names of nats-servers";
+            let help = "name their addresses: --store nats://10.0.0.1:4222,10.0.0.2:4222";
+            return Err(Failure::new(why).help(help).into());
+        }
         if !url.is_sealed && settings.ca.is_none() && !url.is_local() {
             tracing::warn!(
                 "the way to NATS is not encrypted, and everybody's sessions go along it: \

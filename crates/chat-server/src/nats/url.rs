@@ -1,5 +1,7 @@
 //! What `--store nats://...` says. PURE.
 
+use std::net::{IpAddr, SocketAddr};
+
 /// Most replicas of a stream that NATS takes.
 const MOST_REPLICAS: usize = 5;
 
@@ -63,6 +65,15 @@ impl Url {
         self.servers.iter().map(host).collect::<Vec<_>>().join(",")
     }
 
+    /// Returns whether a server is called by a name, which has to be looked up.
+    pub(super) fn has_names(&self) -> bool {
+        let is_address = |server: &String| {
+            let host = hosts(server);
+            host.parse::<SocketAddr>().is_ok() || host.parse::<IpAddr>().is_ok()
+        };
+        !self.servers.iter().all(is_address)
+    }
+
     /// Returns whether all of them are on this machine.
     pub(super) fn is_local(&self) -> bool {
         let is_local = |server: &String| {
@@ -113,6 +124,10 @@ mod tests {
             (&*url.shown(), url.is_local()),
             ("127.0.0.1:1,localhost:2", true)
         );
+        let url = Url::new("nats://x:y@192.0.2.1:4222,[2001:db8::1]:4222,192.0.2.2");
+        assert_eq!(url.map(|url| url.has_names()), Ok(false));
+        let url = Url::new("nats://192.0.2.1:4222,localhost:4222");
+        assert_eq!(url.map(|url| url.has_names()), Ok(true));
         assert_eq!(Url::new("nats://a,b").map(|url| url.replicas), Ok(1));
         for bad in [
             "nats:a",
