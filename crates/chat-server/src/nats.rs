@@ -91,11 +91,12 @@ impl Nats {
         journal: Pen,
     ) -> anyhow::Result<(Arc<Self>, Together)> {
         let link = Link::open(settings).await?;
-        let (info, history) = link.log(bounds.history).await?;
-        let bounds = Bounds { history, ..bounds };
-        // The same for all servers, and another one if the stream is made anew.
-        let created = info.created.unix_timestamp_nanos();
-        let view = View::new(bounds, u64::try_from(created).unwrap_or(1));
+        let (info, kept) = link.log(bounds.history).await?;
+        let bounds = Bounds {
+            history: kept.history,
+            ..bounds
+        };
+        let view = View::new(bounds, kept.epoch);
         view.keep_journal(journal);
         let end = info.state.last_sequence;
         let replica = Arc::new(Replica::new(view, end, now_ms()));

@@ -69,6 +69,14 @@ pub struct Settings {
     pub ca: Option<PathBuf>,
 }
 
+/// What the stream of a log says of itself.
+pub(super) struct Kept {
+    /// how many messages of each room are kept
+    pub(super) history: u64,
+    /// which log it is: the same for all servers, and another one if the stream is made anew
+    pub(super) epoch: u64,
+}
+
 /// A connection, and the names of the log.
 #[derive(Clone)]
 pub(crate) struct Link {
@@ -144,50 +152,51 @@ impl Link {
         })
     }
 
-    /// Returns the stream of the log with this history, which is made if there is none; and the
-    /// history that it has.
+    /// Returns the stream of the log with this history, which is made if there is none; and what
+    /// it says of itself.
     ///
     /// # Errors
     /// If there is no JetStream, or another kind of stream, with advice.
-    pub(super) async fn log(&self, history: u64) -> anyhow::Result<(Info, u64)> {
+    pub(super) async fn log(&self, history: u64) -> anyhow::Result<(Info, Kept)> {
         let wanted = i64::try_from(history).unwrap_or(i64::MAX / 2);
         let info = self
             .stream(Config {
                 name: self.name.clone(),
-                description: Some(description(history)),
+                description: Some(description(history, rand::random())),
                 subjects: vec![format!("{}.>", self.name)],
                 max_messages_per_subject: wanted.saturating_add(wanted / SPARE).max(LEAST),
                 deny_delete: true,
                 ..self.config()
             })
             .await?;
-        let kept = info.config.description.as_deref().and_then(history_of);
-        let Some(kept) = kept else {
+        let info = if info.state.last_sequence == 0 {
+            self.settled(info).await?
+        } else {
+            info
+        };
+        let Some((kept, epoch)) = described(&info) else {
             let what = format!("the stream {} in NATS is not a log of a chat", self.name);
             return Err(Failure::new(what)
                 .help("choose another name: .../NAME")
                 .into());
         };
-        let is_new = info.state.last_sequence == 0;
-        let info = if is_new {
-            self.settled(info).await?
-        } else {
-            info
-        };
         if kept != history {
             tracing::warn!("this log keeps {kept} messages of a room, whatever --history says");
         }
-        Ok((info, kept))
+        let history = kept;
+        Ok((info, Kept { history, epoch }))
     }
 
     /// Returns what NATS says of a new stream, once it says the same twice. Servers that make it at
-    /// the same moment may each hear of a time of its making, and only one of these remains.
+    /// the same moment may each hear of their own, and only one of these remains.
     async fn settled(&self, mut info: Info) -> anyhow::Result<Info> {
         let until = Instant::now() + START;
         loop {
             sleep(SETTLED).await;
             match self.get(&self.name).await {
-                Ok(stream) if stream.cached_info().created == info.created => return Ok(info),
+                Ok(stream) if described(stream.cached_info()) == described(&info) => {
+                    return Ok(info);
+                }
                 Ok(stream) => info = stream.cached_info().clone(),
                 Err(_) if Instant::now() < until => {}
                 Err(error) => {
@@ -307,14 +316,23 @@ fn hex(text: &str) -> String {
     text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Returns what a stream of this history says of itself.
-fn description(history: u64) -> String {
-    format!("chat-server: the last {history} messages of each room")
+/// Returns what a stream says of itself: its history, and which log it is.
+///
+/// Not the time at which NATS says that it was made: nats-server 2.9.10 was seen to say another
+/// one, 77 µs later, after its leader was killed. Then a reader is told that the log begins anew.
+fn description(history: u64, epoch: u64) -> String {
+    format!("chat-server: the last {history} messages of each room, log {epoch}")
 }
 
-fn history_of(description: &str) -> Option<u64> {
+/// Returns the history and the epoch that a stream says.
+fn described(info: &Info) -> Option<(u64, u64)> {
+    read_description(info.config.description.as_deref()?)
+}
+
+fn read_description(description: &str) -> Option<(u64, u64)> {
     let rest = description.strip_prefix("chat-server: the last ")?;
-    rest.split(' ').next()?.parse().ok()
+    let (history, epoch) = rest.split_once(" messages of each room, log ")?;
+    Some((history.parse().ok()?, epoch.parse().ok()?))
 }
 
 async fn options(settings: &Settings) -> anyhow::Result<ConnectOptions> {
@@ -365,9 +383,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_stream_says_how_much_it_keeps() {
-        assert_eq!(history_of(&description(10_000)), Some(10_000));
-        assert_eq!(history_of("orders"), None);
+    fn the_stream_says_how_much_it_keeps_and_which_log_it_is() {
+        let said = description(10_000, u64::MAX);
+        assert_eq!(read_description(&said), Some((10_000, u64::MAX)));
+        assert_eq!(read_description("orders"), None);
     }
 
     #[test]
