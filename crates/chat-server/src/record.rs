@@ -4,19 +4,20 @@ use common::chat::Sender;
 use common::journal::{Event, Hex, name, text};
 
 /// Returns the line for one append to the log of this epoch: the posts with these bodies, of which
-/// the first has this sender and id.
+/// the first has this sender and id. Of each number it is said whether it is new.
 pub(crate) fn stored<'a>(
     (room, epoch): (&str, u64),
     (sender, id): (Sender, u64),
     bodies: impl Iterator<Item = &'a str>,
-    numbers: Vec<u64>,
+    numbers: &[(u64, bool)],
 ) -> Event {
     Event::Stored {
         room: room.to_owned(),
         id: name::post(sender, id),
-        numbers,
+        numbers: numbers.iter().map(|&(number, _)| number).collect(),
         texts: bodies.map(|body| text(body, epoch)).collect(),
         epoch: Hex(epoch.into()),
+        again: numbers.iter().all(|&(_, is_new)| !is_new),
     }
 }
 
@@ -26,15 +27,17 @@ mod tests {
 
     #[test]
     fn a_post_is_known_by_its_sender_and_its_id() {
-        let line = stored(
-            ("lobby", 7),
-            (0xab, 3),
-            ["a", "bc"].into_iter(),
-            vec![10, 11],
-        );
-        let Event::Stored { id, texts, .. } = line else {
-            panic!("{line:?}");
-        };
-        assert_eq!((id.as_str(), texts[1].0), ("post:ab:3", 2));
+        for (is_new, is_again) in [(true, false), (false, true)] {
+            let numbers = [(10, false), (11, is_new)];
+            let line = stored(("lobby", 7), (0xab, 3), ["a", "bc"].into_iter(), &numbers);
+            let Event::Stored {
+                id, texts, again, ..
+            } = line
+            else {
+                panic!("{line:?}");
+            };
+            assert_eq!((id.as_str(), texts[1].0), ("post:ab:3", 2));
+            assert_eq!(again, is_again);
+        }
     }
 }

@@ -223,13 +223,9 @@ impl Rooms {
         self.journal.0.is_on()
     }
 
-    /// Writes down an append. Before this lock is released, because then readers see it.
-    pub(crate) fn note(
-        &self,
-        room: &str,
-        entries: &[NewEntry],
-        numbers: impl Iterator<Item = u64>,
-    ) {
+    /// Writes down an append, with the number of each entry and whether it is new. Before this lock
+    /// is released, because then readers see it.
+    pub(crate) fn note(&self, room: &str, entries: &[NewEntry], numbers: &[(u64, bool)]) {
         let (journal, epoch) = &self.journal;
         // Notices have no id, and are not written.
         let key = entries
@@ -237,7 +233,7 @@ impl Rooms {
             .and_then(|first| Some((first.sender, first.id?)));
         if let Some(key) = key {
             let bodies = entries.iter().map(|entry| &*entry.body);
-            journal.note(|| stored((room, *epoch), key, bodies, numbers.collect()));
+            journal.note(|| stored((room, *epoch), key, bodies, numbers));
         }
     }
 

@@ -91,7 +91,9 @@ impl View {
         room.trim(tail, &self.bounds);
         let added = tail.added();
         if let Some(entries) = noted {
-            rooms.note(name, &entries, numbers.iter().copied());
+            // What is stored here again was written down before, by this same server.
+            let numbers: Vec<_> = numbers.iter().map(|&number| (number, true)).collect();
+            rooms.note(name, &entries, &numbers);
         }
         self.fit(&mut kept, &mut rooms);
         drop((rooms, kept));

@@ -132,6 +132,7 @@ impl<'a> Rooms<'a> {
                 numbers,
                 texts,
                 epoch,
+                ..
             } => self.store(at, (room.clone(), *epoch), id, numbers, texts),
             Event::Acked { id, numbers } => self.acknowledge(at, id, numbers),
             Event::Shown {

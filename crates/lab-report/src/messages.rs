@@ -71,9 +71,13 @@ fn names_sent(event: &Event) -> Vec<String> {
             id,
             numbers,
             epoch,
+            again,
             ..
         } => {
-            let entries = numbers.iter().map(|&number| entry(room, *epoch, number));
+            // What was sent again may have been shown before: by a server that was killed when it
+            // had stored it and not written that down, or by the one after it.
+            let numbers = numbers.iter().filter(|_| !again);
+            let entries = numbers.map(|&number| entry(room, *epoch, number));
             entries.chain([acknowledgement(id)]).collect()
         }
         _ => Vec::new(),

@@ -258,7 +258,7 @@ impl Writer {
                 waiting,
             } = append;
             let numbers = stored.map(|stored| {
-                tails.note(&room, &entries, stored.iter().map(|&(number, _)| number));
+                tails.note(&room, &entries, &stored);
                 let tail = tails.make(&room, self.floor);
                 let numbers = stored.iter().map(|&(number, _)| number).collect();
                 let entries = entries.into_iter().zip(stored);

@@ -39,7 +39,8 @@ impl View {
         for entries in &appends {
             let end = next + entries.len() as u64;
             if place.is_news {
-                rooms.note(name, entries, next..end);
+                let numbers: Vec<_> = (next..end).map(|number| (number, true)).collect();
+                rooms.note(name, entries, &numbers);
             }
             next = end;
         }
