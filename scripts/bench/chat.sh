@@ -30,7 +30,8 @@ for arg in "$@"; do
   args+=("$arg")
 done
 cd "$(dirname "$0")/../.."
-ulimit -n 4096 2>/dev/null || true # a thousand clients need as many files, twice
+# A thousand readers of each contestant need as many files, twice.
+ulimit -Sn 16384 2>/dev/null || true
 features=()
 for nats in "${NATS_SERVER:-nats-server}" /usr/sbin/nats-server; do
   ! command -v "$nats" >/dev/null || features=(--features nats)
