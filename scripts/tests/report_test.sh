@@ -22,13 +22,19 @@ probe='<script>
     press("o");
     found.opened = open();
     found.outside = outside().join("|") || "none";
-    found.boxes = all(".diagram rect.verse").length;
+    const isShown = (it) => it.getClientRects().length > 0;
+    found.boxes = all("figure rect.verse").filter(isShown).length;
+    const isCut = (it) => isShown(it) && it.scrollWidth > it.clientWidth;
+    found.cut = all("figure").filter(isCut).length;
     press("o");
     found.closedAgain = open();
     press("n");
-    found.marked = all(".here").length;
+    found.marked = all(".here").filter(isShown).length;
     press("p"); press("p");
     found.markedStill = all(".here").length;
+    const button = (key) => all(`[data-key=${key}]`).find(isShown);
+    button("o")?.click();
+    found.openedByButton = open();
     const root = document.documentElement;
     found.sideways = root.scrollWidth > root.clientWidth ? root.scrollWidth : "no";
     found.paper = getComputedStyle(all("section")[0]).backgroundColor.replaceAll(" ", "");
@@ -95,12 +101,17 @@ test_the_page_works_in_a_browser() {
   same none "$(found outside)"
   same "$(cat "$scratch"/journals/* | grep -c '"e":"sing"')" "$(found boxes)"
   same no "$(found sideways)"
+  same 0 "$(found cut)"
+  same "$(found folds)" "$(found openedByButton)"
   same 'rgb(255,255,255)' "$(found paper)"
 
   browse 390 --blink-settings=preferredColorScheme=0
   same 0 "$(found errors)"
   same none "$(found outside)"
-  same no "$(found sideways)" # only the diagrams can be moved sideways
+  same no "$(found sideways)"
+  same 0 "$(found cut)"
+  same 1 "$(found marked)"
+  [ "$(found boxes)" -ge 20 ] || fail "a phone is shown $(found boxes) verses"
   [ "$(found paper)" != 'rgb(255,255,255)' ] || fail "it is not dark"
 }
 
@@ -116,6 +127,7 @@ test_figures_of_benchmarks_are_a_page_too() {
   browse 390 --blink-settings=preferredColorScheme=0
   same none "$(found outside)"
   same no "$(found sideways)"
+  same 0 "$(found cut)"
   [ "$(found paper)" != 'rgb(255,255,255)' ] || fail "it is not dark"
 }
 

@@ -22,7 +22,7 @@ use crate::list::List;
 use crate::run::Run;
 use crate::song::Song;
 use crate::verdict::Verdict;
-use diagram::Diagram;
+use diagram::{Screen, both};
 use measure::{count, short, span};
 use talk::Index;
 
@@ -76,7 +76,7 @@ pub fn figures(figures: &[Figure]) -> String {
     let section = html! {
         section {
             (title("Benchmarks", &facts))
-            (bench::draw(figures).html())
+            (both(|screen| bench::draw(figures, screen)))
         }
     };
     document("Benchmarks", &section)
@@ -85,7 +85,9 @@ pub fn figures(figures: &[Figure]) -> String {
 /// Returns the diagram of figures alone, as an SVG.
 #[must_use]
 pub fn figures_alone(figures: &[Figure]) -> String {
-    bench::draw(figures).svg(STYLE, &defs()).into_string()
+    bench::draw(figures, Screen::Desk)
+        .svg(STYLE, &defs())
+        .into_string()
 }
 
 fn document(title: &str, sections: &Markup) -> String {
@@ -112,46 +114,60 @@ fn document(title: &str, sections: &Markup) -> String {
 /// Returns the first diagram of a run alone, as an SVG; nothing if there is none.
 #[must_use]
 pub fn first(run: &Run<'_>) -> Option<String> {
-    let song = || Some(song_diagrams(run.songs.first()?).1);
-    let room = || Some(talk::draw(run.rooms.first()?, &Index::new(run.lives)).1);
-    let list = || Some(gantt::draw(run.lists.first()?));
+    let desk = Screen::Desk;
+    let song = || {
+        let song = run.songs.first()?;
+        Some(space::draw(&space::read(song, &again(song)), desk))
+    };
+    let room = || {
+        let index = Index::new(run.lives);
+        Some(talk::draw(&talk::read(run.rooms.first()?, &index), desk))
+    };
+    let list = || Some(gantt::draw(&gantt::read(run.lists.first()?), desk));
     let diagram = song().or_else(room).or_else(list)?;
     Some(diagram.svg(STYLE, &defs()).into_string())
 }
 
-/// Returns the beer level and the steps of a song.
-fn song_diagrams(song: &Song<'_>) -> (Diagram, Diagram) {
-    let again = song
-        .again()
-        .into_iter()
-        .map(|repeat| (repeat.sing, repeat.verdict));
-    let again: HashMap<At, Verdict> = again.collect();
-    (level::draw(song, &again), space::draw(song, &again))
+/// Returns the verdict on each verse that came again.
+fn again(song: &Song<'_>) -> HashMap<At, Verdict> {
+    let all = song.again().into_iter();
+    all.map(|repeat| (repeat.sing, repeat.verdict)).collect()
 }
 
 fn song_section(song: &Song<'_>) -> Markup {
-    let (level, steps) = song_diagrams(song);
+    let again = again(song);
+    let rows = space::read(song, &again);
     let times = || song.verses.iter().map(|verse| song.order.time(verse.sing));
     let took = times().max().unwrap_or_default() - times().min().unwrap_or_default();
     let killed = song.members().filter(|&life| song.is_killed(life)).count();
+    let verses = count(song.verses.len(), "verse", "verses");
+    let verses = match again.len() {
+        0 => verses,
+        again => format!("{verses}, {again} of them again,"),
+    };
     let mut facts = vec![
         count(song.roll.len(), "buddy", "buddies"),
-        count(song.verses.len(), "verse", "verses") + " in " + &span(took),
+        verses + " in " + &span(took),
     ];
     if killed > 0 {
         facts.push(format!("{killed} killed"));
     }
+    let bottles = if song.bottles == 1 {
+        "bottle"
+    } else {
+        "bottles"
+    };
     html! {
-        (title(&format!("{} bottles of beer", song.bottles), &facts))
-        (level.html())
-        (space::legend())
+        (title(&format!("{} {bottles} of beer", song.bottles), &facts))
+        (both(|screen| level::draw(song, &again, screen)))
+        (space::legend(&rows))
         (keys())
-        (steps.html())
+        (both(|screen| space::draw(&rows, screen)))
     }
 }
 
 fn room_section(room: &Room<'_>, index: &Index<'_>) -> Markup {
-    let (overview, steps) = talk::draw(room, index);
+    let rows = talk::read(room, index);
     let readers: BTreeSet<usize> = room.windows.iter().map(|window| window.life).collect();
     let facts = [
         count(room.messages.len(), "message", "messages"),
@@ -159,25 +175,32 @@ fn room_section(room: &Room<'_>, index: &Index<'_>) -> Markup {
     ];
     html! {
         (title(&format!("Room {}", short(&room.name, 60)), &facts))
-        @if let Some(overview) = overview { (overview.html()) }
-        (talk::legend())
+        @if talk::has_overview(&rows) { (both(|screen| talk::overview(&rows, screen))) }
+        (talk::legend(&rows))
         (keys())
-        (steps.html())
+        (both(|screen| talk::draw(&rows, screen)))
     }
 }
 
 fn list_section(list: &List<'_>) -> Markup {
+    let bars = gantt::read(list);
     let words = list.lines;
-    let words = words.map_or_else(|| "Secret words".into(), |n| format!("{n} secret words"));
+    let words = words.map_or_else(
+        || "Secret words".into(),
+        |words| {
+            let noun = if words == 1 { "word" } else { "words" };
+            format!("{words} secret {noun}")
+        },
+    );
     let facts = [
         count(list.servers.len(), "server", "servers"),
         count(list.calls.len(), "call", "calls"),
-        span(gantt::took(list)),
+        span(bars.took()),
     ];
     html! {
         (title(&words, &facts))
-        (gantt::legend())
-        (gantt::draw(list).html())
+        (gantt::legend(&bars))
+        (both(|screen| gantt::draw(&bars, screen)))
     }
 }
 
@@ -185,10 +208,15 @@ fn title(text: &str, facts: &[String]) -> Markup {
     html! { header { h2 { (text) } p.facts { (facts.join(" · ")) } } }
 }
 
+/// What the script does. It shows this, because nothing of it works without.
 fn keys() -> Markup {
     html! {
-        p.keys {
-            kbd { "n" } " " kbd { "p" } " next and previous trouble · " kbd { "o" } " unfold all"
+        p.keys hidden {
+            span.troubles {
+                button type="button" data-key="p" { "previous trouble " kbd { "p" } } " "
+                button type="button" data-key="n" { "next trouble " kbd { "n" } } " "
+            }
+            button.folds type="button" data-key="o" { "unfold all " kbd { "o" } }
         }
     }
 }

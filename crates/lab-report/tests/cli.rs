@@ -75,7 +75,7 @@ fn figures_of_benchmarks_are_printed_and_drawn() {
     );
     assert!(stdout.ends_with("2.50   2.00 to 3.00\n"), "{stdout}");
     let read = |file: &str| fs::read_to_string(dir.path().join(file)).expect("a picture");
-    assert!(read("c.html").contains(">2.50<") && read("d.svg").starts_with("<svg "));
+    assert!(read("c.html").contains(">2.50×<") && read("d.svg").starts_with("<svg "));
 
     let output = report(dir.path(), &["--bench", "a", "b"]);
     assert_eq!(output.status.code(), Some(1));

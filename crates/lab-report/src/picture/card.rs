@@ -16,6 +16,9 @@ const MAX_REASONS: usize = 8;
 /// Most reasons of a check on the page: with more of them nobody reads it.
 const MAX_ALL_REASONS: usize = 1000;
 
+/// More journals than this are folded up.
+const MANY: usize = 30;
+
 /// Returns the class, the sign and the words of a verdict.
 fn look(verdict: Verdict) -> (&'static str, &'static str, &'static str) {
     match verdict {
@@ -145,30 +148,38 @@ fn clock_cells(clock: &Clock) -> Markup {
 /// Returns the foot of the page: whose journals these are.
 pub(super) fn journals(run: &Run<'_>) -> Markup {
     let mut lives: Vec<&Life> = run.lives.iter().collect();
-    lives.sort_by_key(|life| (&life.program, life.place().map(|(_, place)| place)));
+    lives.sort_by_cached_key(|life| {
+        let place = life.place().map(|(_, place)| place);
+        (life.program.clone(), place, life.title())
+    });
     let ended = |life: &Life| match life.end() {
         Some(why) => short(why, 100),
         None if life.is_cut => "its journal is full".into(),
         None => "killed".into(),
     };
+    let table = html! {
+        div.scroll { table.lives {
+            thead { tr {
+                th { "who" } th { "program" } th { "machine" } th.num { "process" }
+                th.num { "lines" } th { "end" } th { "file" }
+            } }
+            tbody { @for life in &lives { tr {
+                td.who { (short(&life.title(), 40)) }
+                td { (short(&life.program, 40)) }
+                td { (short(&life.host, 60)) }
+                td.num.process { (life.pid) }
+                td.num.lines { (life.lines.len()) }
+                td { (ended(life)) }
+                td.file { (short(&life.file, 120)) }
+            } } }
+        } }
+    };
     html! {
         section {
             h2 { "Journals" }
-            div.scroll { table {
-                thead { tr {
-                    th { "who" } th { "program" } th { "machine" } th.num { "process" }
-                    th.num { "lines" } th { "end" } th { "file" }
-                } }
-                tbody { @for life in lives { tr {
-                    td { (short(&life.title(), 40)) }
-                    td { (short(&life.program, 40)) }
-                    td { (short(&life.host, 60)) }
-                    td.num { (life.pid) }
-                    td.num { (life.lines.len()) }
-                    td { (ended(life)) }
-                    td.file { (short(&life.file, 120)) }
-                } } }
-            } }
+            @if lives.len() > MANY {
+                details.journals { summary { "all " (lives.len()) " journals" } (table) }
+            } @else { (table) }
         }
     }
 }

@@ -2,13 +2,41 @@
 //!
 //! On the page each strip is an SVG of its own, so that the browser folds it with `<details>`, and
 //! no script is needed. Alone it is one SVG with closed folds.
+//!
+//! Everything is drawn twice, for a desk and for a phone, and the style shows one of them: what is
+//! only made smaller cannot be read, and what can be moved sideways hides most of itself.
 
 use maud::{Markup, PreEscaped, html};
 
 use super::measure::Px;
 
-/// The width of a page's contents. What is wider can be moved sideways.
-const PAGE: f64 = 1180.0;
+/// For what a diagram is drawn. What stands side by side on a desk is one below the other on a
+/// phone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Screen {
+    /// A wide screen, and paper.
+    Desk,
+    /// A narrow screen.
+    Phone,
+}
+
+impl Screen {
+    /// Returns the width of a diagram, in pixels: that of the page without its margins.
+    pub(super) fn width(self) -> f64 {
+        match self {
+            Self::Desk => 1180.0,
+            Self::Phone => 336.0,
+        }
+    }
+
+    /// Returns the first value for a desk, the second one for a phone.
+    pub(super) fn either<T>(self, desk: T, phone: T) -> T {
+        match self {
+            Self::Desk => desk,
+            Self::Phone => phone,
+        }
+    }
+}
 
 /// Something drawn, as wide as its diagram.
 #[derive(Debug)]
@@ -38,29 +66,33 @@ pub(super) enum Piece {
 pub(super) struct Diagram {
     /// What it shows, for those who cannot see it.
     pub(super) label: String,
-    /// Its width in pixels.
-    pub(super) width: f64,
+    /// For what it is drawn.
+    pub(super) screen: Screen,
     /// What stays in sight.
     pub(super) heads: Option<Strip>,
+    /// The names that the heads do not show in full.
+    pub(super) key: Option<Markup>,
     /// All that is below the heads.
     pub(super) pieces: Vec<Piece>,
 }
 
+/// Returns what `draw` draws for each screen.
+pub(super) fn both(draw: impl Fn(Screen) -> Diagram) -> Markup {
+    html! { (draw(Screen::Desk).html()) (draw(Screen::Phone).html()) }
+}
+
 impl Diagram {
     /// Returns it for a page.
-    pub(super) fn html(&self) -> Markup {
+    fn html(&self) -> Markup {
+        let width = Px(self.screen.width());
         let svg = |strip: &Strip| {
-            let (w, h) = (Px(self.width), Px(strip.height));
-            html! { svg viewBox={ "0 0 " (w) " " (h) } width=(w) height=(h) { (strip.ink) } }
+            let h = Px(strip.height);
+            html! { svg viewBox={ "0 0 " (width) " " (h) } { (strip.ink) } }
         };
-        let class = if self.width > PAGE {
-            "diagram wide"
-        } else {
-            "diagram"
-        };
+        let class = self.screen.either("desk", "phone");
         html! {
-            div class=(class) role="figure" aria-label=(self.label)
-                style={ "--w:" (Px(self.width)) "px" } {
+            figure class=(class) aria-label=(self.label) {
+                @if let Some(key) = &self.key { (key) }
                 @if let Some(heads) = &self.heads { div.heads { (svg(heads)) } }
                 @for piece in &self.pieces {
                     @match piece {
@@ -88,7 +120,7 @@ impl Diagram {
             placed.push((y, strip));
             y += strip.height;
         }
-        let (w, h) = (Px(self.width), Px(y));
+        let (w, h) = (Px(self.screen.width()), Px(y));
         let view = format!("0 0 {w} {h}");
         html! {
             svg xmlns="http://www.w3.org/2000/svg" viewBox=(view) width=(w) height=(h) role="img" {

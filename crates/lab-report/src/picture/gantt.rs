@@ -6,17 +6,16 @@ use std::fmt::Write;
 use common::journal::Back;
 use maud::{Markup, html};
 
-use super::diagram::{Diagram, Piece, Strip};
-use super::measure::{Px, count, hue, short, span, ticks};
+use super::diagram::{Diagram, Piece, Screen, Strip};
+use super::measure::{Px, count, hue, short, span, tick, ticks, wrap};
 use crate::list::{Fate, List};
-use bars::{Band, Bar, Bars};
+pub(super) use bars::Bars;
+use bars::{Band, Bar};
+pub(super) use legend::legend;
 
 mod bars;
+mod legend;
 
-const WIDTH: f64 = 1180.0;
-/// Between these the time goes.
-const LEFT: f64 = 176.0;
-const RIGHT: f64 = 1060.0;
 /// The height of the times at the top, of the least band, and between two bands.
 const TOP: f64 = 28.0;
 const LEAST: f64 = 36.0;
@@ -25,65 +24,79 @@ const GAP: f64 = 16.0;
 const CURVES: f64 = 110.0;
 /// The height of a lane.
 const LANE: f64 = 15.0;
-/// With more lanes, or more calls, a band is a hill: its height is the number of calls at once.
-const MAX_LANES: usize = 12;
-const MAX_BARS: usize = 1200;
-/// In a lane with more of them, most are less than two pixels wide.
-const MAX_LANE_BARS: usize = 440;
+/// The height of a hill.
 const HILL: f64 = 88.0;
-/// The steps of a hill.
-const STEPS: usize = 440;
+/// The steps of a hill, on a desk and on a phone.
+const STEPS: (usize, usize) = (440, 164);
+/// Most lines of an address.
+const MAX_NAME: usize = 4;
 /// Most times that a band shows at which its server was away.
 const MAX_AWAY: usize = 200;
 
-/// Returns how long a list took, in microseconds.
-pub(super) fn took(list: &List<'_>) -> i64 {
-    let bars = Bars::new(list);
-    bars.to - bars.from
+/// The letters of an address in a line, and the height of a line.
+const LETTERS: (usize, usize) = (21, 44);
+const LINE: f64 = 16.0;
+
+/// Returns all that is drawn of a list.
+pub(super) fn read(list: &List<'_>) -> Bars {
+    Bars::new(list)
 }
 
 /// Returns the chart of a list.
-pub(super) fn draw(list: &List<'_>) -> Diagram {
-    let chart = Chart::new(list);
-    let servers = count(chart.bars.bands.len(), "server", "servers");
+pub(super) fn draw(bars: &Bars, screen: Screen) -> Diagram {
+    let chart = Chart::new(bars, screen);
+    let servers = count(bars.bands.len(), "server", "servers");
     let strip = Strip {
-        height: chart.floor + CURVES + 56.0,
+        height: chart.floor + CURVES + screen.either(56.0, 72.0),
         ink: chart.draw(),
     };
     Diagram {
         label: format!("Which of {servers} had which words"),
-        width: WIDTH,
+        screen,
         heads: None,
+        key: None,
         pieces: vec![Piece::Open(strip)],
     }
 }
 
-struct Chart {
-    bars: Bars,
-    /// the top of each band
-    tops: Vec<f64>,
+struct Chart<'a> {
+    bars: &'a Bars,
+    screen: Screen,
+    /// between these the time goes
+    left: f64,
+    right: f64,
+    /// the top of each band, and its name in lines
+    tops: Vec<(f64, Vec<String>)>,
     /// the end of all bands
     floor: f64,
     /// the lines of the list
     words: u64,
 }
 
-impl Chart {
-    fn new(list: &List<'_>) -> Self {
-        let bars = Bars::new(list);
+impl<'a> Chart<'a> {
+    fn new(bars: &'a Bars, screen: Screen) -> Self {
+        let (left, right) = screen.either((176.0, 1060.0), (4.0, 332.0));
         let (mut tops, mut floor) = (Vec::new(), TOP);
         for band in bars.bands.values() {
-            tops.push(floor);
-            floor += height(band) + GAP;
+            let mut name = wrap(&band.address, screen.either(LETTERS.0, LETTERS.1));
+            name.truncate(MAX_NAME);
+            // This stands beside the band of a server on a desk, and above it on a phone.
+            let lines = name.len() + screen.either(1, 2) + usize::from(band.is_hill());
+            let said = LINE * lines as f64 + 4.0;
+            if screen == Screen::Phone {
+                floor += said;
+            }
+            tops.push((floor, name));
+            floor += screen.either(height(band).max(said), height(band)) + GAP;
         }
         let most = |curve: &[(i64, u64)]| curve.iter().map(|(_, words)| *words).max().unwrap_or(0);
-        let words = list.lines.unwrap_or_default();
-        let words = words
-            .max(most(&bars.answered))
-            .max(most(&bars.written))
-            .max(1);
+        let most = most(&bars.answered).max(most(&bars.written));
+        let words = bars.lines.unwrap_or_default().max(most).max(1);
         Self {
             bars,
+            screen,
+            left,
+            right,
             tops,
             floor,
             words,
@@ -93,43 +106,66 @@ impl Chart {
     fn x(&self, time: i64) -> f64 {
         let (from, to) = (self.bars.from, self.bars.to.max(self.bars.from + 1));
         let share = (time.clamp(from, to) - from) as f64 / (to - from) as f64;
-        LEFT + share * (RIGHT - LEFT)
+        self.left + share * (self.right - self.left)
     }
 
     fn draw(&self) -> Markup {
         let foot = self.floor + 14.0 + CURVES;
         html! {
-            @for time in ticks(self.bars.to - self.bars.from) {
-                @let x = Px(self.x(self.bars.from + time));
-                line.grid x1=(x) x2=(x) y1="20" y2=(Px(foot)) {}
-                text.axis.mid x=(x) y="14" { (span(time)) }
+            @for time in ticks(self.bars.to - self.bars.from, self.screen.either(6, 3)) {
+                @let x = self.x(self.bars.from + time);
+                @let text = tick(time);
+                line.grid x1=(Px(x)) x2=(Px(x)) y1="20" y2=(Px(foot)) {}
+                // A time at the side would end outside.
+                @let half = 3.4 * text.chars().count() as f64;
+                @let x = x.clamp(half, (self.screen.width() - half).max(half));
+                text.axis.mid x=(Px(x)) y="14" { (text) }
             }
-            @for ((number, band), &top) in self.bars.bands.iter().zip(&self.tops) {
-                (self.band(*number, band, top))
+            @for ((number, band), (top, name)) in self.bars.bands.iter().zip(&self.tops) {
+                (self.band(*number, band, *top, name))
             }
             (self.curves())
         }
     }
 
-    fn band(&self, number: usize, band: &Band, top: f64) -> Markup {
-        let (all, height) = (self.bars.answered.last().map_or(0, |it| it.1), height(band));
-        let share = 100.0 * band.words as f64 / all.max(1) as f64;
-        let right = Px(RIGHT + 16.0);
+    fn band(&self, number: usize, band: &Band, top: f64, name: &[String]) -> Markup {
+        let height = height(band);
         html! {
-            text.name x="0" y=(Px(top + 13.0)) {
-                title { (short(&band.address, 260)) } (short(&band.address, 21))
-            }
-            text.quiet x="0" y=(Px(top + 29.0)) { (count(band.workers, "worker", "workers")) }
-            @if is_hill(band) {
-                text.quiet x="0" y=(Px(top + 45.0)) { "up to " (band.lanes) " calls at once" }
-            }
-            text.name x=(right) y=(Px(top + 13.0)) { (band.words) " words" }
-            text.quiet x=(right) y=(Px(top + 29.0)) { (format!("{share:.0} %")) }
+            (self.said(band, top, name))
             @for away in band.away.iter().take(MAX_AWAY) { (self.away(away, top, height)) }
-            @if is_hill(band) { (self.hill(number, band, top)) } @else {
+            @if band.is_hill() { (self.hill(number, band, top)) } @else {
                 @for bar in &band.bars { (self.bar(number, &band.address, bar, top)) }
             }
-            (line(top + height + GAP / 2.0))
+            (self.line(top + height + GAP / 2.0))
+        }
+    }
+
+    /// Who a server is, and what it did.
+    fn said(&self, band: &Band, top: f64, name: &[String]) -> Markup {
+        let all = self.bars.answered.last().map_or(0, |it| it.1);
+        let share = 100.0 * band.words as f64 / all.max(1) as f64;
+        let noun = if band.words == 1 { "word" } else { "words" };
+        let words = format!("{} {noun}", band.words);
+        let share = format!("{share:.0} %");
+        let workers = count(band.workers, "worker", "workers");
+        let hill = band
+            .is_hill()
+            .then(|| format!("up to {} calls at once", band.lanes));
+        let lines = name.len() + 2 + usize::from(hill.is_some());
+        let top = top + self.screen.either(13.0, 8.0 - LINE * lines as f64);
+        let y = |line: usize| Px(top + LINE * line as f64);
+        let right = Px(self.right + 16.0);
+        let x = Px(self.screen.either(0.0, self.left));
+        html! {
+            @for (line, text) in name.iter().enumerate() { text.name x=(x) y=(y(line)) { (text) } }
+            text.quiet x=(x) y=(y(name.len())) { (workers) }
+            @if let Some(hill) = hill { text.quiet x=(x) y=(y(name.len() + 1)) { (hill) } }
+            @if self.screen == Screen::Desk {
+                text.name x=(right) y=(y(0)) { (words) }
+                text.quiet x=(right) y=(y(1)) { (share) }
+            } @else {
+                text.quiet x=(x) y=(y(lines - 1)) { (words) ", " (share) " of all" }
+            }
         }
     }
 
@@ -170,7 +206,7 @@ impl Chart {
         let hue = hue(server);
         html! {
             g class=(hue) {
-                title { (tip(address, bar)) }
+                @if self.screen == Screen::Desk { title { (tip(address, bar)) } }
                 @match bar.call.end {
                     Some((_, Fate::Counts { waited, worked })) => {
                         @let (begin, middle, end) = self.stages(bar, waited, worked);
@@ -215,11 +251,12 @@ impl Chart {
 
     /// The calls that were out at once: those that were lost on top, then those that came too late.
     fn hill(&self, server: usize, band: &Band, top: f64) -> Markup {
+        let steps = self.screen.either(STEPS.0, STEPS.1);
         let step = |time: i64| {
-            let share = (self.x(time) - LEFT) / (RIGHT - LEFT);
-            ((share * STEPS as f64) as usize).min(STEPS - 1)
+            let share = (self.x(time) - self.left) / (self.right - self.left);
+            ((share * steps as f64) as usize).min(steps - 1)
         };
-        let mut changes = vec![[0_i64; 3]; STEPS + 1];
+        let mut changes = vec![[0_i64; 3]; steps + 1];
         for bar in &band.bars {
             let kind = match bar.call.end {
                 Some((_, Fate::Counts { .. } | Fate::Claim)) | None => 0,
@@ -230,28 +267,28 @@ impl Chart {
             changes[step(bar.to) + 1][kind] -= 1;
         }
         let mut sum = [0_i64; 3];
-        let mut sums = Vec::with_capacity(STEPS);
-        for change in &changes[..STEPS] {
+        let mut sums = Vec::with_capacity(steps);
+        for change in &changes[..steps] {
             (0..3).for_each(|kind| sum[kind] += change[kind]);
             sums.push([sum[0], sum[0] + sum[1], sum[0] + sum[1] + sum[2]]);
         }
         let most = sums.iter().map(|sum| sum[2]).max().unwrap_or(0).max(1);
         let area = |upto: usize| {
-            let mut d = format!("M{LEFT} {}", Px(top + HILL));
+            let mut d = format!("M{} {}", self.left, Px(top + HILL));
             let mut before = 0;
             for (number, sum) in sums.iter().enumerate() {
                 if sum[upto] != before {
-                    let x = LEFT + (RIGHT - LEFT) * number as f64 / STEPS as f64;
+                    let x = self.left + (self.right - self.left) * number as f64 / steps as f64;
                     let y = top + HILL * (1.0 - sum[upto] as f64 / most as f64);
                     let _ = write!(d, "H{}V{}", Px(x), Px(y));
                     before = sum[upto];
                 }
             }
-            let _ = write!(d, "H{RIGHT}V{}Z", Px(top + HILL));
+            let _ = write!(d, "H{}V{}Z", self.right, Px(top + HILL));
             d
         };
         html! {
-            g class=(hue(server)) {
+            g class={ "hill " (hue(server)) } {
                 path.gone d=(area(2)) {}
                 path.late d=(area(1)) {}
                 path.worked d=(area(0)) {}
@@ -259,10 +296,15 @@ impl Chart {
         }
     }
 
+    fn line(&self, y: f64) -> Markup {
+        let (left, right, y) = (Px(self.left), Px(self.right), Px(y));
+        html! { line.grid x1=(left) x2=(right) y1=(y) y2=(y) {} }
+    }
+
     fn curves(&self) -> Markup {
         let y = |words: u64| self.floor + 14.0 + CURVES * (1.0 - words as f64 / self.words as f64);
         let curve = |points: &[(i64, u64)]| {
-            let (mut d, mut end) = (format!("M{LEFT} {}", Px(y(0))), LEFT);
+            let (mut d, mut end) = (format!("M{} {}", self.left, Px(y(0))), self.left);
             for (number, &(time, words)) in points.iter().enumerate() {
                 let x = self.x(time);
                 // Less than half a pixel cannot be seen, and would be most of the page.
@@ -271,36 +313,39 @@ impl Chart {
                     end = x;
                 }
             }
-            d + &format!("H{RIGHT}")
+            d + &format!("H{}", self.right)
         };
-        let foot = Px(y(0) + 22.0);
+        let foot = y(0) + 22.0;
+        let noun = if self.words == 1 { "word" } else { "words" };
+        let words = format!("{} {noun}", self.words);
+        let (x2, foot2) = self
+            .screen
+            .either((self.left + 100.0, foot), (self.left, foot + LINE));
+        let order = self.screen.either(
+            "╌ written in order: this waits for the earliest answer that is missing",
+            "╌ written in order, as answers come in",
+        );
         html! {
-            text.axis.end x=(Px(LEFT - 8.0)) y=(Px(y(self.words) + 4.0)) { (self.words) " words" }
-            (line(y(self.words))) (line(y(0)))
+            @let (class, x, up) = self.screen.either(
+                ("axis end", self.left - 8.0, -4.0),
+                ("axis near", self.left, 4.0),
+            );
+            text class=(class) x=(Px(x)) y=(Px(y(self.words) - up)) { (words) }
+            (self.line(y(self.words))) (self.line(y(0)))
             path.answered d=(curve(&self.bars.answered)) {}
             path.written d=(curve(&self.bars.written)) {}
-            text.answeredname x=(Px(LEFT)) y=(foot) { "— answered" }
-            text.writtenname x=(Px(LEFT + 100.0)) y=(foot) {
-                "╌ written in order: this waits for the earliest answer that is missing"
-            }
+            text.answeredname x=(Px(self.left)) y=(Px(foot)) { "— answered" }
+            text.writtenname x=(Px(x2)) y=(Px(foot2)) { (order) }
         }
     }
 }
 
 fn height(band: &Band) -> f64 {
-    if is_hill(band) {
+    if band.is_hill() {
         HILL
     } else {
         (band.lanes as f64 * LANE).max(LEAST)
     }
-}
-
-fn is_hill(band: &Band) -> bool {
-    band.lanes > MAX_LANES || band.bars.len() > MAX_BARS.min(MAX_LANE_BARS * band.lanes)
-}
-
-fn line(y: f64) -> Markup {
-    html! { line.grid x1=(Px(LEFT)) x2=(Px(RIGHT)) y1=(Px(y)) y2=(Px(y)) {} }
 }
 
 fn tip(address: &str, bar: &Bar) -> String {
@@ -323,29 +368,4 @@ fn tip(address: &str, bar: &Bar) -> String {
         "{words} from line {first} · {} · {took}: {fate}",
         short(address, 100)
     )
-}
-
-/// Returns what the bars mean.
-pub(super) fn legend() -> Markup {
-    let item = |ink: Markup, text: &str| {
-        html! { li { svg.h0 width="34" height="18" viewBox="0 0 34 18" { (ink) } (text) } }
-    };
-    let bar = |class: &str| {
-        html! { rect class=(class) x="2" y="3" width="30" height="12" rx="2" {} }
-    };
-    let stages = html! {
-        rect.way x="2" y="3" width="30" height="12" {}
-        rect.waited x="7" y="3" width="8" height="12" {}
-        rect.worked x="15" y="3" width="12" height="12" {}
-    };
-    html! {
-        ul.legend {
-            (item(stages, "on the way, waiting there, worked on"))
-            (item(bar("worked second"), "a second copy"))
-            (item(bar("late"), "another server was first"))
-            (item(bar("gone"), "lost"))
-            (item(bar("worked regiven"), "given out again"))
-            (item(bar("away"), "not reachable"))
-        }
-    }
 }

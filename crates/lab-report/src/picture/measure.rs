@@ -37,11 +37,24 @@ pub(super) fn span(micros: i64) -> String {
     match size {
         0 => "0".into(),
         1..1_000 => format!("{sign}{size} µs"),
-        1_000..10_000 => format!("{sign}{:.1} ms", parts(1e3)),
+        1_000..9_950 => format!("{sign}{:.1} ms", parts(1e3)),
+        9_950..10_000 => format!("{sign}10 ms"),
         10_000..1_000_000 => format!("{sign}{} ms", size / 1000),
         1_000_000..100_000_000 => format!("{sign}{:.2} s", parts(1e6)),
         100_000_000..6_000_000_000 => format!("{sign}{:.0} s", parts(1e6)),
         _ => format!("{sign}{:.1} h", parts(3.6e9)),
+    }
+}
+
+/// Returns a time on an axis: a [`span`] without the zeros at its end.
+pub(super) fn tick(micros: i64) -> String {
+    let text = span(micros);
+    match text.split_once(' ') {
+        Some((number, unit)) if number.contains('.') => {
+            let number = number.trim_end_matches('0').trim_end_matches('.');
+            format!("{number} {unit}")
+        }
+        _ => text,
     }
 }
 
@@ -83,9 +96,22 @@ pub(super) fn wrap(text: &str, wide: usize) -> Vec<String> {
     lines
 }
 
-/// Returns some six round numbers from 0 to `end`.
-pub(super) fn ticks(end: i64) -> Vec<i64> {
-    let rough = end / 6;
+/// Returns the lines of `text` as [`wrap`] does, and none of them much shorter than the others: a
+/// single word in the last one looks like a mistake.
+pub(super) fn balanced(text: &str, wide: usize) -> Vec<String> {
+    let lines = wrap(text, wide);
+    if lines.len() < 2 {
+        return lines;
+    }
+    let least = (wide / 2).max(1);
+    let mut narrow = (least..wide).map(|wide| wrap(text, wide));
+    let same = narrow.find(|it| it.len() == lines.len());
+    same.unwrap_or(lines)
+}
+
+/// Returns round numbers from 0 to `end`: some `many`, and at most one more.
+pub(super) fn ticks(end: i64, many: i64) -> Vec<i64> {
+    let rough = end / many;
     let mut power = 1;
     while power * 10 <= rough {
         power *= 10;
@@ -93,7 +119,7 @@ pub(super) fn ticks(end: i64) -> Vec<i64> {
     let steps = [1, 2, 5, 10].map(|times| times * power);
     let step = steps.into_iter().find(|&step| step >= rough);
     let step = step.unwrap_or(power).max(1);
-    (0..=6)
+    (0..=many)
         .map(|n| n * step)
         .take_while(|&t| t <= end)
         .collect()
@@ -109,6 +135,7 @@ mod tests {
             (0, "0"),
             (217, "217 µs"),
             (4_200, "4.2 ms"),
+            (9_960, "10 ms"),
             (61_400, "61 ms"),
             (2_230_000, "2.23 s"),
             (-12_000, "−12 ms"),
@@ -117,6 +144,8 @@ mod tests {
         for (micros, text) in table {
             assert_eq!(span(micros), text);
         }
+        let ticks = [0, 500_000, 1_000_000, 1_500_000, 20_000_000];
+        assert_eq!(ticks.map(tick), ["0", "500 ms", "1 s", "1.5 s", "20 s"]);
         assert_eq!(
             [Px(1.0), Px(1.25), Px(-0.01)].map(|px| px.to_string()),
             ["1", "1.3", "0"]
@@ -131,15 +160,26 @@ mod tests {
         assert_eq!(wrap("one two three", 8), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
         assert!(wrap(" ", 3).is_empty());
+        assert_eq!(balanced("one two three", 13), ["one two three"]);
+        assert_eq!(
+            balanced("one two three four", 13),
+            ["one two", "three four"]
+        );
+        assert_eq!(balanced("abcdefgh", 3), ["abc", "def", "gh"]);
+        assert_eq!(balanced("a b", 1), ["a", "b"]);
     }
 
     #[test]
     fn ticks_are_round_and_few() {
-        assert_eq!(ticks(6_230_000), [0, 2_000_000, 4_000_000, 6_000_000]);
-        assert_eq!(ticks(0), [0]);
+        assert_eq!(ticks(6_230_000, 6), [0, 2_000_000, 4_000_000, 6_000_000]);
+        assert_eq!(ticks(6_230_000, 3), [0, 5_000_000]);
+        assert_eq!(ticks(0, 6), [0]);
         for end in [1, 5, 6, 7, 61, 99, 1_000, 59_999_999, i64::MAX / 100] {
-            let ticks = ticks(end);
-            assert!((1..=7).contains(&ticks.len()), "{end}: {ticks:?}");
+            for many in [3, 6] {
+                let ticks = ticks(end, many);
+                let most = many as usize + 1;
+                assert!((1..=most).contains(&ticks.len()), "{end}: {ticks:?}");
+            }
         }
     }
 }

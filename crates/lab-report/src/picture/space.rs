@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use super::diagram::{Diagram, Piece};
+use super::diagram::{Diagram, Piece, Screen};
 use super::folds::{Stretch, stretches};
 use super::margin::{Head, heads, rest};
 use super::measure::{count, hue, span};
@@ -16,10 +16,12 @@ use crate::life::At;
 use crate::song::Song;
 use crate::verdict::Verdict;
 use part::{Lasting, Part};
-use rows::{Kind, Rows};
+use rows::{Kind, Row};
 
-pub(super) use sign::legend;
+pub(super) use legend::legend;
+pub(super) use rows::Rows;
 
+mod legend;
 mod part;
 mod reader;
 mod rows;
@@ -27,8 +29,9 @@ mod sentence;
 mod sign;
 
 /// Most rows that a fold holds, and most of a diagram: a browser has to draw them, and with more
-/// of them a picture helps nobody.
+/// of them a picture helps nobody. On a phone that are fewer.
 const MAX_FOLD: usize = 1000;
+const MAX_PHONE_FOLD: usize = 100;
 const MAX_ROWS: usize = 20_000;
 
 /// Rows that stay open around a row that is out of the ordinary: a lap, within these.
@@ -38,12 +41,17 @@ const LAP: (usize, usize) = (2, 6);
 const ROW: f64 = 34.0;
 const LOW_ROW: f64 = 17.0;
 
-/// Returns the diagram of a song; `again` has the verdict on each verse that came again.
-pub(super) fn draw(song: &Song<'_>, again: &HashMap<At, Verdict>) -> Diagram {
-    let rows = reader::read(song, again);
-    let sheet = Sheet::new(rows.names.len(), rows.all.iter().map(|row| row.time));
-    let stretches = stretches(rows.all.len(), |row| around(&rows, row));
-    let lasting = lasting(&rows, &stretches);
+/// Returns the rows of a song; `again` has the verdict on each verse that came again.
+pub(super) fn read<'a>(song: &'a Song<'a>, again: &'a HashMap<At, Verdict>) -> Rows<'a> {
+    reader::read(song, again)
+}
+
+/// Returns the diagram of a song.
+pub(super) fn draw(rows: &Rows<'_>, screen: Screen) -> Diagram {
+    let times = rows.all.iter().map(|row| row.time);
+    let sheet = Sheet::new(screen, rows.names.len(), times);
+    let stretches = stretches(rows.all.len(), |row| around(rows, row));
+    let lasting = lasting(rows, &stretches);
     let zero = rows.all.get(rows.verses.0).map_or(0, |row| row.time);
     let slot = |row: usize| {
         let row = &rows.all[row];
@@ -62,7 +70,7 @@ pub(super) fn draw(song: &Song<'_>, again: &HashMap<At, Verdict>) -> Diagram {
         }
     };
     let part = |from: usize, to: usize, lasting| Part {
-        rows: &rows,
+        rows,
         sheet: &sheet,
         lasting,
         layout: sheet.layout(from, to, slot),
@@ -75,7 +83,9 @@ pub(super) fn draw(song: &Song<'_>, again: &HashMap<At, Verdict>) -> Diagram {
         let most = if is_open {
             MAX_ROWS - drawn
         } else {
-            MAX_FOLD.min(MAX_ROWS - drawn)
+            screen
+                .either(MAX_FOLD, MAX_PHONE_FOLD)
+                .min(MAX_ROWS - drawn)
         };
         let end = to.min(from + most);
         drawn += end - from;
@@ -88,20 +98,22 @@ pub(super) fn draw(song: &Song<'_>, again: &HashMap<At, Verdict>) -> Diagram {
             Piece::Open(part.draw())
         } else {
             Piece::Fold {
-                cover: part.cover(&folded(&rows, from, to, end)),
+                cover: part.cover(&folded(rows, from, to, end)),
                 inside: part.draw(),
             }
         });
     }
     let names = rows.names.iter().enumerate();
-    let all: Vec<Head> = names.map(|it| head(it, &rows)).collect();
+    let all: Vec<Head> = names.map(|it| head(it, rows)).collect();
+    let (heads, key) = heads(&sheet, &all);
     Diagram {
         label: format!(
             "Who sang what: {}",
-            count(song.roll.len(), "buddy", "buddies")
+            count(rows.song.roll.len(), "buddy", "buddies")
         ),
-        width: sheet.width(),
-        heads: Some(heads(&sheet, &all)),
+        screen,
+        heads: Some(heads),
+        key,
         pieces,
     }
 }
@@ -136,6 +148,14 @@ fn folded(rows: &Rows<'_>, from: usize, to: usize, end: usize) -> String {
         Kind::Verse(left, ..) => Some(left),
         _ => None,
     };
+    let verses = || all.iter().filter(|row| matches!(row.kind, Kind::Verse(..)));
+    let is_again = |row: &&Row| matches!(row.kind, Kind::Verse(_, Some(_), _));
+    let again = verses().filter(is_again).count();
+    let how = match again {
+        0 => "all as it should be",
+        again if again == verses().count() => "again, as is allowed",
+        _ => "some of them again, as is allowed",
+    };
     let first = all.iter().find_map(|row| verse(row.kind));
     let last = all.iter().rev().find_map(|row| verse(row.kind));
     let took = span(all[all.len() - 1].time - all[0].time);
@@ -144,10 +164,10 @@ fn folded(rows: &Rows<'_>, from: usize, to: usize, end: usize) -> String {
         Some((first, last)) => {
             let laps = all.len() / rows.names.len().max(1);
             let laps = match laps {
-                0 => String::new(),
+                laps if laps == 0 || again > 0 => String::new(),
                 laps => format!(", {}", count(laps, "lap", "laps")),
             };
-            format!("verses {first} to {last}{laps} in {took}: all as it should be")
+            format!("verses {first} to {last}{laps} in {took}: {how}")
         }
         None if all[0].kind == Kind::Called => format!("the roll call goes on, {buddies}"),
         None if matches!(all[0].kind, Kind::Ask { .. }) => {
@@ -188,3 +208,6 @@ fn lasting(rows: &Rows<'_>, stretches: &[Stretch]) -> Vec<Lasting> {
     }
     all
 }
+
+#[cfg(test)]
+mod tests;

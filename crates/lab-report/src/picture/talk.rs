@@ -1,25 +1,27 @@
 //! A room of a chat as a space-time diagram: the server first, then a column for each client. PURE.
 
-use maud::{Markup, html};
-
-use super::diagram::{Diagram, Piece};
+use super::diagram::{Diagram, Piece, Screen};
 use super::folds::{Stretch, stretches};
 use super::margin::{Head, heads, rest};
 use super::measure::{count, span};
 use super::sheet::{Sheet, Slot};
 use crate::chat::Room;
 pub(super) use index::Index;
+pub(super) use legend::legend;
 use part::{Part, class};
-use rows::{Kind, Row, Rows, SERVER};
+pub(super) use rows::Rows;
+use rows::{Kind, Row, SERVER};
 
 mod delay;
 mod index;
+mod legend;
 mod part;
 mod reader;
 mod rows;
 
 /// Most rows that a fold holds, and most of a diagram: see the song's.
 const MAX_FOLD: usize = 1000;
+const MAX_PHONE_FOLD: usize = 100;
 const MAX_ROWS: usize = 20_000;
 
 /// Rows that stay open around a row that is out of the ordinary.
@@ -29,15 +31,30 @@ const AROUND: usize = 1;
 const MESSAGE: f64 = 50.0;
 const ROW: f64 = 30.0;
 
-/// Returns the overview of a room, if anything was shown, and its diagram.
-pub(super) fn draw(room: &Room<'_>, index: &Index<'_>) -> (Option<Diagram>, Diagram) {
-    let rows = reader::read(room, index);
-    let zero = rows.all.first().map_or(0, |row| row.time);
-    (delay::draw(&rows, zero), steps(&rows, zero))
+/// Returns the rows of a room.
+pub(super) fn read<'a>(room: &'a Room<'a>, index: &'a Index<'a>) -> Rows<'a> {
+    reader::read(room, index)
 }
 
-fn steps(rows: &Rows<'_>, zero: i64) -> Diagram {
-    let sheet = Sheet::new(rows.names.len(), rows.all.iter().map(|row| row.time));
+/// Returns whether there is something for the overview: a message that was shown.
+pub(super) fn has_overview(rows: &Rows<'_>) -> bool {
+    !rows.delays.is_empty()
+}
+
+/// Returns the overview of a room.
+pub(super) fn overview(rows: &Rows<'_>, screen: Screen) -> Diagram {
+    delay::draw(rows, zero(rows), screen)
+}
+
+fn zero(rows: &Rows<'_>) -> i64 {
+    rows.all.first().map_or(0, |row| row.time)
+}
+
+/// Returns the diagram of a room.
+pub(super) fn draw(rows: &Rows<'_>, screen: Screen) -> Diagram {
+    let zero = zero(rows);
+    let times = rows.all.iter().map(|row| row.time);
+    let sheet = Sheet::new(screen, rows.names.len(), times);
     let stretches = stretches(rows.all.len(), |row| around(rows, row));
     let (lives, away) = (
         spread(&rows.lives, &stretches),
@@ -56,7 +73,8 @@ fn steps(rows: &Rows<'_>, zero: i64) -> Diagram {
     for (number, stretch) in stretches.iter().enumerate() {
         let Stretch { from, to, is_open } = *stretch;
         let most = MAX_ROWS - drawn;
-        let end = to.min(from + if is_open { most } else { most.min(MAX_FOLD) });
+        let folds = screen.either(MAX_FOLD, MAX_PHONE_FOLD);
+        let end = to.min(from + if is_open { most } else { most.min(folds) });
         drawn += end - from;
         if end == from {
             pieces.push(Piece::Open(rest(&sheet, rows.all.len() - from)));
@@ -83,13 +101,15 @@ fn steps(rows: &Rows<'_>, zero: i64) -> Diagram {
     let all: Vec<Head> = names
         .map(|(column, name)| head(rows, column, name))
         .collect();
+    let (heads, key) = heads(&sheet, &all);
     Diagram {
         label: format!(
             "Who said what: {}",
             count(rows.names.len() - 1, "client", "clients")
         ),
-        width: sheet.width(),
-        heads: Some(heads(&sheet, &all)),
+        screen,
+        heads: Some(heads),
+        key,
         pieces,
     }
 }
@@ -152,35 +172,4 @@ fn spread(all: &[rows::Stretch], stretches: &[Stretch]) -> Vec<Vec<usize>> {
         some.for_each(|it: &mut Vec<usize>| it.push(number));
     }
     lasting
-}
-
-/// Returns what the signs mean.
-pub(super) fn legend() -> Markup {
-    let item = |ink: Markup, text: &str| {
-        html! { li { svg width="44" height="24" viewBox="0 0 44 24" { (ink) } (text) } }
-    };
-    html! {
-        ul.legend {
-            (item(html! { circle class="talker h0" cx="22" cy="12" r="5" {} }, "sends"))
-            (item(html! {
-                rect class="verse h7" x="6" y="2" width="32" height="20" rx="5" {}
-                text.left x="22" y="16.5" { "28" }
-            }, "stored under this number"))
-            (item(html! { circle class="seen h0" cx="22" cy="12" r="4.2" {} }, "shown"))
-            (item(html! {
-                path class="msg ask" d="M3 12H29" {}
-                circle class="seen late-ask h0" cx="37" cy="12" r="5.5" {}
-            }, "shown late"))
-            (item(html! {
-                circle.lostdot cx="22" cy="12" r="8.5" {}
-                path.cross d="M18.4 8.4l7.2 7.2m0-7.2l-7.2 7.2" {}
-            }, "loses the server"))
-            (item(html! { path.killed d="M13 3l18 18m0-18l-18 18" {} }, "killed"))
-            (item(html! {
-                circle class="born h0" cx="22" cy="12" r="8" {}
-                circle class="core h0" cx="22" cy="12" r="3.6" {}
-            }, "comes, or is there again"))
-            (item(html! { path class="leaves h0" d="M12 12h20" {} }, "leaves"))
-        }
-    }
 }

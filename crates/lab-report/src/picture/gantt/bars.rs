@@ -7,6 +7,12 @@ use common::journal::Event;
 use crate::lanes::Lanes;
 use crate::list::{Call, Fate, List};
 
+/// With more lanes, or more calls, a band is a hill.
+const MAX_LANES: usize = 12;
+const MAX_BARS: usize = 1200;
+/// In a lane with more of them, most are less than two pixels wide.
+const MAX_LANE_BARS: usize = 440;
+
 /// A call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bar {
@@ -41,15 +47,26 @@ pub(super) struct Band {
     pub(super) away: Vec<(i64, i64, String)>,
 }
 
+impl Band {
+    /// Returns whether it is drawn as a hill, whose height is the number of calls at once, because
+    /// a bar for each call would be too small to be seen.
+    pub(super) fn is_hill(&self) -> bool {
+        let lanes = MAX_BARS.min(MAX_LANE_BARS * self.lanes);
+        self.lanes > MAX_LANES || self.bars.len() > lanes
+    }
+}
+
 /// All that is drawn of a list.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Bars {
+pub(crate) struct Bars {
     /// Each server, by its number.
     pub(super) bands: BTreeMap<usize, Band>,
     /// The times at which calls were answered, each with the words that had been answered by then.
     pub(super) answered: Vec<(i64, u64)>,
     /// The times at which answers were written, each with the words that had been written by then.
     pub(super) written: Vec<(i64, u64)>,
+    /// The lines of the list, if the client says how many there are.
+    pub(super) lines: Option<u64>,
     /// The first call, and the last line, in microseconds since the journal began.
     pub(super) from: i64,
     pub(super) to: i64,
@@ -72,12 +89,18 @@ impl Ranges {
 }
 
 impl Bars {
+    /// Returns how long a list took, in microseconds.
+    pub(crate) fn took(&self) -> i64 {
+        self.to - self.from
+    }
+
     pub(super) fn new(list: &List<'_>) -> Self {
         let time = |line: usize| list.life.lines.get(line).map_or(0, |line| micros(line.t));
         let end = list.life.lines.len().saturating_sub(1);
         let mut bars = Self {
             from: list.calls.first().map_or(0, |call| time(call.given)),
             to: time(end),
+            lines: list.lines,
             ..Self::default()
         };
         for (&server, address) in &list.servers {

@@ -9,9 +9,9 @@ use maud::{Markup, html};
 use super::rows::{Kind, Row, Rows};
 use super::sign::{cross, rim, sign};
 use crate::picture::diagram::Strip;
-use crate::picture::margin::{Beside, COVER, cover, row, silence};
+use crate::picture::margin::{Beside, cover, row, silence};
 use crate::picture::measure::{Px, hue, short, span};
-use crate::picture::sheet::{LEFT, Layout, Sheet};
+use crate::picture::sheet::{Layout, Sheet};
 
 /// What lasts over rows of a stretch: numbers of the lists in [`Rows`].
 #[derive(Clone, Debug, Default)]
@@ -38,7 +38,7 @@ impl Part<'_> {
         let numbers = || self.layout.from..self.layout.to();
         let ink = html! {
             (self.bands())
-            (self.lifelines("life"))
+            (self.lifelines("life", self.layout.height))
             (self.doubts())
             @for &(y, gap) in &self.layout.breaks { (silence(self.sheet, y, gap)) }
             @for row in numbers() { (self.stumps(row)) (self.arrow(row)) }
@@ -53,21 +53,19 @@ impl Part<'_> {
 
     /// Returns what stands for the stretch while it is folded up.
     pub(super) fn cover(&self, text: &str) -> Strip {
-        cover(self.sheet, text, &self.lifelines("dots"))
+        cover(self.sheet, text, |height| self.lifelines("dots", height))
     }
 
     /// Tints each repair, from its question to its answer.
     fn bands(&self) -> Markup {
-        let (left, right) = (LEFT + 8.0, self.sheet.edge() - 8.0);
+        let (left, right) = (self.sheet.left() + 8.0, self.sheet.edge() - 8.0);
         let (from, to) = (self.layout.from, self.layout.to());
-        let edge = |row: usize, sign: f64| {
-            self.layout.middles[row - from] + sign * self.layout.halves[row - from]
-        };
+        let top = |row: usize| self.layout.middles[row - from] - self.layout.halves[row - from];
         html! {
             @for &take in &self.lasting.takes {
                 @let (name, first, last) = &self.rows.takes[take];
                 @let (begin, end) = ((*first).clamp(from, to - 1), (*last).clamp(from, to - 1));
-                @let (top, foot) = (edge(begin, -1.0), edge(end, 1.0));
+                @let (top, foot) = (top(begin), self.layout.feet[end - from]);
                 rect.take x=(Px(left)) y=(Px(top)) width=(Px(right - left))
                     height=(Px(foot - top)) rx="6" {}
                 @if *first >= from {
@@ -78,11 +76,7 @@ impl Part<'_> {
     }
 
     /// Draws a line for each column while its process lives, in one path for each hue.
-    fn lifelines(&self, class: &str) -> Markup {
-        let height = match class {
-            "life" => self.layout.height,
-            _ => COVER,
-        };
+    fn lifelines(&self, class: &str, height: f64) -> Markup {
         let y = |row: usize| self.layout.y(row).min(height);
         let gaps = [
             (&self.lasting.fading, &self.rows.fading),
@@ -103,7 +97,8 @@ impl Part<'_> {
         }
         let mut lines: BTreeMap<&str, String> = BTreeMap::new();
         let mut faint = String::new();
-        for (place, lives) in self.rows.columns() {
+        let columns = self.rows.columns();
+        for (place, lives) in columns.filter(|(place, _)| self.sheet.has_line(*place)) {
             let x = Px(self.sheet.x(place));
             let mut at = 0.0;
             let mut holes = holes.remove(&place).unwrap_or_default();
@@ -123,7 +118,8 @@ impl Part<'_> {
         }
         html! {
             @if !faint.is_empty() { path.never d=(faint) {} }
-            @for (hue, d) in lines { path class={ (class) " " (hue) } d=(d) {} }
+            @let thin = if self.sheet.is_thin() { " thin" } else { "" };
+            @for (hue, d) in lines { path class={ (class) " " (hue) (thin) } d=(d) {} }
             @if !dotted.is_empty() { path.fading d=(dotted) {} }
         }
     }
@@ -148,7 +144,7 @@ impl Part<'_> {
         html! {
             @for &(to, is_known) in &row.stumps {
                 @if is_known {
-                    @let to = x + (self.sheet.x(to) - x) * 0.5;
+                    @let to = self.sheet.short_of(row.place, to);
                     path class="msg dead" d=(straight((x, y), (to, end))) {}
                     path.cross d=(cross(to, end, 4.0)) {}
                 } @else {
@@ -211,6 +207,7 @@ impl Part<'_> {
             tip: self.tip(it),
             x,
             y,
+            foot: y + self.layout.halves[number - self.layout.from],
         };
         row(self.sheet, &sign(it.kind, it.place, x, y), &beside)
     }

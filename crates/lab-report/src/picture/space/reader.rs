@@ -39,6 +39,8 @@ struct Reader<'a> {
     dying: HashMap<usize, Vec<usize>>,
     open_doubts: HashMap<usize, usize>,
     open_graves: HashMap<usize, usize>,
+    /// whether the last verse came again, as is allowed
+    is_again: bool,
     /// the repairs by the names of their takes, each with its number in the list
     takes: HashMap<String, usize>,
 }
@@ -115,6 +117,7 @@ impl<'a> Reader<'a> {
             open_doubts: HashMap::new(),
             open_graves: HashMap::new(),
             takes: HashMap::new(),
+            is_again: false,
         }
     }
 
@@ -191,11 +194,15 @@ impl<'a> Reader<'a> {
         let row = self.push(at, place, Kind::Verse(left, again, is_whole));
         let heard = self.came.remove(&at.life);
         let from = heard.and_then(|heard| self.source(heard));
-        let says = again.map(|verdict| sentence::again(&me, left, verdict));
+        // Of allowed repeats that follow each other the first one says enough: a buddy that was
+        // stopped for long may sing the whole rest alone.
+        let says = again.filter(|verdict| *verdict != Verdict::Yes || !self.is_again);
+        self.is_again = again == Some(Verdict::Yes);
         let it = &mut self.rows.all[row];
         it.from = from;
-        it.is_odd = again.is_some() || !is_whole;
-        it.says.extend(says);
+        it.is_odd = says.is_some() || !is_whole;
+        it.says
+            .extend(says.map(|verdict| sentence::again(&me, left, verdict)));
         self.trust(place, row);
     }
 
@@ -311,7 +318,7 @@ impl<'a> Reader<'a> {
             }
             Event::Lost { place: gone, why } => self.lose(at, place, *gone as usize, why),
             Event::Back { place: other } => {
-                let says = format!("{me}: {} answers again", self.name(*other as usize));
+                let says = format!("{} answers {me} again", self.name(*other as usize));
                 let before = self.here.get(&at.life).copied();
                 self.push_odd(at, place, Kind::Back, says);
                 self.here.extend(before.map(|before| (at.life, before)));

@@ -64,7 +64,7 @@ pub(super) type Stretch = (usize, usize, Option<usize>);
 
 /// The rows of a song.
 #[derive(Debug)]
-pub(super) struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     /// The song.
     pub(super) song: &'a Song<'a>,
     /// A name for each column.

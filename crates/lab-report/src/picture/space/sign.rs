@@ -20,7 +20,7 @@ pub(super) fn cross(x: f64, y: f64, half: f64) -> String {
     )
 }
 
-fn diamond(x: f64, y: f64, half: f64) -> String {
+pub(super) fn diamond(x: f64, y: f64, half: f64) -> String {
     let r = Px(half);
     format!("M{} {}l{r} {r}l-{r} {r}l-{r}-{r}z", Px(x), Px(y - half))
 }
@@ -95,46 +95,5 @@ fn ring(class: &str, letter: &str, x: f64, baseline: f64, y: f64) -> Markup {
     html! {
         circle class={ "flagdot " (class) } cx=(Px(x)) cy=(Px(y)) r="8.5" {}
         text class={ "flag " (class) } x=(Px(x)) y=(Px(baseline + 4.5)) { (letter) }
-    }
-}
-
-/// Returns what the signs mean.
-pub(crate) fn legend() -> Markup {
-    let verse = |again| sign(Kind::Verse(61, again, true), 0, 22.0, 12.0);
-    let arrow = |class: &str| html! { path class={ "msg " (class) } d="M5 4L38 19" {} };
-    let items = [
-        ("sings; the bottles that are left", verse(None)),
-        ("passes the song on", arrow("go")),
-        (
-            "“where were we?”",
-            html! {
-                path class="msg ask" d="M10 6L38 19" {}
-                path.asks d=(diamond(9.0, 6.0, 5.5)) {}
-            },
-        ),
-        (
-            "never heard",
-            html! {
-                path class="msg dead" d="M5 4L28 16" {}
-                path.cross d=(cross(30.0, 17.0, 4.0)) {}
-            },
-        ),
-        ("killed", sign(Kind::Killed, 0, 22.0, 12.0)),
-        ("gives up on a buddy", sign(Kind::Lost, 0, 22.0, 12.0)),
-        (
-            "begun, perhaps heard",
-            sign(Kind::Verse(61, None, false), 0, 22.0, 12.0),
-        ),
-        ("sung again, as is allowed", verse(Some(Verdict::Yes))),
-        ("sung again, without a cause", verse(Some(Verdict::No))),
-        ("a new life", sign(Kind::Born, 0, 22.0, 12.0)),
-        ("answers again", sign(Kind::Back, 0, 22.0, 12.0)),
-    ];
-    html! {
-        ul.legend {
-            @for (text, ink) in items {
-                li { svg width="44" height="24" viewBox="0 0 44 24" { (ink) } (text) }
-            }
-        }
     }
 }

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 
 use super::rows::{Kind, Row, Rows, SERVER, range};
 use crate::picture::diagram::Strip;
-use crate::picture::margin::{Beside, COVER, cover, row, silence};
+use crate::picture::margin::{Beside, cover, row, silence};
 use crate::picture::measure::{Px, hue, short, span};
 use crate::picture::sheet::{Layout, Sheet};
 
@@ -50,7 +50,7 @@ impl Part<'_> {
 
     /// Returns what stands for the stretch while it is folded up.
     pub(super) fn cover(&self, text: &str) -> Strip {
-        cover(self.sheet, text, &self.lifelines("dots", COVER))
+        cover(self.sheet, text, |height| self.lifelines("dots", height))
     }
 
     fn lifelines(&self, kind: &str, height: f64) -> Markup {
@@ -62,6 +62,9 @@ impl Part<'_> {
         let mut solid: BTreeMap<&str, String> = BTreeMap::new();
         for &number in self.lives {
             let (column, since, until) = self.rows.lives[number];
+            if !self.sheet.has_line(column) {
+                continue;
+            }
             solid
                 .entry(class(column))
                 .or_default()
@@ -73,7 +76,8 @@ impl Part<'_> {
             away.push_str(&line(column, since, until));
         }
         html! {
-            @for (hue, d) in solid { path class={ (kind) " " (hue) } d=(d) {} }
+            @let thin = if self.sheet.is_thin() { " thin" } else { "" };
+            @for (hue, d) in solid { path class={ (kind) " " (hue) (thin) } d=(d) {} }
             @if !away.is_empty() { path.hidden d=(away) {} path.fading d=(away) {} }
         }
     }
@@ -93,6 +97,7 @@ impl Part<'_> {
             tip: self.tip(it),
             x,
             y,
+            foot: y + self.layout.halves[number - self.layout.from],
         };
         row(self.sheet, &self.sign(it, x, y), &beside)
     }

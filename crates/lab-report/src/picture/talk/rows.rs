@@ -63,7 +63,7 @@ pub(super) type Stretch = (usize, Option<usize>, Option<usize>);
 
 /// The rows of a room.
 #[derive(Debug)]
-pub(super) struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     /// The room.
     pub(super) room: &'a Room<'a>,
     /// The name of each column.

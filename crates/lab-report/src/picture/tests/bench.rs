@@ -18,13 +18,13 @@ fn a_figure_is_a_row_around_the_line_of_one() {
         &[
             ("class=\"figure more\"", 2),
             ("class=\"figure less\"", 1),
-            ("class=\"even\"", 1),
+            ("class=\"even\"", 2),
             (">ring<", 1),
             (">verses<", 1),
             (">1/16<", 1),
             (">1×<", 1),
             (">16×<", 1),
-            (">2.60<", 1),
+            (">2.60×<", 1),
             ("<title>2.50 2.60 2.70<", 1),
             ("&lt;chat&gt;", 1),
         ],
@@ -48,4 +48,23 @@ fn the_scale_takes_what_is_there() {
         ],
     );
     assert!(!page.contains("NaN") && !page.contains("inf"));
+}
+
+/// What was measured is a title, and none of it is left out; on a phone it is in several lines.
+#[test]
+fn a_long_title_is_whole_on_every_screen() {
+    let what =
+        "the election alone, of the longest wait of a send in it, while one of three is dead";
+    let at = "the dead one leads the log, and the one that has the clients, on two cores";
+    let page = figures(&[figure("cluster", what, at, &[0.85])]);
+    assert!(!page.contains('…'));
+    for screen in ["<figure class=\"desk\"", "<figure class=\"phone\""] {
+        let from = page.find(screen).expect("a drawing");
+        let drawing = &page[from..from + page[from..].find("</figure>").expect("its end")];
+        let texts = drawing.split("<text ").skip(1);
+        let texts = texts.filter_map(|text| text.split_once('>')?.1.split_once('<'));
+        let words: Vec<&str> = texts.map(|(text, _)| text).collect();
+        let words = words.join(" ");
+        assert!(words.contains(what) && words.contains(at), "{words}");
+    }
 }
