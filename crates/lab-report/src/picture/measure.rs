@@ -76,13 +76,14 @@ pub(super) fn short(text: &str, most: usize) -> String {
     kept.chain(['…']).collect()
 }
 
-/// Returns the lines of `text`, each of at most `wide` letters.
+/// Returns the lines of `text`, each of at most `wide` letters. A number stays with the word before
+/// it, and a unit with its number: `Buddy` alone is nobody.
 pub(super) fn wrap(text: &str, wide: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in printable(text).split_whitespace() {
-        let mut rest: Vec<char> = word.chars().collect();
+    for words in together(&printable(text), wide) {
+        let mut rest: Vec<char> = words.chars().collect();
         while !rest.is_empty() {
-            let piece: String = rest.drain(..rest.len().min(wide)).collect();
+            let piece: String = rest.drain(..rest.len().min(wide.max(1))).collect();
             let more = piece.chars().count() + 1;
             match lines.last_mut() {
                 Some(last) if last.chars().count() + more <= wide => {
@@ -94,6 +95,24 @@ pub(super) fn wrap(text: &str, wide: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Returns the words of `text`, some of them with what belongs to them, if that is not too wide.
+fn together(text: &str, wide: usize) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let is_number = word.starts_with(|c: char| c.is_ascii_digit());
+        let bare = word.trim_end_matches(|c: char| c.is_ascii_punctuation());
+        let belongs = is_number || ["µs", "ms", "s", "h"].contains(&bare);
+        match all.last_mut().filter(|_| belongs) {
+            Some(last) if last.chars().count() + 1 + word.chars().count() <= wide => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => all.push(word.to_owned()),
+        }
+    }
+    all
 }
 
 /// Returns the lines of `text` as [`wrap`] does, and none of them much shorter than the others: a
@@ -160,6 +179,10 @@ mod tests {
         assert_eq!(wrap("one two three", 8), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
         assert!(wrap(" ", 3).is_empty());
+        assert_eq!(
+            wrap("gives up on Buddy 2: in 1.27 s: done", 17),
+            ["gives up on", "Buddy 2:", "in 1.27 s: done"]
+        );
         assert_eq!(balanced("one two three", 13), ["one two three"]);
         assert_eq!(
             balanced("one two three four", 13),

@@ -69,7 +69,13 @@ impl Part<'_> {
                 rect.take x=(Px(left)) y=(Px(top)) width=(Px(right - left))
                     height=(Px(foot - top)) rx="6" {}
                 @if *first >= from {
-                    text.takename x=(Px(left + 8.0)) y=(Px(top + 14.0)) { "take " (name) }
+                    // The first sign must not stand on it.
+                    @let is_near = self.sheet.x(self.rows.all[begin].place) < left + 64.0;
+                    @let (class, x) = match is_near {
+                        true => ("takename end", right - 8.0),
+                        false => ("takename", left + 8.0),
+                    };
+                    text class=(class) x=(Px(x)) y=(Px(top + 14.0)) { "take " (name) }
                 }
             }
         }
