@@ -8,8 +8,9 @@ use common::journal::{Event, Hex};
 use crate::life::{At, Life};
 use crate::order::Order;
 
-pub use checks::Repeat;
+pub use again::Repeat;
 
+mod again;
 mod checks;
 mod gaps;
 

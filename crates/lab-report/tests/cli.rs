@@ -120,7 +120,7 @@ fn it_looks_only_at_what_is_asked_for() {
     fs::write(dir.path().join("list.jsonl"), LIST.trim_start()).expect("written");
     fs::write(dir.path().join("song.jsonl"), SONG.trim_start()).expect("written");
     for (kind, code, begin) in [
-        ("songs", 1, "1 bottles, 1 buddy\n  NO"),
+        ("songs", 1, "1 bottle, 1 buddy\n  NO"),
         ("lists", 0, "2 words, 1 server\n"),
     ] {
         let output = report(dir.path(), &[".", "--only", kind]);

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use common::buddy::Place;
-use common::journal::{Event, Word};
+use common::journal::Event;
 
+use super::again::Repeat;
 use super::{Song, Verse};
 use crate::life::At;
 use crate::verdict::{Check, Judgement, Verdict};
@@ -15,6 +16,11 @@ impl Song<'_> {
     #[must_use]
     pub fn judge(&self) -> Judgement {
         let buddies = self.roll.len();
+        let bottles = if self.bottles == 1 {
+            "bottle"
+        } else {
+            "bottles"
+        };
         let s = if buddies == 1 { "y" } else { "ies" };
         let checks = vec![
             self.every_verse(),
@@ -25,13 +31,13 @@ impl Song<'_> {
             Check::whole(&self.gaps),
         ];
         Judgement {
-            subject: format!("{} bottles, {buddies} budd{s}", self.bottles),
+            subject: format!("{} {bottles}, {buddies} budd{s}", self.bottles),
             checks,
         }
     }
 
     /// What a finding is worth that could be explained by what is missing in the journals.
-    fn unless_gap(&self) -> Verdict {
+    pub(super) fn unless_gap(&self) -> Verdict {
         if self.gaps.is_empty() {
             Verdict::No
         } else {
@@ -40,7 +46,7 @@ impl Song<'_> {
     }
 
     /// Returns the verses by the bottles left, each in the order of the run.
-    fn by_verse(&self) -> BTreeMap<u64, Vec<Verse>> {
+    pub(super) fn by_verse(&self) -> BTreeMap<u64, Vec<Verse>> {
         let mut all: BTreeMap<u64, Vec<Verse>> = BTreeMap::new();
         for verse in &self.verses {
             all.entry(verse.left).or_default().push(*verse);
@@ -172,112 +178,6 @@ impl Song<'_> {
         check
     }
 
-    /// Returns each verse that came again. It may, if all who sang it before were killed, or if one
-    /// of its singers was given up on in between.
-    #[must_use]
-    pub fn again(&self) -> Vec<Repeat> {
-        let given_up = self.given_up();
-        let mut all = Vec::new();
-        for (left, verses) in self.by_verse().iter().rev() {
-            for (index, again) in verses.iter().enumerate().skip(1) {
-                let before = &verses[..index];
-                let first = before[0];
-                let mut find = |verdict, why| {
-                    all.push(Repeat {
-                        left: *left,
-                        first: first.sing.life,
-                        sing: again.sing,
-                        verdict,
-                        why,
-                    });
-                };
-                let was_dead = |verse: &Verse| self.was_dead(verse.sing.life, again.sing);
-                if before.iter().all(was_dead) {
-                    let why = "allowed, the first was killed before it could tell".to_owned();
-                    find(Verdict::Yes, why);
-                    continue;
-                }
-                let places: HashSet<Option<Place>> = verses[..=index]
-                    .iter()
-                    .map(|verse| self.place(verse.sing.life))
-                    .collect();
-                let excuse = given_up.iter().find(|doubt| {
-                    places.contains(&Some(doubt.place))
-                        && self.is_between(doubt, first.sing, again.sing)
-                });
-                match excuse {
-                    Some(doubt) => {
-                        let (name, by) = (self.name_at(doubt.place), self.name(doubt.since.life));
-                        let why = format!("allowed, {by} had given up on {name}");
-                        find(Verdict::Yes, why);
-                    }
-                    None => find(self.unless_gap(), "without a cause".to_owned()),
-                }
-            }
-        }
-        all
-    }
-
-    /// Returns whether a life may have been killed before the line `at`: it was killed, and none of
-    /// its lines came of that one. It is enough to look at the last.
-    fn was_dead(&self, life: usize, at: At) -> bool {
-        let line = self.lives[life].lines.len().saturating_sub(1);
-        self.is_killed(life) && !self.order.is_cause(at, At { life, line })
-    }
-
-    /// Returns whether `doubt` may have lasted at a moment between two lines: it did not begin
-    /// because of the second, and what ended it did not cause the first.
-    fn is_between(&self, doubt: &Doubt, first: At, second: At) -> bool {
-        let began_late = self.order.is_cause(second, doubt.since);
-        let ended_early = doubt
-            .until
-            .is_some_and(|until| self.order.is_cause(until, first));
-        !began_late && !ended_early
-    }
-
-    /// Returns each time that a buddy gave up on another one.
-    fn given_up(&self) -> Vec<Doubt> {
-        let mut doubts: Vec<Doubt> = Vec::new();
-        // The numbers of those that have not ended, by place.
-        let mut open: HashMap<Place, Vec<usize>> = HashMap::new();
-        for &at in &self.lines {
-            match &self.lives[at.life].lines[at.line].event {
-                Event::Lost { place, .. } => {
-                    open.entry(*place).or_default().push(doubts.len());
-                    doubts.push(Doubt {
-                        place: *place,
-                        since: at,
-                        until: None,
-                    });
-                }
-                // The song comes to it from a buddy in good standing, passed on after the doubt.
-                Event::Hear {
-                    word: Word::Go,
-                    heed: true,
-                    ..
-                } => {
-                    let (Some(here), Some(said)) = (self.place(at.life), self.order.cause(at))
-                    else {
-                        continue;
-                    };
-                    let from = self.place(said.life);
-                    if from.is_some_and(|from| open.get(&from).is_some_and(|it| !it.is_empty())) {
-                        continue;
-                    }
-                    open.entry(here).or_default().retain(|&number| {
-                        let ends = self.order.is_cause(doubts[number].since, said);
-                        if ends {
-                            doubts[number].until = Some(at);
-                        }
-                        !ends
-                    });
-                }
-                _ => {}
-            }
-        }
-        doubts
-    }
-
     fn all_home(&self) -> Check {
         let mut check = Check::new("all who lived went home");
         for life in self.members() {
@@ -331,29 +231,4 @@ impl Song<'_> {
             format!("{name} (process {pid}) never had the roll, and {how}"),
         );
     }
-}
-
-/// A verse that came again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Repeat {
-    /// The bottles left.
-    pub left: u64,
-    /// The life that sang it first.
-    pub first: usize,
-    /// The line before it was printed.
-    pub sing: At,
-    /// Whether it may come again.
-    pub verdict: Verdict,
-    /// Why, in a few words.
-    pub why: String,
-}
-
-/// A time in which a buddy was given up on.
-struct Doubt {
-    /// the buddy's place
-    place: Place,
-    /// the line that says so
-    since: At,
-    /// the line at which it had the song again
-    until: Option<At>,
 }

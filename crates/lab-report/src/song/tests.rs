@@ -27,9 +27,10 @@ impl Pen {
 
     fn begin(&mut self, life: usize, place: usize, bottles: u64) {
         let begin = format!(
-            "\"w\":1700000000000000,\"e\":\"begin\",\"v\":1,\"program\":\"buddy\",\
+            "\"w\":{},\"e\":\"begin\",\"v\":1,\"program\":\"buddy\",\
              \"life\":\"{life}\",\
              \"host\":\"lab\",\"machine\":\"m\",\"pid\":{}",
+            1_700_000_000_000_000 + self.now,
             100 + life
         );
         self.note(life, &begin);
@@ -55,17 +56,20 @@ impl Pen {
     }
 
     fn pass(&mut self, from: usize, to: usize, mark: &str) {
+        let said = self.say(from, to, mark);
+        self.hear(to, &said);
+    }
+
+    /// Returns what was said, for [`hear`](Self::hear).
+    fn say(&mut self, from: usize, place: usize, mark: &str) -> String {
         self.hop += 1;
-        let hop = self.hop;
-        let place = to % 3;
-        self.note(
-            from,
-            &format!(r#""e":"say","to":{place},"id":"1:7:{hop}","word":"go","mark":"{mark}""#),
-        );
-        self.note(
-            to,
-            &format!(r#""e":"hear","id":"1:7:{hop}","word":"go","mark":"{mark}","heed":true"#),
-        );
+        let said = format!(r#""id":"1:7:{}","word":"go","mark":"{mark}""#, self.hop);
+        self.note(from, &format!(r#""e":"say","to":{place},{said}"#));
+        said
+    }
+
+    fn hear(&mut self, life: usize, said: &str) {
+        self.note(life, &format!(r#""e":"hear",{said},"heed":true"#));
     }
 
     fn end(&mut self, life: usize, why: &str) {
@@ -274,6 +278,35 @@ fn a_doubt_that_is_over_excuses_nothing() {
     (0..3).for_each(|life| pen.end(life, "home"));
     let (verdicts, text) = pen.judge();
     assert_eq!(verdicts, [Yes, Yes, Yes, No, Yes, Yes], "{text}");
+}
+
+/// A token that arrives late counts as of when it was passed: by one that was given up on.
+#[test]
+fn a_new_life_is_excused_until_it_has_the_song_from_one_in_good_standing() {
+    for is_in_good_standing in [false, true] {
+        let mut pen = Pen::new(1);
+        pen.lives.push(String::new());
+        pen.note(2, r#""e":"lost","place":0,"why":"no answer""#);
+        pen.sing(0, 1);
+        let late = pen.say(0, 1, "0");
+        pen.begin(3, 1, 1);
+        if is_in_good_standing {
+            let said = pen.say(2, 1, "1");
+            pen.hear(3, &said);
+            pen.pass(3, 0, "1");
+        } else {
+            pen.pass(2, 0, "1");
+        }
+        pen.sing(0, 0);
+        pen.hear(3, &late);
+        pen.sing(3, 0);
+        [0, 2, 3].iter().for_each(|&life| pen.end(life, "home"));
+        let (verdicts, text) = pen.judge();
+        let verdict = [Yes, No][usize::from(is_in_good_standing)];
+        assert_eq!(verdicts, [Yes, Yes, Yes, verdict, Yes, Yes], "{text}");
+        let excuse = "Buddy 2 was new and did not have the song from a buddy in good standing";
+        assert_eq!(text.contains(excuse), !is_in_good_standing, "{text}");
+    }
 }
 
 #[test]
