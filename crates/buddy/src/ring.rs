@@ -81,10 +81,12 @@
 //! Zave found in Chord.
 
 mod event;
+mod note;
 
 use common::buddy::{Incarnation, Mark, Place, Progress, Reply, Stamp, Take, Token};
 
 pub use event::{Input, Output, Request};
+pub use note::Before;
 
 /// One buddy's part in the song.
 ///
@@ -188,6 +190,11 @@ impl Ring {
         self.me
     }
 
+    /// Whether it has started the song, so that nobody has sent it the roll.
+    pub fn is_starter(&self) -> bool {
+        self.incarnation == self.song
+    }
+
     /// Whether it has passed on something that was not answered yet.
     pub fn is_unheard(&self) -> bool {
         self.out.is_some()
@@ -209,10 +216,6 @@ impl Ring {
 
     fn begun(&self) -> bool {
         self.at.take != Take::default()
-    }
-
-    fn is_starter(&self) -> bool {
-        self.incarnation == self.song
     }
 
     fn progress(&self) -> Progress {

@@ -300,17 +300,18 @@ impl Singing {
 
     /// Hands one input to the ring, and takes notice of what changed by it.
     pub(crate) fn event(&mut self, input: Input, out: &mut Vec<Effect>) {
-        let (at, next, mark) = (self.ring.at(), self.ring.next(), self.ring.mark());
+        let before = self.ring.before();
         let mut todo = mem::take(&mut self.todo);
         self.ring.handle_into(input, &mut todo);
         if self.is_noted {
-            self.note(&input, (at, next, mark), out);
+            self.note(&input, before, out);
         }
-        if self.ring.at() != at {
+        if self.ring.at() != before.progress.at {
             self.watchdog.clear();
         }
         let take = self.ring.at().take;
-        let took_up = take != at.take && take.number > 1 && take.by == self.incarnation;
+        let took_up =
+            take != before.progress.at.take && take.number > 1 && take.by == self.incarnation;
         if took_up && self.ring.mark() < Mark::Over {
             self.ledger.did(Tally {
                 resumed: 1,
@@ -319,9 +320,9 @@ impl Singing {
         }
         if let Input::Answered(by, request, reply) = input {
             self.hasty &= by != self.ring.next();
-            self.count_lives((by, next), request, reply);
+            self.count_lives((by, before.next), request, reply);
         }
-        if self.ring.gap(self.ring.next()) < self.ring.gap(next) {
+        if self.ring.gap(self.ring.next()) < self.ring.gap(before.next) {
             let who = self.who(self.ring.next());
             out.push(Effect::Tell(format!("back: {who}")));
         }

@@ -1,7 +1,8 @@
 //! The names of messages. Sender and receiver make the same one from what the message carries, so
 //! that a reader of both journals knows that it is one message. PURE.
 
-use crate::buddy::{Place, Song, Stamp};
+use super::mark;
+use crate::buddy::{Place, Progress, Song, Stamp};
 use crate::chat::Sender;
 
 /// Returns the name of a token that is passed. A stamp is made once, by one buddy, for one
@@ -11,10 +12,12 @@ pub fn pass(at: Stamp) -> String {
     format!("{:x}:{:x}:{}", at.take.number, at.take.by, at.hop)
 }
 
-/// Returns the name of the message that brings the roll to the buddy at `to`.
+/// Returns the name of the message that brings the roll to the buddy at `to`. The mark is in it,
+/// because two lives of that buddy may get the roll under one stamp, one of them after a verse.
 #[must_use]
-pub fn enlist(to: Place, at: Stamp) -> String {
-    format!("enlist:{to}:{}", pass(at))
+pub fn enlist(to: Place, progress: Progress) -> String {
+    let Progress { at, mark } = progress;
+    format!("enlist:{to}:{}:{}", mark::word(mark), pass(at))
 }
 
 /// Returns the name of a roll call with `addresses` on its roll: it grows by one at each hop.

@@ -82,12 +82,16 @@ pub(super) mod mark {
 
     use crate::buddy::Mark;
 
-    pub(crate) fn serialize<S: Serializer>(mark: &Mark, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn word(mark: Mark) -> Cow<'static, str> {
         match mark {
-            Mark::Left(left) => serializer.collect_str(left),
-            Mark::Over => serializer.serialize_str("over"),
-            Mark::Home => serializer.serialize_str("home"),
+            Mark::Left(left) => left.to_string().into(),
+            Mark::Over => "over".into(),
+            Mark::Home => "home".into(),
         }
+    }
+
+    pub(crate) fn serialize<S: Serializer>(mark: &Mark, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&word(*mark))
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
