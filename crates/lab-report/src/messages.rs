@@ -26,7 +26,7 @@ pub(crate) fn causes(lives: &[Life]) -> (Causes, HashSet<At>) {
             }
         }
     }
-    let answers = Answers::new(lives);
+    let answers = Answers::new(lives, &sent);
     let mut orphans = HashSet::new();
     let mut cause = |at: At, event: &Event| {
         let from = match (event, name_heard(event)) {
@@ -110,29 +110,39 @@ fn acknowledgement(id: &str) -> String {
     format!("stored:{id}")
 }
 
-/// How far the song had got at each place, line by line. An answer in the ring has no name. It left
-/// its place after that place had got as far as the answer shows, so the first line that has got
-/// so far is a cause.
-struct Answers {
+/// The lines at which a life got further in the song, each with its mark.
+type Reached = Vec<(At, Mark)>;
+
+/// How far the song had got in each life at each place, line by line. An answer in the ring has no
+/// name. It left its place after that place had got as far as the answer shows, so the first line
+/// that has got so far is a cause.
+struct Answers<'a> {
+    lives: &'a [Life],
     of: HashMap<usize, (Hex, Place)>,
-    /// the lines at which a place got further, each with its mark
-    reached: HashMap<(Hex, Place), Vec<(At, Mark)>>,
+    /// by place, one for each life
+    reached: HashMap<(Hex, Place), Vec<Reached>>,
 }
 
-impl Answers {
-    fn new(lives: &[Life]) -> Self {
+impl<'a> Answers<'a> {
+    fn new(lives: &'a [Life], sent: &HashMap<String, At>) -> Self {
         let mut of = HashMap::new();
-        let mut reached: HashMap<_, Vec<(At, Mark)>> = HashMap::new();
+        let mut reached: HashMap<_, Vec<Reached>> = HashMap::new();
         for (at, event) in events(lives) {
             let mark = match event {
                 Event::Place {
                     song,
                     place,
                     bottles,
+                    id,
                     ..
                 } => {
                     of.insert(at.life, (*song, *place));
-                    Mark::Left(*bottles)
+                    // Who gets the roll late learns how far the song is from the same message.
+                    let brought = id.as_ref().and_then(|id| sent.get(id));
+                    match brought.map(|at| &lives[at.life].lines[at.line].event) {
+                        Some(Event::Say { mark, .. }) => *mark,
+                        _ => Mark::Left(*bottles),
+                    }
                 }
                 Event::Hear { mark, .. } | Event::Told { mark, .. } | Event::Say { mark, .. } => {
                     *mark
@@ -143,26 +153,44 @@ impl Answers {
             let Some(here) = of.get(&at.life) else {
                 continue;
             };
-            let lines = reached.entry(*here).or_default();
-            // A later life begins anew.
-            let last = lines.last().filter(|(last, _)| last.life == at.life);
-            if last.is_none_or(|(_, last)| *last < mark) {
-                lines.push((at, mark));
+            let all = reached.entry(*here).or_default();
+            let is_here = |lines: &Reached| {
+                lines
+                    .first()
+                    .is_some_and(|(first, _)| first.life == at.life)
+            };
+            match all.last_mut().filter(|lines| is_here(lines)) {
+                Some(lines) if lines.last().is_none_or(|(_, last)| *last < mark) => {
+                    lines.push((at, mark));
+                }
+                Some(_) => {}
+                None => all.push(vec![(at, mark)]),
             }
         }
-        Self { of, reached }
+        Self { lives, of, reached }
     }
 
     /// Returns the cause of the answer of `place` that the line `at` heard, which showed `mark`.
+    ///
+    /// Of two lives that may have answered it is the earlier one: it had ended when the later one
+    /// took its address, so what it did came before the answer in any case. Only a clock that both
+    /// share can tell which it is.
     fn cause(&self, at: At, place: Place, mark: Mark) -> Option<At> {
         let (song, _) = self.of.get(&at.life)?;
-        let lines = self.reached.get(&(*song, place))?;
-        // With two lives at the place it cannot be known which of them answered. Their lines are
-        // grouped by life, so it is enough to compare the ends.
-        if lines.first()?.0.life != lines.last()?.0.life {
-            return None;
-        }
-        let first = lines.partition_point(|(_, reached)| *reached < mark);
-        lines.get(first).map(|(at, _)| *at)
+        let first = |lines: &Reached| {
+            let first = lines.partition_point(|(_, reached)| *reached < mark);
+            let (at, reached) = lines.get(first)?;
+            // A mark that this life never had is not from this life.
+            (*reached == mark).then_some(*at)
+        };
+        let lives = self.reached.get(&(*song, place))?;
+        let mut firsts = lives.iter().filter_map(first);
+        let one = firsts.next()?;
+        let began = |at: At| self.lives[at.life].walls().first().copied();
+        let machine = |at: At| &self.lives[at.life].machine;
+        firsts.try_fold(one, |one, other| {
+            let is_shared = machine(one) == machine(other);
+            is_shared.then(|| std::cmp::min_by_key(one, other, |at| began(*at)))
+        })
     }
 }

@@ -4,6 +4,7 @@
 //! `promises.rs` checks every event, and says which buddies the promises cover.
 
 mod event;
+mod notes;
 mod promises;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,7 @@ use common::buddy::{Incarnation, Mark, Place, Progress, Reply, Stamp, Take};
 
 use super::search::{Broken, World, counts};
 use event::{Event, FAULTS, Letter};
+use notes::Notes;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 enum Life {
@@ -70,6 +72,7 @@ pub(crate) struct RingWorld {
     /// per kind of fault, how many may still happen
     left: [u8; FAULTS],
     lives: Incarnation,
+    notes: Notes,
 }
 
 const SONG: Incarnation = 1;
@@ -80,37 +83,8 @@ impl World for RingWorld {
     /// Buddies ping each other for ever.
     const COMES_TO_REST: bool = false;
 
-    /// Reads `"3 buddies, 6 bottles, 1 crash, 1 wrong"`. All buddies are enlisted. With `"1 lap"`
-    /// only the starter is, which has just closed the roll.
     fn starts(name: &str) -> Vec<(String, Self)> {
-        let nouns = [
-            "budd", "bottle", "lap", "crash", "restart", "wrong", "quiet", "repeat",
-        ];
-        let [buddies, bottles, lap, left @ ..] = counts(name, nouns);
-        let mut world = Self {
-            bottles: bottles.into(),
-            left,
-            ..Self::default()
-        };
-        for _ in 0..buddies {
-            world.lives += 1;
-            world.seats.push(Seat {
-                incarnation: world.lives,
-                ..Seat::default()
-            });
-        }
-        let progress = Progress {
-            at: Stamp::default(),
-            mark: Mark::Left(world.bottles),
-        };
-        world.enlist(0, progress);
-        let mut first = Input::Enlisted;
-        if lap == 0 {
-            (1..buddies).for_each(|place| world.enlist(place.into(), progress));
-            first = Input::Called(Request::Enlist(progress));
-        }
-        world.input(0, first).expect("a first step");
-        vec![(String::new(), world)]
+        vec![(String::new(), Self::start(name, Notes::default()))]
     }
 
     fn events(&self) -> Vec<Event> {
@@ -144,6 +118,7 @@ impl World for RingWorld {
             Event::Repeat(from, to) if self.can_repeat(from, to) => self.post(from, to),
             Event::Deliver(_) | Event::Repeat(..) => {}
             Event::Sung(me) => {
+                self.note_sung(me);
                 self.performances_of(me).for_each(|it| it.finished = true);
                 self.input(me, Input::Sung)?;
             }
@@ -173,11 +148,56 @@ impl World for RingWorld {
         }
         Ok(())
     }
+
+    fn look_back(name: &str, events: &[Event]) {
+        let mut world = Self::start(name, Notes::kept());
+        for &event in events {
+            // What breaks a promise is noted, and the world goes on.
+            _ = world.happen(event);
+        }
+        _ = world.play_on();
+    }
 }
 
 impl RingWorld {
+    /// Reads `"3 buddies, 6 bottles, 1 crash, 1 wrong"`. All buddies are enlisted. With `"1 lap"`
+    /// only the starter is, which has just closed the roll.
+    fn start(name: &str, notes: Notes) -> Self {
+        let nouns = [
+            "budd", "bottle", "lap", "crash", "restart", "wrong", "quiet", "repeat",
+        ];
+        let [buddies, bottles, lap, left @ ..] = counts(name, nouns);
+        let mut world = Self {
+            bottles: bottles.into(),
+            left,
+            notes,
+            ..Self::default()
+        };
+        for place in 0..buddies {
+            world.lives += 1;
+            world.seats.push(Seat {
+                incarnation: world.lives,
+                ..Seat::default()
+            });
+            world.open_journal(place.into());
+        }
+        let progress = Progress {
+            at: Stamp::default(),
+            mark: Mark::Left(world.bottles),
+        };
+        world.enlist(0, progress);
+        let mut first = Input::Enlisted;
+        if lap == 0 && buddies > 1 {
+            (1..buddies).for_each(|place| world.enlist(place.into(), progress));
+            first = Input::Called(Request::Enlist(progress));
+            world.note_lap(Request::Enlist(progress));
+        }
+        world.input(0, first).expect("a first step");
+        world
+    }
+
     fn events_of(&self, me: Place, ring: &Ring, events: &mut Vec<Event>) {
-        if self.is_singing(me) {
+        if self.sings(me).is_some() {
             events.push(Event::Sung(me));
         }
         for count in 0..ring.gap(ring.next()).max(1) {
@@ -220,6 +240,7 @@ impl RingWorld {
             seat.given_up.insert(jumper, ring.at().take);
         }
         *self.seat_mut(me) = seat;
+        self.open_journal(me);
     }
 
     fn deliver(&mut self, letter: Letter) -> Result<(), Broken> {
@@ -269,10 +290,15 @@ impl RingWorld {
 
     /// Gives `input` to a buddy and does what it says.
     fn input(&mut self, me: Place, input: Input) -> Result<(), Broken> {
+        self.note_loss(me, input);
         let Life::Up(ring) = &mut self.seat_mut(me).life else {
             return Ok(());
         };
-        for output in ring.handle(input) {
+        let before = ring.before();
+        let outputs = ring.handle(input);
+        self.note_input(me, &input, before);
+        for output in outputs {
+            self.note_output(me, output);
             match output {
                 // At once, because the passes cover what comes late.
                 Output::Call(to, Request::Ping) if self.seat(to).listens() => {
@@ -354,9 +380,11 @@ impl RingWorld {
         self.performances.iter_mut().filter(move |it| it.by == by)
     }
 
-    fn is_singing(&self, me: Place) -> bool {
+    /// Returns the verse that this buddy sings.
+    fn sings(&self, me: Place) -> Option<u64> {
         let by = self.seat(me).incarnation;
         let mut performances = self.performances.iter();
-        performances.any(|it| it.by == by && !it.finished && !it.crashed)
+        let sings = performances.find(|it| it.by == by && !it.finished && !it.crashed);
+        sings.map(|it| it.verse)
     }
 }

@@ -38,6 +38,16 @@ pub(crate) trait World: Clone + Hash {
     /// Checks what is promised of a state rather than of an event. A costly check can use the
     /// fingerprint to draw a sample of the states.
     fn check(&self, fingerprint: u64) -> Result<(), Broken>;
+
+    /// Prints what else there is to say of a run that broke a promise. `events` lead there from the
+    /// first start of `name`.
+    fn look_back(_name: &str, _events: &[Self::Event]) {}
+}
+
+/// A promise that was broken, and the events that led there.
+struct Fault<E> {
+    events: Vec<E>,
+    why: Broken,
 }
 
 /// Returns how many of each noun `"3 buddies, 1 crash"` names. A noun is given by its first
@@ -75,8 +85,11 @@ pub(crate) fn explore<W: World>(small: &[&str], large: &[&str]) {
         let most = millions.parse::<usize>().expect("a number") * 1_000_000;
         let (mut starts, mut states, mut transitions) = (0, 0, 0);
         for (which, start) in W::starts(world) {
-            let search = Search::run(&start, most);
-            let search = search.unwrap_or_else(|broken| panic!("{name} {which}: {broken}"));
+            let search = Search::run(&start, most).unwrap_or_else(|fault| {
+                W::look_back(world, &fault.events);
+                let (events, why) = (lines(fault.events), fault.why);
+                panic!("{name} {which}: after\n{events}{why}")
+            });
             starts += 1;
             states += search.seen.len();
             transitions += search.transitions;
@@ -86,6 +99,9 @@ pub(crate) fn explore<W: World>(small: &[&str], large: &[&str]) {
     }
 }
 
+/// What may come next: the number of each event, and the state that it leads to.
+type Steps<W> = Vec<(usize, u64, W)>;
+
 struct Search<'a, W> {
     start: &'a W,
     /// per state: the state before it, and the number of the event that led from there to here
@@ -94,7 +110,7 @@ struct Search<'a, W> {
 }
 
 impl<'a, W: World> Search<'a, W> {
-    fn run(start: &'a W, most: usize) -> Result<Self, Broken> {
+    fn run(start: &'a W, most: usize) -> Result<Self, Fault<W::Event>> {
         let first = fingerprint(start);
         let mut search = Self {
             start,
@@ -120,13 +136,13 @@ impl<'a, W: World> Search<'a, W> {
     }
 
     /// Searches all that may come of the state `here`, to which `path` leads.
-    fn deepen(&mut self, here: u64, world: &W, path: &mut Vec<u64>) -> Result<(), Broken> {
+    fn deepen(&mut self, here: u64, world: &W, path: &mut Vec<u64>) -> Result<(), Fault<W::Event>> {
         /// Finds states that grow without an end, because all others take some hundred events.
         const DEEPEST: usize = 500;
         path.push(here);
         for (index, there, then) in self.look(here, world)? {
             if path.contains(&there) || path.len() > DEEPEST {
-                return Err(self.after(here, Some(index), "it goes on for ever"));
+                return Err(self.after(here, Some(index), "it goes on for ever".into()));
             }
             if let Entry::Vacant(new) = self.seen.entry(there) {
                 new.insert((here, index));
@@ -138,8 +154,8 @@ impl<'a, W: World> Search<'a, W> {
     }
 
     /// Checks one state, and returns what each of its events leads to.
-    fn look(&mut self, here: u64, world: &W) -> Result<Vec<(usize, u64, W)>, Broken> {
-        let broken = |index, why: Broken| self.after(here, index, &why);
+    fn look(&mut self, here: u64, world: &W) -> Result<Steps<W>, Fault<W::Event>> {
+        let broken = |index, why: Broken| self.after(here, index, why);
         world.check(here).map_err(|why| broken(None, why))?;
         let mut next = Vec::new();
         for (index, event) in world.events().into_iter().enumerate() {
@@ -152,8 +168,8 @@ impl<'a, W: World> Search<'a, W> {
         Ok(next)
     }
 
-    /// Returns the transcript that leads to the state `at` and to its event `last`, and then `why`.
-    fn after(&self, mut at: u64, last: Option<usize>, why: &str) -> Broken {
+    /// Returns what leads to the state `at` and to its event `last`, and then `why`.
+    fn after(&self, mut at: u64, last: Option<usize>, why: Broken) -> Fault<W::Event> {
         let mut way = Vec::from_iter(last);
         while let Some(&(before, index)) = self.seen.get(&at).filter(|(before, _)| *before != at) {
             way.push(index);
@@ -166,7 +182,10 @@ impl<'a, W: World> Search<'a, W> {
             _ = world.happen(event);
             event
         });
-        format!("after\n{}{why}", lines(events))
+        Fault {
+            events: events.collect(),
+            why,
+        }
     }
 }
 

@@ -18,6 +18,8 @@
 //! Real crashes are in `chaos.rs`, and every order of events of a small ring is in `explore`.
 
 mod hostile;
+#[path = "../support/journals.rs"]
+mod journals;
 #[path = "../support/mischief.rs"]
 mod mischief;
 mod notices;

@@ -16,11 +16,12 @@ use std::time::Duration;
 use buddy::effect::{Effect, End, Report, Target};
 use buddy::state::State;
 use common::journal::Event as Noted;
-use journal::Journal;
 pub(crate) use map::Map;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use sender::{Letter, Sender, Try};
+
+use super::journals::Journals;
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -75,9 +76,7 @@ pub(crate) struct World {
     /// what was sung, printed and done
     pub(crate) lines: Vec<String>,
     log: Vec<String>,
-    journals: Vec<Journal>,
-    /// the number of each process's journal
-    open: BTreeMap<Process, usize>,
+    journals: Journals<Process>,
     /// the buddies that have got a roll
     pub(crate) begun: BTreeSet<usize>,
 }
@@ -143,8 +142,7 @@ impl World {
             dice: SmallRng::seed_from_u64(song.seed),
             lines: Vec::new(),
             log: Vec::new(),
-            journals: Vec::new(),
-            open: BTreeMap::new(),
+            journals: Journals::new(),
             begun: BTreeSet::new(),
         }
     }

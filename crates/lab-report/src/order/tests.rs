@@ -220,3 +220,41 @@ fn a_machine_that_slept_is_noticed() {
         .collect();
     assert_eq!(times, [0, 6_000_000, 7_000_000]);
 }
+
+/// Returns what caused the answer of the buddy at place 1 which showed the mark 4. `first` is what
+/// the first life there did, and a second life on `machine` got the roll with that very mark.
+fn who_answered(first: &str, machine: &str) -> Option<At> {
+    let life = |id: usize, machine: &str, place: usize, roll: &str, lines: &str| {
+        let wall = 1_700_000_000_000_000 + id;
+        let begin = format!(
+            r#""e":"begin","v":1,"program":"buddy","life":"{id}","host":"h","machine":"{machine}""#
+        );
+        let placed = format!(
+            r#""e":"place","song":"7","bottles":5,"place":{place},"name":"b","roll":["a:1","b:1"]"#
+        );
+        let text = format!(
+            "{{\"t\":0,\"w\":{wall},{begin},\"pid\":1}}\n{{\"t\":1,{placed}{roll}}}\n{lines}\n"
+        );
+        Life::parse(&id.to_string(), &text).expect("a journal")
+    };
+    let told = r#"{"t":2,"e":"say","to":1,"id":"roll","word":"enlist","mark":"4"}
+{"t":3,"e":"told","place":1,"mark":"4"}"#;
+    let lives = [
+        life(0, "m", 0, "", told),
+        life(1, "n", 1, "", first),
+        life(2, machine, 1, r#","id":"roll""#, ""),
+    ];
+    Order::new(&lives).cause(At { life: 0, line: 3 })
+}
+
+#[test]
+fn of_two_lives_at_one_place_the_earlier_is_a_cause_of_an_answer() {
+    let sang = r#"{"t":2,"e":"sing","left":5}
+{"t":3,"e":"sang","left":5}"#;
+    assert_eq!(who_answered(sang, "n"), Some(At { life: 1, line: 3 }));
+    // It is not known which of them was the earlier one.
+    assert_eq!(who_answered(sang, "o"), None);
+    // A life that had another mark has not answered.
+    let begun = r#"{"t":2,"e":"sing","left":5}"#;
+    assert_eq!(who_answered(begun, "o"), Some(At { life: 2, line: 1 }));
+}

@@ -9,6 +9,20 @@ use crate::search::{Broken, World, lines};
 
 impl RingWorld {
     pub(super) fn sing(&mut self, me: Place, verse: u64) -> Result<(), Broken> {
+        let promise = self.may_sing(me, verse);
+        self.notes.keep(promise)?;
+        let given_up = !self.in_good_standing(me);
+        self.performances.push(Performance {
+            verse,
+            by: self.seat(me).incarnation,
+            finished: false,
+            crashed: false,
+            given_up,
+        });
+        Ok(())
+    }
+
+    fn may_sing(&self, me: Place, verse: u64) -> Result<(), Broken> {
         if let Some(missing) = (verse + 1..=self.bottles).find(|&verse| !self.is_sung(verse)) {
             return Err(format!(
                 "order: {me} sings {verse}, but {missing} is not sung"
@@ -29,25 +43,24 @@ impl RingWorld {
         if let Some(Performance { verse: theirs, .. }) = other {
             return Err(format!("alone: {me} sings {verse} while {theirs} is sung"));
         }
-        self.performances.push(Performance {
-            verse,
-            by,
-            finished: false,
-            crashed: false,
-            given_up,
-        });
         Ok(())
     }
 
     pub(super) fn leave(&mut self, me: Place) -> Result<(), Broken> {
+        let promise = self.may_leave(me);
+        self.notes.keep(promise)?;
+        self.seat_mut(me).life = Life::Home;
+        self.slots.retain(|&(from, _), _| from != me);
+        Ok(())
+    }
+
+    fn may_leave(&self, me: Place) -> Result<(), Broken> {
         for (other, seat) in (0..).zip(&self.seats) {
             let is_ignorant = seat.ring().is_some_and(|ring| ring.mark() < Mark::Over);
             if is_ignorant && self.in_good_standing(other) {
                 return Err(format!("last: {me} leaves, and {other} does not know"));
             }
         }
-        self.seat_mut(me).life = Life::Home;
-        self.slots.retain(|&(from, _), _| from != me);
         Ok(())
     }
 
@@ -66,7 +79,7 @@ impl RingWorld {
     }
 
     /// Lets everything happen in turn until all have left.
-    fn run(&mut self, log: &mut Vec<Event>) -> Result<(), Broken> {
+    pub(super) fn run(&mut self, log: &mut Vec<Event>) -> Result<(), Broken> {
         const ROUNDS: usize = 1000;
         for _ in 0..ROUNDS {
             let mut seats = (0..).zip(&self.seats);
