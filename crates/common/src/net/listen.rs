@@ -3,7 +3,6 @@
 //! A server stops in this order: it accepts no new connection, reads no new request, and answers
 //! the requests in hand.
 
-use std::future::Ready;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +24,7 @@ use super::greeting;
 use super::knocks::Knocks;
 use super::pipe::Pipe;
 use super::seal::Protocol;
-use super::server::{Answering, Work};
+use super::server::{Answering, Never, Work};
 
 /// Pause after a failed accept. Without it the loop would take a whole core, because an accept that
 /// failed (out of descriptors, say) would fail again at once. A waiting caller does not notice it.
@@ -133,11 +132,13 @@ impl Connection {
         Req: RequestName + DeserializeOwned + Send + 'a,
         Resp: Serialize + Send + 'static,
     {
-        self.work(move |_, request| Work::<_, Ready<_>>::Done(handler(request)))
+        self.work(move |_, request| Work::<_, Never<_>>::Done(handler(request)))
     }
 
     /// In a box, because a frame that comes would otherwise touch ten lines more of the stack and
-    /// of the task: all that opening a connection needs would lie between.
+    /// of the task: all that opening a connection needs would lie between. Not an `async` block,
+    /// because that would keep room for the work twice.
+    #[inline(never)]
     fn work<'a, Req, Resp, F>(
         self,
         handler: impl Fn(Context, Req) -> Work<Resp, F> + Unpin + Send + 'a,
@@ -150,11 +151,11 @@ impl Connection {
         let stop = self.stop.cancelled_owned();
         let share = Share::new(self.gate.bytes, self.peer.ip());
         let answering = Answering::new(self.io, handler, self.gate.limits, share, stop);
-        let ended = async move {
-            if let Err(error) = answering.await {
+        let ended = answering.map(move |ended| {
+            if let Err(error) = ended {
                 tracing::info!("the connection from {} broke: {error}", self.peer);
             }
-        };
+        });
         ended.boxed()
     }
 }
@@ -168,7 +169,7 @@ pub async fn serve<F>(
     shutdown: impl Future,
     answer: impl Fn(Connection) -> F + Send + Sync + 'static,
 ) where
-    F: Future<Output = ()> + Send,
+    F: Future<Output = ()> + Send + 'static,
 {
     let (answer, protocol) = (Arc::new(answer), protocol.into());
     let service = protocol.service();
@@ -180,23 +181,32 @@ pub async fn serve<F>(
         let (protocol, knocks) = (protocol.clone(), knocks.clone());
         // Before the task runs, because a flood may be accepted in one turn.
         let stay = gate.lobby(peer.ip());
-        async move {
+        let greeted = async move {
             if protocol.is_sealed() && !knocks.may_try(peer.ip()) {
-                return;
+                return None;
             }
-            // In a box, because the task would otherwise keep room for a handshake until its end.
-            let io = match stay.during(Box::pin(protocol.answer(io))).await {
-                Some(Ok(io)) => io,
-                Some(Err(trouble)) => return knocks.note(peer.ip(), &trouble),
-                None => return tracing::debug!("{peer} was silent, and others wait"),
-            };
-            let connection = Connection {
-                peer,
-                io,
-                gate,
-                stop,
-            };
-            answer(connection).await;
+            match stay.during(protocol.answer(io)).await {
+                Some(Ok(io)) => {
+                    let connection = Connection {
+                        peer,
+                        io,
+                        gate,
+                        stop,
+                    };
+                    return Some(answer(connection));
+                }
+                Some(Err(trouble)) => knocks.note(peer.ip(), &trouble),
+                None => tracing::debug!("{peer} was silent, and others wait"),
+            }
+            None
+        };
+        // In a box, because the task would otherwise keep room for a handshake until its end, and
+        // each frame that comes would begin its stack below that room.
+        let greeted = greeted.boxed();
+        async move {
+            if let Some(work) = greeted.await {
+                work.await;
+            }
         }
     };
     let mut connections = accept(listener, gate.places.clone(), shutdown, each, refuse).await;

@@ -20,7 +20,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::future::{AbortHandle, Abortable, BoxFuture, abortable};
+use futures::future::{AbortHandle, abortable};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, Sink, Stream, StreamExt};
 use serde::{Serialize, de::DeserializeOwned};
@@ -34,6 +34,11 @@ use super::coalesce::Coalesce;
 use super::gate::{FREE, Share};
 use super::wire::{Wire, wire};
 use super::{Limits, MAX_GROWTH};
+
+mod work;
+
+use work::{Call, Finished, Waiting};
+pub(super) use work::{Never, Work};
 
 /// The work of answering one connection's requests: a future that ends with the connection.
 pub(super) struct Answering<IO, Req, Resp, H> {
@@ -63,47 +68,12 @@ pub(super) struct Answering<IO, Req, Resp, H> {
     share: Share,
 }
 
-/// What a handler makes of a call.
-pub(super) enum Work<Resp, F> {
-    /// The answer, for which nothing had to be waited.
-    Done(Resp),
-    /// The answer, once it is there.
-    Waits(F),
-}
-
-/// The work of one call.
-type Call<Resp> = BoxFuture<'static, Result<Resp, ServerError>>;
-
 struct InHand {
     /// none for the lone call
     abort: Option<AbortHandle>,
     bytes: usize,
     deadline: Instant,
     is_late: bool,
-}
-
-/// One of several calls that wait.
-struct Waiting<Resp> {
-    request_id: u64,
-    call: Abortable<Call<Resp>>,
-}
-
-/// A call that has ended. Without an answer it was cancelled, or is late.
-struct Finished<Resp> {
-    request_id: u64,
-    answer: Option<Result<Resp, ServerError>>,
-}
-
-impl<Resp> Future for Waiting<Resp> {
-    type Output = Finished<Resp>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Finished<Resp>> {
-        let request_id = self.request_id;
-        self.call.poll_unpin(cx).map(|answer| Finished {
-            request_id,
-            answer: answer.ok(),
-        })
-    }
 }
 
 impl<IO, Req, Resp, H, F> Answering<IO, Req, Resp, H>
@@ -158,7 +128,7 @@ where
             } else if !self.reading {
                 break;
             } else {
-                match Pin::new(&mut self.transport).poll_next(cx)? {
+                match self.poll_message(cx)? {
                     Poll::Ready(Some(message)) => self.hear(message, cx)?,
                     Poll::Ready(None) => self.reading = false,
                     Poll::Pending => break,
@@ -179,6 +149,16 @@ where
         }
     }
 
+    /// Receives a message. Not a part of its caller, and [`hear`](Self::hear) neither, so that the
+    /// stack of the one is that of the other as well.
+    #[inline(never)]
+    fn poll_message(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<ClientMessage<Req>>>> {
+        Pin::new(&mut self.transport).poll_next(cx)
+    }
+
     /// Returns a call that has ended.
     fn poll_calls(&mut self, cx: &mut Context<'_>, asks_lone: &mut bool) -> Poll<Finished<Resp>> {
         if std::mem::take(asks_lone)
@@ -189,12 +169,16 @@ where
             self.lone = None;
             return Poll::Ready(Finished { request_id, answer });
         }
+        if self.calls.is_empty() {
+            return Poll::Pending;
+        }
         match self.calls.poll_next_unpin(cx) {
             Poll::Ready(Some(finished)) => Poll::Ready(finished),
             _ => Poll::Pending,
         }
     }
 
+    #[inline(never)]
     fn hear(&mut self, message: ClientMessage<Req>, cx: &mut Context<'_>) -> io::Result<()> {
         self.heard = Instant::now();
         match message {
