@@ -23,14 +23,21 @@ pub enum Effect {
     Send(Target, Job),
     /// Print this verse with this many bottles, wait for the tempo, then report it as sung.
     Sing(u64, String),
-    /// Write this into the journal.
-    Note(Event),
+    /// Write this into the journal. In a box, because an event is larger than all other effects.
+    Note(Box<Event>),
     /// Print this notice.
     Tell(String),
     /// Stop what only a buddy without a roll needs, because the song begins here.
     Begun,
     /// Stop everything, because this buddy has ended.
     Ended,
+}
+
+impl Effect {
+    /// Returns the effect that writes `event` into the journal.
+    pub(crate) fn note(event: Event) -> Self {
+        Self::Note(Box::new(event))
+    }
 }
 
 /// The receiver of a job. Before the song only the next buddy is known.

@@ -47,16 +47,16 @@ fn answer(node: &Arc<Node>, from: IpAddr, request: BuddyRequest) -> BuddyRespons
                 attempt,
                 roll,
             };
-            BuddyResponse::RollCall(node.event(|state| state.roll_call(call, from)))
+            BuddyResponse::RollCall(node.rare_event(|state| state.roll_call(call, from)))
         }
         BuddyRequest::Enlist {
             song,
             roll: Roll(roll),
             to,
             progress,
-        } => {
-            BuddyResponse::Enlist(node.event(|state| state.enlist(song, roll, to, progress, from)))
-        }
+        } => BuddyResponse::Enlist(
+            node.rare_event(|state| state.enlist(song, roll, to, progress, from)),
+        ),
         BuddyRequest::Pass {
             song,
             to,
@@ -72,9 +72,11 @@ fn answer(node: &Arc<Node>, from: IpAddr, request: BuddyRequest) -> BuddyRespons
             to,
             by,
             tally,
-        } => BuddyResponse::Farewell(node.event(|state| state.farewell((song, to), by, tally))),
+        } => {
+            BuddyResponse::Farewell(node.rare_event(|state| state.farewell((song, to), by, tally)))
+        }
         BuddyRequest::Ping { song, to, by } => {
-            BuddyResponse::Ping(node.event(|state| state.ping(song, to, by, from)))
+            BuddyResponse::Ping(node.rare_event(|state| state.ping(song, to, by, from)))
         }
     }
 }

@@ -173,6 +173,13 @@ impl Node {
         result
     }
 
+    /// Does the same with an event that is rare. Not a part of its caller, as [`open`](Self::open).
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn rare_event<R>(self: &Arc<Self>, happens: impl FnOnce(&mut State) -> R) -> R {
+        self.event(happens)
+    }
+
     /// Does the same, but returns the verse instead of singing it.
     fn step<R>(self: &Arc<Self>, happens: impl FnOnce(&mut State) -> R) -> (R, Option<Verse>) {
         let locked = &mut *self.lock();
@@ -192,18 +199,29 @@ impl Node {
                     line.push('\n');
                     verse = Some((left, line));
                 }
-                Effect::Note(event) => self.journal.note(|| event),
-                // Dropped if the terminal does not keep up, because nothing may wait here.
-                Effect::Tell(text) => drop(self.notices.try_send(text)),
-                Effect::Begun => {
-                    locked.waiting.abort_all();
-                    locked.begun = Instant::now();
-                }
-                Effect::Ended => self.ended.cancel(),
+                effect => self.carry_out_rarer(locked, effect),
             }
         }
         locked.effects = effects;
         verse
+    }
+
+    /// Carries out an effect that a verse does not have. Not a part of its caller, as
+    /// [`open`](Self::open).
+    #[cold]
+    #[inline(never)]
+    fn carry_out_rarer(&self, locked: &mut Locked, effect: Effect) {
+        match effect {
+            Effect::Send(..) | Effect::Sing(..) => {} // never, because they are its caller's
+            Effect::Note(event) => self.journal.note(|| *event),
+            // Dropped if the terminal does not keep up, because nothing may wait here.
+            Effect::Tell(text) => drop(self.notices.try_send(text)),
+            Effect::Begun => {
+                locked.waiting.abort_all();
+                locked.begun = Instant::now();
+            }
+            Effect::Ended => self.ended.cancel(),
+        }
     }
 
     /// Returns the mailbox for `to`, and opens it at the first use.
@@ -341,9 +359,16 @@ impl Node {
     fn pass_on(self: &Arc<Self>) {
         self.spin.begin();
         if let (_, Some(next)) = self.step(State::sung) {
-            let node = self.clone();
-            self.spawn(async move { node.sing(next) });
+            self.sing_again(next);
         }
+    }
+
+    /// Sings a verse in a task. Not a part of its caller, as [`open`](Self::open).
+    #[cold]
+    #[inline(never)]
+    fn sing_again(self: &Arc<Self>, verse: Verse) {
+        let node = self.clone();
+        self.spawn(async move { node.sing(verse) });
     }
 }
 

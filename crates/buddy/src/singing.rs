@@ -273,7 +273,7 @@ impl Singing {
     fn gone(&mut self, place: Place, cause: &Cause, out: &mut Vec<Effect>) {
         if place == self.ring.next() && self.is_noted {
             let why = cause.words();
-            out.push(Effect::Note(Event::Lost { place, why }));
+            out.push(Effect::note(Event::Lost { place, why }));
         }
         if place == self.ring.next() && self.ring.mark() != Mark::Home {
             self.ledger.did(Tally {
@@ -323,8 +323,7 @@ impl Singing {
             self.count_lives((by, before.next), request, reply);
         }
         if self.ring.gap(self.ring.next()) < self.ring.gap(before.next) {
-            let who = self.who(self.ring.next());
-            out.push(Effect::Tell(format!("back: {who}")));
+            self.tell_who_is_back(out);
         }
         for output in todo.drain(..) {
             self.carry_out(output, out);
@@ -339,7 +338,9 @@ impl Singing {
                 if self.farewell == Farewell::Sent && matches!(request, Request::Pass(..)) {
                     self.farewell = Farewell::Unsaid;
                 }
-                self.note_call(place, request, out);
+                if self.is_noted {
+                    self.note_call(place, request, out);
+                }
                 let job = self.job(request);
                 out.push(Effect::Send(Target::Place(place), job));
             }

@@ -1,5 +1,7 @@
 //! The words of the song. PURE.
 
+use std::fmt::Write;
+
 /// The line that is sung with `left` bottles on the wall, in a song that began with `of`.
 ///
 /// ```
@@ -16,24 +18,29 @@ pub fn verse(left: u64, of: u64) -> String {
 
 /// Adds that line to the end of `line`, in pieces, so that it is not copied from buffer to buffer.
 pub(crate) fn add_verse(line: &mut String, left: u64, of: u64) {
-    let (number, bottles) = count(left);
-    let wall = " of beer on the wall, ";
-    if left > 0 {
-        let rest = " of beer. Take one down, pass it around...";
-        return line.extend([&number, bottles, wall, &number, bottles, rest]);
+    if left == 0 {
+        line.push_str(
+            "No more bottles of beer on the wall, no more bottles of beer. \
+             Go to the store and buy some more, ",
+        );
+        add_count(line, of);
+        return line.push_str(" of beer on the wall.");
     }
-    let store = " of beer. Go to the store and buy some more, ";
-    line.extend(["No more", bottles, wall, &number, bottles, store]);
-    let (number, bottles) = count(of);
-    line.extend([&number, bottles, " of beer on the wall."]);
+    let begin = line.len();
+    add_count(line, left);
+    let count = begin..line.len();
+    line.push_str(" of beer on the wall, ");
+    line.extend_from_within(count);
+    line.push_str(" of beer. Take one down, pass it around...");
 }
 
-/// Returns a number of bottles in words.
-fn count(n: u64) -> (String, &'static str) {
+/// Adds a number of bottles in words.
+fn add_count(line: &mut String, n: u64) {
     match n {
-        0 => ("no more".into(), " bottles"),
-        1 => ("1".into(), " bottle"),
-        n => (n.to_string(), " bottles"),
+        0 => line.push_str("no more bottles"),
+        1 => line.push_str("1 bottle"),
+        // Never fails, because a string takes all that is written to it.
+        n => drop(write!(line, "{n} bottles")),
     }
 }
 

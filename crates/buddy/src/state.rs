@@ -60,16 +60,24 @@ impl State {
     /// vectors, so that no verse costs an allocation.
     pub fn take_effects(&mut self, todo: &mut Vec<Effect>) {
         if self.leaving && !self.draining {
-            let out = &mut self.effects;
-            self.draining = match &mut self.phase {
-                Phase::Waiting(_) => true,
-                Phase::Singing(singing) => !singing.is_busy() && singing.has_said_farewell(out),
-            };
-            if self.draining {
-                out.push(Effect::Ended);
-            }
+            self.look_whether_it_may_leave();
         }
         mem::swap(&mut self.effects, todo);
+    }
+
+    /// Leaves if nothing would have to be repeated. Not a part of its caller, because a verse would
+    /// touch its stack.
+    #[cold]
+    #[inline(never)]
+    fn look_whether_it_may_leave(&mut self) {
+        let out = &mut self.effects;
+        self.draining = match &mut self.phase {
+            Phase::Waiting(_) => true,
+            Phase::Singing(singing) => !singing.is_busy() && singing.has_said_farewell(out),
+        };
+        if self.draining {
+            out.push(Effect::Ended);
+        }
     }
 
     /// Hears a roll call from the machine `from`.
@@ -79,7 +87,7 @@ impl State {
         };
         if self.config.is_noted {
             let id = call.name();
-            self.effects.push(Effect::Note(Event::Called { id }));
+            self.effects.push(Effect::note(Event::Called { id }));
         }
         let (reply, closed) = waiting.hear(call, from, &mut self.effects);
         if let Some((song, roll)) = closed {

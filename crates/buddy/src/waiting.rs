@@ -124,7 +124,7 @@ impl Waiting {
 
     fn send(&self, call: Call, out: &mut Vec<Effect>) {
         let (id, next) = (call.name(), self.next.clone());
-        let note = Effect::Note(Event::Call { id, next });
+        let note = Effect::note(Event::Call { id, next });
         out.extend(self.is_noted.then_some(note));
         out.push(Effect::Send(Target::Next, Job::RollCall(call)));
     }

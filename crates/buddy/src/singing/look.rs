@@ -64,6 +64,15 @@ impl Singing {
         holder.filter(|&holder| holder != me && self.ring.gap(holder) >= self.ring.gap(next))
     }
 
+    /// Tells that a buddy nearer than the last next one is next again. Not a part of its caller,
+    /// because a verse would touch its stack.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn tell_who_is_back(&self, out: &mut Vec<Effect>) {
+        let who = self.who(self.ring.next());
+        out.push(Effect::Tell(format!("back: {who}")));
+    }
+
     /// Learns what became of a ping to a buddy beyond next, which the ring does not need yet.
     pub(super) fn tried(&mut self, place: Place, report: Report) -> Retry {
         let suspicion = self.suspicions.entry(place).or_default();

@@ -9,11 +9,14 @@ use crate::effect::{Cause, Effect};
 use crate::ring::{Before, Input, Request};
 
 impl Singing {
-    /// Notes what has happened, and what came of it.
+    /// Notes what has happened, and what came of it. Not a part of its caller, because most buddies
+    /// have no journal, and a verse would touch its stack.
+    #[cold]
+    #[inline(never)]
     pub(super) fn note(&self, input: &Input, before: Before, out: &mut Vec<Effect>) {
         let placed = (*input == Input::Enlisted).then(|| self.placed(before));
         let noted = self.ring.noted(input, before);
-        out.extend(placed.into_iter().chain(noted).map(Effect::Note));
+        out.extend(placed.into_iter().chain(noted).map(Effect::note));
     }
 
     fn placed(&self, before: Before) -> Event {
@@ -33,9 +36,11 @@ impl Singing {
     }
 
     /// Notes a message that is to be sent.
+    #[cold]
+    #[inline(never)]
     pub(super) fn note_call(&self, to: Place, request: Request, out: &mut Vec<Effect>) {
         if let Some((id, word, mark)) = self.message(to, request) {
-            out.push(Effect::Note(Event::Say { to, id, word, mark }));
+            out.push(Effect::note(Event::Say { to, id, word, mark }));
         }
     }
 
@@ -49,7 +54,7 @@ impl Singing {
     ) {
         if let Some((id, ..)) = self.message(to, request) {
             let why = cause.words();
-            out.push(Effect::Note(Event::Unheard { to, id, why }));
+            out.push(Effect::note(Event::Unheard { to, id, why }));
         }
     }
 

@@ -317,7 +317,7 @@ impl World {
             match effect {
                 Effect::Send(to, job) => self.put(n, to, job),
                 Effect::Tell(text) => self.note(text),
-                Effect::Note(event) => self.write(process, event),
+                Effect::Note(event) => self.write(process, *event),
                 Effect::Sing(left, line) => {
                     verse = Some(left);
                     self.note(line);
