@@ -4,7 +4,8 @@
 //! then, so such an answer is not handed to it: the call ends with [`RpcError::Channel`], and the
 //! connection with it, because nothing more that this peer says can be believed.
 //!
-//! A [post](Calling::post) is written by the caller itself, between two turns of the task.
+//! A [post](Calling::post) is written by the caller itself, between two turns of the task. So is a
+//! [call](Calling::call_at_once) while no other is out.
 
 use std::collections::HashMap;
 use std::io;
@@ -26,8 +27,14 @@ use super::wire::{Wire, wire};
 
 /// What a caller tells the task.
 pub(super) enum Command<Req, Resp> {
-    Call(Request<Req>, oneshot::Sender<Result<Resp, RpcError>>),
+    Call(Call<Req, Resp>),
     Cancel(u64),
+}
+
+/// A call, and where its answer goes.
+pub(super) struct Call<Req, Resp> {
+    pub(super) request: Request<Req>,
+    pub(super) answer: oneshot::Sender<Result<Resp, RpcError>>,
 }
 
 /// The calling end of a connection.
@@ -80,11 +87,30 @@ where
             return false;
         }
         self.posts.begin(number, asked);
-        if let Poll::Ready(Err(error)) = Pin::new(&mut self.transport).poll_flush(&mut cx) {
-            // The task finds out when it reads, because a socket that fails is readable.
-            tracing::debug!("not posted: {error}");
-        }
+        self.flush_at_once(&mut cx);
         true
+    }
+
+    /// Writes a call at once, as a [post](Self::post), and so spares the task a turn. Gives it back
+    /// if the task has to write it: if others are out, because then one write may carry several.
+    pub(super) fn call_at_once(&mut self, call: Call<Req, Resp>) -> Result<(), Call<Req, Resp>> {
+        let task = self.task.clone();
+        let mut cx = Context::from_waker(&task);
+        let ready = Pin::new(&mut self.transport).poll_ready(&mut cx);
+        if !self.callers.is_empty() || !matches!(ready, Poll::Ready(Ok(()))) {
+            return Err(call);
+        }
+        self.call(call);
+        self.transport.hurry();
+        self.flush_at_once(&mut cx);
+        Ok(())
+    }
+
+    fn flush_at_once(&mut self, cx: &mut Context<'_>) {
+        if let Poll::Ready(Err(error)) = Pin::new(&mut self.transport).poll_flush(cx) {
+            // The task finds out when it reads, because a socket that fails is readable.
+            tracing::debug!("not written: {error}");
+        }
     }
 
     /// Writes the calls and cancellations that wait; ready when every clone of the channel is gone.
@@ -92,7 +118,7 @@ where
         loop {
             ready!(Pin::new(&mut self.transport).poll_ready(cx)?);
             match ready!(self.inbox.poll_recv(cx)) {
-                Some(Command::Call(request, caller)) => self.call(request, caller),
+                Some(Command::Call(call)) => self.call(call),
                 Some(Command::Cancel(request_id)) => {
                     if self.callers.remove(&request_id).is_some() {
                         let trace_context = trace::Context::default();
@@ -107,7 +133,8 @@ where
         }
     }
 
-    fn call(&mut self, request: Request<Req>, answer: oneshot::Sender<Result<Resp, RpcError>>) {
+    fn call(&mut self, call: Call<Req, Resp>) {
+        let Call { request, answer } = call;
         let (id, asked) = (request.id, variant(&request.message));
         match self.send(ClientMessage::Request(request)) {
             Ok(()) => drop(self.callers.insert(id, Caller { asked, answer })),
@@ -185,6 +212,12 @@ fn variant(message: &impl Serialize) -> u8 {
 /// has ended.
 pub(super) struct Shared<IO, Req, Resp>(Arc<Mutex<Option<Calling<IO, Req, Resp>>>>);
 
+impl<IO, Req, Resp> Clone for Shared<IO, Req, Resp> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
 impl<IO, Req, Resp> Shared<IO, Req, Resp> {
     pub(super) fn new(calling: Calling<IO, Req, Resp>) -> Self {
         Self(Arc::new(Mutex::new(Some(calling))))
@@ -192,7 +225,7 @@ impl<IO, Req, Resp> Shared<IO, Req, Resp> {
 
     /// Returns the task.
     pub(super) fn task(&self) -> Task<IO, Req, Resp> {
-        Task(Self(self.0.clone()))
+        Task(self.clone())
     }
 
     /// Poisoned only if decoding panics, and then the task ends and leaves nothing here.
@@ -213,6 +246,14 @@ where
         calling
             .as_mut()
             .is_some_and(|calling| calling.post(request))
+    }
+
+    /// Does [`Calling::call_at_once`], unless the connection has ended.
+    pub(super) fn call_at_once(&self, call: Call<Req, Resp>) -> Result<(), Call<Req, Resp>> {
+        match &mut *self.lock() {
+            Some(calling) => calling.call_at_once(call),
+            None => Err(call),
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::calling::{self, Calling, Command};
+use super::calling::{self, Call, Calling, Command};
 use super::connect::{Dialled, Peer, dial};
 use super::doctor::{Error, Trouble};
 use super::post::Posts;
@@ -38,10 +38,15 @@ const PENDING_CALLS: usize = 1024;
 /// was not asked.
 pub struct Channel<Req, Resp>(Arc<Shared<Req, Resp>>);
 
+/// Writes a call if that can be done at once, or gives it back.
+type AtOnce<Req, Resp> = dyn Fn(Call<Req, Resp>) -> Result<(), Call<Req, Resp>> + Send + Sync;
+
 struct Shared<Req, Resp> {
     commands: mpsc::Sender<Command<Req, Resp>>,
     /// writes a request as a post, and returns whether it could
     post: Box<dyn Fn(Request<Req>) -> bool + Send + Sync>,
+    /// writes a call, or gives it back for the task
+    call: Box<AtOnce<Req, Resp>>,
     posts: Arc<Posts<Resp>>,
     next_id: AtomicU64,
     closed: CancellationToken,
@@ -170,6 +175,7 @@ where
         let posts = Arc::new(Posts::new());
         let calling = calling::Shared::new(Calling::new(io, inbox, posts.clone()));
         let task = calling.task();
+        let calls = calling.clone();
         let closed = CancellationToken::new();
         let says_so = closed.clone().drop_guard();
         let (target, to_note) = (target.to_owned(), end.clone());
@@ -198,6 +204,7 @@ where
         Self(Arc::new(Shared {
             commands,
             post: Box::new(move |request| calling.post(request)),
+            call: Box::new(move |call| calls.call_at_once(call)),
             posts,
             next_id: AtomicU64::new(0),
             closed,
@@ -264,8 +271,14 @@ where
             message,
         };
         let (caller, answer) = oneshot::channel();
-        let sent = shared.commands.send(Command::Call(request, caller)).await;
-        sent.map_err(|_| shared.ended())?;
+        let call = Call {
+            request,
+            answer: caller,
+        };
+        if let Err(call) = (shared.call)(call) {
+            let sent = shared.commands.send(Command::Call(call)).await;
+            sent.map_err(|_| shared.ended())?;
+        }
         let mut guard = Guard {
             commands: &shared.commands,
             id: Some(id),

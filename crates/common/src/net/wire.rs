@@ -145,7 +145,8 @@ impl<In: DeserializeOwned, Out> Decoder for Frames<In, Out> {
             return Err(invalid("a frame that is too long"));
         }
         let Some(frame) = rest.get(..length) else {
-            bytes.reserve(LENGTH + length - bytes.len());
+            // And one more, because after a read that fills it tokio asks for the next bytes.
+            bytes.reserve(LENGTH + length - bytes.len() + 1);
             return Ok(None);
         };
         let message = decode(frame)?;
