@@ -125,12 +125,12 @@ impl Handler {
         if let Some(other) = author.opened_for {
             self.shared.polls().end(other);
         }
-        let at_ms = now_ms();
+        let (nick, at_ms) = (Arc::<str>::from(author.nick), now_ms());
         let entry = |Post { id, kind, body }| NewEntry {
             sender: author.sender,
             id: Some(id),
             kind,
-            nick: author.nick.clone(),
+            nick: nick.clone(),
             body,
             at_ms,
         };

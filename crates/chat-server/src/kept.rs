@@ -1,12 +1,12 @@
 //! An entry as it is kept in memory: encoded, so that each of its readers costs a copy and no more.
 //! PURE.
 
-use common::chat::{Encoded, Entry, Kind};
+use common::chat::{Encoded, Entry, Kind, Line};
 
 use crate::bounds::bytes;
 
 /// The bytes in memory of an entry, at most, beside what counts in a page: the struct, an
-/// allocation, and the key that [`Memory`](crate::Memory) remembers.
+/// allocation if it was stored alone, and the key that [`Memory`](crate::Memory) remembers.
 const OVERHEAD: usize = 208;
 
 /// An entry in the bytes that its readers get, and what is asked of it most.
@@ -20,14 +20,17 @@ pub(crate) struct KeptEntry {
 }
 
 impl KeptEntry {
-    /// Returns an entry as it is kept.
-    pub(crate) fn new(entry: &Entry) -> Self {
-        Self {
-            number: entry.number,
-            kind: entry.kind,
-            size: bytes(&entry.nick, &entry.body),
-            encoded: Encoded::new(entry),
-        }
+    /// Returns entries that are stored together, as they are kept.
+    pub(crate) fn all<'a>(
+        lines: impl Iterator<Item = Line<'a>> + Clone,
+    ) -> impl Iterator<Item = Self> {
+        let encoded = Encoded::all(lines.clone());
+        lines.zip(encoded).map(|(line, encoded)| Self {
+            number: line.number,
+            kind: line.kind,
+            size: bytes(line.nick, line.body),
+            encoded,
+        })
     }
 
     /// Returns the entry. There always is one.

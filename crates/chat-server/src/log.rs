@@ -18,7 +18,8 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use common::chat::{
-    Block, Crowd, Encoded, Entry, Kind, MAX_ENTRIES, MAX_PAGE, Page, ReadyPage, Refusal, Sender,
+    Block, Crowd, Encoded, Entry, Kind, Line, MAX_ENTRIES, MAX_PAGE, Page, ReadyPage, Refusal,
+    Sender,
 };
 use common::cli::Failure;
 use common::pen::Pen;
@@ -39,8 +40,8 @@ pub struct NewEntry {
     pub id: Option<u64>,
     /// What it is.
     pub kind: Kind,
-    /// The sender's nick.
-    pub nick: String,
+    /// The sender's nick, which all posts of a call share.
+    pub nick: Arc<str>,
     /// The text.
     pub body: String,
     /// The time in milliseconds since 1970.
@@ -54,20 +55,20 @@ impl NewEntry {
             sender,
             id,
             kind,
-            nick,
+            nick: nick.into(),
             body,
             at_ms: now_ms(),
         }
     }
 
     /// Returns the entry with its number.
-    pub fn numbered(self, number: u64) -> Entry {
-        Entry {
+    pub(crate) fn numbered(&self, number: u64) -> Line<'_> {
+        Line {
             number,
             sender: self.sender,
             kind: self.kind,
-            nick: self.nick,
-            body: self.body,
+            nick: &self.nick,
+            body: &self.body,
             at_ms: self.at_ms,
         }
     }
@@ -133,7 +134,7 @@ pub struct Ready {
 
 impl From<Page> for Ready {
     fn from(page: Page) -> Self {
-        let encoded: Vec<Encoded> = page.entries.iter().map(Encoded::new).collect();
+        let encoded = Encoded::all(page.entries.iter().map(Line::from));
         Self {
             count: page.entries.len(),
             bytes: page.entries.iter().map(size).sum(),

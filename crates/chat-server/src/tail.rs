@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque, vec_deque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use common::chat::{Block, Entry, MAX_ENTRIES, Page, ReadyPage};
+use common::chat::{Block, Entry, Line, MAX_ENTRIES, Page, ReadyPage};
 use common::pen::Pen;
 use tokio::sync::watch;
 
@@ -54,17 +54,18 @@ impl Tail {
     }
 
     /// Shows an entry to readers.
-    pub(crate) fn push(&mut self, entry: Entry) {
-        self.add(entry);
+    pub(crate) fn push(&mut self, entry: Line<'_>) {
+        self.add(std::iter::once(entry));
         drop(self.added());
     }
 
-    /// Adds an entry, which readers hear of by [`added`](Self::added).
-    pub(crate) fn add(&mut self, entry: Entry) {
-        let kept = KeptEntry::new(&entry);
-        self.newest = entry.number;
-        self.bytes += kept.cost();
-        self.entries.push_back(kept);
+    /// Adds entries, which readers hear of by [`added`](Self::added).
+    pub(crate) fn add<'a>(&mut self, entries: impl Iterator<Item = Line<'a>> + Clone) {
+        for kept in KeptEntry::all(entries) {
+            self.newest = kept.number;
+            self.bytes += kept.cost();
+            self.entries.push_back(kept);
+        }
     }
 
     /// Returns what was added, to be shown by dropping it.
@@ -216,11 +217,6 @@ impl Rooms {
     #[cfg(feature = "nats")]
     pub(crate) fn set_epoch(&mut self, epoch: u64) {
         self.journal.1 = epoch;
-    }
-
-    /// Returns whether there is a journal.
-    pub(crate) fn is_noted(&self) -> bool {
-        self.journal.0.is_on()
     }
 
     /// Writes down an append, with the number of each entry and whether it is new. Before this lock
@@ -403,8 +399,8 @@ mod tests {
         let tails = Tails::new(0);
         let mut rooms = tails.lock();
         for number in 1..=100 {
-            rooms.make("small", 0).push(entry(number, 10));
-            rooms.make("large", 0).push(entry(number, 4096));
+            rooms.make("small", 0).push((&entry(number, 10)).into());
+            rooms.make("large", 0).push((&entry(number, 4096)).into());
         }
         let small = rooms.get("small").map(Tail::bytes);
         rooms.shrink(200_000);
@@ -434,7 +430,7 @@ mod tests {
     fn one_tail_has_a_limit_of_its_own() {
         let mut tail = Tail::new(0);
         for number in 1..=10 {
-            tail.push(entry(number, 1000));
+            tail.push((&entry(number, 1000)).into());
         }
         let each = tail.bytes() / 10;
         tail.shrink(8, usize::MAX);

@@ -12,9 +12,9 @@ use common::pen::Pen;
 use futures::FutureExt;
 use futures::future::ready;
 
-use crate::bounds::{Account, Bounds, is_message};
+use crate::bounds::{Account, Bounds, bytes, is_message};
 use crate::kept::KeptEntry;
-use crate::log::{Head, LogError, NewEntry, PageLimit, Ready, Reply, Status, size};
+use crate::log::{Head, LogError, NewEntry, PageLimit, Ready, Reply, Status};
 use crate::search::{Needle, SEARCH_LIMIT, SEARCHES};
 use crate::tail::{Rooms, Tail, Tails};
 use crate::worker::Worker;
@@ -84,21 +84,21 @@ impl View {
         let room = kept
             .entry(name.to_owned())
             .or_insert_with(|| Kept::new(floor));
-        let noted = rooms.is_noted().then(|| entries.clone());
         let tail = rooms.make(name, floor);
-        let store = |entry| room.store(tail, entry);
-        let numbers: Vec<u64> = entries.into_iter().map(store).collect();
+        let stored: Vec<_> = entries.iter().map(|entry| room.store(entry)).collect();
+        let numbered = entries.iter().zip(&stored);
+        let new = numbered.filter(|(_, (_, is_new))| *is_new);
+        tail.add(new.map(|(entry, (number, _))| entry.numbered(*number)));
         room.trim(tail, &self.bounds);
         let added = tail.added();
-        if let Some(entries) = noted {
-            // What is stored here again was written down before, by this same server.
-            let numbers: Vec<_> = numbers.iter().map(|&number| (number, true)).collect();
-            rooms.note(name, &entries, &numbers);
-        }
+        let numbers = stored.iter().map(|&(number, _)| number);
+        // What is stored here again was written down before, by this same server.
+        let noted: Vec<_> = numbers.clone().map(|number| (number, true)).collect();
+        rooms.note(name, &entries, &noted);
         self.fit(&mut kept, &mut rooms);
         drop((rooms, kept));
         drop(added);
-        Ok(numbers)
+        Ok(numbers.collect())
     }
 
     /// Deletes the oldest entries of the largest rooms until all fit the bound in bytes.
@@ -250,37 +250,36 @@ impl Kept {
         }
     }
 
-    /// Stores an entry, unless its key is known. Returns its number.
-    fn store(&mut self, tail: &mut Tail, entry: NewEntry) -> u64 {
+    /// Counts an entry that is to follow in the tail, unless its key is known. Returns its number,
+    /// and whether it is new.
+    fn store(&mut self, entry: &NewEntry) -> (u64, bool) {
         if let Some(id) = entry.id {
             let key = (entry.sender, id);
             let number = self.account.newest + 1;
             match self.numbers.entry(key) {
-                Place::Occupied(known) => return *known.get(),
+                Place::Occupied(known) => return (*known.get(), false),
                 Place::Vacant(place) => place.insert(number),
             };
             self.keys.push_back((number, key));
         }
-        self.push(tail, entry)
+        (self.count(entry), true)
     }
 
-    /// Adds an entry, also if its key is known. Returns its number.
+    /// Counts an entry that is to follow in the tail, also if its key is known. Returns its number.
     #[cfg(feature = "nats")]
-    fn add(&mut self, tail: &mut Tail, entry: NewEntry) -> u64 {
+    fn add(&mut self, entry: &NewEntry) -> u64 {
         if let Some(id) = entry.id {
             let (number, key) = (self.account.newest + 1, (entry.sender, id));
             self.numbers.insert(key, number);
             self.keys.push_back((number, key));
         }
-        self.push(tail, entry)
+        self.count(entry)
     }
 
-    fn push(&mut self, tail: &mut Tail, entry: NewEntry) -> u64 {
+    fn count(&mut self, entry: &NewEntry) -> u64 {
         let number = self.account.newest + 1;
-        let entry = entry.numbered(number);
-        self.account
-            .add(number, entry.kind, size(&entry), entry.at_ms);
-        tail.add(entry);
+        let size = bytes(&entry.nick, &entry.body);
+        self.account.add(number, entry.kind, size, entry.at_ms);
         number
     }
 

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use bounded::Bounded;
-pub use entries::{Block, Encoded};
+pub use entries::{Block, Encoded, Line};
 pub use owner::{Owner, PublicKey, statement};
 pub use ready::{Answer, ReadyPage};
 pub use refusal::{Crowd, Refusal};

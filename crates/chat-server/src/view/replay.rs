@@ -45,9 +45,16 @@ impl View {
             next = end;
         }
         let tail = rooms.make(name, place.after);
-        for entry in appends.into_iter().flatten() {
-            room.add(tail, entry);
-        }
+        let numbered = appends
+            .iter()
+            .flatten()
+            .map(|entry| (room.add(entry), entry));
+        let numbered: Vec<_> = numbered.collect();
+        tail.add(
+            numbered
+                .iter()
+                .map(|(number, entry)| entry.numbered(*number)),
+        );
         room.trim(tail, &self.bounds);
         tail.trim(&room.account);
         let added = tail.added();

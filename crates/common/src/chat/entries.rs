@@ -5,33 +5,103 @@
 //! readers. In JSON the entries are a list, as everything else.
 
 use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
 use serde::de::{self, Visitor};
 use serde::ser::Error as _;
 use serde::{Deserializer, Serialize, Serializer};
 
 use super::bounded::at_most;
-use super::{Entry, MAX_ENTRIES};
+use super::{Entry, Kind, MAX_ENTRIES, Sender, hex};
 
-/// The most bytes that an entry takes on the wire beside its texts: four numbers of variable length
-/// (two of 10 bytes, two of 3), the sender and the kind.
-const ENVELOPE: usize = 48;
+/// The bytes after which entries that are encoded together begin another piece of memory. An entry
+/// that is kept keeps its piece, so that this is what a room may hold beside what it counts.
+const PIECE: usize = 4 * 1024;
 
-/// One entry in the bytes that readers get.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Encoded(Vec<u8>);
+/// An [`Entry`] whose texts are borrowed. It has the same bytes.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Line<'a> {
+    /// As in an [`Entry`].
+    pub number: u64,
+    /// As in an [`Entry`].
+    #[serde(serialize_with = "hex::write_hash")]
+    pub sender: Sender,
+    /// As in an [`Entry`].
+    pub kind: Kind,
+    /// As in an [`Entry`].
+    pub nick: &'a str,
+    /// As in an [`Entry`].
+    pub body: &'a str,
+    /// As in an [`Entry`].
+    pub at_ms: u64,
+}
+
+impl<'a> From<&'a Entry> for Line<'a> {
+    fn from(entry: &'a Entry) -> Self {
+        Self {
+            number: entry.number,
+            sender: entry.sender,
+            kind: entry.kind,
+            nick: &entry.nick,
+            body: &entry.body,
+            at_ms: entry.at_ms,
+        }
+    }
+}
+
+/// One entry in the bytes that readers get. Entries that were stored together share their memory,
+/// because an allocation for each of them would take longer than all the rest of storing it.
+#[derive(Clone, Debug)]
+pub struct Encoded {
+    piece: Arc<[u8]>,
+    from: u32,
+    to: u32,
+}
 
 impl Encoded {
-    /// Returns the bytes of an entry.
-    pub fn new(entry: &Entry) -> Self {
-        let length = entry.nick.len() + entry.body.len() + ENVELOPE;
-        // An error is only of a type that cannot be encoded.
-        Self(postcard::to_extend(entry, Vec::with_capacity(length)).unwrap_or_default())
+    /// Returns the bytes of each line.
+    pub fn all<'a>(lines: impl Iterator<Item = Line<'a>>) -> Vec<Self> {
+        let mut all = Vec::with_capacity(lines.size_hint().0);
+        let (mut piece, mut ends) = (Vec::new(), Vec::new());
+        for line in lines {
+            // An error is only of a type that cannot be encoded.
+            piece = postcard::to_extend(&line, piece).unwrap_or_default();
+            ends.push(piece.len());
+            if piece.len() >= PIECE {
+                Self::cut(&piece, &ends, &mut all);
+                piece.clear();
+                ends.clear();
+            }
+        }
+        Self::cut(&piece, &ends, &mut all);
+        all
+    }
+
+    /// Adds the entries of a piece, each of which ends at one of `ends`.
+    fn cut(piece: &[u8], ends: &[usize], all: &mut Vec<Self>) {
+        let piece: Arc<[u8]> = piece.into();
+        let mut from = 0;
+        all.extend(ends.iter().map(|&end| {
+            // A piece has fewer bytes than a few frames.
+            let to = u32::try_from(end).unwrap_or(from);
+            let encoded = Self {
+                piece: piece.clone(),
+                from,
+                to,
+            };
+            from = to;
+            encoded
+        }));
     }
 
     /// Returns the entry, unless these are the bytes of none.
     pub fn entry(&self) -> Option<Entry> {
-        postcard::from_bytes(&self.0).ok()
+        postcard::from_bytes(&self.piece[self.range()]).ok()
+    }
+
+    fn range(&self) -> Range<usize> {
+        self.from as usize..self.to as usize
     }
 }
 
@@ -43,10 +113,18 @@ impl Block {
     /// Returns the block of these entries.
     pub fn of<'a>(entries: impl Iterator<Item = &'a Encoded> + Clone) -> Self {
         // Of the right size from the beginning, because a block that grows is copied each time.
-        let length = entries.clone().map(|entry| entry.0.len()).sum();
+        let length = entries.clone().map(|entry| entry.range().len()).sum();
         let mut block = Vec::with_capacity(length);
-        for entry in entries {
-            block.extend_from_slice(&entry.0);
+        let mut entries = entries.peekable();
+        while let Some(first) = entries.next() {
+            // Those that follow each other in memory at once.
+            let mut to = first.to;
+            let follows =
+                |next: &&Encoded, to| next.from == to && Arc::ptr_eq(&next.piece, &first.piece);
+            while let Some(next) = entries.next_if(|next| follows(next, to)) {
+                to = next.to;
+            }
+            block.extend_from_slice(&first.piece[first.from as usize..to as usize]);
         }
         Self(block)
     }

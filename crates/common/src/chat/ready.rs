@@ -61,7 +61,7 @@ impl Serialize for Answer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::entries::Encoded;
+    use super::super::entries::{Encoded, Line};
     use super::super::{Entry, Kind, Refusal};
     use super::*;
 
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn a_ready_answer_has_the_bytes_of_the_contract() {
         let entries: Vec<Entry> = (1..4).map(entry).collect();
-        let encoded: Vec<Encoded> = entries.iter().map(Encoded::new).collect();
+        let encoded = Encoded::all(entries.iter().map(Line::from));
         assert_eq!(encoded[2].entry(), Some(entry(3)));
         let ready = ReadyPage {
             room: "lobby".into(),
