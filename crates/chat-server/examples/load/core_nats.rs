@@ -1,5 +1,7 @@
 //! Core NATS as a peer: a publisher and many subscribers of one subject, as a program in Rust would
-//! use it. Nothing is stored, and nobody is told whether a message has arrived.
+//! use it. Nothing is stored, and nobody is told whether a message has arrived. A publisher that
+//! wants to know at least that the server has its messages sends itself one more after them, and
+//! waits for that: the server hands on what comes on a connection in its order.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use futures::StreamExt;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::fan_out::{BODY, flood, lateness, p50_p99, pace};
+use crate::fan_out::{BODY, Flood, lateness, p50_p99, pace};
 use crate::program::{Program, closed};
 
 const SUBJECT: &str = "lobby";
@@ -57,8 +59,10 @@ impl CoreNats {
         Ok(all)
     }
 
-    /// Returns the messages delivered in a second.
-    pub(crate) async fn flood(&self, readers: u64) -> anyhow::Result<f64> {
+    /// Returns the messages delivered in a second. With `posts`, the publisher waits after each of
+    /// so many until the server has them, as a writer of ours waits for its answer. Without, it
+    /// only waits when it is far ahead of the readers.
+    pub(crate) async fn flood(&self, readers: u64, posts: Option<usize>) -> anyhow::Result<f64> {
         let delivered = Arc::new(AtomicU64::new(0));
         let mut tasks = JoinSet::new();
         for (client, mut subscriber) in self.subscribers(readers).await? {
@@ -71,11 +75,25 @@ impl CoreNats {
             });
         }
         let writer = self.connect().await?;
-        flood(readers, &delivered, async || {
-            writer.publish(SUBJECT, vec![b'x'; BODY].into()).await?;
-            Ok(1)
-        })
-        .await
+        let inbox = writer.new_inbox();
+        let mut confirmed = writer.subscribe(inbox.clone()).await?;
+        let mut flood = Flood::begin(readers, delivered);
+        // On a thread of the runtime, as our own writer.
+        let flood = tokio::spawn(async move {
+            while flood.goes_on() {
+                for _ in 0..posts.unwrap_or(1) {
+                    let body = vec![b'x'; BODY];
+                    writer.publish(SUBJECT, body.into()).await?;
+                }
+                if posts.is_some() {
+                    writer.publish(inbox.clone(), "".into()).await?;
+                    confirmed.next().await.context("the server is there")?;
+                }
+                flood.sent(posts.unwrap_or(1)).await;
+            }
+            anyhow::Ok(flood.rate())
+        });
+        flood.await?
     }
 
     /// Returns the milliseconds that half of the messages needed at most, and 99 of 100.

@@ -42,6 +42,10 @@ enum Contestant<'a> {
     Chat(&'a Path),
     /// the chat under a lab's key
     Sealed(&'a Path),
+    /// core NATS, whose publisher waits as often as our writer
+    #[cfg(feature = "nats")]
+    Confirmed,
+    /// core NATS, whose publisher does not wait
     #[cfg(feature = "nats")]
     CoreNats,
     PlainTcp,
@@ -54,6 +58,8 @@ impl Contestant<'_> {
         match self {
             Chat(program) => program.display().to_string(),
             Sealed(_) => "the same under a key".into(),
+            #[cfg(feature = "nats")]
+            Self::Confirmed => "core NATS, confirmed".into(),
             #[cfg(feature = "nats")]
             Self::CoreNats => "core NATS".into(),
             PlainTcp => "a plain TCP frame each".into(),
@@ -76,6 +82,10 @@ fn contestants<'a>(ours: &'a Path, programs: &'a [PathBuf]) -> Vec<Contestant<'a
 pub(crate) async fn floods(programs: &[PathBuf]) -> anyhow::Result<()> {
     let ours = Server::program()?;
     let mut all = contestants(&ours, programs);
+    #[cfg(feature = "nats")]
+    if crate::nats::program().is_some() {
+        all.push(Contestant::Confirmed);
+    }
     all.push(PlainTcp);
     for (readers, posts) in FLOODS {
         let mut rates = vec![Vec::new(); all.len()];
@@ -86,7 +96,9 @@ pub(crate) async fn floods(programs: &[PathBuf]) -> anyhow::Result<()> {
                     flood_chat(&Server::start_sealed(program)?, readers, posts).await?
                 }
                 #[cfg(feature = "nats")]
-                Contestant::CoreNats => CoreNats::start()?.flood(readers).await?,
+                Contestant::Confirmed => CoreNats::start()?.flood(readers, Some(posts)).await?,
+                #[cfg(feature = "nats")]
+                Contestant::CoreNats => CoreNats::start()?.flood(readers, None).await?,
                 PlainTcp => raw_fan_out(readers).await?,
             });
         }
@@ -108,7 +120,7 @@ pub(crate) async fn paces(programs: &[PathBuf]) -> anyhow::Result<()> {
                 Sealed(program) => pace_chat(&Server::start_sealed(program)?, readers).await?.1,
                 #[cfg(feature = "nats")]
                 Contestant::CoreNats => CoreNats::start()?.pace(readers).await?.1,
-                PlainTcp => continue,
+                _ => continue,
             });
         }
         report(Measure::Lateness, &many(readers), &all, &late)?;
@@ -184,24 +196,47 @@ fn report(
     Ok(())
 }
 
-/// Has `send` send as fast as the readers follow, who count in `delivered`. It returns how many
-/// messages it has sent. Returns the messages delivered in a second.
-pub(crate) async fn flood(
+/// A writer that sends as fast as the readers follow.
+pub(crate) struct Flood {
     readers: u64,
-    delivered: &AtomicU64,
-    mut send: impl AsyncFnMut() -> anyhow::Result<u64>,
-) -> anyhow::Result<f64> {
-    let began = Instant::now();
-    let before = delivered.load(Ordering::Relaxed);
-    let heard = || delivered.load(Ordering::Relaxed) - before;
-    let mut sent = 0;
-    while began.elapsed() < FLOOD {
-        sent += send().await?;
-        while heard() + AHEAD * readers < sent * readers {
+    /// the messages that the readers have counted so far, and how many of them before it began
+    delivered: Arc<AtomicU64>,
+    before: u64,
+    sent: u64,
+    began: Instant,
+}
+
+impl Flood {
+    pub(crate) fn begin(readers: u64, delivered: Arc<AtomicU64>) -> Self {
+        Self {
+            readers,
+            before: delivered.load(Ordering::Relaxed),
+            delivered,
+            sent: 0,
+            began: Instant::now(),
+        }
+    }
+
+    pub(crate) fn goes_on(&self) -> bool {
+        self.began.elapsed() < FLOOD
+    }
+
+    /// Counts messages that were sent, and waits if the readers are far behind.
+    pub(crate) async fn sent(&mut self, count: usize) {
+        self.sent += count as u64;
+        while self.heard() + AHEAD * self.readers < self.sent * self.readers {
             sleep(Duration::from_millis(1)).await;
         }
     }
-    Ok(heard() as f64 / began.elapsed().as_secs_f64())
+
+    /// Returns the messages delivered in a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.heard() as f64 / self.began.elapsed().as_secs_f64()
+    }
+
+    fn heard(&self) -> u64 {
+        self.delivered.load(Ordering::Relaxed) - self.before
+    }
 }
 
 async fn flood_chat(server: &Server, readers: u64, posts: usize) -> anyhow::Result<f64> {
@@ -217,11 +252,17 @@ async fn flood_chat(server: &Server, readers: u64, posts: usize) -> anyhow::Resu
         });
     }
     let mut writer = server.user(readers + 1).await?;
-    flood(readers, &delivered, async || {
-        writer.send(vec!["x".repeat(BODY); posts]).await?;
-        Ok(posts as u64)
-    })
-    .await
+    let mut flood = Flood::begin(readers, delivered);
+    // On a thread of the runtime, as in a program, because each answer would otherwise wake the
+    // main thread, which takes longer than to store what was sent.
+    let flood = tokio::spawn(async move {
+        while flood.goes_on() {
+            writer.send(vec!["x".repeat(BODY); posts]).await?;
+            flood.sent(posts).await;
+        }
+        anyhow::Ok(flood.rate())
+    });
+    flood.await?
 }
 
 /// Has `send` send what the time is, twenty times a second.
