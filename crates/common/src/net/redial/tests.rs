@@ -153,3 +153,22 @@ async fn an_answer_to_another_question_is_not_believed() {
     assert!(matches!(answer, Err(RpcError::Channel(_))), "{answer:?}");
     assert!(line.post(CALL).is_none(), "the connection has ended");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lone_call_is_written_by_its_caller_and_others_wait_for_the_task() {
+    let (line, mut peer) = connected().await;
+    let mut calls = [(); 3].map(|()| Box::pin(line.call(context::current(), CALL)));
+    for call in &mut calls {
+        assert!(call.as_mut().now_or_never().is_none(), "no answer yet");
+    }
+    let first = hears(&mut peer).now_or_never().expect("written already");
+    assert!(hears(&mut peer).now_or_never().is_none(), "the others wait");
+    answers(&mut peer, first).await;
+    for _ in 1..3 {
+        let number = hears(&mut peer).await;
+        answers(&mut peer, number).await;
+    }
+    for call in calls {
+        assert!(matches!(call.await, Ok(SecretResponse::Offer(_))));
+    }
+}
