@@ -53,12 +53,6 @@ impl Tail {
         }
     }
 
-    /// Shows an entry to readers.
-    pub(crate) fn push(&mut self, entry: Line<'_>) {
-        self.add(std::iter::once(entry));
-        drop(self.added());
-    }
-
     /// Adds entries, which readers hear of by [`added`](Self::added).
     pub(crate) fn add<'a>(&mut self, entries: impl Iterator<Item = Line<'a>> + Clone) {
         for kept in KeptEntry::all(entries) {
@@ -394,13 +388,17 @@ mod tests {
         }
     }
 
+    fn add(tail: &mut Tail, entry: &Entry) {
+        tail.add(std::iter::once(entry.into()));
+    }
+
     #[test]
     fn tails_fit_their_bytes_and_know_what_they_have_forgotten() {
         let tails = Tails::new(0);
         let mut rooms = tails.lock();
         for number in 1..=100 {
-            rooms.make("small", 0).push((&entry(number, 10)).into());
-            rooms.make("large", 0).push((&entry(number, 4096)).into());
+            add(rooms.make("small", 0), &entry(number, 10));
+            add(rooms.make("large", 0), &entry(number, 4096));
         }
         let small = rooms.get("small").map(Tail::bytes);
         rooms.shrink(200_000);
@@ -430,7 +428,7 @@ mod tests {
     fn one_tail_has_a_limit_of_its_own() {
         let mut tail = Tail::new(0);
         for number in 1..=10 {
-            tail.push((&entry(number, 1000)).into());
+            add(&mut tail, &entry(number, 1000));
         }
         let each = tail.bytes() / 10;
         tail.shrink(8, usize::MAX);

@@ -250,6 +250,7 @@ impl Writer {
         changed: HashMap<String, Room>,
     ) {
         let mut tails = self.tails.lock();
+        let mut replies = Vec::new();
         for (append, stored) in batch {
             let Append {
                 room,
@@ -260,24 +261,30 @@ impl Writer {
             let numbers = stored.map(|stored| {
                 tails.note(&room, &entries, &stored);
                 let tail = tails.make(&room, self.floor);
-                let numbers = stored.iter().map(|&(number, _)| number).collect();
-                let entries = entries.into_iter().zip(stored);
-                for (entry, (number, _)) in entries.filter(|(_, (_, is_new))| *is_new) {
-                    tail.push(entry.numbered(number));
-                }
+                let numbered = entries.iter().zip(&stored);
+                let new = numbered.filter(|(_, (_, is_new))| *is_new);
+                tail.add(new.map(|(entry, (number, _))| entry.numbered(*number)));
                 tail.shrink(TAIL, TAIL_BYTES);
-                numbers
+                stored.into_iter().map(|(number, _)| number).collect()
             });
             drop(waiting);
+            replies.push((reply, numbers));
+        }
+        let mut added = Vec::with_capacity(changed.len());
+        for (name, room) in changed {
+            let tail = tails.make(&name, self.floor);
+            tail.trim(&room.account);
+            added.push(tail.added());
+            self.rooms.insert(name, room);
+        }
+        tails.shrink(TAILS_BYTES);
+        drop(tails);
+        drop(added);
+        for (reply, numbers) in replies {
             // This fails if the caller has given up. Nothing is lost, because it will send again
             // and get the same numbers.
             let _ = reply.send(numbers);
         }
-        for (name, room) in changed {
-            tails.make(&name, self.floor).trim(&room.account);
-            self.rooms.insert(name, room);
-        }
-        tails.shrink(TAILS_BYTES);
     }
 
     /// Deletes the rooms that have ended.
