@@ -12,9 +12,9 @@
 #   to 20,000 messages are in flight, as "core NATS, confirmed" as many as in a call of ours
 # durable: acknowledged messages a second of 1, 8 and 64 senders with a connection each, and of one
 #   with 64 in a call, each on disk before its answer. Beside them, in turn: the same calls with a
-#   store in memory, the same store and the same transaction without a server, the commits of the
-#   disk alone, NATS JetStream (which answers before it syncs) where there is a nats-server, and
-#   each PROGRAM: a path with a slash to another chat-server, such as one built before a change
+#   store in memory, the same store and the same transaction without a server, and asked over a bare
+#   socket, the commits of the disk alone, NATS JetStream (which answers before it syncs) where there
+#   is a nats-server, and each PROGRAM: a path with a slash to another chat-server of before a change
 # paced: latency of 20 messages a second to 100 and 1000 readers, beside the same; then with one more
 #   reader under kill -STOP
 # idle: memory that a client costs the server (Linux), also under a lab's key, and each PROGRAM

@@ -1,6 +1,8 @@
 //! What the disk does without a server: the store, its transaction, and the smallest commit there
 //! is.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::time::Instant;
 
@@ -9,6 +11,7 @@ use chat_server::log::{Bounds, Log, NewEntry};
 use common::chat::{Kind, Sender};
 use futures::future::try_join_all;
 use rusqlite::{Connection, params};
+use tempfile::TempDir;
 
 use crate::durable::Load;
 use crate::rounds::SPAN;
@@ -53,43 +56,101 @@ pub(crate) async fn store(load: Load) -> anyhow::Result<f64> {
     Ok(sent as f64 / SPAN.as_secs_f64())
 }
 
-/// Commits the transactions of one sender in a file that the store has made, `posts` messages in
-/// each. Returns the messages a second.
+/// Commits the transactions of one sender, `posts` messages in each. Returns the messages a second.
 pub(crate) async fn transactions(posts: usize) -> anyhow::Result<f64> {
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("log");
-    let log = open(&path)?;
-    log.append("lobby", vec![entry(1, 0)]).await?;
-    log.close().await?;
-    let disk = connect(&path)?;
     tokio::task::spawn_blocking(move || {
+        let mut file = Transactions::new()?;
         let began = Instant::now();
-        let mut number = 1;
         while began.elapsed() < SPAN {
-            disk.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-            for _ in 0..posts {
-                number += 1;
-                let NewEntry {
-                    sender, nick, body, ..
-                } = entry(1, number);
-                disk.prepare_cached(
+            file.commit(posts)?;
+        }
+        Ok(file.rate())
+    })
+    .await?
+}
+
+/// Does so when asked over a socket, by a thread for each end that does nothing but wait. No server
+/// can be faster, because each call must get there and back. Returns the messages a second.
+pub(crate) async fn asked(posts: usize) -> anyhow::Result<f64> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let addr = listener.local_addr()?;
+    let client = tokio::task::spawn_blocking(move || {
+        let (mut socket, mut answer) = (TcpStream::connect(addr)?, [0; 16]);
+        socket.set_nodelay(true)?;
+        let (began, call) = (Instant::now(), vec![7; 40 + 130 * posts]);
+        while began.elapsed() < SPAN {
+            socket.write_all(&call)?;
+            socket.read_exact(&mut answer)?;
+        }
+        anyhow::Ok(())
+    });
+    let server = tokio::task::spawn_blocking(move || {
+        let (mut socket, mut call) = (listener.accept()?.0, vec![0; 40 + 130 * posts]);
+        socket.set_nodelay(true)?;
+        let mut file = Transactions::new()?;
+        while socket.read_exact(&mut call).is_ok() {
+            file.commit(posts)?;
+            socket.write_all(&[7; 16])?;
+        }
+        Ok(file.rate())
+    });
+    client.await??;
+    server.await?
+}
+
+/// A file that the store has made, and the transactions of one sender in it.
+struct Transactions {
+    disk: Connection,
+    number: u64,
+    _folder: TempDir,
+}
+
+impl Transactions {
+    fn new() -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("log");
+        let made = async {
+            let log = open(&path)?;
+            log.append("lobby", vec![entry(1, 0)]).await?;
+            anyhow::Ok(log.close().await?)
+        };
+        futures::executor::block_on(made)?;
+        Ok(Self {
+            disk: connect(&path)?,
+            number: 1,
+            _folder: folder,
+        })
+    }
+
+    /// Commits one transaction of this many messages.
+    fn commit(&mut self, posts: usize) -> rusqlite::Result<()> {
+        self.disk.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        for _ in 0..posts {
+            self.number += 1;
+            let NewEntry {
+                sender, nick, body, ..
+            } = entry(1, self.number);
+            self.disk
+                .prepare_cached(
                     "INSERT INTO entry (room, number, sender, id, kind, nick, body, at_ms)
                      VALUES (1, ?1, ?2, ?1, 0, ?3, ?4, ?5)",
                 )?
                 .execute(params![
-                    number.cast_signed(),
+                    self.number.cast_signed(),
                     sender.to_be_bytes(),
                     nick,
                     body,
                     0
                 ])?;
-            }
-            disk.prepare_cached("COMMIT")?.execute([])?;
         }
-        drop(folder);
-        Ok((number - 1) as f64 / SPAN.as_secs_f64())
-    })
-    .await?
+        self.disk.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    }
+
+    /// Returns the messages of a second.
+    fn rate(&self) -> f64 {
+        (self.number - 1) as f64 / SPAN.as_secs_f64()
+    }
 }
 
 /// Commits one row of 120 bytes each. Returns the commits a second.

@@ -44,6 +44,9 @@ pub(crate) async fn durable(programs: &[PathBuf]) -> anyhow::Result<()> {
             let transactions = || alone::transactions(posts);
             let name = "the same transaction without a server";
             contestants.push(Contestant::new(name, transactions));
+            let asked = || alone::asked(posts);
+            let name = "the same transaction asked over a socket";
+            contestants.push(Contestant::new(name, asked));
         }
         if posts == 1 {
             let name = "the commits of the disk alone";
