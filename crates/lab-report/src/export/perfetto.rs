@@ -3,6 +3,8 @@
 //!
 //! - A slice (`X`) is nested in another one of its thread, or apart from it. So each lane of a
 //!   process is a thread.
+//! - The number of a thread is that of no other process, because a viewer may take it for the same
+//!   thread.
 //! - The two ends of an arrow (`s`, `f`) lie in slices, and share a number with no other arrow,
 //!   because Perfetto joins all that have the same one.
 //! - Times are microseconds since the first line of all, with three decimals.
@@ -17,6 +19,10 @@ use super::spans::{Senders, Span, Task};
 use super::tasks::tasks;
 use super::times::Times;
 use crate::run::Run;
+
+/// The category of what names processes and threads. Chrome writes it, and some readers want that
+/// each event has a category and a time.
+const META: &str = "__metadata";
 
 /// Returns the trace.
 #[must_use]
@@ -65,8 +71,9 @@ impl Writer<'_> {
         for (life, it) in self.run.lives.iter().enumerate() {
             let pid = life + 1;
             let mut meta = |name: &str, args: Value| {
-                self.events
-                    .push(json!({"ph": "M", "name": name, "pid": pid, "args": args}).to_string());
+                let event = json!({"ph": "M", "cat": META, "name": name, "ts": 0, "pid": pid,
+                    "tid": 0, "args": args});
+                self.events.push(event.to_string());
             };
             let name = printable(&format!("{} ({})", it.title(), it.pid)).into_owned();
             meta("process_name", json!({ "name": name }));
@@ -97,29 +104,40 @@ impl Writer<'_> {
         }
         let mut marked = HashSet::new();
         for mark in task.marks.iter().filter(|mark| marked.insert(mark.at)) {
-            let (ts, pid) = (self.stamp(self.times.at(mark.at)), mark.at.life + 1);
-            let name = printable(&mark.says);
-            self.push(&json!({"ph": "i", "s": "p", "name": name, "ts": ts, "pid": pid, "tid": 1}));
+            let life = mark.at.life;
+            // A thread of this process: otherwise a viewer shows one more, without a name.
+            let known = self.threads.range((life, String::new())..).next();
+            let known = known.filter(|((of, _), _)| *of == life).map(|it| *it.1);
+            let tid = known.unwrap_or_else(|| self.thread(life, "moments"));
+            let (ts, name) = (self.stamp(self.times.at(mark.at)), printable(&mark.says));
+            let pid = life + 1;
+            self.push(
+                &json!({"ph": "i", "s": "p", "cat": "lab", "name": name, "ts": ts, "pid": pid,
+                    "tid": tid}),
+            );
         }
     }
 
     /// Returns the thread of a lane, and names it at the first use.
-    fn thread(&mut self, span: &Span) -> usize {
-        let (life, pid) = (span.first.life, span.first.life + 1);
+    fn thread(&mut self, life: usize, lane: &str) -> usize {
+        let pid = life + 1;
         let next = self.threads.len() + 1;
-        let key = (life, span.lane.clone());
-        let tid = *self.threads.entry(key).or_insert(next);
+        let tid = *self.threads.entry((life, lane.to_owned())).or_insert(next);
         if tid == next {
-            let args = json!({ "name": printable(&span.lane) });
+            let args = json!({ "name": printable(lane) });
             self.push(
-                &json!({"ph": "M", "name": "thread_name", "pid": pid, "tid": tid, "args": args}),
+                &json!({"ph": "M", "cat": META, "name": "thread_name", "ts": 0, "pid": pid,
+                    "tid": tid, "args": args}),
             );
         }
         tid
     }
 
     fn slice(&mut self, span: &Span) {
-        let (pid, tid) = (span.first.life + 1, self.thread(span));
+        let (pid, tid) = (
+            span.first.life + 1,
+            self.thread(span.first.life, &span.lane),
+        );
         let (begin, end) = (self.times.at(span.first), self.times.at(span.last));
         let mut args = serde_json::Map::new();
         let life = &self.run.lives[span.first.life];
@@ -159,7 +177,7 @@ impl Writer<'_> {
             let (ts, pid, tid) = (
                 self.stamp(self.times.at(at)),
                 at.life + 1,
-                self.thread(span),
+                self.thread(at.life, &span.lane),
             );
             let mut event = json!({"ph": phase, "cat": "lab", "name": "message", "id": id, "ts": ts,
                 "pid": pid, "tid": tid});

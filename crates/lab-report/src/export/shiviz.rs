@@ -21,7 +21,7 @@ const EXPRESSION: &str = r"(?<event>.*)\n(?<host>\S*) (?<clock>{.*})";
 /// Returns the log.
 #[must_use]
 pub fn shiviz(run: &Run<'_>) -> String {
-    let hosts = hosts(run.lives);
+    let hosts = hosts(run);
     let keys: Vec<String> = hosts
         .iter()
         .map(|host| Value::from(host.as_str()).to_string())
@@ -87,11 +87,12 @@ impl Clocks {
     }
 }
 
-/// Returns a name for each life, without spaces, and no two alike.
-fn hosts(lives: &[Life]) -> Vec<String> {
+/// Returns a name for each life, without spaces, and no two alike. Of those with the same title the
+/// later one has a number.
+fn hosts(run: &Run<'_>) -> Vec<String> {
     let mut taken = HashSet::new();
     let mut lives_of: HashMap<String, usize> = HashMap::new();
-    let host = |life: &Life| {
+    let mut host = |life: &Life| {
         let title = life.title();
         let words: Vec<String> = title.split_whitespace().map(plain).collect();
         let name = words.join("_");
@@ -107,7 +108,16 @@ fn hosts(lives: &[Life]) -> Vec<String> {
             }
         }
     };
-    lives.iter().map(host).collect()
+    let mut numbers: Vec<usize> = (0..run.lives.len()).collect();
+    numbers.sort_by_key(|&life| {
+        let is_empty = run.lives[life].lines.is_empty();
+        (!is_empty).then(|| run.order.rank(At { life, line: 0 }))
+    });
+    let mut hosts = vec![String::new(); numbers.len()];
+    for life in numbers {
+        hosts[life] = host(&run.lives[life]);
+    }
+    hosts
 }
 
 /// Returns an event in one line: its kind, and its fields.

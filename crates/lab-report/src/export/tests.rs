@@ -84,6 +84,22 @@ fn a_song_with_a_death_and_a_return() {
     );
 }
 
+/// The files of a folder are in no order of time.
+#[test]
+fn the_later_of_two_lives_has_the_number() {
+    let mut lives = three().lives();
+    lives.reverse();
+    let order = Order::new(&lives);
+    let log = shiviz(&Run::new(&lives, &order, Vec::new()));
+    let host_of = |pid: &str| {
+        let mut lines = log.lines().skip_while(|line| !line.contains(pid));
+        let clock = lines.nth(1).unwrap_or_default();
+        clock.split_once(' ').map(|(host, _)| host.to_owned())
+    };
+    assert_eq!(host_of("pid=1002").as_deref(), Some("Buddy_3"));
+    assert_eq!(host_of("pid=1003").as_deref(), Some("Buddy_3'2"));
+}
+
 fn is_said(event: &common::journal::Event) -> bool {
     use common::journal::Event::{Call, Say};
     matches!(event, Say { .. } | Call { .. })

@@ -31,6 +31,8 @@ pub(super) fn check(text: &str) -> Counts {
     let events = trace["traceEvents"].as_array().expect("events");
     let mut counts = Counts::default();
     let mut slices: BTreeMap<Thread, Vec<(f64, f64)>> = BTreeMap::new();
+    let mut threads: HashMap<u64, u64> = HashMap::new();
+    let mut used: Vec<(u64, u64)> = Vec::new();
     let mut ends: HashMap<u64, Vec<(&str, Thread, f64)>> = HashMap::new();
     for event in events {
         let text = |key: &str| {
@@ -50,6 +52,17 @@ pub(super) fn check(text: &str) -> Counts {
             assert!(time >= 0.0, "{event}");
             time
         };
+        let is_meta = text("ph") == "M";
+        // What readers other than Perfetto take for granted.
+        assert_eq!(text("cat"), if is_meta { "__metadata" } else { "lab" });
+        time("ts");
+        number("tid");
+        if !is_meta {
+            used.push((number("tid"), number("pid")));
+        } else if text("name") == "thread_name" {
+            let other = threads.insert(number("tid"), number("pid"));
+            assert_eq!(other, None, "named twice: {event}");
+        }
         match text("ph") {
             "M" => meta(event, text("name"), &mut counts),
             "X" => {
@@ -74,6 +87,13 @@ pub(super) fn check(text: &str) -> Counts {
             }
             phase => panic!("an unknown phase {phase}"),
         }
+    }
+    for (thread, process) in used {
+        assert_eq!(
+            threads.get(&thread),
+            Some(&process),
+            "thread {thread} of process {process}"
+        );
     }
     slices.values_mut().for_each(|all| nest(all));
     for ends in ends.values() {
