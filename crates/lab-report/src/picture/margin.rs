@@ -181,7 +181,7 @@ fn says(sheet: &Sheet, beside: &Beside<'_>) -> Markup {
         Says::Right => ("says", sheet.edge(), middle),
         Says::Near if is_left => ("says near end", beside.x - 26.0, middle),
         Says::Near => ("says near", beside.x + 26.0, middle),
-        Says::Below => ("says near", sheet.left() + 8.0, beside.foot + 8.0),
+        Says::Below => ("says near", sheet.left() + 8.0, beside.foot + 11.0),
     };
     html! {
         @for (number, line) in lines.iter().enumerate() {
@@ -196,11 +196,10 @@ const COVER: f64 = 46.0;
 /// Returns the pill that stands for rows that are folded up, over what `lines` draws down to a
 /// height.
 pub(super) fn cover(sheet: &Sheet, text: &str, lines: impl Fn(f64) -> Markup) -> Strip {
-    let text = format!("▸ {text}");
     let room = sheet.screen.either(640.0, sheet.width() - 8.0);
-    let said = balanced(&text, ((room - 44.0) / 7.2) as usize);
+    let said = balanced(text, ((room - 60.0) / 7.2) as usize);
     let letters = said.iter().map(|line| line.chars().count()).max();
-    let wide = 7.4 * letters.unwrap_or_default() as f64 + 40.0;
+    let wide = 7.4 * letters.unwrap_or_default() as f64 + 56.0;
     // In the middle of the columns, as far as there is room for it.
     let middle = (sheet.left() + sheet.edge()) / 2.0;
     let most = (sheet.width() - wide / 2.0 - 2.0).max(sheet.width() / 2.0);
@@ -211,7 +210,10 @@ pub(super) fn cover(sheet: &Sheet, text: &str, lines: impl Fn(f64) -> Markup) ->
         rect.pill x=(Px(middle - wide / 2.0)) y="9" width=(Px(wide)) height=(Px(28.0 + more))
             rx="14" {}
         @for (number, line) in said.iter().enumerate() {
-            text.pilltext x=(Px(middle)) y=(Px(27.5 + LINE * number as f64)) { (line) }
+            text.pilltext x=(Px(middle)) y=(Px(27.5 + LINE * number as f64)) {
+                @if number == 0 { tspan.shut { "▸ " } tspan.open { "▾ " } }
+                (line)
+            }
         }
     };
     Strip {

@@ -239,7 +239,8 @@ impl Sheet {
             }
             let says = LINE * self.lines(it.says).len() as f64;
             let (sign, below) = match self.says() {
-                Says::Below => (it.height, says),
+                Says::Below if it.says.is_empty() => (it.height, 0.0),
+                Says::Below => (it.height, says + 4.0),
                 Says::Right | Says::Near => (it.height.max(says + 4.0), 0.0),
             };
             layout.middles.push(layout.height + sign / 2.0);
@@ -334,7 +335,7 @@ mod tests {
         };
         let desk = (vec![17.0, 51.0], vec![17.0; 2], vec![34.0, 68.0], 68.0);
         assert_eq!(at(Screen::Desk), desk);
-        let phone = (vec![17.0, 83.0], vec![17.0; 2], vec![66.0, 132.0], 132.0);
+        let phone = (vec![17.0, 87.0], vec![17.0; 2], vec![70.0, 140.0], 140.0);
         assert_eq!(at(Screen::Phone), phone);
     }
 }

@@ -16,7 +16,7 @@ use crate::life::At;
 use crate::song::Song;
 use crate::verdict::Verdict;
 use part::{Lasting, Part};
-use rows::{Kind, Row};
+use rows::Kind;
 
 pub(super) use legend::legend;
 pub(super) use rows::Rows;
@@ -144,29 +144,16 @@ fn around(rows: &Rows<'_>, row: usize) -> Option<(usize, usize)> {
 /// it.
 fn folded(rows: &Rows<'_>, from: usize, to: usize, end: usize) -> String {
     let all = &rows.all[from..to];
-    let verse = |kind: Kind| match kind {
-        Kind::Verse(left, ..) => Some(left),
+    let verses = all.iter().filter_map(|row| match row.kind {
+        Kind::Verse(left, again, _) => Some((left, again.is_some())),
         _ => None,
-    };
-    let verses = || all.iter().filter(|row| matches!(row.kind, Kind::Verse(..)));
-    let is_again = |row: &&Row| matches!(row.kind, Kind::Verse(_, Some(_), _));
-    let again = verses().filter(is_again).count();
-    let how = match again {
-        0 => "all as it should be",
-        again if again == verses().count() => "again, as is allowed",
-        _ => "some of them again, as is allowed",
-    };
-    let first = all.iter().find_map(|row| verse(row.kind));
-    let last = all.iter().rev().find_map(|row| verse(row.kind));
+    });
+    let verses: Vec<(u64, bool)> = verses.collect();
     let took = span(all[all.len() - 1].time - all[0].time);
     let buddies = count(all.len(), "buddy", "buddies");
-    let what = match first.zip(last) {
-        Some((first, last)) => {
-            let laps = all.len() / rows.names.len().max(1);
-            let laps = match laps {
-                laps if laps == 0 || again > 0 => String::new(),
-                laps => format!(", {}", count(laps, "lap", "laps")),
-            };
+    let what = match verses.first().zip(verses.last()) {
+        Some(((first, _), (last, _))) => {
+            let (laps, how) = went(&verses, all.len() / rows.names.len().max(1));
             format!("verses {first} to {last}{laps} in {took}: {how}")
         }
         None if all[0].kind == Kind::Called => format!("the roll call goes on, {buddies}"),
@@ -181,6 +168,26 @@ fn folded(rows: &Rows<'_>, from: usize, to: usize, end: usize) -> String {
     match to - end {
         0 => what,
         _ => format!("{what} (the first {} rows)", end - from),
+    }
+}
+
+/// Returns in words how many laps the verses of a fold are, if that can be said, and how they went:
+/// the bottles left of each, and whether it came again.
+fn went(verses: &[(u64, bool)], laps: usize) -> (String, String) {
+    let again = verses.iter().filter(|(_, again)| *again).count();
+    let all = verses[0].0.abs_diff(verses[verses.len() - 1].0) + 1;
+    let known = verses.len() as u64;
+    match again {
+        0 if known < all => (
+            String::new(),
+            format!("these journals have {known} of {all}"),
+        ),
+        0 => {
+            let laps = (laps > 0).then(|| format!(", {}", count(laps, "lap", "laps")));
+            (laps.unwrap_or_default(), "all as it should be".into())
+        }
+        again if again == verses.len() => (String::new(), "again, as is allowed".into()),
+        _ => (String::new(), "some of them again, as is allowed".into()),
     }
 }
 

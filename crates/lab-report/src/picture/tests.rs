@@ -87,7 +87,7 @@ fn a_death_and_a_return_in_a_song() {
             ("class=\"called ", 4),
             ("class=\"msg enlist\"", 1),
             ("verses 96 to 64, 11 laps in ", 1),
-            (">▸ 6 words go round, and all go home<", 1),
+            ("</tspan>6 words go round, and all go home<", 1),
         ],
     );
     for says in [

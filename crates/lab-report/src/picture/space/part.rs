@@ -146,7 +146,8 @@ impl Part<'_> {
         let row = &self.rows.all[number];
         let half = self.layout.halves[number - self.layout.from];
         let (x, y) = (self.sheet.x(row.place), self.layout.y(number));
-        let end = y + half * 0.9;
+        // Its sign stays inside of the row, because a stretch may end there.
+        let end = y + half - 6.0;
         html! {
             @for &(to, is_known) in &row.stumps {
                 @if is_known {

@@ -14,6 +14,8 @@ use crate::picture::measure::short;
 use crate::song::Song;
 use crate::verdict::Verdict;
 
+mod deaths;
+
 /// In a ring with more buddies than this a question that goes round is folded up.
 const MAX_LAP: usize = 30;
 
@@ -41,6 +43,8 @@ struct Reader<'a> {
     open_graves: HashMap<usize, usize>,
     /// whether the last verse came again, as is allowed
     is_again: bool,
+    /// the verses that were sung so far; none if a journal is missing, because nobody knows then
+    sung: Option<HashSet<u64>>,
     /// the repairs by the names of their takes, each with its number in the list
     takes: HashMap<String, usize>,
 }
@@ -69,6 +73,12 @@ pub(super) fn read<'a>(song: &'a Song<'a>, again: &'a HashMap<At, Verdict>) -> R
     rows.doubted
         .extend(reader.open_doubts.into_iter().map(last));
     rows
+}
+
+/// Returns whether all journals of a song are there, to their ends.
+fn is_whole(song: &Song<'_>) -> bool {
+    let is_there = song.singers.iter().all(|lives| !lives.is_empty());
+    is_there && song.members().all(|life| !song.lives[life].is_cut)
 }
 
 impl<'a> Reader<'a> {
@@ -118,6 +128,7 @@ impl<'a> Reader<'a> {
             open_graves: HashMap::new(),
             takes: HashMap::new(),
             is_again: false,
+            sung: is_whole(song).then(HashSet::new),
         }
     }
 
@@ -198,11 +209,16 @@ impl<'a> Reader<'a> {
         // stopped for long may sing the whole rest alone.
         let says = again.filter(|verdict| *verdict != Verdict::Yes || !self.is_again);
         self.is_again = again == Some(Verdict::Yes);
+        let is_early = self.sung.as_mut().is_some_and(|sung| {
+            sung.insert(left);
+            again.is_none() && left < self.rows.song.bottles && !sung.contains(&(left + 1))
+        });
         let it = &mut self.rows.all[row];
         it.from = from;
-        it.is_odd = says.is_some() || !is_whole;
+        it.is_odd = says.is_some() || !is_whole || is_early;
         it.says
             .extend(says.map(|verdict| sentence::again(&me, left, verdict)));
+        it.says.extend(is_early.then(|| sentence::early(&me, left)));
         self.trust(place, row);
     }
 
@@ -339,57 +355,5 @@ impl<'a> Reader<'a> {
             }
             _ => {}
         }
-    }
-
-    fn lose(&mut self, at: At, place: usize, gone: usize, why: &str) {
-        let tries = self.tries.remove(&(at.life, gone)).unwrap_or_default();
-        let says = sentence::lost(&self.name(place), &self.name(gone), why, tries);
-        let row = self.push_odd(at, place, Kind::Lost, says);
-        if !self.open_graves.contains_key(&gone) {
-            self.open_doubts.entry(gone).or_insert(row);
-        }
-    }
-
-    /// A life has the roll. The first one at a place needs no row.
-    fn enter(&mut self, at: At, place: usize) {
-        if self.placed.insert(place) {
-            return;
-        }
-        let pid = self.rows.song.lives[at.life].pid;
-        let me = self.name(place);
-        let says = format!("{me} is back as process {pid}, knows nothing, and is told the roll");
-        let from = self.source(at);
-        let row = self.push_odd(at, place, Kind::Born, says);
-        self.rows.all[row].from = from;
-        if let Some(since) = self.open_graves.remove(&place) {
-            self.rows.dead.push((place, since, Some(row)));
-        }
-    }
-
-    /// Draws a death at the line that noticed it, because the moment itself is not known.
-    fn bury(&mut self, life: usize, noticed: At) {
-        let place = self.places[&life];
-        let lines = self.rows.song.lives[life].lines.len();
-        let order = self.rows.song.order;
-        let last = order.time(At {
-            life,
-            line: lines - 1,
-        });
-        let (me, pid) = (self.name(place), self.rows.song.lives[life].pid);
-        let before = self.here.get(&noticed.life).copied();
-        let sign = self.here.get(&life).copied();
-        let since = (noticed.life != life).then(|| order.time(noticed) - last);
-        let says = sentence::killed(&me, pid, since);
-        let row = self.push_odd(noticed, place, Kind::Killed, says);
-        // The row is that of the dead, and not of the one that noticed.
-        match before {
-            Some(before) => self.here.insert(noticed.life, before),
-            None => self.here.remove(&noticed.life),
-        };
-        self.rows
-            .fading
-            .push((place, sign.unwrap_or(row), Some(row)));
-        self.open_graves.insert(place, row);
-        self.trust(place, row);
     }
 }

@@ -16,6 +16,12 @@ pub(super) fn again(me: &str, left: u64, verdict: Verdict) -> String {
     format!("{me} sings {left} again{why}")
 }
 
+/// A verse comes, and the one before it did not.
+pub(super) fn early(me: &str, left: u64) -> String {
+    let before = left.saturating_add(1);
+    format!("{me} sings {left}, and {before} was not sung yet")
+}
+
 /// A buddy is given up on, after some tries in vain.
 pub(super) fn lost(me: &str, other: &str, why: &str, tries: usize) -> String {
     let tries = match tries {
