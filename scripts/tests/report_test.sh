@@ -17,11 +17,18 @@ probe='<script>
     if (!a.width) return false;
     return a.left < b.left - 1 || a.right > b.right + 1 || a.top < b.top - 1 || a.bottom > b.bottom + 1;
   }).map((text) => text.textContent);
+  const overlaps = () => all("figure svg").flatMap((svg) => {
+    const texts = [...svg.querySelectorAll("text")].map((text) => [text, text.getBoundingClientRect()]);
+    return texts.flatMap(([one, a], at) => texts.slice(at + 1).filter(([, b]) => b.top < a.bottom - 3 &&
+      a.top < b.bottom - 3 && Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1.5)
+      .map(([other]) => `${one.textContent} on ${other.textContent}`));
+  });
   addEventListener("load", () => {
     const found = { width: innerWidth, folds: all("details.fold").length, closed: open() };
     press("o");
     found.opened = open();
     found.outside = outside().join("|") || "none";
+    found.overlaps = overlaps().join("|") || "none";
     const isShown = (it) => it.getClientRects().length > 0;
     found.boxes = all("figure rect.verse").filter(isShown).length;
     const isCut = (it) => isShown(it) && it.scrollWidth > it.clientWidth;
@@ -99,6 +106,7 @@ test_the_page_works_in_a_browser() {
   same 1 "$(found marked)"
   same 1 "$(found markedStill)"
   same none "$(found outside)"
+  same none "$(found overlaps)"
   same "$(cat "$scratch"/journals/* | grep -c '"e":"sing"')" "$(found boxes)"
   same no "$(found sideways)"
   same 0 "$(found cut)"
@@ -108,6 +116,7 @@ test_the_page_works_in_a_browser() {
   browse 390 --blink-settings=preferredColorScheme=0
   same 0 "$(found errors)"
   same none "$(found outside)"
+  same none "$(found overlaps)"
   same no "$(found sideways)"
   same 0 "$(found cut)"
   same 1 "$(found marked)"
@@ -124,8 +133,10 @@ test_figures_of_benchmarks_are_a_page_too() {
   browse 1280
   same 0 "$(found errors)"
   same none "$(found outside)"
+  same none "$(found overlaps)"
   browse 390 --blink-settings=preferredColorScheme=0
   same none "$(found outside)"
+  same none "$(found overlaps)"
   same no "$(found sideways)"
   same 0 "$(found cut)"
   [ "$(found paper)" != 'rgb(255,255,255)' ] || fail "it is not dark"

@@ -168,7 +168,9 @@ pub(super) fn silence(sheet: &Sheet, y: f64, gap: i64) -> Markup {
     html! {
         rect.card x=(Px(left)) y=(Px(y - 4.0)) width=(Px(right - left)) height="8" {}
         path.silence d=(d) {}
-        text.gap x=(Px(sheet.left())) y=(Px(y + 4.0)) { "⋮ " (span(gap)) }
+        text.gap x=(Px(sheet.left())) y=(Px(y + 4.0)) {
+            (sheet.screen.either("⋮ ", "")) (span(gap))
+        }
     }
 }
 
