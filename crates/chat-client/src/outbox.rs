@@ -38,6 +38,7 @@ impl Outbox {
     pub(crate) fn push(&mut self, room: &str, kind: Kind, body: String) {
         self.last_id += 1;
         let id = self.last_id;
+        let body = body.into();
         let post = Post { id, kind, body };
         self.waiting.push_back((room.into(), post));
     }

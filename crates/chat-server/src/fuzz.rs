@@ -31,7 +31,7 @@ pub fn texts(bytes: &[u8]) {
     let posts = (0..count).map(|_| {
         let body = text(&mut input, 30).repeat(1 + input.below(200));
         let kind = [Kind::Said, Kind::Did, Kind::Left][input.below(3)];
-        let id = input.number();
+        let (id, body) = (input.number(), body.into());
         Post { id, kind, body }
     });
     if let Ok(posts) = posts::check(posts.collect()) {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use common::chat::{
     Admin, Answer, Ban, Bounded, Chat, ChatRequest, Cursor, Entered, Kind, Listed, MAX_CURSORS,
-    MAX_POSTS, Owner, POLL_WAIT, Page, Post, Present, Private, ReadyPage, Refusal, Result,
-    RoomInfo, Session, sender,
+    MAX_POSTS, Owner, POLL_WAIT, Page, Post, Posts, Present, Private, ReadyPage, Refusal, Result,
+    RoomInfo, Session, Text, sender,
 };
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
@@ -125,7 +125,7 @@ impl Handler {
         if let Some(other) = author.opened_for {
             self.shared.polls().end(other);
         }
-        let (nick, at_ms) = (Arc::<str>::from(author.nick), now_ms());
+        let (nick, at_ms) = (Text::from(author.nick), now_ms());
         let entry = |Post { id, kind, body }| NewEntry {
             sender: author.sender,
             id: Some(id),
@@ -255,7 +255,7 @@ impl Chat for Handler {
         _: Context,
         session: Session,
         room: String,
-        posts: Bounded<Post, MAX_POSTS>,
+        posts: Posts,
     ) -> Result<Bounded<u64, MAX_POSTS>> {
         let count = posts.len();
         let sent = self.try_send(session, &room, posts.into_inner()).await;

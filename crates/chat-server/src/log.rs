@@ -19,7 +19,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use common::chat::{
     Block, Crowd, Encoded, Entry, Kind, Line, MAX_ENTRIES, MAX_PAGE, Page, ReadyPage, Refusal,
-    Sender,
+    Sender, Text,
 };
 use common::cli::Failure;
 use common::pen::Pen;
@@ -41,9 +41,9 @@ pub struct NewEntry {
     /// What it is.
     pub kind: Kind,
     /// The sender's nick, which all posts of a call share.
-    pub nick: Arc<str>,
+    pub nick: Text,
     /// The text.
-    pub body: String,
+    pub body: Text,
     /// The time in milliseconds since 1970.
     pub at_ms: u64,
 }
@@ -56,7 +56,7 @@ impl NewEntry {
             id,
             kind,
             nick: nick.into(),
-            body,
+            body: body.into(),
             at_ms: now_ms(),
         }
     }

@@ -13,10 +13,9 @@ pub(crate) fn check(mut posts: Vec<Post>) -> Result<Vec<Post>> {
         if body.len() > MAX_BODY {
             return unfit(format!("a message has at most {MAX_BODY} bytes"));
         }
-        // Looked for first, because `retain` looks at letter by letter, which takes longer than all
-        // the rest of a send.
+        // Looked for first, because hardly any has one.
         if body.contains('\0') {
-            body.retain(|c| c != '\0');
+            *body = body.replace('\0', "").into();
         }
         bytes += body.len();
         if !matches!(kind, Kind::Said | Kind::Did) {
@@ -55,7 +54,7 @@ mod tests {
     use super::*;
 
     fn post(kind: Kind, body: &str) -> Post {
-        let (id, body) = (1, body.to_owned());
+        let (id, body) = (1, body.into());
         Post { id, kind, body }
     }
 

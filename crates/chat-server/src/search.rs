@@ -107,7 +107,7 @@ mod tests {
             sender: 1,
             kind: common::chat::Kind::Said,
             nick: "ann".into(),
-            body: format!("number {number}"),
+            body: format!("number {number}").into(),
             at_ms: 1,
         };
         let search = |text, looks| {

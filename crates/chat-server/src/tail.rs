@@ -383,7 +383,7 @@ mod tests {
             sender: 1,
             kind: Kind::Said,
             nick: "ann".into(),
-            body: "x".repeat(length),
+            body: "x".repeat(length).into(),
             at_ms: 1,
         }
     }

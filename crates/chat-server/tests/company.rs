@@ -100,7 +100,7 @@ impl Server {
     }
 
     async fn say(&self, session: Session, room: &str, id: u64, body: &str) -> Result<()> {
-        let (kind, body) = (Kind::Said, body.to_owned());
+        let (kind, body) = (Kind::Said, body.into());
         let posts = vec![Post { id, kind, body }].into();
         let call = self
             .client

@@ -87,7 +87,7 @@ async fn send(place: Place, session: Session, count: u64) {
         let post = Post {
             id,
             kind: Kind::Said,
-            body: format!("{}:{id}", session.0 >> 64),
+            body: format!("{}:{id}", session.0 >> 64).into(),
         };
         persist(async || {
             let call = client.send(
@@ -143,7 +143,7 @@ async fn read(place: Place, session: Session, total: usize, seen: mpsc::Sender<(
                 }
                 cursor.after = entry.number;
                 if entry.kind == Kind::Said {
-                    shown.push(entry.body);
+                    shown.push(entry.body.to_string());
                     let _ = seen.try_send(());
                 }
             }

@@ -29,7 +29,8 @@ fn entry(id: u64) -> NewEntry {
         body: format!(
             "message {id:04} and what makes it longer {}",
             "x".repeat(60)
-        ),
+        )
+        .into(),
         at_ms: 1,
     }
 }

@@ -53,6 +53,7 @@ impl Member {
 
     async fn says(&self, id: u64) -> Result<(), Refusal> {
         let (kind, body) = (Kind::Said, format!("{id:04} {}", "x".repeat(4000)));
+        let body = body.into();
         let posts = vec![Post { id, kind, body }].into();
         let (here, room) = (context::current(), "lobby".to_owned());
         let sent = self.client.send(here, self.session, room, posts).await;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use chat_server::log::{Bounds, Log, LogError, NewEntry, PageLimit};
 use chat_server::{Memory, Sqlite};
-use common::chat::{Entry, Kind, Page};
+use common::chat::{Entry, Kind, Page, Text};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
@@ -57,7 +57,7 @@ struct Pair {
     memory: Log,
     disk: Option<Log>,
     /// of each room, its messages in their order: number and text
-    acknowledged: BTreeMap<&'static str, Vec<(u64, String)>>,
+    acknowledged: BTreeMap<&'static str, Vec<(u64, Text)>>,
     now_ms: u64,
 }
 

@@ -129,7 +129,7 @@ impl User {
         while said.last().is_none_or(|last| last != body) {
             let entries = self.hear().await;
             let words = entries.into_iter().filter(|entry| entry.kind == Kind::Said);
-            said.extend(words.map(|entry| entry.body));
+            said.extend(words.map(|entry| entry.body.to_string()));
         }
         said
     }

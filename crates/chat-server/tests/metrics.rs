@@ -89,7 +89,7 @@ async fn the_values_move_with_the_messages() {
     let cursor = client.join(here, ann, "lobby".into(), 0).await.expect("up");
     let cursor: Cursor = cursor.expect("room");
     let post = |id, body: &str| {
-        let (kind, body) = (Kind::Said, body.to_owned());
+        let (kind, body) = (Kind::Said, body.into());
         client.send(
             here,
             ann,

@@ -114,10 +114,7 @@ async fn read(log: &Log, room: &str, after: u64) -> Page {
 }
 
 fn bodies(page: &Page) -> Vec<&str> {
-    page.entries
-        .iter()
-        .map(|entry| entry.body.as_str())
-        .collect()
+    page.entries.iter().map(|entry| &*entry.body).collect()
 }
 
 async fn numbers_rise_by_one_in_each_room(log: Log) {

@@ -27,7 +27,7 @@ async fn server() -> SocketAddr {
         id: Some(id),
         kind: Kind::Said,
         nick: "bob".into(),
-        body: "x".repeat(60),
+        body: "x".repeat(60).into(),
         at_ms: 1,
     };
     let entries: Vec<_> = (1..=MESSAGES).map(entry).collect();

@@ -25,15 +25,19 @@ use sha2::{Digest, Sha256};
 pub use bounded::Bounded;
 pub use entries::{Block, Encoded, Line};
 pub use owner::{Owner, PublicKey, statement};
+pub use posts::Posts;
 pub use ready::{Answer, ReadyPage};
 pub use refusal::{Crowd, Refusal};
+pub use text::Text;
 
 mod bounded;
 mod entries;
 mod hex;
 mod owner;
+mod posts;
 mod ready;
 mod refusal;
+mod text;
 
 /// The name of the server in its greeting.
 pub const SERVICE: &str = "chat-server";
@@ -113,9 +117,9 @@ pub struct Entry {
     /// What it is.
     pub kind: Kind,
     /// The sender's nick at the time.
-    pub nick: String,
+    pub nick: Text,
     /// The text as it was sent, without NUL. Not fit for a terminal: see the client's sanitiser.
-    pub body: String,
+    pub body: Text,
     /// When the server stored it, in milliseconds since 1970.
     pub at_ms: u64,
 }
@@ -128,7 +132,7 @@ pub struct Post {
     /// [`Kind::Said`] or [`Kind::Did`].
     pub kind: Kind,
     /// At most [`MAX_BODY`] bytes, not empty.
-    pub body: String,
+    pub body: Text,
 }
 
 /// How far a reader has read a room.
@@ -301,11 +305,7 @@ pub trait Chat {
     async fn bye(session: Session);
 
     /// Stores `posts` in `room`, all or none; returns their numbers.
-    async fn send(
-        session: Session,
-        room: String,
-        posts: Bounded<Post, MAX_POSTS>,
-    ) -> Result<Bounded<u64, MAX_POSTS>>;
+    async fn send(session: Session, room: String, posts: Posts) -> Result<Bounded<u64, MAX_POSTS>>;
 
     /// Returns the entries after the cursors, without empty pages. Waits for the first one, up to
     /// `wait_ms` and [`POLL_WAIT`]. A new poll of a session ends its last one.

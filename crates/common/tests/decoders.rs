@@ -73,7 +73,7 @@ fn entry(sender: u128, body: &str) -> Entry {
         number: 0,
         sender,
         kind: Kind::Said,
-        nick: text(""),
+        nick: "".into(),
         body: body.into(),
         at_ms: 0,
     }
@@ -96,7 +96,7 @@ fn chat_requests(many: bool) -> Vec<ChatRequest> {
     let post = Post {
         id: 1,
         kind: Kind::Did,
-        body: text(""),
+        body: "".into(),
     };
     let order = Admin::Ban {
         whom: text("eve"),

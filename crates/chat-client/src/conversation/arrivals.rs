@@ -119,12 +119,13 @@ impl Conversation {
 
     fn heard(&mut self, entry: Entry, room: String, epoch: u64) {
         let (here, private) = (room == self.room, is_private(&room));
-        self.out.push(Effect::Learn(Name::Nick(entry.nick.clone())));
+        self.out
+            .push(Effect::Learn(Name::Nick(entry.nick.to_string())));
         if !is_message(&entry) && !here {
             return;
         }
         if private && self.partners.talks(&room, &entry.nick) {
-            self.settle(Unsettled::Partner(entry.nick.clone()));
+            self.settle(Unsettled::Partner(entry.nick.to_string()));
         }
         let is_for_me = is_message(&entry) && (private || mentions(&entry.body, &self.nick));
         let attention = match is_for_me {

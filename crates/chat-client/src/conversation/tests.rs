@@ -290,7 +290,7 @@ fn read(text: &str) -> Vec<Page> {
             Kind::Said
         },
         nick: nick.into(),
-        body,
+        body: body.into(),
         at_ms: 0,
     };
     let epoch = if entry.body.starts_with("anew") { 2 } else { 1 };

@@ -27,8 +27,8 @@ pub(super) fn entry(number: u64, kind: Kind, nick: String, body: String, at_ms: 
         number,
         sender: number.into(),
         kind,
-        nick,
-        body,
+        nick: nick.into(),
+        body: body.into(),
         at_ms,
     }
 }

@@ -172,7 +172,7 @@ async fn one_call(kind: u32, client: &Client) -> bool {
             let post = |id| Post {
                 id,
                 kind: Kind::Said,
-                body: "a".repeat(4000),
+                body: "a".repeat(4000).into(),
             };
             let posts: Vec<_> = (0..20).map(post).collect();
             joined.is_ok()

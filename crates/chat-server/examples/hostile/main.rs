@@ -37,7 +37,7 @@ async fn main() -> anyhow::Result<()> {
 }
 
 fn post(id: u64, body: String) -> Post {
-    let kind = Kind::Said;
+    let (kind, body) = (Kind::Said, body.into());
     Post { id, kind, body }
 }
 
@@ -117,7 +117,7 @@ async fn read(
         let before = cursor.after;
         for entry in entries {
             cursor.after = cursor.after.max(entry.number);
-            bodies.insert(entry.body);
+            bodies.insert(entry.body.to_string());
         }
         if cursor.after == before {
             return Ok(bodies);

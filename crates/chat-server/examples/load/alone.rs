@@ -138,8 +138,8 @@ impl Transactions {
                 .execute(params![
                     self.number.cast_signed(),
                     sender.to_be_bytes(),
-                    nick,
-                    body,
+                    &*nick,
+                    &*body,
                     0
                 ])?;
         }

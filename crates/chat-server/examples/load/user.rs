@@ -59,7 +59,7 @@ impl User {
     pub(crate) async fn send(&mut self, bodies: Vec<String>) -> anyhow::Result<()> {
         let posts = bodies.into_iter().map(|body| {
             self.id += 1;
-            let (id, kind) = (self.id, Kind::Said);
+            let (id, kind, body) = (self.id, Kind::Said, body.into());
             Post { id, kind, body }
         });
         let (here, room) = (context::current(), "lobby".into());

@@ -268,7 +268,7 @@ impl From<NewEntry> for Written {
             sender: entry.sender,
             id: entry.id,
             kind: entry.kind,
-            nick: entry.nick.as_ref().into(),
+            nick: entry.nick,
             body: entry.body,
         }
     }
@@ -280,7 +280,7 @@ fn stored(appends: Vec<Vec<Written>>, at_ms: u64) -> Vec<Vec<NewEntry>> {
         sender: written.sender,
         id: written.id,
         kind: written.kind,
-        nick: written.nick.into(),
+        nick: written.nick,
         body: written.body,
         at_ms,
     };

@@ -1,6 +1,6 @@
 //! The messages that the servers write into NATS, and their bytes. PURE.
 
-use common::chat::{Kind, Sender};
+use common::chat::{Kind, Sender, Text};
 use serde::{Deserialize, Serialize};
 
 use crate::chain::{Link, Origin, Place, What};
@@ -53,8 +53,8 @@ pub(super) struct Written {
     pub(super) sender: Sender,
     pub(super) id: Option<u64>,
     pub(super) kind: Kind,
-    pub(super) nick: String,
-    pub(super) body: String,
+    pub(super) nick: Text,
+    pub(super) body: Text,
 }
 
 impl InRoom {

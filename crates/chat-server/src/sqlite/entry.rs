@@ -14,8 +14,8 @@ pub(super) fn read(row: &Row<'_>) -> Result<Entry> {
         number: unsigned(row, 0)?,
         sender: Sender::from_be_bytes(row.get(1)?),
         kind: kind(row, 2)?,
-        nick: row.get(3)?,
-        body: row.get(4)?,
+        nick: row.get::<_, String>(3)?.into(),
+        body: row.get::<_, String>(4)?.into(),
         at_ms: unsigned(row, 5)?,
     })
 }

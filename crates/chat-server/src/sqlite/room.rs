@@ -142,8 +142,8 @@ impl Room {
                 entry.sender.to_be_bytes(),
                 key.map(|(_, id)| id),
                 entry.kind as u8,
-                entry.nick,
-                entry.body,
+                &*entry.nick,
+                &*entry.body,
                 signed(entry.at_ms)
             ])?;
             let bytes = bytes(&entry.nick, &entry.body);

@@ -130,7 +130,7 @@ impl Member {
     }
 
     pub(crate) async fn say(&self, room: &str, id: u64, body: &str) -> Result<Vec<u64>> {
-        let (kind, body) = (Kind::Said, body.to_owned());
+        let (kind, body) = (Kind::Said, body.into());
         let posts = vec![Post { id, kind, body }].into();
         let here = context::current();
         let call = self.client.send(here, self.session, room.into(), posts);
@@ -185,6 +185,6 @@ impl Member {
             .entries
             .into_iter()
             .filter(|entry| entry.kind == Kind::Said);
-        said.map(|Entry { body, .. }| body).collect()
+        said.map(|Entry { body, .. }| body.to_string()).collect()
     }
 }

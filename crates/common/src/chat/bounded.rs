@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use serde::de::{Error, SeqAccess, Visitor};
+use serde::de::{Error, Expected, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// A list of at most `MOST` items. A longer one is an error before any memory is taken for it,
@@ -47,24 +47,34 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Bounded<T
                 write!(f, "at most {MOST} items")
             }
 
-            fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<Self::Value, S::Error> {
-                let announced = seq.size_hint().unwrap_or(0);
-                if announced > MOST {
-                    return Err(Error::invalid_length(announced, &self));
-                }
-                let mut items = Vec::with_capacity(announced);
-                while let Some(item) = seq.next_element()? {
-                    if items.len() == MOST {
-                        return Err(Error::invalid_length(MOST + 1, &self));
-                    }
-                    items.push(item);
-                }
-                Ok(Bounded(items))
+            fn visit_seq<S: SeqAccess<'de>>(self, seq: S) -> Result<Self::Value, S::Error> {
+                Ok(Bounded(each(seq, MOST, &self, |item| item)?))
             }
         }
 
         deserializer.deserialize_seq(Items(PhantomData))
     }
+}
+
+/// Returns what `make` makes of each item of a list of at most `most`.
+pub(super) fn each<'de, S: SeqAccess<'de>, Item: Deserialize<'de>, T>(
+    mut seq: S,
+    most: usize,
+    expected: &dyn Expected,
+    mut make: impl FnMut(Item) -> T,
+) -> Result<Vec<T>, S::Error> {
+    let announced = seq.size_hint().unwrap_or(0);
+    if announced > most {
+        return Err(Error::invalid_length(announced, expected));
+    }
+    let mut items = Vec::with_capacity(announced);
+    while let Some(item) = seq.next_element()? {
+        if items.len() == most {
+            return Err(Error::invalid_length(most + 1, expected));
+        }
+        items.push(make(item));
+    }
+    Ok(items)
 }
 
 /// Reads a plain list that has at most `MOST` items, for a field of a wire type.

@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use serde::de::{self, Visitor};
 use serde::ser::Error as _;
-use serde::{Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::bounded::at_most;
+use super::text::Texts;
 use super::{Entry, Kind, MAX_ENTRIES, Sender, hex};
 
 /// The bytes after which entries that are encoded together begin another piece of memory. An entry
@@ -20,12 +21,15 @@ use super::{Entry, Kind, MAX_ENTRIES, Sender, hex};
 const PIECE: usize = 4 * 1024;
 
 /// An [`Entry`] whose texts are borrowed. It has the same bytes.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Line<'a> {
     /// As in an [`Entry`].
     pub number: u64,
     /// As in an [`Entry`].
-    #[serde(serialize_with = "hex::write_hash")]
+    #[serde(
+        serialize_with = "hex::write_hash",
+        deserialize_with = "hex::read_hash"
+    )]
     pub sender: Sender,
     /// As in an [`Entry`].
     pub kind: Kind,
@@ -97,7 +101,7 @@ impl Encoded {
 
     /// Returns the entry, unless these are the bytes of none.
     pub fn entry(&self) -> Option<Entry> {
-        postcard::from_bytes(&self.piece[self.range()]).ok()
+        decode(&self.piece[self.range()]).ok()?.pop()
     }
 
     fn range(&self) -> Range<usize> {
@@ -145,15 +149,24 @@ impl Serialize for Block {
 }
 
 fn decode(mut block: &[u8]) -> postcard::Result<Vec<Entry>> {
-    let mut entries = Vec::new();
+    let (mut entries, mut texts) = (Vec::new(), Texts::with_capacity(block.len()));
     while !block.is_empty() {
         if entries.len() == MAX_ENTRIES {
             return Err(postcard::Error::SerdeDeCustom);
         }
-        let (entry, rest) = postcard::take_from_bytes(block)?;
-        entries.push(entry);
+        let (line, rest) = postcard::take_from_bytes::<Line<'_>>(block)?;
+        entries.push(Entry {
+            number: line.number,
+            sender: line.sender,
+            kind: line.kind,
+            nick: texts.add(line.nick),
+            body: texts.add(line.body),
+            at_ms: line.at_ms,
+        });
         block = rest;
     }
+    let all = entries.iter_mut();
+    texts.share(all.flat_map(|entry| [&mut entry.nick, &mut entry.body]));
     Ok(entries)
 }
 

@@ -70,7 +70,7 @@ mod tests {
             number,
             sender: 0xab << 120,
             kind: Kind::Did,
-            nick: "ann".repeat(number as usize),
+            nick: "ann".repeat(number as usize).into(),
             body: "hi".into(),
             at_ms: u64::MAX,
         }
