@@ -18,6 +18,7 @@
 
 use std::time::Duration;
 
+mod ahead;
 mod backoff;
 mod calling;
 mod client;
@@ -100,7 +101,7 @@ pub const MAX_GROWTH: usize = 8;
 /// The chat server's log adds 128 MiB of newest entries (or the whole of its store in memory), 32
 /// MiB of entries that wait for the disk, 42 MiB of the newest keys, and 8 MiB of SQLite's caches:
 /// 548 MiB. Under a key, each connection may have one record of 16 KiB on its way out, one on its
-/// way in, and what that holds: 96 MiB more, of holders of the key.
+/// way in, what that holds, and as much that was read ahead: 128 MiB more, of holders of the key.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Most connections at once. One more is told so in the greeting, and closed. 2048 stay below

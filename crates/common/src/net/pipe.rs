@@ -8,6 +8,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
+use super::ahead::Ahead;
+
 /// A greeted connection. A plain one costs one branch a read or write; a sealed one is behind a
 /// pointer, so that a plain one is no larger for it.
 #[derive(Debug)]
@@ -15,7 +17,7 @@ pub enum Pipe<IO = TcpStream> {
     /// The bytes as they are.
     Plain(IO),
     /// In TLS 1.3, between holders of one key.
-    Sealed(Box<TlsStream<IO>>),
+    Sealed(Box<TlsStream<Ahead<IO>>>),
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Pipe<IO> {

@@ -28,6 +28,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
+use super::ahead::Ahead;
 use super::crypto::{self, Unexpected};
 use super::lab_key::{Fingerprint, LabKey};
 use super::pipe::Pipe;
@@ -175,7 +176,7 @@ impl Protocol {
         };
         // The name is neither sent nor looked at, because the key says who it is.
         let name = IpAddr::from(Ipv4Addr::UNSPECIFIED).into();
-        let handshake = timeout(GREETING_LIMIT, tls.caller.connect(name, io)).await;
+        let handshake = timeout(GREETING_LIMIT, tls.caller.connect(name, Ahead::new(io))).await;
         tls.sealed(handshake.map(|io| io.map(Into::into)))
     }
 
@@ -193,7 +194,7 @@ impl Protocol {
         };
         let no_host = || Trouble::Other("a guest key cannot let anybody in".into());
         let host = tls.host.as_ref().ok_or_else(no_host)?;
-        let handshake = timeout(GREETING_LIMIT, host.accept(io)).await;
+        let handshake = timeout(GREETING_LIMIT, host.accept(Ahead::new(io))).await;
         tls.sealed(handshake.map(|io| io.map(Into::into)))
     }
 }
@@ -202,7 +203,7 @@ impl Tls {
     /// Returns the sealed connection of a `handshake`, or why there is none.
     fn sealed<IO, Elapsed>(
         &self,
-        handshake: Result<io::Result<TlsStream<IO>>, Elapsed>,
+        handshake: Result<io::Result<TlsStream<Ahead<IO>>>, Elapsed>,
     ) -> Result<Pipe<IO>, Trouble> {
         let io = handshake.map_err(|_| Trouble::Silent)?;
         let mut io = io.map_err(|error| self.trouble(&error))?;
