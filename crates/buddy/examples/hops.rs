@@ -171,7 +171,9 @@ const SHORT: u64 = 3000;
 const LONG: u64 = 12_000;
 
 /// Prints the user instructions of a hop at one buddy of a ring of three, as valgrind counts them,
-/// and the lines of data that it touches. On one core, because a buddy spins on several.
+/// and the lines of data that it touches. On one core, because a buddy spins on several. Under
+/// valgrind a lap takes longer than answers wait for each other, so that nearly each hop here has
+/// the write of an answer, which at full speed one in some hundred has: ten lines.
 fn work(buddy: &Contestant) -> io::Result<()> {
     let file = std::env::temp_dir().join(format!("hops-{}", std::process::id()));
     let count = |bottles| -> io::Result<u64> {

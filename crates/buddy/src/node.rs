@@ -5,7 +5,6 @@
 //! the heartbeat.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -194,7 +193,10 @@ impl Node {
         locked.state.take_effects(&mut effects);
         for effect in effects.drain(..) {
             match effect {
-                Effect::Send(to, job) => self.mailbox(locked, to).put(job),
+                Effect::Send(to, job) => match locked.mailboxes.get(&to) {
+                    Some(mailbox) => mailbox.put(job),
+                    None => self.open(locked, to).put(job),
+                },
                 Effect::Sing(left, mut line) => {
                     line.push('\n');
                     verse = Some((left, line));
@@ -224,25 +226,12 @@ impl Node {
         }
     }
 
-    /// Returns the mailbox for `to`, and opens it at the first use.
-    fn mailbox<'a>(self: &Arc<Self>, locked: &'a mut Locked, to: Target) -> &'a Mailbox {
-        match locked.mailboxes.entry(to) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => {
-                let tasks = match to {
-                    Target::Next => &mut locked.waiting,
-                    Target::Place(_) => &mut locked.tasks,
-                };
-                entry.insert(self.open(&locked.state, tasks, to))
-            }
-        }
-    }
-
     /// Opens a mailbox. Not a part of its caller, because a verse would touch its stack, which is
     /// thirty times that of the rest.
     #[cold]
     #[inline(never)]
-    fn open(self: &Arc<Self>, state: &State, tasks: &mut JoinSet<()>, to: Target) -> Mailbox {
+    fn open<'a>(self: &Arc<Self>, locked: &'a mut Locked, to: Target) -> &'a Mailbox {
+        let state = &locked.state;
         let beat = state.beat_time();
         let way = match to {
             Target::Next => None,
@@ -257,8 +246,12 @@ impl Node {
         };
         let pace = (beat, self.config.incarnation);
         let (mailbox, task) = sender::open(way, line, pace, report);
+        let tasks = match to {
+            Target::Next => &mut locked.waiting,
+            Target::Place(_) => &mut locked.tasks,
+        };
         tasks.spawn(task);
-        mailbox
+        locked.mailboxes.entry(to).or_insert(mailbox)
     }
 
     /// Returns a line to a buddy on the roll. That to the next one is the line of the roll call.
