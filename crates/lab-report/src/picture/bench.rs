@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::diagram::{Diagram, Piece, Screen, Strip};
-use super::measure::{Px, short, wrap};
+use super::measure::{Px, balanced, short};
 use crate::figures::Figure;
 
 /// The heights of the scale's numbers, of a name, and of a line.
@@ -27,6 +27,7 @@ pub(super) fn draw(figures: &[Figure], screen: Screen) -> Diagram {
     Diagram {
         label: "Figures of benchmarks, as ratios to their baselines".into(),
         screen,
+        used: screen.width(),
         heads: Some(scale.head()),
         key: None,
         pieces: benches
@@ -43,7 +44,7 @@ fn place(y: &mut f64, height: f64) -> f64 {
 
 /// Returns a text in lines. None of it is left out: it says what was measured.
 fn lines(text: &str, letters: usize) -> impl Iterator<Item = String> {
-    wrap(&short(text, MAX_LETTERS), letters).into_iter()
+    balanced(&short(text, MAX_LETTERS), letters).into_iter()
 }
 
 /// Powers of two, from left to right.

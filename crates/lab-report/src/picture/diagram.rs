@@ -68,6 +68,8 @@ pub(super) struct Diagram {
     pub(super) label: String,
     /// For what it is drawn.
     pub(super) screen: Screen,
+    /// How much of the width is used, in pixels: alone it is not wider.
+    pub(super) used: f64,
     /// What stays in sight.
     pub(super) heads: Option<Strip>,
     /// The names that the heads do not show in full.
@@ -120,7 +122,7 @@ impl Diagram {
             placed.push((y, strip));
             y += strip.height;
         }
-        let (w, h) = (Px(self.screen.width()), Px(y));
+        let (w, h) = (Px(self.used), Px(y));
         let view = format!("0 0 {w} {h}");
         html! {
             svg xmlns="http://www.w3.org/2000/svg" viewBox=(view) width=(w) height=(h) role="img" {

@@ -53,6 +53,7 @@ pub(super) fn draw(bars: &Bars, screen: Screen) -> Diagram {
     Diagram {
         label: format!("Which of {servers} had which words"),
         screen,
+        used: screen.width(),
         heads: None,
         key: None,
         pieces: vec![Piece::Open(strip)],

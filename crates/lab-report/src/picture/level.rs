@@ -40,6 +40,7 @@ pub(super) fn draw(song: &Song<'_>, again: &HashMap<At, Verdict>, screen: Screen
     Diagram {
         label: format!("The level of the beer: {} bottles", song.bottles),
         screen,
+        used: screen.width(),
         heads: None,
         key: None,
         pieces: vec![Piece::Open(strip)],

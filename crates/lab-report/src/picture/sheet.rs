@@ -13,6 +13,9 @@ const BREAK: f64 = 26.0;
 const SAYS: f64 = 360.0;
 const LETTER: f64 = 7.1;
 
+/// The least width of a diagram with sentences there.
+const LEAST: f64 = 660.0;
+
 /// With more columns than this a sentence stands beside what it is about.
 const LARGE: usize = 8;
 
@@ -198,6 +201,18 @@ impl Sheet {
         self.screen.width()
     }
 
+    /// Returns how much of that is used, if these are the sentences of all rows.
+    pub(super) fn used<'a>(&self, says: impl Iterator<Item = &'a [String]>) -> f64 {
+        if self.says() != Says::Right {
+            return self.width();
+        }
+        let lines = says.flat_map(|says| self.lines(says));
+        let letters = lines.map(|line| line.chars().count()).max();
+        let end = self.edge() + LETTER * letters.unwrap_or_default() as f64;
+        // What stands for a fold is as wide as this.
+        end.max(LEAST).min(self.width())
+    }
+
     /// Returns whether nothing happened for long, if this many microseconds are between two rows.
     pub(super) fn is_silence(&self, gap: i64) -> bool {
         gap > self.silence
@@ -307,6 +322,18 @@ mod tests {
         };
         assert_eq!(numbers(9), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
         assert_eq!(numbers(100)[..3], [1, 5, 10]);
+    }
+
+    #[test]
+    fn alone_a_diagram_is_as_wide_as_its_sentences() {
+        let used = |columns, says: &str| {
+            let says = [says.to_owned()];
+            of(Screen::Desk, columns).used([says.as_slice()].into_iter())
+        };
+        assert_eq!(used(3, ""), 660.0);
+        assert_eq!(used(3, &"x".repeat(60)), 606.0 + 60.0 * LETTER);
+        assert_eq!(used(3, &"x".repeat(900)), 606.0 + 75.0 * LETTER);
+        assert_eq!(used(24, ""), 1180.0);
     }
 
     #[test]

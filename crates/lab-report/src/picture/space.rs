@@ -112,6 +112,7 @@ pub(super) fn draw(rows: &Rows<'_>, screen: Screen) -> Diagram {
             count(rows.song.roll.len(), "buddy", "buddies")
         ),
         screen,
+        used: sheet.used(rows.all.iter().map(|row| row.says.as_slice())),
         heads: Some(heads),
         key,
         pieces,

@@ -108,6 +108,7 @@ pub(super) fn draw(rows: &Rows<'_>, screen: Screen) -> Diagram {
             count(rows.names.len() - 1, "client", "clients")
         ),
         screen,
+        used: sheet.used(rows.all.iter().map(|row| row.says.as_slice())),
         heads: Some(heads),
         key,
         pieces,

@@ -56,6 +56,7 @@ pub(super) fn draw(rows: &Rows<'_>, zero: i64, screen: Screen) -> Diagram {
     Diagram {
         label: "How long each message took from stored to shown".into(),
         screen,
+        used: screen.width(),
         heads: None,
         key: None,
         pieces: vec![Piece::Open(Strip {
