@@ -17,7 +17,8 @@ use super::text::Texts;
 use super::{Entry, Kind, MAX_ENTRIES, Sender, hex};
 
 /// The bytes after which entries that are encoded together begin another piece of memory. An entry
-/// that is kept keeps its piece, so that this is what a room may hold beside what it counts.
+/// that is kept keeps its piece, so that a room may hold this much, and a long entry, beside what
+/// it counts: 8 KiB.
 const PIECE: usize = 4 * 1024;
 
 /// An [`Entry`] whose texts are borrowed. It has the same bytes.
