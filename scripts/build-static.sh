@@ -56,15 +56,18 @@ if [ -z "$target" ]; then
 fi
 
 build() {
-  local words='' program flags='-C target-feature=+crt-static'
+  local words='' program flags='-C target-feature=+crt-static' flags_c
   for program in $programs manual; do words="$words --package $program"; done
   [ -z "$features" ] || words="$words --features $features"
   # Randomness from the system call itself (Linux 3.17). Otherwise the crate looks for the call by
   # dlsym, which a static program cannot, and then needs a /dev/urandom.
   case $target in *-linux-*) flags="$flags --cfg getrandom_backend=\"linux_getrandom\"" ;; esac
+  # SQLite does not trust a system's fdatasync unless it is told to. With fsync a disk with a journal
+  # also writes when the log was changed, which nobody asks for.
+  case $target in *-linux-*) flags_c=-DHAVE_FDATASYNC=1 ;; *) flags_c='' ;; esac
   # With --target, because the flags would otherwise reach proc macros, which cannot be static.
   # shellcheck disable=SC2086 # a list of words
-  (cd "$root" && RUSTFLAGS="${RUSTFLAGS:-} $flags" \
+  (cd "$root" && RUSTFLAGS="${RUSTFLAGS:-} $flags" LIBSQLITE3_FLAGS="$flags_c" \
     cargo build --profile "$profile" --locked --bins --target "$target" $words)
 }
 
