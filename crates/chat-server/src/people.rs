@@ -24,7 +24,7 @@ pub(crate) mod model;
 
 mod company;
 #[cfg(any(test, feature = "nats"))]
-mod hearing;
+pub(crate) mod hearing;
 mod leaving;
 mod owning;
 mod reading;

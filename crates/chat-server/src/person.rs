@@ -48,6 +48,9 @@ pub(crate) struct Person {
     /// when the other servers were told of it last
     #[cfg(any(test, feature = "nats"))]
     pub(crate) said: Duration,
+    /// when it was asked for the nick, as long as it has no claim
+    #[cfg(any(test, feature = "nats"))]
+    pub(crate) asked: Option<Duration>,
     messages: Bucket,
     moves: Bucket,
     pub(crate) pace: Pace,
@@ -78,6 +81,8 @@ impl Person {
             was: None,
             #[cfg(any(test, feature = "nats"))]
             said: now,
+            #[cfg(any(test, feature = "nats"))]
+            asked: None,
             messages: Bucket::new(rate, rate * BURST_SECONDS, now),
             moves: Bucket::new(MOVES_A_SECOND, MOVES_AT_ONCE, now),
             pace: Pace::new(),

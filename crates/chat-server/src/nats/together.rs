@@ -38,8 +38,10 @@ pub struct Together {
     lanes: Arc<Lanes>,
     /// held while words are said
     turn: tokio::sync::Mutex<()>,
-    /// the place up to which every word is heard
+    /// the place up to which words are heard
     heard: watch::Sender<u64>,
+    /// the same when there was none after it: see [`say`](Self::say)
+    all_heard: watch::Sender<u64>,
     /// whether all words were heard, once
     is_ready: watch::Sender<bool>,
     news: Mutex<Option<mpsc::Receiver<News>>>,
@@ -77,6 +79,7 @@ impl Together {
             lanes,
             turn: tokio::sync::Mutex::new(()),
             heard: watch::Sender::new(0),
+            all_heard: watch::Sender::new(0),
             is_ready: watch::Sender::new(false),
             news: Mutex::new(Some(news)),
             given: Mutex::default(),
@@ -166,11 +169,22 @@ impl Together {
         join_all(said).await.into_iter().flatten().collect()
     }
 
-    /// Says a word, and returns when this server has heard it, and all before it.
+    /// Says a word, and returns when this server has heard it, and all before it. Of each session
+    /// the last word is kept, so that one from before it may be kept behind it. So all words have
+    /// to be heard that there are by then.
     pub(crate) async fn say(&self, word: &Word) -> Result<(), String> {
         let at = self.publish(word).await?;
-        let mut heard = self.heard.subscribe();
-        let heard = timeout(RETURN, heard.wait_for(|&heard| heard >= at)).await;
+        self.hears(|heard| heard >= at).await
+    }
+
+    /// Returns when all words are heard and it is so.
+    pub(crate) async fn until(&self, is_so: impl Fn() -> bool) -> Result<(), String> {
+        self.hears(|_| is_so()).await
+    }
+
+    async fn hears(&self, enough: impl Fn(u64) -> bool) -> Result<(), String> {
+        let mut heard = self.all_heard.subscribe();
+        let heard = timeout(RETURN, heard.wait_for(|&heard| enough(heard))).await;
         heard.map(drop).map_err(|_| "NATS is not heard".to_owned())
     }
 
@@ -199,8 +213,9 @@ impl Together {
         }
     }
 
-    fn all_heard(&self, said: &mut impl FnMut(Said)) {
+    fn hears_all(&self, said: &mut impl FnMut(Said)) {
         said(Said::All);
+        self.all_heard.send_replace(*self.heard.borrow());
         self.is_ready.send_replace(true);
     }
 
@@ -218,13 +233,14 @@ impl Together {
             doubt.is_over();
         } else if doubt.lasts(heard, began.elapsed()) {
             self.heard.send_replace(0);
+            self.all_heard.send_replace(0);
             said(Said::Lost);
         } else {
             return Err(format!("{heard} is heard, and the words end at {end}"));
         }
         let mut words = Feed::new(stream.clone(), *self.heard.borrow() + 1);
         if stream.cached_info().state.messages == 0 {
-            self.all_heard(said);
+            self.hears_all(said);
         }
         loop {
             match words.next().await? {
@@ -235,10 +251,10 @@ impl Together {
                     }
                     self.heard.send_replace(message.at);
                     if message.is_last {
-                        self.all_heard(said);
+                        self.hears_all(said);
                     }
                 }
-                Next::End => self.all_heard(said),
+                Next::End => self.hears_all(said),
                 Next::Silence => {
                     let info = stream.info().await.map_err(|error| error.to_string())?;
                     let (end, left) = (info.state.last_sequence, info.state.messages);
@@ -246,7 +262,7 @@ impl Together {
                     if end < heard || (end > heard && left > 0) {
                         return Err(format!("silent at {heard}, and the words end at {end}"));
                     }
-                    self.all_heard(said);
+                    self.hears_all(said);
                 }
             }
         }

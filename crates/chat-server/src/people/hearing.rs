@@ -2,8 +2,10 @@
 //! the time, and carries the words.
 //!
 //! - **A nick is whose claim is the earliest.** The claim is the place of the word with which the
-//!   session first asked for it. Later words repeat it, so the order in which they are heard does
-//!   not matter.
+//!   session asked for it. Later words repeat it, so the order in which they are heard does not
+//!   matter. Until it is heard there is no second word of the session, because of each session the
+//!   last word is kept: who has not heard the first would take the place of the second for the
+//!   claim, and give the nick to a session that asked in between.
 //! - **A session calls one server**, which renews it for the others. It may call another one at any
 //!   time: that one says so, and nobody is told that the session was away.
 //! - **A session whose server has died** is found silent by all others. The first who says so, in
@@ -22,6 +24,18 @@ use crate::presence::{End, Heard, Word};
 
 /// How often a session that calls is said to be here: two words may be lost.
 const RENEW: Duration = Duration::from_secs(LEASE.as_secs() / 3);
+
+/// How long it is not asked for the same nick again: longer than a word is on its way.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// What has to be done for a session that asks for its nick.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Asks {
+    /// Say this word.
+    Now(Word),
+    /// Wait, because the word was said with other news.
+    Already,
+}
 
 impl People {
     /// Makes this the server `me` among others.
@@ -49,7 +63,11 @@ impl People {
     pub(crate) fn unsaid(&mut self, words: Vec<Word>) {
         for word in words {
             match word.end {
-                None => self.marks(word.session),
+                None => {
+                    let person = self.by_session.get_mut(&word.session);
+                    person.into_iter().for_each(|person| person.asked = None);
+                    self.marks(word.session);
+                }
                 Some(end) => self.is_over(word.session, word.home, end),
             }
         }
@@ -62,6 +80,13 @@ impl People {
         let person = self.by_session.get_mut(&session)?;
         if !person.is_mine {
             return None;
+        }
+        if person.claim.is_none() {
+            if is_asked(person, now) {
+                self.company.news.insert(session);
+                return None;
+            }
+            person.asked = Some(now);
         }
         person.said = now;
         let private = person.private.iter();
@@ -80,14 +105,23 @@ impl People {
         })
     }
 
-    /// Returns the word with which a session asks for its nick, if it has not got it yet.
-    pub(crate) fn asks(&mut self, session: Session, now: Duration) -> Option<Word> {
+    /// Returns how a session asks for its nick, if it has not got it yet.
+    pub(crate) fn asks(&mut self, session: Session, now: Duration) -> Option<Asks> {
         let person = self.by_session.get(&session)?;
         if self.is_alone() || person.claim.is_some() {
             return None;
         }
+        if is_asked(person, now) {
+            return Some(Asks::Already);
+        }
         self.company.news.remove(&session);
-        self.word(session, now)
+        self.word(session, now).map(Asks::Now)
+    }
+
+    /// Returns whether it is known if a session has got the nick that it asked for.
+    pub(crate) fn is_settled(&self, session: Session) -> bool {
+        let person = self.by_session.get(&session);
+        person.is_none_or(|person| person.claim.is_some())
     }
 
     /// Refuses a nick that another session has asked for earlier, at another server.
@@ -148,7 +182,7 @@ impl People {
             if let Some(person) = self.by_session.get_mut(&session) {
                 person.home = home;
                 if person.nick == nick {
-                    (person.claim, person.was) = (Some(claim), None);
+                    (person.claim, person.was, person.asked) = (Some(claim), None, None);
                 }
             }
             return heard;
@@ -213,6 +247,7 @@ impl People {
         }
         person.caller = caller;
         (person.home, person.claim, person.was) = (word.home, Some(claim), None);
+        person.asked = None;
         person.seen = now;
         let opened = |(room, other, after)| Opened { room, other, after };
         person.private = word.private.into_iter().map(opened).collect();
@@ -285,7 +320,7 @@ impl People {
             if !is_mine {
                 drop(self.remove(session));
             } else if let Some(person) = self.by_session.get_mut(&session) {
-                person.claim = None;
+                (person.claim, person.asked) = (None, None);
                 self.marks(session);
             }
         }
@@ -309,4 +344,8 @@ impl People {
         }
         invited
     }
+}
+
+fn is_asked(person: &Person, now: Duration) -> bool {
+    person.asked.is_some_and(|at| now < at + AGAIN)
 }

@@ -1,6 +1,7 @@
 //! Several servers over one log: whatever one says, all hear in the same order.
 
 use super::*;
+use crate::people::hearing::Asks;
 use crate::presence::Word;
 
 /// Some servers, and what they have said.
@@ -77,8 +78,10 @@ fn of_two_who_want_a_nick_at_once_the_first_has_it_everywhere() {
         net.servers[0].enters(ANN, "paul", 0).expect("free here");
         net.servers[1].enters(BOB, "Paul", 0).expect("free here");
         for server in [first, 1 - first] {
-            let asked = net.servers[server].asks([ANN, BOB][server], at(0));
-            net.words.extend(asked);
+            match net.servers[server].asks([ANN, BOB][server], at(0)) {
+                Some(Asks::Now(word)) => net.words.push(word),
+                asks => panic!("{asks:?}"),
+            }
         }
         net.settle(0);
         let winner = [ANN, BOB][first];
@@ -97,6 +100,29 @@ fn of_two_who_want_a_nick_at_once_the_first_has_it_everywhere() {
             late.hear(net.words[at_word].clone(), at_word as u64 + 1, at(0));
         }
         assert!(late.is_here(winner) && late.count() == (1, 0));
+    }
+}
+
+/// Of each session the last word is kept: who has not heard the first would hear them in another
+/// order.
+#[test]
+fn a_session_that_asks_says_one_word_until_it_is_heard() {
+    let mut net = Net::new(2);
+    net.servers[0].enters(ANN, "paul", 0).expect("free here");
+    net.servers[1].enters(BOB, "paul", 0).expect("free here");
+    net.words.extend(net.servers[0].next_words(false, at(0)));
+    assert_eq!(net.words.len(), 1);
+    assert_eq!(net.servers[0].asks(ANN, at(0)), Some(Asks::Already));
+    net.servers[0].marks(ANN); // because it is in a room meanwhile
+    assert_eq!(net.servers[0].next_words(false, at(0)), []);
+    assert!(!net.servers[0].is_settled(ANN));
+    net.settle(0);
+    assert!(net.servers[0].is_settled(ANN) && net.servers[0].asks(ANN, at(0)).is_none());
+    let of_ann = net.words.iter().filter(|word| word.session == ANN);
+    let claims: Vec<u64> = of_ann.map(|word| word.claim).collect();
+    assert_eq!(claims, [0, 1], "what else is new is said with the claim");
+    for people in &net.servers {
+        assert!(people.is_here(ANN) && people.count() == (1, 0));
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::time::{Instant, interval};
 use super::super::Shared;
 use crate::names::Nick;
 use crate::nats::{News, Said, Together};
+use crate::people::hearing::Asks;
 use crate::person::Notice;
 use crate::presence::{Heard, Side};
 use crate::sides::Sides;
@@ -25,10 +26,17 @@ pub(super) async fn claim(
     session: Session,
     nick: &Nick,
 ) -> Result<()> {
-    let Some(word) = shared.people().asks(session, shared.now()) else {
-        return Ok(());
+    let asks = shared.people().asks(session, shared.now());
+    let said = match asks {
+        // It has got it, or has lost it already.
+        None => Ok(()),
+        Some(Asks::Now(word)) => others.say(&word).await,
+        Some(Asks::Already) => {
+            let is_settled = || shared.people().is_settled(session);
+            others.until(is_settled).await
+        }
     };
-    if let Err(why) = others.say(&word).await {
+    if let Err(why) = said {
         shared.people().gives_up(session);
         return Err(Refusal::Unavailable(why));
     }
