@@ -271,11 +271,12 @@ impl Singing {
     }
 
     fn gone(&mut self, place: Place, cause: &Cause, out: &mut Vec<Effect>) {
-        if place == self.ring.next() && self.is_noted {
-            let why = cause.words();
-            out.push(Effect::note(Event::Lost { place, why }));
-        }
+        // At the very end the others leave, as this one may.
         if place == self.ring.next() && self.ring.mark() != Mark::Home {
+            if self.is_noted {
+                let why = cause.words();
+                out.push(Effect::note(Event::Lost { place, why }));
+            }
             self.ledger.did(Tally {
                 lost: 1,
                 ..Tally::default()

@@ -8,7 +8,7 @@ use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use buddy::ring::{Before, Input, Output, Request, Ring};
-use common::buddy::{Incarnation, Place, Progress};
+use common::buddy::{Incarnation, Mark, Place, Progress};
 use common::journal::{Event as Line, Hex, name};
 use lab_report::Report;
 use rand::rngs::SmallRng;
@@ -148,10 +148,12 @@ impl RingWorld {
         }
     }
 
-    /// Notes that `me` gives up on its next, before it does.
+    /// Notes that `me` gives up on its next, before it does. At the very end all leave.
     pub(super) fn note_loss(&mut self, me: Place, input: Input) {
         if let Input::Gone(place) = input
-            && self.ring(me).is_some_and(|ring| place == ring.next())
+            && self
+                .ring(me)
+                .is_some_and(|ring| place == ring.next() && ring.mark() != Mark::Home)
         {
             let why = "no answer".into();
             self.write(me, Line::Lost { place, why });
