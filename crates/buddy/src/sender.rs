@@ -290,8 +290,7 @@ fn failed(error: RpcError) -> Report {
     };
     let cause = match dial {
         Some(error) => Cause::Dial(error),
-        None if matches!(error, RpcError::DeadlineExceeded) => Cause::Call("no answer".into()),
-        None => Cause::Call(error.to_string()),
+        None => Cause::Call(net::words(&error)),
     };
     if is_refusal {
         Report::Refused(cause)

@@ -184,7 +184,7 @@ fn unfit(why: String) -> CallError {
 fn flat<T>(answer: Result<Result<T, Refusal>, RpcError>) -> Result<T, CallError> {
     let lost = |error: RpcError| {
         let dial = net::explain(&error).cloned();
-        CallError::Lost(error.to_string(), dial.into_iter().collect())
+        CallError::Lost(net::words(&error), dial.into_iter().collect())
     };
     answer.map_err(lost)?.map_err(CallError::Refused)
 }

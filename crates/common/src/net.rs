@@ -56,7 +56,7 @@ pub use listen::{Connection, accept, bind, serve};
 pub use pipe::Pipe;
 pub use quota::{Exceeded, Network, Quota};
 pub use race::race;
-pub use redial::{Redial, explain};
+pub use redial::{Redial, explain, words};
 pub use resolve::resolve;
 pub use seal::{Protocol, Seal, new_lab_key};
 

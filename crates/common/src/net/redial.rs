@@ -265,5 +265,14 @@ pub fn explain(error: &RpcError) -> Option<&Error> {
     }
 }
 
+/// Returns why a call failed, in words for people, because tarpc's are for those who write programs.
+pub fn words(error: &RpcError) -> String {
+    match error {
+        RpcError::Shutdown => "the connection broke".to_owned(),
+        RpcError::DeadlineExceeded => "no answer".to_owned(),
+        error => error.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests;
