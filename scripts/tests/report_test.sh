@@ -5,6 +5,7 @@
 
 # What the browser shows, put into the title as lines of `name value`. In a function of its own,
 # because it must not see the page's own names, nor they its.
+# shellcheck disable=SC2016 # the browser expands it
 probe='<script>
 (() => {
   let errors = 0;
