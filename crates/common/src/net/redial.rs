@@ -265,7 +265,7 @@ pub fn explain(error: &RpcError) -> Option<&Error> {
     }
 }
 
-/// Returns why a call failed, in words for people, because tarpc's are for those who write programs.
+/// Returns why a call failed, in words for people. tarpc's own are for those who write programs.
 pub fn words(error: &RpcError) -> String {
     match error {
         RpcError::Shutdown => "the connection broke".to_owned(),
