@@ -31,6 +31,7 @@ mod card;
 mod diagram;
 mod folds;
 mod gantt;
+mod legend;
 mod level;
 mod margin;
 mod measure;
@@ -152,13 +153,9 @@ fn song_section(song: &Song<'_>) -> Markup {
     if killed > 0 {
         facts.push(format!("{killed} killed"));
     }
-    let bottles = if song.bottles == 1 {
-        "bottle"
-    } else {
-        "bottles"
-    };
+    let bottles = count(song.bottles, "bottle", "bottles");
     html! {
-        (title(&format!("{} {bottles} of beer", song.bottles), &facts))
+        (title(&format!("{bottles} of beer"), &facts))
         (both(|screen| level::draw(song, &again, screen)))
         (space::legend(&rows))
         (keys())
@@ -187,10 +184,7 @@ fn list_section(list: &List<'_>) -> Markup {
     let words = list.lines;
     let words = words.map_or_else(
         || "Secret words".into(),
-        |words| {
-            let noun = if words == 1 { "word" } else { "words" };
-            format!("{words} secret {noun}")
-        },
+        |words| count(words, "secret word", "secret words"),
     );
     let facts = [
         count(list.servers.len(), "server", "servers"),

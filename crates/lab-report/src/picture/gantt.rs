@@ -145,8 +145,7 @@ impl<'a> Chart<'a> {
     fn said(&self, band: &Band, top: f64, name: &[String]) -> Markup {
         let all = self.bars.answered.last().map_or(0, |it| it.1);
         let share = 100.0 * band.words as f64 / all.max(1) as f64;
-        let noun = if band.words == 1 { "word" } else { "words" };
-        let words = format!("{} {noun}", band.words);
+        let words = count(band.words, "word", "words");
         let share = format!("{share:.0} %");
         let workers = count(band.workers, "worker", "workers");
         let hill = band
@@ -317,8 +316,7 @@ impl<'a> Chart<'a> {
             d + &format!("H{}", self.right)
         };
         let foot = y(0) + 22.0;
-        let noun = if self.words == 1 { "word" } else { "words" };
-        let words = format!("{} {noun}", self.words);
+        let words = count(self.words, "word", "words");
         let (x2, foot2) = self
             .screen
             .either((self.left + 100.0, foot), (self.left, foot + LINE));

@@ -1,5 +1,7 @@
 //! How numbers, times, texts and hues stand in a picture. PURE.
 
+use std::fmt::{self, Display};
+
 use common::cli::printable;
 use maud::Render;
 
@@ -16,8 +18,8 @@ pub(super) fn hue(number: usize) -> &'static str {
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub(super) struct Px(pub(super) f64);
 
-impl std::fmt::Display for Px {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Display for Px {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // `+ 0.0`, because -0 would be written as such.
         write!(f, "{}", (self.0 * 10.0).round() / 10.0 + 0.0)
     }
@@ -59,8 +61,12 @@ pub(super) fn tick(micros: i64) -> String {
 }
 
 /// Returns a count with its noun: `1 word`, `2 words`.
-pub(super) fn count(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
+pub(super) fn count<N>(number: N, one: &str, many: &str) -> String
+where
+    N: Display + PartialEq + From<u8>,
+{
+    let noun = if number == N::from(1) { one } else { many };
+    format!("{number} {noun}")
 }
 
 /// Returns `text` without what a viewer would obey instead of showing it, and with `most` letters

@@ -5,12 +5,13 @@ use maud::{Markup, html};
 
 use super::bars::{Band, Bar, Bars};
 use crate::list::Fate;
+use crate::picture::legend::{Item, list};
 
 /// Returns what the bars mean.
 pub(crate) fn legend(bars: &Bars) -> Markup {
     let all = || bars.bands.values().flat_map(|band| &band.bars);
     let some = |is: fn(&Bar) -> bool| all().any(is);
-    // In a hill a call is no bar of its own.
+    // In a hill a call has no bar of its own.
     let alone = bars.bands.values().filter(|band| !band.is_hill());
     let alone = || alone.clone().flat_map(|band| &band.bars);
     let is_late = |bar: &Bar| matches!(bar.call.end, Some((_, Fate::Back(Back::Beaten))));
@@ -53,11 +54,6 @@ pub(crate) fn legend(bars: &Bars) -> Markup {
         (some(is_lost), "lost, or refused", bar("gone")),
         (is_away, "not reachable", bar("away")),
     ];
-    html! {
-        ul.legend {
-            @for (_, text, ink) in items.iter().filter(|(is_there, ..)| *is_there) {
-                li { svg.h0 width="34" height="18" viewBox="0 0 34 18" { (ink) } (text) }
-            }
-        }
-    }
+    let hued = |(is_there, text, ink): Item| (is_there, text, html! { g.h0 { (ink) } });
+    list((34, 18), items.map(hued))
 }

@@ -4,25 +4,13 @@ use maud::{Markup, html};
 
 use super::rows::{Kind, Row, Rows};
 use super::sign::{cross, diamond, sign};
-use crate::picture::diagram::Screen;
-use crate::picture::measure::Px;
-use crate::picture::sheet::Sheet;
+use crate::picture::legend::{Item, SIGN, line, list, silence};
 use crate::verdict::Verdict;
-
-/// A sign of a legend: whether it is in the diagram, the words, and how it is drawn.
-type Item = (bool, &'static str, Markup);
 
 /// Returns what the signs mean that are in the diagram of these rows.
 pub(crate) fn legend(rows: &Rows<'_>) -> Markup {
     let all = messages(rows).into_iter().chain(states(rows));
-    let all = all.chain(troubles(rows)).chain(lines(rows));
-    html! {
-        ul.legend {
-            @for (_, text, ink) in all.filter(|(is_there, ..)| *is_there) {
-                li { svg width="44" height="24" viewBox="0 0 44 24" { (ink) } (text) }
-            }
-        }
-    }
+    list(SIGN, all.chain(troubles(rows)).chain(lines(rows)))
 }
 
 fn some(rows: &Rows<'_>, is: impl Fn(&Row) -> bool) -> bool {
@@ -40,10 +28,6 @@ fn shown(kind: Kind) -> Markup {
 
 fn arrow(class: &str) -> Markup {
     html! { path class={ "msg " (class) } d="M5 4L38 19" {} }
-}
-
-fn line(class: &str) -> Markup {
-    html! { path class=(class) d="M22 0V24" {} }
 }
 
 fn messages(rows: &Rows<'_>) -> Vec<Item> {
@@ -130,48 +114,22 @@ fn states(rows: &Rows<'_>) -> Vec<Item> {
 }
 
 fn troubles(rows: &Rows<'_>) -> Vec<Item> {
+    let of = |kind: Kind, text| (has(rows, kind), text, shown(kind));
     let told = html! { path class="msg enlist" d="M5 4L38 19" {} };
     vec![
-        (has(rows, Kind::Killed), "killed", shown(Kind::Killed)),
-        (
-            has(rows, Kind::Lost),
-            "gives up on a buddy",
-            shown(Kind::Lost),
-        ),
-        (
-            has(rows, Kind::Quiet),
-            "has heard nothing for too long",
-            shown(Kind::Quiet),
-        ),
-        (
-            has(rows, Kind::Fresh),
-            "finds a stranger",
-            shown(Kind::Fresh),
-        ),
-        (has(rows, Kind::Born), "a new life", shown(Kind::Born)),
+        of(Kind::Killed, "killed"),
+        of(Kind::Lost, "gives up on a buddy"),
+        of(Kind::Quiet, "has heard nothing for too long"),
+        of(Kind::Fresh, "finds a stranger"),
+        of(Kind::Born, "a new life"),
         (has(rows, Kind::Born), "is told the roll", told),
-        (
-            has(rows, Kind::Back),
-            "is answered again",
-            shown(Kind::Back),
-        ),
-        (
-            has(rows, Kind::Left),
-            "ends before the song does",
-            shown(Kind::Left),
-        ),
+        of(Kind::Back, "is answered again"),
+        of(Kind::Left, "ends before the song does"),
     ]
 }
 
 /// What columns look like while something is the matter, and rows between which there is nothing.
 fn lines(rows: &Rows<'_>) -> Vec<Item> {
-    let times = rows.all.iter().map(|row| row.time);
-    let sheet = Sheet::new(Screen::Desk, rows.names.len(), times.clone());
-    let mut gaps = times.clone().zip(times.skip(1)).map(|(a, b)| b - a);
-    let has_silence = gaps.any(|gap| sheet.is_silence(gap));
-    let wave = html! {
-        path.silence d={ "M4 " (Px(12.0)) "q3-4 6 0t6 0t6 0t6 0t6 0t6 0" } {}
-    };
     let is_missing = rows.columns().any(|(_, lives)| lives.is_empty());
     vec![
         (
@@ -189,6 +147,6 @@ fn lines(rows: &Rows<'_>) -> Vec<Item> {
             "alive, but given up on",
             line("doubted"),
         ),
-        (has_silence, "nothing happened for so long", wave),
+        silence(rows.all.iter().map(|row| row.time)),
     ]
 }

@@ -3,22 +3,11 @@
 use maud::{Markup, html};
 
 use super::rows::{Kind, Row, Rows};
-use crate::picture::diagram::Screen;
-use crate::picture::sheet::Sheet;
-
-/// A sign of a legend: whether it is in the diagram, the words, and how it is drawn.
-type Item = (bool, &'static str, Markup);
+use crate::picture::legend::{Item, SIGN, line, list, silence};
 
 /// Returns what the signs mean that are in the diagram of these rows.
 pub(crate) fn legend(rows: &Rows<'_>) -> Markup {
-    let all = messages(rows).into_iter().chain(troubles(rows));
-    html! {
-        ul.legend {
-            @for (_, text, ink) in all.filter(|(is_there, ..)| *is_there) {
-                li { svg width="44" height="24" viewBox="0 0 44 24" { (ink) } (text) }
-            }
-        }
-    }
+    list(SIGN, messages(rows).into_iter().chain(troubles(rows)))
 }
 
 fn messages(rows: &Rows<'_>) -> Vec<Item> {
@@ -80,12 +69,6 @@ fn troubles(rows: &Rows<'_>) -> Vec<Item> {
         circle class="core h0" cx="22" cy="12" r="3.6" {}
     };
     let leaves = html! { path class="leaves h0" d="M12 12h20" {} };
-    let line = |class: &str| html! { path class=(class) d="M22 0V24" {} };
-    let wave = html! { path.silence d="M4 12q3-4 6 0t6 0t6 0t6 0t6 0t6 0" {} };
-    let times = rows.all.iter().map(|row| row.time);
-    let sheet = Sheet::new(Screen::Desk, rows.names.len(), times.clone());
-    let mut gaps = times.clone().zip(times.skip(1)).map(|(a, b)| b - a);
-    let has_silence = gaps.any(|gap| sheet.is_silence(gap));
     vec![
         (has(Kind::Loses), "loses the server", loses),
         (!rows.away.is_empty(), "has no server", line("fading")),
@@ -96,6 +79,6 @@ fn troubles(rows: &Rows<'_>) -> Vec<Item> {
             comes,
         ),
         (has(Kind::Leaves), "leaves", leaves),
-        (has_silence, "nothing happened for so long", wave),
+        silence(rows.all.iter().map(|row| row.time)),
     ]
 }
