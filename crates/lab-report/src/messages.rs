@@ -26,7 +26,7 @@ pub(crate) fn causes(lives: &[Life]) -> (Causes, HashSet<At>) {
             }
         }
     }
-    let answers = Answers::new(lives, &sent);
+    let answers = Answers::new(lives, &walls, &sent);
     let mut orphans = HashSet::new();
     let mut cause = |at: At, event: &Event| {
         let from = match (event, name_heard(event)) {
@@ -118,13 +118,15 @@ type Reached = Vec<(At, Mark)>;
 /// that has got so far is a cause.
 struct Answers<'a> {
     lives: &'a [Life],
+    /// the time of each line, by the clock of its machine
+    walls: &'a [Vec<i64>],
     of: HashMap<usize, (Hex, Place)>,
     /// by place, one for each life
     reached: HashMap<(Hex, Place), Vec<Reached>>,
 }
 
 impl<'a> Answers<'a> {
-    fn new(lives: &'a [Life], sent: &HashMap<String, At>) -> Self {
+    fn new(lives: &'a [Life], walls: &'a [Vec<i64>], sent: &HashMap<String, At>) -> Self {
         let mut of = HashMap::new();
         let mut reached: HashMap<_, Vec<Reached>> = HashMap::new();
         for (at, event) in events(lives) {
@@ -167,7 +169,12 @@ impl<'a> Answers<'a> {
                 None => all.push(vec![(at, mark)]),
             }
         }
-        Self { lives, of, reached }
+        Self {
+            lives,
+            walls,
+            of,
+            reached,
+        }
     }
 
     /// Returns the cause of the answer of `place` that the line `at` heard, which showed `mark`.
@@ -186,7 +193,7 @@ impl<'a> Answers<'a> {
         let lives = self.reached.get(&(*song, place))?;
         let mut firsts = lives.iter().filter_map(first);
         let one = firsts.next()?;
-        let began = |at: At| self.lives[at.life].walls().first().copied();
+        let began = |at: At| self.walls[at.life].first();
         let machine = |at: At| &self.lives[at.life].machine;
         firsts.try_fold(one, |one, other| {
             let is_shared = machine(one) == machine(other);

@@ -17,7 +17,7 @@ impl Song<'_> {
     /// of its singers was not in good standing in between.
     #[must_use]
     pub fn again(&self) -> Vec<Repeat> {
-        let given_up = self.given_up();
+        let doubts = self.doubts();
         let mut all = Vec::new();
         for (left, verses) in self.by_verse().iter().rev() {
             for (index, again) in verses.iter().enumerate().skip(1) {
@@ -42,7 +42,7 @@ impl Song<'_> {
                     .iter()
                     .map(|verse| self.place(verse.sing.life))
                     .collect();
-                let excuse = given_up.iter().find(|doubt| {
+                let excuse = doubts.iter().find(|doubt| {
                     places.contains(&Some(doubt.place))
                         && self.is_between(doubt, first.sing, again.sing)
                 });
@@ -83,7 +83,7 @@ impl Song<'_> {
 
     /// Returns each time in which a buddy was not in good standing: since another one gave up on
     /// it, or since a new life took its place.
-    fn given_up(&self) -> Vec<Doubt> {
+    fn doubts(&self) -> Vec<Doubt> {
         let mut doubts: Vec<Doubt> = Vec::new();
         // The numbers of those that have not ended, by place.
         let mut open: HashMap<Place, Vec<usize>> = HashMap::new();
