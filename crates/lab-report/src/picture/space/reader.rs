@@ -2,7 +2,7 @@
 //!
 //! What is ordinary and needs no row is left out: an answer, a ping, a try.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use common::buddy::{MAX_BUDDIES, Mark};
 use common::journal::{Event, Word};
@@ -39,8 +39,9 @@ struct Reader<'a> {
     tries: HashMap<(usize, usize), usize>,
     /// the dead of whom nobody knows yet, by their places
     dying: HashMap<usize, Vec<usize>>,
-    open_doubts: HashMap<usize, usize>,
-    open_graves: HashMap<usize, usize>,
+    // In order, so that the same journals have the same page.
+    open_doubts: BTreeMap<usize, usize>,
+    open_graves: BTreeMap<usize, usize>,
     /// whether the last verse came again, as is allowed
     is_again: bool,
     /// the verses that were sung so far; none if a journal is missing, because nobody knows then
@@ -124,8 +125,8 @@ impl<'a> Reader<'a> {
             placed: HashSet::new(),
             tries: HashMap::new(),
             dying: HashMap::new(),
-            open_doubts: HashMap::new(),
-            open_graves: HashMap::new(),
+            open_doubts: BTreeMap::new(),
+            open_graves: BTreeMap::new(),
             takes: HashMap::new(),
             is_again: false,
             sung: is_whole(song).then(HashSet::new),

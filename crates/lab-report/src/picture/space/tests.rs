@@ -47,6 +47,26 @@ fn allowed_repeats_that_follow_each_other_are_one_trouble() {
 }
 
 #[test]
+fn the_same_journals_have_the_same_page() {
+    let mut ring = Ring::new(8, 20);
+    ring.sing(10);
+    for place in 1..8 {
+        let lost = format!(r#""e":"lost","place":{place},"why":"no answer""#);
+        ring.note(0, &lost);
+    }
+    for place in 0..8 {
+        ring.note(place, r#""e":"end","why":"home""#);
+    }
+    let lives = ring.lives();
+    let order = Order::new(&lives);
+    let run = Run::new(&lives, &order, Vec::new());
+    let song = run.songs.first().expect("a song");
+    let doubted = || reader::read(song, &HashMap::new()).doubted.clone();
+    assert_eq!(doubted().len(), 7);
+    assert_eq!(doubted(), doubted());
+}
+
+#[test]
 fn a_fold_says_how_its_verses_went() {
     let of = |verses: &[(u64, bool)], laps| {
         let (laps, how) = went(verses, laps);
