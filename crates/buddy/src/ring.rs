@@ -195,6 +195,12 @@ impl Ring {
         self.incarnation == self.song
     }
 
+    /// Whether the song loses the buddy at `place` if this one gives up on it. At the very end that
+    /// one has left, as this one may.
+    pub fn loses(&self, place: Place) -> bool {
+        place == self.next && self.mark != Mark::Home
+    }
+
     /// Whether it has passed on something that was not answered yet.
     pub fn is_unheard(&self) -> bool {
         self.out.is_some()

@@ -271,8 +271,7 @@ impl Singing {
     }
 
     fn gone(&mut self, place: Place, cause: &Cause, out: &mut Vec<Effect>) {
-        // At the very end the others leave, as this one may.
-        if place == self.ring.next() && self.ring.mark() != Mark::Home {
+        if self.ring.loses(place) {
             if self.is_noted {
                 let why = cause.words();
                 out.push(Effect::note(Event::Lost { place, why }));

@@ -1,8 +1,8 @@
 //! What of the song is written into the journal: what the [ring](crate::ring) notes, with the
 //! addresses and causes that it does not know. PURE.
 
-use common::buddy::{Addresses, Mark, Place};
-use common::journal::{Event, Hex, Word, name};
+use common::buddy::{Addresses, Place};
+use common::journal::{Event, Hex, name};
 
 use super::Singing;
 use crate::effect::{Cause, Effect};
@@ -39,7 +39,7 @@ impl Singing {
     #[cold]
     #[inline(never)]
     pub(super) fn note_call(&self, to: Place, request: Request, out: &mut Vec<Effect>) {
-        if let Some((id, word, mark)) = self.message(to, request) {
+        if let Some((id, word, mark)) = request.noted(to) {
             out.push(Effect::note(Event::Say { to, id, word, mark }));
         }
     }
@@ -52,13 +52,11 @@ impl Singing {
         cause: &Cause,
         out: &mut Vec<Effect>,
     ) {
-        if let Some((id, ..)) = self.message(to, request) {
+        if self.is_noted
+            && let Some((id, ..)) = request.noted(to)
+        {
             let why = cause.words();
             out.push(Effect::note(Event::Unheard { to, id, why }));
         }
-    }
-
-    fn message(&self, to: Place, request: Request) -> Option<(String, Word, Mark)> {
-        self.is_noted.then(|| request.noted(to))?
     }
 }

@@ -8,7 +8,7 @@ use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use buddy::ring::{Before, Input, Output, Request, Ring};
-use common::buddy::{Incarnation, Mark, Place, Progress};
+use common::buddy::{Incarnation, Place, Progress};
 use common::journal::{Event as Line, Hex, name};
 use lab_report::Report;
 use rand::rngs::SmallRng;
@@ -29,6 +29,14 @@ struct Kept {
     lines: u32,
     /// the first promise that was broken
     broken: Option<Broken>,
+}
+
+impl Kept {
+    /// Returns the time of the next line.
+    fn tick(&mut self) -> Duration {
+        self.lines += 1;
+        Duration::from_millis(self.lines.into())
+    }
 }
 
 impl Notes {
@@ -102,8 +110,7 @@ impl RingWorld {
     fn write(&mut self, me: Place, line: Line) {
         let by = self.seat(me).incarnation;
         if let Some(kept) = &mut self.notes.0 {
-            kept.lines += 1;
-            let now = Duration::from_millis(kept.lines.into());
+            let now = kept.tick();
             kept.journals.write(by, line, now);
         }
     }
@@ -111,8 +118,7 @@ impl RingWorld {
     pub(super) fn open_journal(&mut self, me: Place) {
         let by = self.seat(me).incarnation;
         if let Some(kept) = &mut self.notes.0 {
-            kept.lines += 1;
-            let now = Duration::from_millis(kept.lines.into());
+            let now = kept.tick();
             kept.journals.open(by, me, by, now);
         }
     }
@@ -148,12 +154,10 @@ impl RingWorld {
         }
     }
 
-    /// Notes that `me` gives up on its next, before it does. At the very end all leave.
+    /// Notes that `me` loses another one, before it gives up on it.
     pub(super) fn note_loss(&mut self, me: Place, input: Input) {
         if let Input::Gone(place) = input
-            && self
-                .ring(me)
-                .is_some_and(|ring| place == ring.next() && ring.mark() != Mark::Home)
+            && self.ring(me).is_some_and(|ring| ring.loses(place))
         {
             let why = "no answer".into();
             self.write(me, Line::Lost { place, why });
