@@ -85,20 +85,19 @@ impl View {
             .entry(name.to_owned())
             .or_insert_with(|| Kept::new(floor));
         let tail = rooms.make(name, floor);
-        let stored: Vec<_> = entries.iter().map(|entry| room.store(entry)).collect();
+        let mut stored: Vec<_> = entries.iter().map(|entry| room.store(entry)).collect();
         let numbered = entries.iter().zip(&stored);
         let new = numbered.filter(|(_, (_, is_new))| *is_new);
         tail.add(new.map(|(entry, (number, _))| entry.numbered(*number)));
         room.trim(tail, &self.bounds);
         let added = tail.added();
-        let numbers = stored.iter().map(|&(number, _)| number);
         // What is stored here again was written down before, by this same server.
-        let noted: Vec<_> = numbers.clone().map(|number| (number, true)).collect();
-        rooms.note(name, &entries, &noted);
+        stored.iter_mut().for_each(|(_, is_new)| *is_new = true);
+        rooms.note(name, &entries, &stored);
         self.fit(&mut kept, &mut rooms);
         drop((rooms, kept));
         drop(added);
-        Ok(numbers.collect())
+        Ok(stored.into_iter().map(|(number, _)| number).collect())
     }
 
     /// Deletes the oldest entries of the largest rooms until all fit the bound in bytes.

@@ -59,9 +59,9 @@ impl CoreNats {
         Ok(all)
     }
 
-    /// Returns the messages delivered in a second. With `posts`, the publisher waits after each of
-    /// so many until the server has them, as a writer of ours waits for its answer. Without, it
-    /// only waits when it is far ahead of the readers.
+    /// Returns the messages delivered in a second. With `posts`, the publisher waits after every
+    /// `posts` messages until the server has them, as a writer of ours waits for its answer.
+    /// Without, it only waits when it is far ahead of the readers.
     pub(crate) async fn flood(&self, readers: u64, posts: Option<usize>) -> anyhow::Result<f64> {
         let delivered = Arc::new(AtomicU64::new(0));
         let mut tasks = JoinSet::new();

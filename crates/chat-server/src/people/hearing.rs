@@ -3,8 +3,8 @@
 //!
 //! - **A nick is whose claim is the earliest.** The claim is the place of the word with which the
 //!   session asked for it. Later words repeat it, so the order in which they are heard does not
-//!   matter. Until it is heard there is no second word of the session, because of each session the
-//!   last word is kept: who has not heard the first would take the place of the second for the
+//!   matter. Until the first word is heard the session says no other one. Only the last word of a
+//!   session is kept, so a server that missed the first would take the place of the second for the
 //!   claim, and give the nick to a session that asked in between.
 //! - **A session calls one server**, which renews it for the others. It may call another one at any
 //!   time: that one says so, and nobody is told that the session was away.
