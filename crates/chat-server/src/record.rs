@@ -11,13 +11,14 @@ pub(crate) fn stored<'a>(
     bodies: impl Iterator<Item = &'a str>,
     numbers: &[(u64, bool)],
 ) -> Event {
+    let known = numbers.iter().filter(|(_, is_new)| !is_new);
     Event::Stored {
         room: room.to_owned(),
         id: name::post(sender, id),
         numbers: numbers.iter().map(|&(number, _)| number).collect(),
         texts: bodies.map(|body| text(body, epoch)).collect(),
         epoch: Hex(epoch.into()),
-        again: numbers.iter().all(|&(_, is_new)| !is_new),
+        known: known.map(|&(number, _)| number).collect(),
     }
 }
 
@@ -27,17 +28,19 @@ mod tests {
 
     #[test]
     fn a_post_is_known_by_its_sender_and_its_id() {
-        for (is_new, is_again) in [(true, false), (false, true)] {
-            let numbers = [(10, false), (11, is_new)];
-            let line = stored(("lobby", 7), (0xab, 3), ["a", "bc"].into_iter(), &numbers);
-            let Event::Stored {
-                id, texts, again, ..
-            } = line
-            else {
-                panic!("{line:?}");
-            };
-            assert_eq!((id.as_str(), texts[1].0), ("post:ab:3", 2));
-            assert_eq!(again, is_again);
-        }
+        let numbers = [(10, false), (11, true)];
+        let line = stored(("lobby", 7), (0xab, 3), ["a", "bc"].into_iter(), &numbers);
+        let Event::Stored {
+            id,
+            numbers,
+            texts,
+            known,
+            ..
+        } = line
+        else {
+            panic!("{line:?}");
+        };
+        assert_eq!((id.as_str(), texts[1].0), ("post:ab:3", 2));
+        assert_eq!((numbers, known), (vec![10, 11], vec![10]));
     }
 }

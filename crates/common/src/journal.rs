@@ -219,10 +219,10 @@ pub enum Event {
         texts: Vec<Text>,
         /// The log.
         epoch: Hex,
-        /// Whether they were sent again: all of them were stored before, perhaps by a server that
-        /// was killed before it could write that down.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        again: bool,
+        /// Those of the numbers that were stored before, because the messages were sent again: perhaps
+        /// by a server that was killed before it could write that down.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        known: Vec<u64>,
     },
     /// Chat: the client has shown a message.
     Shown {

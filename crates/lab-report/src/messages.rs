@@ -71,12 +71,14 @@ fn names_sent(event: &Event) -> Vec<String> {
             id,
             numbers,
             epoch,
-            again,
+            known,
             ..
         } => {
             // What was sent again may have been shown before: by a server that was killed when it
-            // had stored it and not written that down, or by the one after it.
-            let numbers = numbers.iter().filter(|_| !again);
+            // had stored it and not written that down, or by the one after it. A call may have
+            // both, because what was typed since is sent with it.
+            let known: HashSet<&u64> = known.iter().collect();
+            let numbers = numbers.iter().filter(|number| !known.contains(number));
             let entries = numbers.map(|&number| entry(room, *epoch, number));
             entries.chain([acknowledgement(id)]).collect()
         }

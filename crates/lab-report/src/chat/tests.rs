@@ -361,15 +361,24 @@ fn what_a_later_life_stores_again_is_no_contradiction() {
     let begin = format!("{}\n", first.lines().next().expect("a line"));
     let other = begin.replace("\"life\":\"0\"", "\"life\":\"f\"");
     let second = format!("{other}{}", &pen.lives[SERVER][first.len() - 1..]);
-    let again = format!(
-        "{},\"again\":true}}\n",
-        second.trim_end().trim_end_matches('}')
+    let known = |second: &str| {
+        let line = second.trim_end().trim_end_matches('}');
+        format!("{line},\"known\":[1]}}\n")
+    };
+    // Ann has typed something more by then, which is sent with it.
+    let more = second.replacen(
+        "[1],\"texts\":[[5, 1]]",
+        "[1,3],\"texts\":[[5, 1],[5, 3]]",
+        1,
     );
+    assert_ne!(more, second);
     for (first, second, contradictions) in [
         (&first, &second, 0),
-        (&first, &again, 0),
-        (&begin, &again, 0),
+        (&first, &known(&second), 0),
+        (&begin, &known(&second), 0),
+        (&begin, &known(&more), 0),
         (&begin, &second, 1),
+        (&begin, &more, 1),
     ] {
         // In this order, because the lives of a run are in the order of random numbers.
         let texts = [second, first, &pen.lives[ANN], &pen.lives[BOB]];
