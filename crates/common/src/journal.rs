@@ -219,8 +219,8 @@ pub enum Event {
         texts: Vec<Text>,
         /// The log.
         epoch: Hex,
-        /// Those of the numbers that were stored before, because the messages were sent again: perhaps
-        /// by a server that was killed before it could write that down.
+        /// Those of the numbers that were stored before, because the messages were sent again:
+        /// perhaps by a server that was killed before it could write that down.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         known: Vec<u64>,
     },
