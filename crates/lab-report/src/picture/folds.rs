@@ -1,7 +1,17 @@
 //! Which rows are folded up: all that goes as it should, but for a few around what does not. PURE.
 
+use super::diagram::{Piece, Screen};
+use super::margin::rest;
+use super::sheet::Sheet;
+
 /// Fewer rows than this are not folded, because there would be little to gain.
 const LEAST: usize = 6;
+
+/// Most rows that a fold holds, and most of a diagram: a browser has to draw them, and with more
+/// of them a picture helps nobody. On a phone that are fewer.
+const MAX_FOLD: usize = 1000;
+const MAX_PHONE_FOLD: usize = 100;
+const MAX_ROWS: usize = 20_000;
 
 /// Some rows that follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +58,30 @@ pub(super) fn stretches(
     all
 }
 
+/// Returns the pieces of a picture. `draw` returns that of a stretch, with its number, up to a row:
+/// not always the last one, because there may be too many.
+pub(super) fn pieces(
+    stretches: &[Stretch],
+    (sheet, screen): (&Sheet, Screen),
+    mut draw: impl FnMut(usize, usize) -> Piece,
+) -> Vec<Piece> {
+    let rows = stretches.last().map_or(0, |last| last.to);
+    let mut left = MAX_ROWS;
+    let mut pieces = Vec::with_capacity(stretches.len());
+    for (number, &Stretch { from, to, is_open }) in stretches.iter().enumerate() {
+        let fold = screen.either(MAX_FOLD, MAX_PHONE_FOLD);
+        let most = if is_open { left } else { left.min(fold) };
+        let end = to.min(from + most);
+        left -= end - from;
+        if end == from {
+            pieces.push(Piece::Open(rest(sheet, rows - from)));
+            break;
+        }
+        pieces.push(draw(number, end));
+    }
+    pieces
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,5 +103,39 @@ mod tests {
             [(0, 7, false), (7, 11, true), (11, 20, false)]
         );
         assert_eq!(of(20, &[2, 9, 10, 19]), [(0, 20, true)]);
+    }
+
+    #[test]
+    fn a_fold_holds_so_many_rows_and_a_picture_too() {
+        let drawn = |screen: Screen, is_open: bool| {
+            let sheet = Sheet::new(screen, 1, std::iter::empty());
+            let (from, to) = (0, MAX_ROWS);
+            let more = Stretch {
+                from: to,
+                to: to + 7,
+                is_open: true,
+            };
+            let mut ends = Vec::new();
+            let pieces = pieces(
+                &[Stretch { from, to, is_open }, more],
+                (&sheet, screen),
+                |_, end| {
+                    ends.push(end);
+                    Piece::Open(rest(&sheet, 0))
+                },
+            );
+            let last = match pieces.last() {
+                Some(Piece::Open(strip)) => strip.ink.0.contains("and 7 rows, not drawn"),
+                _ => false,
+            };
+            (ends, last)
+        };
+        let all = MAX_ROWS + 7;
+        assert_eq!(drawn(Screen::Desk, true), (vec![MAX_ROWS], true));
+        assert_eq!(drawn(Screen::Desk, false), (vec![MAX_FOLD, all], false));
+        assert_eq!(
+            drawn(Screen::Phone, false),
+            (vec![MAX_PHONE_FOLD, all], false)
+        );
     }
 }

@@ -8,8 +8,8 @@
 use std::collections::HashMap;
 
 use super::diagram::{Diagram, Piece, Screen};
-use super::folds::{Stretch, stretches};
-use super::margin::{Head, heads, rest};
+use super::folds::{Stretch, pieces, stretches};
+use super::margin::{Head, heads};
 use super::measure::{count, hue, span};
 use super::sheet::{Sheet, Slot};
 use crate::life::At;
@@ -27,12 +27,6 @@ mod reader;
 mod rows;
 mod sentence;
 mod sign;
-
-/// Most rows that a fold holds, and most of a diagram: a browser has to draw them, and with more
-/// of them a picture helps nobody. On a phone that are fewer.
-const MAX_FOLD: usize = 1000;
-const MAX_PHONE_FOLD: usize = 100;
-const MAX_ROWS: usize = 20_000;
 
 /// Rows that stay open around a row that is out of the ordinary: a lap, within these.
 const LAP: (usize, usize) = (2, 6);
@@ -69,40 +63,23 @@ pub(super) fn draw(rows: &Rows<'_>, screen: Screen) -> Diagram {
             says: &row.says,
         }
     };
-    let part = |from: usize, to: usize, lasting| Part {
-        rows,
-        sheet: &sheet,
-        lasting,
-        layout: sheet.layout(from, to, slot),
-        zero,
-    };
-    let mut pieces = Vec::new();
-    let mut drawn = 0;
-    for (stretch, lasting) in stretches.iter().zip(&lasting) {
-        let Stretch { from, to, is_open } = *stretch;
-        let most = if is_open {
-            MAX_ROWS - drawn
-        } else {
-            screen
-                .either(MAX_FOLD, MAX_PHONE_FOLD)
-                .min(MAX_ROWS - drawn)
+    let pieces = pieces(&stretches, (&sheet, screen), |number, end| {
+        let Stretch { from, to, is_open } = stretches[number];
+        let part = Part {
+            rows,
+            sheet: &sheet,
+            lasting: &lasting[number],
+            layout: sheet.layout(from, end, slot),
+            zero,
         };
-        let end = to.min(from + most);
-        drawn += end - from;
-        if end == from {
-            pieces.push(Piece::Open(rest(&sheet, rows.all.len() - from)));
-            break;
-        }
-        let part = part(from, end, lasting);
-        pieces.push(if is_open {
-            Piece::Open(part.draw())
-        } else {
-            Piece::Fold {
+        match is_open {
+            true => Piece::Open(part.draw()),
+            false => Piece::Fold {
                 cover: part.cover(&folded(rows, from, to, end)),
                 inside: part.draw(),
-            }
-        });
-    }
+            },
+        }
+    });
     let names = rows.names.iter().enumerate();
     let all: Vec<Head> = names.map(|it| head(it, rows)).collect();
     let (heads, key) = heads(&sheet, &all);

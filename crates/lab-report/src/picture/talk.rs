@@ -1,8 +1,8 @@
 //! A room of a chat as a space-time diagram: the server first, then a column for each client. PURE.
 
 use super::diagram::{Diagram, Piece, Screen};
-use super::folds::{Stretch, stretches};
-use super::margin::{Head, heads, rest};
+use super::folds::{Stretch, pieces, stretches};
+use super::margin::{Head, heads};
 use super::measure::{count, span};
 use super::sheet::{Sheet, Slot};
 use crate::chat::Room;
@@ -18,11 +18,6 @@ mod legend;
 mod part;
 mod reader;
 mod rows;
-
-/// Most rows that a fold holds, and most of a diagram: see the song's.
-const MAX_FOLD: usize = 1000;
-const MAX_PHONE_FOLD: usize = 100;
-const MAX_ROWS: usize = 20_000;
 
 /// Rows that stay open around a row that is out of the ordinary.
 const AROUND: usize = 1;
@@ -68,18 +63,8 @@ pub(super) fn draw(rows: &Rows<'_>, screen: Screen) -> Diagram {
             says: &row.says,
         }
     };
-    let mut pieces = Vec::new();
-    let mut drawn = 0;
-    for (number, stretch) in stretches.iter().enumerate() {
-        let Stretch { from, to, is_open } = *stretch;
-        let most = MAX_ROWS - drawn;
-        let folds = screen.either(MAX_FOLD, MAX_PHONE_FOLD);
-        let end = to.min(from + if is_open { most } else { most.min(folds) });
-        drawn += end - from;
-        if end == from {
-            pieces.push(Piece::Open(rest(&sheet, rows.all.len() - from)));
-            break;
-        }
+    let pieces = pieces(&stretches, (&sheet, screen), |number, end| {
+        let Stretch { from, to, is_open } = stretches[number];
         let part = Part {
             rows,
             sheet: &sheet,
@@ -88,15 +73,14 @@ pub(super) fn draw(rows: &Rows<'_>, screen: Screen) -> Diagram {
             layout: sheet.layout(from, end, slot),
             zero,
         };
-        pieces.push(if is_open {
-            Piece::Open(part.draw())
-        } else {
-            Piece::Fold {
+        match is_open {
+            true => Piece::Open(part.draw()),
+            false => Piece::Fold {
                 cover: part.cover(&folded(&rows.all[from..to], end - from)),
                 inside: part.draw(),
-            }
-        });
-    }
+            },
+        }
+    });
     let names = rows.names.iter().enumerate();
     let all: Vec<Head> = names
         .map(|(column, name)| head(rows, column, name))
