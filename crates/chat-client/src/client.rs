@@ -39,15 +39,7 @@ pub(crate) async fn talk(
     signal: impl Future<Output = Interrupted>,
 ) -> anyhow::Result<()> {
     let session = Session(rand::random());
-    let servers = Servers::new(&config.servers, rand::random());
-    let mut conversation = Conversation::new(servers, &config.nick, &config.room, session);
-    conversation.after = config.after;
-    conversation.history = config.history;
-    conversation.wait = config.wait;
-    conversation.manner = console.manner;
-    conversation.is_operator = config.admin.is_some();
-    conversation.is_sealed = config.seal.name().is_some();
-    conversation.record.is_on = config.journal.is_on();
+    let mut conversation = conversation(&config, console.manner, session);
     let api = Api::new(config.clone(), session);
     let mut reached = api.reached();
     let mut calls = FuturesUnordered::new();
@@ -100,6 +92,20 @@ pub(crate) async fn talk(
             _ = &mut reader_gone => Input::ReaderGone,
         };
     }
+}
+
+/// Returns the conversation that these settings begin.
+fn conversation(config: &Config, manner: Manner, session: Session) -> Conversation {
+    let servers = Servers::new(&config.servers, rand::random());
+    let mut conversation = Conversation::new(servers, &config.nick, &config.room, session);
+    conversation.after = config.after;
+    conversation.history = config.history;
+    conversation.wait = config.wait;
+    conversation.manner = manner;
+    conversation.is_operator = config.admin.is_some();
+    conversation.is_sealed = config.seal.name().is_some();
+    conversation.record.is_on = config.journal.is_on();
+    conversation
 }
 
 /// Returns where the next new connection leads.
