@@ -39,7 +39,10 @@ impl Common {
                 if self.key.is_some() {
                     return failure.help("make one: chat-server --new-key FILE");
                 }
-                failure.help(format!("unset {VARIABLE} to go without"))
+                failure.help(format!(
+                    "{VARIABLE} holds the key itself: a file is named by --key FILE; unset \
+                     {VARIABLE} to go without"
+                ))
             }
         })
     }
