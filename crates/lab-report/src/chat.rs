@@ -203,7 +203,7 @@ impl<'a> Rooms<'a> {
             message.texts.extend(texts.get(index));
         }
         let (sender, first) = named(id);
-        for (id, number) in (first..).zip(numbers) {
+        for (id, number) in (first..=u64::MAX).zip(numbers) {
             let post = (key.clone(), *number);
             let (_, before) = self.stored.entry((sender, id)).or_insert(post);
             if before != number {
@@ -216,7 +216,7 @@ impl<'a> Rooms<'a> {
     fn acknowledge(&mut self, at: At, id: &'a str, numbers: &[u64]) {
         let name = self.lives[at.life].title();
         let (sender, first) = named(id);
-        let posts = || (first..).map(|id| (sender, id)).zip(numbers);
+        let posts = || (first..=u64::MAX).map(|id| (sender, id)).zip(numbers);
         let missing = posts().find(|(post, _)| !self.stored.contains_key(post));
         let Some(((_, missing), _)) = missing else {
             for (post, number) in posts() {

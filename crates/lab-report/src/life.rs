@@ -7,6 +7,10 @@ use common::journal::{Event, Hex, Line};
 /// that the machine slept in between.
 const NAP: i64 = 250_000;
 
+/// The latest time of a line, in microseconds: 142 years after its journal began, or the year 2112.
+/// A later one is not true, and counts as this one, so that sums of times fit in their numbers.
+const LATEST: u64 = 1 << 52;
+
 /// A line of a life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct At {
@@ -33,7 +37,8 @@ pub struct Life {
     pub pid: u32,
     /// The name that a person gave it.
     pub name: Option<String>,
-    /// All lines, in the order in which they were written; the first is [`Event::Begin`].
+    /// All lines, in the order in which they were written; the first is [`Event::Begin`]. Their
+    /// times never go back: a line that says so has the time of the one before it.
     pub lines: Vec<Line>,
     /// Whether lines are missing at its end, because the journal was full.
     pub is_cut: bool,
@@ -51,7 +56,7 @@ impl Life {
         // Without a torn last line, because a process may be killed while it writes one.
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         let mut read = whole.lines().map(serde_json::from_str::<Line>);
-        let Some(Ok(first)) = read.next() else {
+        let Some(Ok(mut first)) = read.next() else {
             return Err(format!(
                 "{file} is not a journal: its first line cannot be read"
             ));
@@ -75,6 +80,8 @@ impl Life {
                 "{file} is a journal of version {v}, which this program does not know"
             ));
         }
+        let damaged = usize::from(first.t > LATEST);
+        first.t = first.t.min(LATEST);
         let mut life = Self {
             file: file.to_owned(),
             program,
@@ -85,7 +92,7 @@ impl Life {
             name,
             lines: vec![first],
             is_cut: false,
-            damaged: 0,
+            damaged,
         };
         for line in read {
             match line {
@@ -96,13 +103,13 @@ impl Life {
         Ok(life)
     }
 
-    fn push(&mut self, line: Line) {
-        let is_next = self
-            .lines
-            .last()
-            .is_none_or(|last| last.t <= line.t && *last != line);
+    fn push(&mut self, mut line: Line) {
+        let last = self.lines.last();
+        let begin = last.map_or(0, |last| last.t);
+        let is_next = (begin..=LATEST).contains(&line.t) && last != Some(&line);
         self.damaged += usize::from(!is_next);
         self.is_cut |= line.event == Event::Cut;
+        line.t = line.t.clamp(begin, LATEST);
         self.lines.push(line);
     }
 
@@ -173,7 +180,7 @@ impl Life {
     /// Returns the time of each line by the clock of its machine, in microseconds since 1970.
     #[must_use]
     pub fn walls(&self) -> Vec<i64> {
-        let clamp = |micros: u64| i64::try_from(micros).unwrap_or(i64::MAX).min(i64::MAX / 16);
+        let clamp = |micros: u64| i64::try_from(micros.min(LATEST)).unwrap_or_default();
         let mut start = None;
         let wall = |line: &Line| {
             let steady = clamp(line.t);

@@ -6,6 +6,7 @@ use ring::Ring;
 
 pub(crate) mod chat;
 pub(crate) mod ring;
+mod untrue;
 
 /// A list of which a server is lost, and comes back.
 pub(crate) const LIST: &str = r#"

@@ -56,7 +56,10 @@ fn spans(life: usize, list: &List<'_>) -> Vec<Span> {
 fn span(life: usize, list: &List<'_>, call: &Call, lane: usize) -> Span {
     let server = address(list, call.server);
     let end = list.life.lines.len().saturating_sub(1);
-    let (from, upto) = (call.first + 1, call.first.saturating_add(call.words as u64));
+    let (from, upto) = (
+        call.first.saturating_add(1),
+        call.first.saturating_add(call.words as u64),
+    );
     let name = format!("lines {from} to {upto}");
     let at = |line| At { life, line };
     let lane = format!("{server} #{}", lane + 1);
@@ -88,7 +91,7 @@ fn span(life: usize, list: &List<'_>, call: &Call, lane: usize) -> Span {
         // It is not known which of the two ways took longer.
         let way = (whole - waited - worked).max(0) / 2;
         let begun = (way + waited).min(whole);
-        let moments = [way, begun, (begun + worked).min(whole)];
+        let moments = [way, begun, begun.saturating_add(worked).min(whole)];
         span.work = Some(Work { server, moments });
     }
     span
