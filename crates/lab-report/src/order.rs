@@ -93,6 +93,9 @@ impl Order {
     /// there are lines between them.
     #[must_use]
     pub fn is_cause(&self, earlier: At, later: At) -> bool {
+        if self.rank(later) < self.rank(earlier) {
+            return false; // because causes come first
+        }
         // The lines of each life that are known to be causes: all below this.
         let mut known: HashMap<usize, usize> = HashMap::new();
         let mut todo = vec![later];

@@ -58,6 +58,7 @@ impl<'a> Song<'a> {
     pub fn all(lives: &'a [Life], order: &'a Order) -> Vec<Self> {
         let mut songs: Vec<Self> = Vec::new();
         let mut known: HashMap<Hex, usize> = HashMap::new();
+        let mut seated: HashMap<usize, usize> = HashMap::new();
         for &at in &order.all {
             let Event::Place {
                 song,
@@ -69,6 +70,12 @@ impl<'a> Song<'a> {
             else {
                 continue;
             };
+            // A process sings one song. Otherwise each of its songs would hold all of its lines.
+            if let Some(&index) = seated.get(&at.life) {
+                let file = &lives[at.life].file;
+                songs[index].gaps.push(format!("{file} has a roll again"));
+                continue;
+            }
             let index = *known.entry(*song).or_insert_with(|| {
                 songs.push(Self {
                     id: *song,
@@ -86,6 +93,7 @@ impl<'a> Song<'a> {
                 songs.len() - 1
             });
             songs[index].seat(at.life, *place, *bottles, roll);
+            seated.insert(at.life, index);
         }
         for song in &mut songs {
             song.find_lines();

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use common::buddy::Place;
 use common::journal::{Event, Word};
 
-use super::{Song, Verse};
+use super::Song;
 use crate::life::At;
 use crate::verdict::Verdict;
 
@@ -19,37 +19,43 @@ impl Song<'_> {
     pub fn again(&self) -> Vec<Repeat> {
         let doubts = self.doubts();
         let mut all = Vec::new();
+        let killed: HashSet<usize> = self
+            .members()
+            .filter(|&life| self.is_killed(life))
+            .collect();
         for (left, verses) in self.by_verse().iter().rev() {
-            for (index, again) in verses.iter().enumerate().skip(1) {
-                let before = &verses[..index];
-                let first = before[0];
-                let mut find = |verdict, why| {
-                    all.push(Repeat {
-                        left: *left,
-                        first: first.sing.life,
-                        sing: again.sing,
-                        verdict,
-                        why,
-                    });
+            let first = verses[0];
+            // Of those who sang it so far, each once, because a verse may come again very often.
+            let mut singers = HashSet::from([first.sing.life]);
+            let mut places = HashSet::from([self.place(first.sing.life)]);
+            for again in &verses[1..] {
+                let life = again.sing.life;
+                places.insert(self.place(life));
+                let was_dead = |&life: &usize| {
+                    killed.contains(&life) && !self.is_cause_of_last(again.sing, life)
                 };
-                let was_dead = |verse: &Verse| self.was_dead(verse.sing.life, again.sing);
-                if before.iter().all(was_dead) {
-                    let why = "allowed, the first was killed before it could tell".to_owned();
-                    find(Verdict::Yes, why);
-                    continue;
-                }
-                let places: HashSet<Option<Place>> = verses[..=index]
-                    .iter()
-                    .map(|verse| self.place(verse.sing.life))
-                    .collect();
-                let excuse = doubts.iter().find(|doubt| {
-                    places.contains(&Some(doubt.place))
-                        && self.is_between(doubt, first.sing, again.sing)
+                let excuse = || {
+                    doubts.iter().find(|doubt| {
+                        places.contains(&Some(doubt.place))
+                            && self.is_between(doubt, first.sing, again.sing)
+                    })
+                };
+                let (verdict, why) = if singers.iter().all(was_dead) {
+                    let why = "allowed, the first was killed before it could tell";
+                    (Verdict::Yes, why.to_owned())
+                } else if let Some(doubt) = excuse() {
+                    (Verdict::Yes, self.excuse(doubt))
+                } else {
+                    (self.unless_gap(), "without a cause".to_owned())
+                };
+                all.push(Repeat {
+                    left: *left,
+                    first: first.sing.life,
+                    sing: again.sing,
+                    verdict,
+                    why,
                 });
-                match excuse {
-                    Some(doubt) => find(Verdict::Yes, self.excuse(doubt)),
-                    None => find(self.unless_gap(), "without a cause".to_owned()),
-                }
+                singers.insert(life);
             }
         }
         all
@@ -64,11 +70,11 @@ impl Song<'_> {
         }
     }
 
-    /// Returns whether a life may have been killed before the line `at`: it was killed, and none of
-    /// its lines came of that one. It is enough to look at the last.
-    fn was_dead(&self, life: usize, at: At) -> bool {
+    /// Returns whether the last line of a life came of the line `at`. If not, and it was killed, it
+    /// may have been killed before.
+    fn is_cause_of_last(&self, at: At, life: usize) -> bool {
         let line = self.lives[life].lines.len().saturating_sub(1);
-        self.is_killed(life) && !self.order.is_cause(at, At { life, line })
+        self.order.is_cause(at, At { life, line })
     }
 
     /// Returns whether `doubt` may have lasted at a moment between two lines: it did not begin

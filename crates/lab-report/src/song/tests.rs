@@ -384,3 +384,17 @@ fn a_journal_that_was_changed_never_shows_too_much() {
         }
     }
 }
+
+/// Otherwise a journal of a thousand songs would be read a thousand times.
+#[test]
+fn a_process_sings_one_song() {
+    let mut pen = Pen::song();
+    let roll = r#""e":"place","song":"8","bottles":2,"place":0,"name":"b","roll":["a:1"]"#;
+    pen.note(1, roll);
+    let life = Life::parse("file", &pen.lives[1]).expect("a journal");
+    let order = Order::new(std::slice::from_ref(&life));
+    assert_eq!(Song::all(std::slice::from_ref(&life), &order).len(), 1);
+    let (verdicts, text) = pen.judge();
+    assert_eq!(verdicts, [Yes, Yes, Yes, Yes, Yes, Unknown], "{text}");
+    assert!(text.contains("file1 has a roll again"), "{text}");
+}
