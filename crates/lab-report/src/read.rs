@@ -65,7 +65,10 @@ fn find(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
         let (path, kind) = (entry.path(), entry.file_type());
         // No links, because they could lead round in a circle.
         let is_dir = kind.is_ok_and(|kind| kind.is_dir());
-        if is_dir || path.extension() == Some(OsStr::new("jsonl")) {
+        // Files only, because a pipe may never end.
+        let is_file = || fs::metadata(&path).is_ok_and(|it| it.is_file());
+        let is_journal = || path.extension() == Some(OsStr::new("jsonl")) && is_file();
+        if is_dir || is_journal() {
             find(&path, files)?;
         }
     }

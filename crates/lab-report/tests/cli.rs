@@ -137,3 +137,13 @@ fn it_looks_only_at_what_is_asked_for() {
         "{stderr}"
     );
 }
+
+/// It may be a pipe, which never ends.
+#[test]
+fn what_is_not_a_file_is_no_journal_of_a_folder() {
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::write(dir.path().join("list.jsonl"), LIST.trim_start()).expect("written");
+    let link = dir.path().join("device.jsonl");
+    std::os::unix::fs::symlink("/dev/null", link).expect("a link");
+    assert_eq!(report(dir.path(), &["."]).status.code(), Some(0));
+}
