@@ -12,8 +12,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::lines::{Cleaner, MAX_LINE};
 
-/// Bytes for one read: as much as a pipe holds.
-const READ_SIZE: usize = 64 * 1024;
+/// Bytes for one read: most of what a pipe holds. Together with the line that the read before it
+/// cut, it is shorter than [`MAX_LINE`] where lines are words, and is then cleaned in one pass.
+const READ_SIZE: usize = MAX_LINE - 4 * 1024;
 
 /// Texts that wait in the channel from the reader, and in the channel to the writer. A few are
 /// enough, because the queue reads ahead by itself.
