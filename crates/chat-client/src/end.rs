@@ -66,9 +66,9 @@ fn cannot_begin(nick: &str, server: &str, error: CallError) -> Failure {
                 .help(format!("{free} is free: --name {free}"))
                 .help("or wait half a minute, if it is you who was cut off there")
         }
-        Refusal::NickTaken { .. } | Refusal::Unfit(_) => {
-            failure.help("choose another name: --name NICK")
-        }
+        Refusal::NickTaken { .. } => failure.help("choose another name: --name NICK"),
+        // The refusal says of which of them it speaks.
+        Refusal::Unfit(_) => failure.help("choose another one: --name NICK, or --room ROOM"),
         Refusal::Registered(_) => failure
             .help("if the name is yours, show it: --identity FILE")
             .help("otherwise choose another name: --name NICK")
@@ -135,6 +135,17 @@ mod tests {
             addr: target.parse().ok(),
             own: None,
         }
+    }
+
+    #[test]
+    fn a_room_that_cannot_be_is_no_reason_for_another_name() {
+        let refusal = Refusal::Unfit("a room has 1 to 20 letters".into());
+        let failure = cannot_begin("ann", "a:1", CallError::Refused(refusal));
+        assert_eq!(
+            failure.report(),
+            "a:1 does not let ann in: a room has 1 to 20 letters\n\
+             help: choose another one: --name NICK, or --room ROOM"
+        );
     }
 
     #[test]
