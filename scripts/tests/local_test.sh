@@ -39,6 +39,21 @@ test_a_killed_buddy_is_in_the_verdict_and_costs_nothing() {
   nothing_is_left
 }
 
+test_a_server_that_is_killed_is_lost_and_the_shell_says_nothing() {
+  mkfifo "$scratch/words"
+  "$scripts/secret.sh" 2 - -- --delay 10ms <"$scratch/words" >"$scratch/answers" 2>"$scratch/said" &
+  secret=$!
+  exec 3>"$scratch/words"
+  echo one >&3
+  within 60 grep -q '^Server 2 is' "$scratch/said"
+  kill -9 "$(process 'Server 1')"
+  echo two >&3
+  exec 3>&-
+  exits 0 wait "$secret"
+  same "$(printf 'eno\nowt')" "$(cat "$scratch/answers")"
+  has_not Killed "$scratch/said"
+}
+
 test_a_song_that_was_not_as_promised_is_1() {
   start_ring --journal "$scratch/kept"
   kill "$(process 'Buddy 2')" # which is no reason to fail
