@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use baseline::SPAN;
 use durable::durable;
 use server::{READING, Server, Store};
-use user::{User, users};
+use user::{User, all, users};
 
 mod alone;
 mod baseline;
@@ -121,13 +121,20 @@ async fn restart(readers: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the bytes that a client costs the server while its poll waits.
+/// Returns the bytes that one more client costs the server while its poll waits.
 async fn idle(server: &Server, clients: u64) -> anyhow::Result<f64> {
-    let before = server.memory()?;
     let mut tasks = JoinSet::new();
-    for mut user in server.users(clients).await? {
-        tasks.spawn(async move { while user.poll().await.is_ok() {} });
-    }
+    let mut poll = |users: Vec<User>| {
+        for mut user in users {
+            tasks.spawn(async move { while user.poll().await.is_ok() {} });
+        }
+    };
+    // Some come before, because the first of them brings 1 MB of the program itself into memory,
+    // which is there once, however many come.
+    poll(all(10, |n| server.user(clients + n)).await?);
+    sleep(SPAN).await;
+    let before = server.memory()?;
+    poll(server.users(clients).await?);
     sleep(SPAN).await;
     Ok((server.memory()? - before) / clients as f64)
 }
