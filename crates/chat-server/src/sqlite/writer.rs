@@ -1,7 +1,8 @@
 //! The writing thread: takes the appends that wait, commits them in one transaction, shows the new
 //! entries to readers, and replies.
 //!
-//! An idle server commits at once. A busy one makes larger batches by itself, without a timer.
+//! An idle server commits at once. A busy one makes larger batches by itself: while one half of the
+//! appends is written, the other half comes.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -23,11 +24,11 @@ use crate::tail::Tails;
 /// Most calls in one transaction. With more, the first of them would wait for the last.
 const BATCH: usize = 256;
 
-/// How long the thread polls for the next append before it sleeps: about as long as one sender
-/// takes to come back with its next message, and no longer than a commit takes. With one sender
-/// this makes a third more sends a second (`scripts/bench.sh chat durable`), because waking a
-/// thread on an idle core takes so long.
-const SPIN: Duration = Duration::from_micros(200);
+/// How long the thread polls for appends before it sleeps, or takes fewer than it waits for: about
+/// as long as a sender takes to come back, and no longer than a commit takes. With one sender this
+/// makes a third more sends a second (`scripts/bench.sh chat durable`), because waking a thread on
+/// an idle core takes so long. A lone append polls as long for its numbers.
+pub(super) const SPIN: Duration = Duration::from_micros(200);
 
 /// Entries of each room kept in memory: enough for a thousand readers that are a few seconds late.
 const TAIL: usize = 2048;
@@ -77,6 +78,8 @@ pub(super) struct Writer {
     pub(super) damaged: HashSet<String>,
     /// bytes of entries since the size of the file was looked at
     pub(super) unchecked: u64,
+    /// how many calls the last batch had
+    pub(super) last: usize,
 }
 
 /// The numbers of one append, and whether each is new.
@@ -123,11 +126,14 @@ impl Writer {
     /// Waits for calls and takes those that wait; returns 0 when there can be no more.
     fn next(&mut self, batch: &mut Vec<Call>) -> usize {
         let began = Instant::now();
-        while self.calls.is_empty() && began.elapsed() < SPIN {
+        // Half of all that send, because the others would wait for a commit of the first one alone.
+        let enough = ((self.last + self.calls.len()) / 2).max(1);
+        while self.calls.len() < enough && began.elapsed() < SPIN {
             // Instead of a busy loop, so that another thread may have this core.
             thread::yield_now();
         }
-        self.calls.blocking_recv_many(batch, BATCH)
+        self.last = self.calls.blocking_recv_many(batch, BATCH);
+        self.last
     }
 
     /// Stores appends, shows them to readers, and replies.
