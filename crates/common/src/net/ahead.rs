@@ -4,10 +4,11 @@
 //! system calls so, where one does.
 
 use std::io::{self, IoSlice};
-use std::pin::{Pin, pin};
+use std::mem::MaybeUninit;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The most bytes that are read at once: a record of 16 KiB, and what TLS adds to it (RFC 8446,
 /// section 5.2).
@@ -42,9 +43,17 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Ahead<IO> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.read.is_empty() {
-            let mut read = Vec::with_capacity(RECORD);
-            ready!(pin!(this.io.read_buf(&mut read)).poll(cx))?;
-            (this.read, this.handed_out) = (read, 0);
+            // On the stack, because most reads find nothing, and most records are smaller than what
+            // was asked for.
+            let mut space = [MaybeUninit::uninit(); RECORD];
+            let mut read = ReadBuf::uninit(&mut space);
+            ready!(Pin::new(&mut this.io).poll_read(cx, &mut read))?;
+            let (now, later) = read
+                .filled()
+                .split_at(read.filled().len().min(buf.remaining()));
+            buf.put_slice(now);
+            (this.read, this.handed_out) = (later.to_vec(), 0);
+            return Poll::Ready(Ok(()));
         }
         let rest = &this.read[this.handed_out..];
         let count = rest.len().min(buf.remaining());
