@@ -13,8 +13,9 @@
 # durable: acknowledged messages a second of 1, 8 and 64 senders with a connection each, and of one
 #   with 64 in a call, each on disk before its answer. Beside them, in turn: the same calls with a
 #   store in memory, the same store and the same transaction without a server, and asked over a bare
-#   socket, the commits of the disk alone, NATS JetStream (which answers before it syncs) where there
-#   is a nats-server, and each PROGRAM: a path with a slash to another chat-server of before a change
+#   socket (also of tokio, with a thread that commits), the commits of the disk alone, NATS JetStream
+#   (which answers before it syncs) where there is a nats-server, and each PROGRAM: a path with a
+#   slash to another chat-server of before a change
 # paced: latency of 20 messages a second to 100 and 1000 readers, beside the same; then with one more
 #   reader under kill -STOP
 # idle: memory that a client costs the server (Linux), also under a lab's key, and each PROGRAM
@@ -25,7 +26,7 @@
 # Deliveries, durable and paced take six rounds each, every other one the other way round: some
 # minutes. A busy machine spoils the figures; nothing here is a test.
 set -euo pipefail
-case ${1:-} in -h | --help) sed -n '2,26s/^# \{0,1\}//p' "$0"; exit ;; esac
+case ${1:-} in -h | --help) sed -n '2,27s/^# \{0,1\}//p' "$0"; exit ;; esac
 args=()
 for arg in "$@"; do
   case $arg in */*) arg=$(realpath "$arg") ;; esac

@@ -2,7 +2,7 @@
 //! is.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::time::Instant;
 
@@ -12,6 +12,9 @@ use common::chat::{Kind, Sender};
 use futures::future::try_join_all;
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use crate::durable::Load;
 use crate::rounds::SPAN;
@@ -73,29 +76,71 @@ pub(crate) async fn transactions(posts: usize) -> anyhow::Result<f64> {
 /// can be faster, because each call must get there and back. Returns the messages a second.
 pub(crate) async fn asked(posts: usize) -> anyhow::Result<f64> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    let addr = listener.local_addr()?;
-    let client = tokio::task::spawn_blocking(move || {
-        let (mut socket, mut answer) = (TcpStream::connect(addr)?, [0; 16]);
-        socket.set_nodelay(true)?;
-        let (began, call) = (Instant::now(), vec![7; 40 + 130 * posts]);
-        while began.elapsed() < SPAN {
-            socket.write_all(&call)?;
-            socket.read_exact(&mut answer)?;
-        }
-        anyhow::Ok(())
-    });
+    let client = asks(listener.local_addr()?, posts);
     let server = tokio::task::spawn_blocking(move || {
-        let (mut socket, mut call) = (listener.accept()?.0, vec![0; 40 + 130 * posts]);
+        let (mut socket, mut call) = (listener.accept()?.0, vec![0; call(posts)]);
         socket.set_nodelay(true)?;
         let mut file = Transactions::new()?;
         while socket.read_exact(&mut call).is_ok() {
             file.commit(posts)?;
-            socket.write_all(&[7; 16])?;
+            socket.write_all(&ANSWER)?;
         }
         Ok(file.rate())
     });
     client.await??;
     server.await?
+}
+
+/// Does so when asked of a task, which hands each call to a thread that commits, because a task
+/// must not wait for a disk. The plainest server on tokio. Returns the messages a second.
+pub(crate) async fn handed_over(posts: usize) -> anyhow::Result<f64> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let client = asks(listener.local_addr()?, posts);
+    let (calls, mut to_do) = mpsc::channel::<oneshot::Sender<()>>(1);
+    let writer = tokio::task::spawn_blocking(move || {
+        let mut file = Transactions::new()?;
+        while let Some(caller) = to_do.blocking_recv() {
+            file.commit(posts)?;
+            let _ = caller.send(()); // fails if the task has ended
+        }
+        Ok(file.rate())
+    });
+    let server = tokio::spawn(async move {
+        let (mut socket, mut call) = (listener.accept().await?.0, vec![0; call(posts)]);
+        socket.set_nodelay(true)?;
+        while socket.read_exact(&mut call).await.is_ok() {
+            let (caller, committed) = oneshot::channel();
+            calls.send(caller).await?;
+            committed.await?;
+            socket.write_all(&ANSWER).await?;
+        }
+        anyhow::Ok(())
+    });
+    client.await??;
+    server.await??;
+    writer.await?
+}
+
+/// What is answered, in about as many bytes as the numbers of a call.
+const ANSWER: [u8; 16] = [7; 16];
+
+/// Returns about as many bytes as a call with this many messages has.
+fn call(posts: usize) -> usize {
+    40 + 130 * posts
+}
+
+/// Asks at `addr`, one call after the other, by a thread.
+fn asks(addr: SocketAddr, posts: usize) -> JoinHandle<anyhow::Result<()>> {
+    tokio::task::spawn_blocking(move || {
+        let (mut socket, mut answer) = (TcpStream::connect(addr)?, ANSWER);
+        socket.set_nodelay(true)?;
+        let (began, call) = (Instant::now(), vec![7; call(posts)]);
+        while began.elapsed() < SPAN {
+            socket.write_all(&call)?;
+            socket.read_exact(&mut answer)?;
+        }
+        Ok(())
+    })
 }
 
 /// A file that the store has made, and the transactions of one sender in it.

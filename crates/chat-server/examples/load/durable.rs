@@ -47,6 +47,9 @@ pub(crate) async fn durable(programs: &[PathBuf]) -> anyhow::Result<()> {
             let asked = || alone::asked(posts);
             let name = "the same transaction asked over a socket";
             contestants.push(Contestant::new(name, asked));
+            let handed_over = || alone::handed_over(posts);
+            let name = "the same, by tokio and a thread that commits";
+            contestants.push(Contestant::new(name, handed_over));
         }
         if posts == 1 {
             let name = "the commits of the disk alone";
