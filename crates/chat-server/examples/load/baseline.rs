@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 pub(crate) const SPAN: Duration = Duration::from_secs(3);
 
 /// About the bytes of a message on the wire: 120 of text and its envelope.
-const FRAME: usize = 160;
+pub(crate) const FRAME: usize = 160;
 
 /// Writes the same frame to each of `readers` sockets. Returns the frames received a second.
 pub(crate) async fn raw_fan_out(readers: u64) -> anyhow::Result<f64> {

@@ -12,6 +12,7 @@ use anyhow::ensure;
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep, timeout};
 
+use crate::asked::Bare;
 use crate::baseline::raw_fan_out;
 #[cfg(feature = "nats")]
 use crate::core_nats::CoreNats;
@@ -49,9 +50,13 @@ enum Contestant<'a> {
     #[cfg(feature = "nats")]
     CoreNats,
     PlainTcp,
+    /// bare tokio, whose readers ask for each message
+    Asked,
+    /// bare tokio, whose readers do not ask
+    Pushed,
 }
 
-use Contestant::{Chat, PlainTcp, Sealed};
+use Contestant::{Asked, Chat, PlainTcp, Pushed, Sealed};
 
 impl Contestant<'_> {
     fn name(self) -> String {
@@ -63,6 +68,8 @@ impl Contestant<'_> {
             #[cfg(feature = "nats")]
             Self::CoreNats => "core NATS".into(),
             PlainTcp => "a plain TCP frame each".into(),
+            Asked => "bare tokio, asked for each".into(),
+            Pushed => "bare tokio, pushed".into(),
         }
     }
 }
@@ -100,6 +107,7 @@ pub(crate) async fn floods(programs: &[PathBuf]) -> anyhow::Result<()> {
                 #[cfg(feature = "nats")]
                 Contestant::CoreNats => CoreNats::start()?.flood(readers, None).await?,
                 PlainTcp => raw_fan_out(readers).await?,
+                Asked | Pushed => continue,
             });
         }
         let at = format!("{}, {posts} posts a call", many(readers));
@@ -111,7 +119,8 @@ pub(crate) async fn floods(programs: &[PathBuf]) -> anyhow::Result<()> {
 /// Prints and notes how late a message reaches its readers when twenty are sent in a second.
 pub(crate) async fn paces(programs: &[PathBuf]) -> anyhow::Result<()> {
     let ours = Server::program()?;
-    let all = contestants(&ours, programs);
+    let mut all = contestants(&ours, programs);
+    all.extend([Asked, Pushed]);
     for readers in [100, 1000] {
         let mut late = vec![Vec::new(); all.len()];
         for turn in turns(all.len()) {
@@ -120,6 +129,8 @@ pub(crate) async fn paces(programs: &[PathBuf]) -> anyhow::Result<()> {
                 Sealed(program) => pace_chat(&Server::start_sealed(program)?, readers).await?.1,
                 #[cfg(feature = "nats")]
                 Contestant::CoreNats => CoreNats::start()?.pace(readers).await?.1,
+                Asked => Bare::start(true)?.pace(readers).await?.1,
+                Pushed => Bare::start(false)?.pace(readers).await?.1,
                 _ => continue,
             });
         }

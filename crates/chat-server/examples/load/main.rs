@@ -18,6 +18,7 @@ use server::{READING, Server, Store};
 use user::{User, all, users};
 
 mod alone;
+mod asked;
 mod baseline;
 mod browsers;
 #[cfg(feature = "nats")]
@@ -44,6 +45,11 @@ async fn main() -> anyhow::Result<()> {
         && role == "reader"
     {
         return read_on(addr, number.parse()?).await;
+    }
+    if let [role, is_asked] = &args[..]
+        && role == "bare"
+    {
+        return asked::serve(is_asked.parse()?).await;
     }
     let (programs, parts): (Vec<_>, Vec<_>) = args.iter().partition(|arg| arg.contains('/'));
     let programs: Vec<PathBuf> = programs.into_iter().map(PathBuf::from).collect();
