@@ -16,8 +16,8 @@
 #   socket (also of tokio, with a thread that commits), the commits of the disk alone, NATS JetStream
 #   (which answers before it syncs) where there is a nats-server, and each PROGRAM: a path with a
 #   slash to another chat-server of before a change
-# paced: latency of 20 messages a second to 100 and 1000 readers, beside the same; then with one more
-#   reader under kill -STOP
+# paced: latency of 20 messages a second to 100 and 1000 readers, beside the same, and beside bare
+#   tokio that is asked for each message or pushes it; then with one more reader under kill -STOP
 # idle: memory that a client costs the server (Linux), also under a lab's key, and each PROGRAM
 # browsers: memory that a browser costs the server while it waits, and for a second connection, which
 #   it keeps for half a minute after its person has typed
