@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use common::chat::{MAX_ENTRIES, Page};
@@ -142,16 +142,18 @@ impl Sqlite {
         }))
     }
 
-    /// Hands `call` to the writer. Returns what comes by `answer`.
+    /// Hands `call` to the writer. Returns what comes by `answer`, for which the caller [polls at
+    /// first](wait_for) as long as `spin`.
     fn ask<T: Send + 'static>(
         &self,
         call: Call,
         answer: oneshot::Receiver<Result<T, LogError>>,
+        spin: Duration,
     ) -> Reply<T> {
         let sent = self.calls.try_send(call).map_err(|_| LogError::Busy);
         async move {
             sent?;
-            answer.await.map_err(|_| LogError::stopped())?
+            wait_for(answer, spin).await
         }
         .boxed()
     }
@@ -200,15 +202,8 @@ impl RoomLog for Sqlite {
             reply,
             waiting,
         });
-        let sent = self.calls.try_send(append).map_err(|_| LogError::Busy);
-        async move {
-            sent?;
-            match is_alone {
-                true => poll_for(numbers).await,
-                false => numbers.await.map_err(|_| LogError::stopped())?,
-            }
-        }
-        .boxed()
+        let spin = if is_alone { SPIN } else { Duration::ZERO };
+        self.ask(append, numbers, spin)
     }
 
     fn read(&self, room: &str, after: u64, limit: PageLimit) -> Reply<Page> {
@@ -309,7 +304,7 @@ impl RoomLog for Sqlite {
             now_ms,
             reply,
         };
-        self.ask(call, ended)
+        self.ask(call, ended, Duration::ZERO)
     }
 
     fn keep_journal(&self, journal: Pen) {
@@ -355,12 +350,15 @@ impl RoomLog for Sqlite {
     }
 }
 
-/// Waits for what comes by `answer`, and at first by asking for it again and again. Waking a thread
-/// of the runtime takes a tenth of the time of a lone append. With others beside it this
-/// would take a core from them.
-async fn poll_for<T>(mut answer: oneshot::Receiver<Result<T, LogError>>) -> Result<T, LogError> {
+/// Waits for what comes by `answer`, and as long as `spin` by asking for it again and again. That is
+/// for a lone append: waking a thread of the runtime takes a tenth of its time. With others beside
+/// it this would take a core from them.
+async fn wait_for<T>(
+    mut answer: oneshot::Receiver<Result<T, LogError>>,
+    spin: Duration,
+) -> Result<T, LogError> {
     let began = Instant::now();
-    while began.elapsed() < SPIN {
+    while began.elapsed() < spin {
         match answer.try_recv() {
             Ok(answer) => return answer,
             Err(TryRecvError::Closed) => return Err(LogError::stopped()),
