@@ -56,7 +56,7 @@ impl Life {
         // Without a torn last line, because a process may be killed while it writes one.
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         let mut read = whole.lines().map(serde_json::from_str::<Line>);
-        let Some(Ok(mut first)) = read.next() else {
+        let Some(Ok(first)) = read.next() else {
             return Err(format!(
                 "{file} is not a journal: its first line cannot be read"
             ));
@@ -80,8 +80,6 @@ impl Life {
                 "{file} is a journal of version {v}, which this program does not know"
             ));
         }
-        let damaged = usize::from(first.t > LATEST);
-        first.t = first.t.min(LATEST);
         let mut life = Self {
             file: file.to_owned(),
             program,
@@ -90,10 +88,11 @@ impl Life {
             machine,
             pid,
             name,
-            lines: vec![first],
+            lines: Vec::new(),
             is_cut: false,
-            damaged,
+            damaged: 0,
         };
+        life.push(first);
         for line in read {
             match line {
                 Ok(line) => life.push(line),
