@@ -350,9 +350,9 @@ impl RoomLog for Sqlite {
     }
 }
 
-/// Waits for what comes by `answer`, and as long as `spin` by asking for it again and again. That is
-/// for a lone append: waking a thread of the runtime takes a tenth of its time. With others beside
-/// it this would take a core from them.
+/// Waits for what comes by `answer`, and as long as `spin` by asking for it again and again. That
+/// is for a lone append: waking a thread of the runtime takes a tenth of its time. With others
+/// beside it this would take a core from them.
 async fn wait_for<T>(
     mut answer: oneshot::Receiver<Result<T, LogError>>,
     spin: Duration,
