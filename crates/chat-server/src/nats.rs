@@ -50,6 +50,7 @@ mod doubt;
 mod feed;
 mod follower;
 mod lanes;
+mod lap;
 mod replica;
 mod together;
 mod tries;

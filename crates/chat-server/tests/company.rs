@@ -340,3 +340,45 @@ async fn a_nick_is_registered_at_all_servers() {
     let entered = call.await.expect("answered").expect("it is hers");
     assert_eq!(entered.sender, sender(BOB));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_and_goes_all_the_time_keeps_nobody_out() {
+    let Some(place) = Place::new() else { return };
+    let server = place.server().await;
+    let client = async_nats::connect(place.nats.url("t").trim_end_matches("/t")).await;
+    let client = client.expect("a connection");
+    let word = async |session: &str| {
+        let said = client.publish(format!("t_people.{session}"), "?".into());
+        said.await.expect("published");
+    };
+    // Most of them are replaced before they are heard, and NATS miscounts.
+    for _ in 0..20_000 {
+        word("1").await;
+    }
+    client.flush().await.expect("published");
+    let comes_and_goes = async |n: u128| {
+        let entered = server.enter(Session(n << 64), &format!("guest{n}")).await;
+        let bye = server.client.bye(context::current(), Session(n << 64));
+        bye.await.expect("answered");
+        entered
+    };
+    // Until all of these are heard, which takes a while.
+    server.until(async || comes_and_goes(0).await.is_ok()).await;
+    let enters = async {
+        for n in 1..5 {
+            assert_eq!(comes_and_goes(n).await, Ok(format!("guest{n}")));
+        }
+    };
+    // So often that it is never silent.
+    let goes_on = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(100));
+        loop {
+            ticks.tick().await;
+            word("2").await;
+        }
+    };
+    tokio::select! {
+        () = enters => {}
+        () = goes_on => {}
+    }
+}

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_nats::jetstream::stream::Config;
+use async_nats::jetstream::stream::{Config, Stream};
 use common::chat::{LEASE, Session, sender};
 use futures::future::join_all;
 use tokio::sync::{mpsc, watch};
@@ -15,6 +15,7 @@ use super::connection::Link;
 use super::doubt::Doubt;
 use super::feed::{Feed, Next};
 use super::lanes::Lanes;
+use super::lap::{Known, Lap};
 use super::replica::{News, Replica, lock};
 use super::wire::VERSION;
 use crate::presence::{Side, Word};
@@ -238,7 +239,8 @@ impl Together {
         } else {
             return Err(format!("{heard} is heard, and the words end at {end}"));
         }
-        let mut words = Feed::new(stream.clone(), *self.heard.borrow() + 1);
+        let heard = *self.heard.borrow();
+        let (mut words, mut lap) = (Feed::new(stream.clone(), heard + 1), Lap::new(heard, end));
         if stream.cached_info().state.messages == 0 {
             self.hears_all(said);
         }
@@ -250,22 +252,36 @@ impl Together {
                         None => tracing::warn!("a word of another version is not understood"),
                     }
                     self.heard.send_replace(message.at);
-                    if message.is_last {
+                    let hears_all = match lap.hears(message.at) {
+                        Known::All => true,
+                        Known::NotAll => false,
+                        Known::Ask => self.ask(&mut stream, &mut lap).await?,
+                    };
+                    if hears_all {
                         self.hears_all(said);
                     }
                 }
                 Next::End => self.hears_all(said),
                 Next::Silence => {
-                    let info = stream.info().await.map_err(|error| error.to_string())?;
-                    let (end, left) = (info.state.last_sequence, info.state.messages);
-                    let heard = *self.heard.borrow();
-                    if end < heard || (end > heard && left > 0) {
-                        return Err(format!("silent at {heard}, and the words end at {end}"));
+                    if !self.ask(&mut stream, &mut lap).await? {
+                        return Err(format!("silent at {}", *self.heard.borrow()));
                     }
                     self.hears_all(said);
                 }
             }
         }
+    }
+
+    /// Asks where the words end. Returns whether all are heard.
+    async fn ask(&self, stream: &mut Stream, lap: &mut Lap) -> Result<bool, String> {
+        let info = stream.info().await.map_err(|error| error.to_string())?;
+        let (end, left) = (info.state.last_sequence, info.state.messages);
+        let heard = *self.heard.borrow();
+        if end < heard {
+            return Err(format!("{heard} is heard, and the words end at {end}"));
+        }
+        *lap = Lap::new(heard, end);
+        Ok(end == heard || left == 0)
     }
 }
 
