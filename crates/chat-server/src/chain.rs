@@ -16,7 +16,8 @@
 //! | known | `prev == last`, with another origin or number | the log went back |
 //! | known | `prev > last` | a hole: its writer has played what is not here |
 //! | taken on trust | `below < prev < last` | stands, and what was trusted was void |
-//! | known | `prev < last` | void |
+//! | known | `below < prev < last` | a hole: `prev` stands and is not here, so `last` was void |
+//! | known | `prev <= below` | void |
 //! | unknown | `prev == 0`, `after` is at least the floor | stands, and the room begins |
 //! | unknown | `prev == 0`, `after` is below the floor | void: its writer missed the end of a room |
 //! | ended | `prev` is not above what the end was written on | void: the end was first |
@@ -25,7 +26,8 @@
 //!
 //! The old messages of a room are not kept for ever. So a server that starts may find a message
 //! that is written on one that is gone. It trusts it, because void messages are rare; the next
-//! message shows whether that was right.
+//! message shows whether that was right. It may also find such a hole between two messages, when
+//! the oldest ones are deleted while it plays them. Then it forgets the room, and trusts again.
 //!
 //! A room ends with a message of its own kind, for which the same table holds. Numbers of a room
 //! that begins are above the floor: the newest number of all rooms that have ended. So a reader's
@@ -148,6 +150,14 @@ impl Chain {
         Ok(place.at > self.played.at)
     }
 
+    /// Forgets a room whose oldest messages are deleted up to the one at `at`, so that this one is
+    /// taken on trust. Returns whether that can be. It must be in the part that was there at the
+    /// start: nobody is shown anything before all of that is played, and by then it is known
+    /// whether what was trusted is void.
+    pub(crate) fn forget(&mut self, room: &str, at: u64) -> bool {
+        at <= self.begun_at && self.rooms.remove(room).is_some()
+    }
+
     /// Notes that the message at `place` was played.
     pub(crate) fn pass(&mut self, place: Place) {
         self.played = place;
@@ -204,8 +214,14 @@ impl Chain {
             } else {
                 Verdict::WentBack
             }
-        } else if room.is_trusted && prev.at > room.below && !is_over {
-            begins
+        } else if prev.at > room.below && !is_over {
+            // Nobody writes on a void message. So `prev` stands, and did not come here; and `last`
+            // was written on the same one as `prev`, and came after it.
+            if room.is_trusted {
+                begins
+            } else {
+                Verdict::Hole
+            }
         } else {
             Verdict::Void
         }

@@ -49,6 +49,7 @@ mod connection;
 mod doubt;
 mod feed;
 mod follower;
+mod hole;
 mod lanes;
 mod lap;
 mod replica;
@@ -195,7 +196,7 @@ impl RoomLog for Nats {
 
     fn broken(&self) -> BoxFuture<'static, Failure> {
         let (mut trouble, lanes) = (self.trouble.clone(), self.lanes.clone());
-        let replica = self.replica.clone();
+        let (replica, link) = (self.replica.clone(), self.link.clone());
         async move {
             let found = trouble.wait_for(Option::is_some).await.ok();
             let trouble = found.and_then(|found| found.clone());
@@ -220,10 +221,13 @@ impl RoomLog for Nats {
                     Failure::new(format!("cannot understand the log in NATS: {what}"))
                         .help("all chat-servers over one log are of the same version")
                 }
-                Some(Trouble::Hole) | None => {
-                    Failure::new(format!("the log in NATS has a hole after {at}"))
-                        .help("start again; if all servers end there, NATS has lost messages")
-                        .help("then begin another log: --store nats://.../NAME")
+                Some(Trouble::Late) => {
+                    Failure::new("this server was away for longer than the log keeps messages")
+                        .help("start again: nothing is lost")
+                }
+                Some(Trouble::Hole(hole)) => link.lacks(&hole),
+                None => {
+                    Failure::new("the log in NATS is not followed any more").help("start again")
                 }
             }
         }

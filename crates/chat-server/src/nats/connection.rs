@@ -11,6 +11,7 @@ use common::cli::Failure;
 use futures::StreamExt;
 use tokio::time::{Instant, sleep};
 
+use super::hole::Hole;
 use super::url::Url;
 
 /// How long a start tries: a fresh cluster needs seconds until it makes a stream.
@@ -305,6 +306,22 @@ impl Link {
         let keep = (count - count / 8).max(KEPT);
         let purge = stream.purge().filter(subject).keep(keep);
         purge.await.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Returns what to tell a person who runs a server that has found a hole, with what can be
+    /// done: a damaged nats-server is not always the one that leads.
+    pub(super) fn lacks(&self, hole: &Hole) -> Failure {
+        let Hole { room, missing, at } = hole;
+        let (name, subject) = (&self.name, self.subject(room));
+        let lost = format!("NATS has lost the message at {missing} of its stream {name}");
+        Failure::new(format!(
+            "{lost}: the next one of the room {room} follows it"
+        ))
+        .help("restart the nats-server that leads the stream, and start again")
+        .help("to give up what that room has before it, with the command of NATS:")
+        .help(format!(
+            "nats stream purge {name} --subject={subject} --seq={at}"
+        ))
     }
 }
 

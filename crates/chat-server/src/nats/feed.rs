@@ -137,6 +137,19 @@ impl Feed {
     }
 }
 
+/// Returns the place of the oldest message of a subject, if there is any.
+///
+/// # Errors
+/// If NATS does not answer.
+pub(super) async fn oldest(stream: &Stream, subject: String) -> Result<Option<u64>, String> {
+    let oldest = stream.raw_message_builder().sequence(1);
+    match oldest.next_by_subject(subject).send().await {
+        Ok(found) => Ok(Some(found.sequence)),
+        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// Returns a consumer of the messages at `from` and later, as soon as NATS makes one.
 async fn made(stream: Stream, from: u64) -> Ordered {
     loop {

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::connection::Link;
 use super::doubt::Doubt;
-use super::feed::{Feed, Next};
+use super::feed::{Feed, Next, Stored, oldest};
 use super::replica::{News, Replica, Trouble, lock};
 
 /// The pause before the next feed.
@@ -68,7 +68,7 @@ impl From<Trouble> for Stop {
     fn from(trouble: Trouble) -> Self {
         match trouble {
             // A new feed may have what the last one had not.
-            Trouble::Hole => Self::Doubt(trouble),
+            Trouble::Hole(_) => Self::Doubt(trouble),
             _ => Self::Trouble(trouble),
         }
     }
@@ -93,7 +93,7 @@ pub(super) async fn follow(
             Stop::Again(why) => tracing::debug!("following the log after {at} again: {why}"),
             Stop::Doubt(trouble) => {
                 tracing::debug!("{trouble:?} after {at}? following the log again");
-                if trouble == Trouble::Hole {
+                if matches!(trouble, Trouble::Hole(_)) {
                     counts.holes.fetch_add(1, Relaxed);
                 }
                 if lock(&progress.doubt).lasts(at, progress.began.elapsed()) {
@@ -150,8 +150,7 @@ async fn try_follow(
         match next {
             Next::Message(message) => {
                 let at = message.at;
-                let played = replica.play(at, message.at_ms, &message.bytes);
-                if let Some(played) = played? {
+                if let Some(played) = play(link, &stream, replica, &message).await? {
                     // Waits for a slow listener, because it must not miss one. Without one, this
                     // fails at once.
                     let _ = news.send(played).await;
@@ -169,6 +168,30 @@ async fn try_follow(
             Next::Silence => is_missing_nothing(&mut stream, replica, progress).await?,
         }
     }
+}
+
+/// Plays a message. If the one that it is written on is deleted because of its age, the room begins
+/// with it.
+async fn play(
+    link: &Link,
+    stream: &Stream,
+    replica: &Replica,
+    message: &Stored,
+) -> Result<Option<News>, Stop> {
+    let play = || replica.play(message.at, message.at_ms, &message.bytes);
+    let hole = match play() {
+        Err(Trouble::Hole(hole)) => hole,
+        played => return Ok(played?),
+    };
+    let oldest = oldest(stream, link.subject(&hole.room)).await;
+    if !hole.is_of_age(oldest.map_err(again)?) {
+        return Err(Trouble::Hole(hole).into());
+    }
+    // With the same feed, because a new one would begin too late again: it takes a while.
+    if !replica.forget(&hole) {
+        return Err(Trouble::Late.into());
+    }
+    Ok(play()?)
 }
 
 /// Looks whether a silent feed is at the end of the list.
@@ -210,3 +233,6 @@ pub(super) fn start(
     });
     (task, trouble)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use super::hole::Hole;
 use super::wire::{Body, Does, InRoom, Message, Written};
 use crate::chain::{Chain, Origin, Place, Verdict};
 use crate::log::NewEntry;
@@ -32,8 +33,10 @@ pub(super) struct Outcome {
 /// Why the log cannot be followed any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
-    /// A message is written on one that is not here. Perhaps it comes.
-    Hole,
+    /// A message is missing. Perhaps it comes.
+    Hole(Hole),
+    /// What was to be played next is deleted because of its age.
+    Late,
     /// What was played is not in the list: entries that were shown are lost.
     WentBack,
     /// Another server has found that entries are lost, and has begun another log.
@@ -168,6 +171,12 @@ impl Replica {
         lock(&self.sides).clone()
     }
 
+    /// Forgets the room of a message whose predecessor is deleted because of its age. Returns
+    /// whether it can be played now: see [`Chain::forget`].
+    pub(super) fn forget(&self, hole: &Hole) -> bool {
+        lock(&self.chain).forget(&hole.room, hole.at)
+    }
+
     fn play_room(
         &self,
         chain: &mut Chain,
@@ -182,11 +191,14 @@ impl Replica {
         match (verdict, does) {
             (Verdict::Stands { begins }, Does::Adds(appends)) => {
                 let is_live = place.at > self.begun_at;
+                let is_cut = begins && link.prev.at > 0;
+                let is_unwritten = at_ms + UNWRITTEN_MS > self.begun_ms;
                 let how = replay::Place {
                     after: link.after,
                     begins,
-                    is_cut: begins && link.prev.at > 0,
-                    is_news: is_live || at_ms + UNWRITTEN_MS > self.begun_ms,
+                    is_cut,
+                    // What is only trusted may be void, and a journal takes nothing back.
+                    is_news: is_live || (is_unwritten && !is_cut),
                 };
                 self.view.play(&room, how, stored(appends, at_ms));
                 let is_news = is_live && is_private(&room);
@@ -194,7 +206,10 @@ impl Replica {
             }
             (Verdict::Stands { .. }, Does::Ends(floor)) => self.view.end(&room, floor),
             (Verdict::Void, _) => {}
-            (Verdict::Hole, _) => return Err(Trouble::Hole),
+            (Verdict::Hole, _) => {
+                let (missing, at) = (link.prev.at, place.at);
+                return Err(Trouble::Hole(Hole { room, missing, at }));
+            }
             (Verdict::WentBack, _) => return Err(Trouble::WentBack),
         }
         let stands = verdict != Verdict::Void;

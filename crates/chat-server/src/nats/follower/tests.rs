@@ -1,0 +1,154 @@
+//! What is made of a list in a real NATS from which messages are missing.
+
+use common::chat::{Kind, Page};
+use common::pen::Pen;
+use tempfile::TempDir;
+
+use super::*;
+use crate::bounds::Bounds;
+use crate::chain::{Origin, Place};
+use crate::log::{LogError, PageLimit, RoomLog as _};
+use crate::nats::Nats;
+use crate::nats::connection::Settings;
+use crate::nats::wire::{Body, Does, InRoom, Message, Written};
+use crate::view::View;
+
+#[path = "../../../tests/support/nats.rs"]
+mod support;
+
+/// A log in a nats-server.
+struct List {
+    _server: support::Nats,
+    _folder: TempDir,
+    settings: Settings,
+    link: Link,
+    stream: Stream,
+}
+
+/// Returns the message for this place, written on the one before it.
+fn message(at: u64) -> Message {
+    let origin = |at: u64| Origin {
+        writer: at.min(1),
+        attempt: at,
+    };
+    let prev = Place {
+        at: at - 1,
+        origin: origin(at - 1),
+    };
+    let entry = Written {
+        sender: 1,
+        id: Some(at),
+        kind: Kind::Said,
+        nick: "ann".into(),
+        body: at.to_string().as_str().into(),
+    };
+    let body = InRoom::new("r", (prev, at - 1), Does::Adds(vec![vec![entry]]));
+    Message::new(origin(at), Body::Room(body))
+}
+
+impl List {
+    /// Returns a list of these messages.
+    async fn of(messages: &[u64]) -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let server = support::Nats::start(folder.path(), support::free_port())?;
+        let settings = Settings {
+            url: server.url("t"),
+            creds: None,
+            ca: None,
+        };
+        let link = Link::open(&settings).await.expect("NATS");
+        link.log(10).await.expect("a log");
+        for &at in messages {
+            let bytes = message(at).bytes().expect("bytes");
+            let ack = link.js.publish(link.subject("r"), bytes.into()).await;
+            ack.expect("sent").await.expect("stored");
+        }
+        let stream = link.get("t").await.expect("a stream");
+        Some(Self {
+            _server: server,
+            _folder: folder,
+            settings,
+            link,
+            stream,
+        })
+    }
+
+    /// Deletes what is before a place, as NATS does with what is old.
+    async fn delete_before(&self, at: u64) {
+        let purge = self.stream.purge().filter(self.link.subject("r"));
+        purge.sequence(at).await.expect("deleted");
+    }
+
+    /// Returns a server that has played the first message, and began when the list ended at `end`.
+    fn server(&self, end: u64) -> Replica {
+        let replica = Replica::new(View::new(Bounds::keeping(10), 1), end, 0);
+        let first = message(1).bytes().expect("bytes");
+        replica.play(1, 0, &first).expect("played");
+        replica
+    }
+
+    async fn follow(&self, replica: &Replica) -> Trouble {
+        let (news, _) = mpsc::channel(1);
+        follow(&self.link, replica, &Progress::new(), &news).await
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_starts_is_overtaken_by_the_end_of_what_is_old() {
+    let Some(list) = List::of(&[1, 2, 3, 4, 5]).await else {
+        return;
+    };
+    list.delete_before(4).await;
+    let replica = list.server(5);
+    let mut reached = replica.reached();
+    tokio::select! {
+        trouble = list.follow(&replica) => panic!("{trouble:?}"),
+        reached = reached.wait_for(|&at| at == 5) => drop(reached),
+    }
+    let page = replica.view.read("r", 0, PageLimit::messages(9)).await;
+    assert_eq!(numbers(page), [4, 5]);
+}
+
+#[tokio::test]
+async fn a_server_that_was_away_for_longer_than_the_log_keeps_says_so() {
+    let Some(list) = List::of(&[1, 2, 3, 4, 5]).await else {
+        return;
+    };
+    list.delete_before(4).await;
+    assert_eq!(list.follow(&list.server(1)).await, Trouble::Late);
+}
+
+/// What the person who runs it is told to do then helps: the next start goes well.
+#[tokio::test]
+async fn what_nats_has_lost_is_named_with_the_way_on() {
+    // Where the third one was, there is a copy of the first one, which is void.
+    let Some(list) = List::of(&[1, 1, 1, 4, 5]).await else {
+        return;
+    };
+    let fourth = Stored {
+        at: 4,
+        at_ms: 0,
+        bytes: message(4).bytes().expect("bytes"),
+        is_last: false,
+    };
+    let played = play(&list.link, &list.stream, &list.server(5), &fourth).await;
+    let Err(Stop::Doubt(Trouble::Hole(hole))) = played else {
+        panic!("it is played");
+    };
+    let said = format!("{:?}", list.link.lacks(&hole));
+    assert!(said.contains("the message at 3 of its stream t"), "{said}");
+    let command = "nats stream purge t --subject=t.log.72 --seq=4";
+    assert!(said.contains(command), "{said}");
+    list.delete_before(4).await;
+    let opened = Nats::open(&list.settings, Bounds::keeping(10), Pen::none()).await;
+    let (log, _) = opened.expect("it starts");
+    assert_eq!(
+        numbers(log.read("r", 0, PageLimit::messages(9)).await),
+        [4, 5]
+    );
+}
+
+fn numbers(page: Result<Page, LogError>) -> Vec<u64> {
+    let entries = page.expect("a page").entries;
+    entries.iter().map(|entry| entry.number).collect()
+}
