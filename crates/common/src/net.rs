@@ -18,7 +18,6 @@
 
 use std::time::Duration;
 
-mod ahead;
 mod backoff;
 mod calling;
 mod client;
@@ -30,6 +29,7 @@ pub mod doctor;
 pub mod fuzz;
 mod gate;
 pub mod greeting;
+mod handshake;
 #[cfg(feature = "http")]
 pub mod http;
 mod knocks;
@@ -40,9 +40,11 @@ mod pipe;
 mod post;
 mod quota;
 mod race;
+mod records;
 mod redial;
 mod resolve;
 mod seal;
+mod sealed;
 mod server;
 pub mod wire;
 
@@ -101,8 +103,8 @@ pub const MAX_GROWTH: usize = 8;
 /// The chat server's log adds 128 MiB of newest entries (or the whole of its store in memory), 32
 /// MiB of entries that wait for the disk, 42 MiB of the newest keys, 8 MiB of SQLite's caches, and
 /// 8 MiB of old entries that share memory with the oldest one of each of 1000 rooms: 556 MiB.
-/// Under a key, each connection may have one record of 16 KiB on its way out, one on its way in,
-/// what that holds, and as much that was read ahead: 128 MiB more, of holders of the key.
+/// Under a key, each connection may have one record of 16 KiB on its way out, the beginning of one
+/// on its way in, and what was opened and not read yet: 100 MiB more, of holders of the key.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Most connections at once. One more is told so in the greeting, and closed. 2048 stay below

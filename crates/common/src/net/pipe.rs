@@ -6,9 +6,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsStream;
 
-use super::ahead::Ahead;
+use super::sealed::Sealed;
 
 /// A greeted connection. A plain one costs one branch a read or write; a sealed one is behind a
 /// pointer, so that a plain one is no larger for it.
@@ -17,7 +16,7 @@ pub enum Pipe<IO = TcpStream> {
     /// The bytes as they are.
     Plain(IO),
     /// In TLS 1.3, between holders of one key.
-    Sealed(Box<TlsStream<Ahead<IO>>>),
+    Sealed(Box<Sealed<IO>>),
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Pipe<IO> {
@@ -28,15 +27,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Pipe<IO> {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(io) => Pin::new(io).poll_read(cx, buf),
-            Self::Sealed(io) => match Pin::new(io).poll_read(cx, buf) {
-                // A plain end, because our programs end by closing TCP, without a farewell of TLS.
-                // Nothing is lost: whether a frame was whole is known from its length, and the
-                // network can cut a TCP connection at any time as well.
-                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    Poll::Ready(Ok(()))
-                }
-                read => read,
-            },
+            Self::Sealed(io) => Pin::new(io).poll_read(cx, buf),
         }
     }
 }

@@ -20,23 +20,18 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use rustls::{AlertDescription, CertificateError, ClientConfig, OtherError, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
-use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
-use super::ahead::Ahead;
 use super::crypto::{self, Unexpected};
+use super::handshake::Handshake;
 use super::lab_key::{Fingerprint, LabKey};
 use super::pipe::Pipe;
+use super::sealed::Sealed;
 use super::{GREETING_LIMIT, Trouble, VERSION, greeting};
-
-/// The most encrypted bytes that wait for a peer that does not read: one record. rustls would keep
-/// 64 KiB for each connection.
-const UNSENT: usize = 16 * 1024;
 
 /// How the connections of a program are protected: by a key, or not at all.
 #[derive(Clone)]
@@ -93,10 +88,10 @@ impl Seal {
             caller.alpn_protocols = vec![alpn.clone()];
             let host = keyed.host.clone().map(|mut host| {
                 host.alpn_protocols = vec![alpn.clone()];
-                TlsAcceptor::from(Arc::new(host))
+                Arc::new(host)
             });
             Arc::new(Tls {
-                caller: TlsConnector::from(Arc::new(caller)),
+                caller: Arc::new(caller),
                 host,
                 alpn,
                 fingerprint: keyed.fingerprint,
@@ -132,8 +127,8 @@ pub struct Protocol {
 }
 
 struct Tls {
-    caller: TlsConnector,
-    host: Option<TlsAcceptor>,
+    caller: Arc<ClientConfig>,
+    host: Option<Arc<ServerConfig>>,
     alpn: Vec<u8>,
     fingerprint: Fingerprint,
 }
@@ -174,10 +169,7 @@ impl Protocol {
         let Some(tls) = &self.tls else {
             return Ok(Pipe::Plain(io));
         };
-        // The name is neither sent nor looked at, because the key says who it is.
-        let name = IpAddr::from(Ipv4Addr::UNSPECIFIED).into();
-        let handshake = timeout(GREETING_LIMIT, tls.caller.connect(name, Ahead::new(io))).await;
-        tls.sealed(handshake.map(|io| io.map(Into::into)))
+        tls.shake(Handshake::caller(&tls.caller), io).await
     }
 
     /// Greets, and seals, a connection that was accepted.
@@ -194,28 +186,29 @@ impl Protocol {
         };
         let no_host = || Trouble::Other("a guest key cannot let anybody in".into());
         let host = tls.host.as_ref().ok_or_else(no_host)?;
-        let handshake = timeout(GREETING_LIMIT, host.accept(Ahead::new(io))).await;
-        tls.sealed(handshake.map(|io| io.map(Into::into)))
+        tls.shake(Handshake::host(host), io).await
     }
 }
 
 impl Tls {
-    /// Returns the sealed connection of a `handshake`, or why there is none.
-    fn sealed<IO, Elapsed>(
+    /// Returns the sealed connection of a `handshake` over `io`, or why there is none.
+    async fn shake<IO>(
         &self,
-        handshake: Result<io::Result<TlsStream<Ahead<IO>>>, Elapsed>,
-    ) -> Result<Pipe<IO>, Trouble> {
-        let io = handshake.map_err(|_| Trouble::Silent)?;
-        let mut io = io.map_err(|error| self.trouble(&error))?;
-        match &mut io {
-            TlsStream::Client(io) => io.get_mut().1.set_buffer_limit(Some(UNSENT)),
-            TlsStream::Server(io) => io.get_mut().1.set_buffer_limit(Some(UNSENT)),
-        }
+        handshake: Result<Handshake, rustls::Error>,
+        mut io: IO,
+    ) -> Result<Pipe<IO>, Trouble>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let handshake = handshake.map_err(|error| Trouble::Other(error.to_string()))?;
+        let shaken = timeout(GREETING_LIMIT, handshake.shake(&mut io)).await;
+        let shaken = shaken.map_err(|_| Trouble::Silent)?;
+        let shaken = shaken.map_err(|error| self.trouble(&error))?;
         // An end that names no service at all would not be refused by rustls.
-        if io.get_ref().1.alpn_protocol() != Some(&self.alpn) {
+        if shaken.protocol.as_ref() != Some(&self.alpn) {
             return Err(Trouble::Disguised);
         }
-        Ok(Pipe::Sealed(Box::new(io)))
+        Ok(Pipe::Sealed(Box::new(Sealed::new(io, shaken))))
     }
 
     fn trouble(&self, error: &io::Error) -> Trouble {

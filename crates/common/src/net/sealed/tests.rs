@@ -1,0 +1,149 @@
+//! Streams over pipes in memory, with our other end and with rustls's own.
+
+use std::sync::Arc;
+
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use super::*;
+use crate::net::crypto;
+use crate::net::handshake::Handshake;
+use crate::net::lab_key::LabKey;
+
+type Stream = Sealed<DuplexStream>;
+
+fn configs() -> (Arc<rustls::ClientConfig>, Arc<rustls::ServerConfig>) {
+    let key = LabKey::host([7; 16]).expect("a key pair");
+    let caller = crypto::caller(&key).expect("usable");
+    let host = crypto::host(&key).expect("usable").expect("a host's");
+    (caller.into(), host.into())
+}
+
+async fn shake(handshake: Result<Handshake, rustls::Error>, mut io: DuplexStream) -> Stream {
+    let shaken = handshake.expect("begun").shake(&mut io).await;
+    Sealed::new(io, shaken.expect("shaken"))
+}
+
+/// Both ends of a connection that holds this many bytes on their way.
+async fn pair(room: usize) -> (Stream, Stream) {
+    let ((caller, host), (here, there)) = (configs(), duplex(room));
+    tokio::join!(
+        shake(Handshake::caller(&caller), here),
+        shake(Handshake::host(&host), there)
+    )
+}
+
+/// Bytes of which no two pieces are alike.
+fn text(length: usize) -> Vec<u8> {
+    (0..length).map(|n| (n * n % 251) as u8).collect()
+}
+
+/// Sends `length` bytes one way, and returns when they were received.
+async fn pass(
+    from: &mut (impl AsyncWrite + Unpin),
+    to: &mut (impl AsyncRead + Unpin),
+    length: usize,
+) {
+    let sent = text(length);
+    let mut received = vec![0; length];
+    let send = async {
+        from.write_all(&sent).await?;
+        from.flush().await
+    };
+    let (send, receive) = tokio::join!(send, to.read_exact(&mut received));
+    send.expect("sent");
+    receive.expect("received");
+    assert_eq!(received, sent);
+}
+
+#[tokio::test]
+async fn bytes_come_in_order_through_any_pipe_and_nothing_is_kept() {
+    for room in [700, 100_000] {
+        let (mut caller, mut host) = pair(room).await;
+        for length in [1, 100, CONTENT, 3 * CONTENT + 1] {
+            pass(&mut caller, &mut host, length).await;
+            pass(&mut host, &mut caller, length).await;
+        }
+        for end in [caller, host] {
+            let kept = [&end.received, &end.opened, &end.sealed];
+            assert_eq!(kept.map(Vec::capacity), [0; 3], "room for {room}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_caller_says_right_behind_its_handshake_is_heard() {
+    let ((caller, host), (here, there)) = (configs(), duplex(100_000));
+    let early = async {
+        let mut caller = shake(Handshake::caller(&caller), here).await;
+        caller.write_all(&text(20_000)).await.expect("room");
+        caller.flush().await.expect("room");
+        caller
+    };
+    // The host is not polled again before all is there.
+    let (caller, mut host) = tokio::join!(early, shake(Handshake::host(&host), there));
+    let mut received = vec![0; 20_000];
+    host.read_exact(&mut received).await.expect("received");
+    assert_eq!(received, text(20_000));
+    drop(caller);
+}
+
+#[tokio::test]
+async fn a_writer_waits_for_a_peer_that_does_not_read() {
+    let (mut caller, mut host) = pair(1000).await;
+    let mut taken = 0;
+    let noise = vec![7; 100_000];
+    while let Some(Ok(count)) = futures::FutureExt::now_or_never(caller.write(&noise)) {
+        taken += count;
+    }
+    assert_eq!(taken, CONTENT, "one record waits");
+    assert!(caller.sealed.len() <= RECORD);
+    let mut received = vec![0; CONTENT];
+    let (flushed, read) = tokio::join!(caller.flush(), host.read_exact(&mut received));
+    flushed.expect("sent");
+    read.expect("received");
+}
+
+#[tokio::test]
+async fn an_end_is_an_end_wherever_it_comes() {
+    // Between two records, and within one.
+    for cut in [0, 1, 10] {
+        let (mut caller, mut host) = pair(1000).await;
+        let sealed = caller.records.seal(b"never whole").expect("sealed");
+        caller.io.write_all(&sealed[..cut]).await.expect("room");
+        drop(caller);
+        let mut received = Vec::new();
+        host.read_to_end(&mut received).await.expect("an end");
+        assert!(received.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn rustls_at_the_other_end_understands_all_and_is_understood() {
+    let (caller, host) = configs();
+    let name = ServerName::try_from("lab").expect("a name");
+    let (here, there) = duplex(3000);
+    let ours = shake(Handshake::host(&host), there);
+    let theirs = TlsConnector::from(caller.clone()).connect(name, here);
+    let (mut ours, theirs) = tokio::join!(ours, theirs);
+    let mut theirs = theirs.expect("shaken");
+    for length in [1, 1000, 50_000] {
+        pass(&mut ours, &mut theirs, length).await;
+        // Their next key, with the question for ours.
+        let renewed = theirs.get_mut().1.refresh_traffic_keys();
+        renewed.expect("a handshake that is done");
+        pass(&mut theirs, &mut ours, length).await;
+    }
+    theirs.shutdown().await.expect("room");
+    let read = ours.read(&mut [0; 10]).await;
+    assert_eq!(read.expect("an end"), 0);
+
+    let (here, there) = duplex(3000);
+    let ours = shake(Handshake::caller(&caller), here);
+    let theirs = TlsAcceptor::from(host).accept(there);
+    let (mut ours, theirs) = tokio::join!(ours, theirs);
+    let mut theirs = theirs.expect("shaken");
+    pass(&mut ours, &mut theirs, 50_000).await;
+    pass(&mut theirs, &mut ours, 50_000).await;
+}
