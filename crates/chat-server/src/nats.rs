@@ -47,6 +47,7 @@ pub use self::together::Together;
 
 mod connection;
 mod doubt;
+mod ending;
 mod feed;
 mod follower;
 mod hole;
@@ -200,36 +201,15 @@ impl RoomLog for Nats {
         async move {
             let found = trouble.wait_for(Option::is_some).await.ok();
             let trouble = found.and_then(|found| found.clone());
-            let at = replica.played();
-            match trouble {
-                Some(Trouble::WentBack) => {
-                    let _ = timeout(LAST_WORDS, async {
-                        while lanes.begin_anew().await.is_err() {
-                            tokio::time::sleep(Duration::from_millis(200)).await;
-                        }
-                    })
-                    .await;
-                    Failure::new(format!(
-                        "the log in NATS went back behind {at}: entries are lost"
-                    ))
-                    .help("start again: readers are told that the log begins anew")
-                    .help("against power cuts: sync_interval: always, in jetstream's settings")
-                }
-                Some(Trouble::Anew) => Failure::new("the log in NATS went back, and begins anew")
-                    .help("start again: nothing more is to be done"),
-                Some(Trouble::Strange(what)) => {
-                    Failure::new(format!("cannot understand the log in NATS: {what}"))
-                        .help("all chat-servers over one log are of the same version")
-                }
-                Some(Trouble::Late) => {
-                    Failure::new("this server was away for longer than the log keeps messages")
-                        .help("start again: nothing is lost")
-                }
-                Some(Trouble::Hole(hole)) => link.lacks(&hole),
-                None => {
-                    Failure::new("the log in NATS is not followed any more").help("start again")
-                }
+            if trouble == Some(Trouble::WentBack) {
+                let _ = timeout(LAST_WORDS, async {
+                    while lanes.begin_anew().await.is_err() {
+                        tokio::time::sleep(Duration::from_millis(200)).await;
+                    }
+                })
+                .await;
             }
+            ending::told(trouble.as_ref(), replica.played(), &link)
         }
         .boxed()
     }

@@ -283,6 +283,26 @@ async fn a_log_that_went_back_ends_the_server_and_begins_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_deleted_ends_the_server_and_begins_anew() {
+    let Some(place) = Place::new() else { return };
+    let log = place.open(1000).await;
+    let (epoch, broken) = (log.epoch(), log.broken());
+    let log: Log = log;
+    append(&log, "r", 1, 1).await;
+    let url = place.settings().url;
+    let client = async_nats::connect(url.trim_end_matches("/t")).await;
+    let jetstream = async_nats::jetstream::new(client.expect("there"));
+    jetstream.delete_stream("t").await.expect("deleted");
+    let why = tokio::time::timeout(Duration::from_secs(60), broken).await;
+    let why = format!("{:#}", anyhow::Error::from(why.expect("it notices")));
+    assert!(why.contains("the stream t is deleted"), "{why}");
+    drop(log);
+    let log: Log = place.open(1000).await;
+    assert_ne!(log.epoch(), epoch, "readers are told that it begins anew");
+    assert_eq!(append(&log, "r", 1, 2).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_message_of_a_newer_version_ends_the_server() {
     let Some(place) = Place::new() else { return };
     let log = place.open(1000).await;

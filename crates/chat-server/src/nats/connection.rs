@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use async_nats::jetstream::context::ContextBuilder;
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::{ContextBuilder, GetStreamErrorKind};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, StorageType};
 use async_nats::jetstream::{self, Context};
 use async_nats::{Client, ConnectErrorKind, ConnectOptions};
@@ -11,7 +12,6 @@ use common::cli::Failure;
 use futures::StreamExt;
 use tokio::time::{Instant, sleep};
 
-use super::hole::Hole;
 use super::url::Url;
 
 /// How long a start tries: a fresh cluster needs seconds until it makes a stream.
@@ -274,6 +274,22 @@ impl Link {
         self.client.connection_state() == async_nats::connection::State::Connected
     }
 
+    /// Returns the stream of the log, if NATS does not say that there is none.
+    pub(super) async fn find(&self) -> Result<Option<jetstream::stream::Stream>, String> {
+        let error = match self.js.get_stream(&self.name).await {
+            Ok(stream) => return Ok(Some(stream)),
+            Err(error) => error,
+        };
+        match error.kind() {
+            GetStreamErrorKind::JetStream(why)
+                if why.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+            {
+                Ok(None)
+            }
+            _ => Err(error.to_string()),
+        }
+    }
+
     /// Returns the stream of this name.
     pub(super) async fn get(&self, name: &str) -> Result<jetstream::stream::Stream, String> {
         self.js
@@ -306,22 +322,6 @@ impl Link {
         let keep = (count - count / 8).max(KEPT);
         let purge = stream.purge().filter(subject).keep(keep);
         purge.await.map(drop).map_err(|error| error.to_string())
-    }
-
-    /// Returns what to tell a person who runs a server that has found a hole, with what can be
-    /// done: a damaged nats-server is not always the one that leads.
-    pub(super) fn lacks(&self, hole: &Hole) -> Failure {
-        let Hole { room, missing, at } = hole;
-        let (name, subject) = (&self.name, self.subject(room));
-        let lost = format!("NATS has lost the message at {missing} of its stream {name}");
-        Failure::new(format!(
-            "{lost}: the next one of the room {room} follows it"
-        ))
-        .help("restart the nats-server that leads the stream, and start again")
-        .help("to give up what that room has before it, with the command of NATS:")
-        .help(format!(
-            "nats stream purge {name} --subject={subject} --seq={at}"
-        ))
     }
 }
 

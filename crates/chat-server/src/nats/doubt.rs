@@ -4,7 +4,8 @@
 //! Two nats-servers may say at the same time that they lead: one that was cut off does not know yet
 //! that there is another. And one that leads from now on may not have all in its list yet that is
 //! acknowledged. Both say that the list ends before what was played already. Only when that lasts,
-//! while nothing goes on, the list has lost its end.
+//! while nothing goes on, the list has lost its end. A NATS that has just started may also say for
+//! a moment that there is no list.
 
 use std::time::Duration;
 
@@ -28,6 +29,11 @@ impl Doubt {
             _ => self.since.insert((at, now)).1,
         };
         now.saturating_sub(since) > PATIENCE
+    }
+
+    /// Returns whether something looks wrong.
+    pub(super) fn is_on(&self) -> bool {
+        self.since.is_some()
     }
 
     /// Notes that nothing is wrong.

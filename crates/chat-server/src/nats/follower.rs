@@ -49,6 +49,12 @@ impl Progress {
         lock(&self.doubt).is_over();
     }
 
+    /// Returns whether the list looks wrong now. What is written then might be written into another
+    /// list than the one that was played.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        lock(&self.doubt).is_on()
+    }
+
     /// Returns how long it is not known that everything is played, if that is too long.
     pub(super) fn behind(&self) -> Option<Duration> {
         let since = lock(&self.current).elapsed();
@@ -59,6 +65,8 @@ impl Progress {
 /// Why a feed is given up.
 enum Stop {
     Again(String),
+    /// NATS says that there is no such stream. It must go on saying so.
+    Gone,
     /// It is perhaps this, and must last.
     Doubt(Trouble),
     Trouble(Trouble),
@@ -86,9 +94,13 @@ pub(super) async fn follow(
     news: &mpsc::Sender<News>,
 ) -> Trouble {
     let counts = &replica.counts;
+    let mut is_gone = Doubt::default();
     loop {
         let stop = follow_once(link, replica, progress, news).await;
         let at = replica.played();
+        if !matches!(stop, Stop::Gone) {
+            is_gone.is_over();
+        }
         match stop {
             Stop::Again(why) => tracing::debug!("following the log after {at} again: {why}"),
             Stop::Doubt(trouble) => {
@@ -100,6 +112,8 @@ pub(super) async fn follow(
                     return trouble;
                 }
             }
+            Stop::Gone if is_gone.lasts(at, progress.began.elapsed()) => return Trouble::Gone,
+            Stop::Gone => tracing::debug!("NATS says that there is no stream {}", link.name),
             Stop::Trouble(trouble) => return trouble,
         }
         counts.restarts.fetch_add(1, Relaxed);
@@ -125,7 +139,8 @@ async fn try_follow(
     progress: &Progress,
     news: &mpsc::Sender<News>,
 ) -> Result<std::convert::Infallible, Stop> {
-    let mut stream = link.get(&link.name).await.map_err(again)?;
+    let stream = link.find().await.map_err(again)?;
+    let mut stream = stream.ok_or(Stop::Gone)?;
     let end = stream.cached_info().state.last_sequence;
     let at = replica.played();
     if end < at {

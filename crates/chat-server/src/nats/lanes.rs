@@ -207,6 +207,9 @@ impl Lanes {
         if !self.link.is_up() {
             return Err("there is no connection to NATS".into());
         }
+        if self.progress.is_in_doubt() {
+            return Err("the list in NATS looks wrong".into());
+        }
         let attempt = message.origin().attempt;
         let message = PublishMessage::build().payload(message.bytes()?.into());
         let sent = timeout(TRY, self.link.js.send_publish(subject, message)).await;

@@ -39,6 +39,8 @@ pub(super) enum Trouble {
     Late,
     /// What was played is not in the list: entries that were shown are lost.
     WentBack,
+    /// The stream of the log is deleted.
+    Gone,
     /// Another server has found that entries are lost, and has begun another log.
     Anew,
     /// A message that this server does not understand.

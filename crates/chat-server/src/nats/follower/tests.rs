@@ -10,6 +10,8 @@ use crate::chain::{Origin, Place};
 use crate::log::{LogError, PageLimit, RoomLog as _};
 use crate::nats::Nats;
 use crate::nats::connection::Settings;
+use crate::nats::ending::told;
+use crate::nats::lanes::Lanes;
 use crate::nats::wire::{Body, Does, InRoom, Message, Written};
 use crate::view::View;
 
@@ -87,9 +89,9 @@ impl List {
         replica
     }
 
-    async fn follow(&self, replica: &Replica) -> Trouble {
+    async fn follow(&self, replica: &Replica, progress: &Progress) -> Trouble {
         let (news, _) = mpsc::channel(1);
-        follow(&self.link, replica, &Progress::new(), &news).await
+        follow(&self.link, replica, progress, &news).await
     }
 }
 
@@ -99,10 +101,10 @@ async fn a_server_that_starts_is_overtaken_by_the_end_of_what_is_old() {
         return;
     };
     list.delete_before(4).await;
-    let replica = list.server(5);
+    let (replica, progress) = (list.server(5), Progress::new());
     let mut reached = replica.reached();
     tokio::select! {
-        trouble = list.follow(&replica) => panic!("{trouble:?}"),
+        trouble = list.follow(&replica, &progress) => panic!("{trouble:?}"),
         reached = reached.wait_for(|&at| at == 5) => drop(reached),
     }
     let page = replica.view.read("r", 0, PageLimit::messages(9)).await;
@@ -115,7 +117,30 @@ async fn a_server_that_was_away_for_longer_than_the_log_keeps_says_so() {
         return;
     };
     list.delete_before(4).await;
-    assert_eq!(list.follow(&list.server(1)).await, Trouble::Late);
+    let trouble = list.follow(&list.server(1), &Progress::new()).await;
+    assert_eq!(trouble, Trouble::Late);
+}
+
+/// As when the log was deleted, and another server has begun it anew.
+#[tokio::test]
+async fn a_server_that_has_played_another_list_writes_nothing_into_this_one() {
+    let Some(list) = List::of(&[]).await else {
+        return;
+    };
+    let (replica, progress) = (Arc::new(list.server(1)), Arc::new(Progress::new()));
+    let lanes = Lanes::new(list.link.clone(), replica.clone(), progress.clone());
+    let written = async {
+        while !progress.is_in_doubt() {
+            tokio::task::yield_now().await;
+        }
+        lanes.end("r").await
+    };
+    tokio::select! {
+        trouble = list.follow(&replica, &progress) => panic!("{trouble:?}"),
+        written = written => assert_eq!(written, Err("the list in NATS looks wrong".into())),
+    }
+    let info = list.stream.get_info().await.expect("NATS");
+    assert_eq!(info.state.messages, 0);
 }
 
 /// What the person who runs it is told to do then helps: the next start goes well.
@@ -135,8 +160,8 @@ async fn what_nats_has_lost_is_named_with_the_way_on() {
     let Err(Stop::Doubt(Trouble::Hole(hole))) = played else {
         panic!("it is played");
     };
-    let said = format!("{:?}", list.link.lacks(&hole));
-    assert!(said.contains("the message at 3 of its stream t"), "{said}");
+    let said = format!("{:?}", told(Some(&Trouble::Hole(hole)), 1, &list.link));
+    assert!(said.contains("the message at 3 of the stream t"), "{said}");
     let command = "nats stream purge t --subject=t.log.72 --seq=4";
     assert!(said.contains(command), "{said}");
     list.delete_before(4).await;
