@@ -4,9 +4,9 @@ use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use common::chat::{
-    Admin, Answer, Ban, Bounded, Chat, ChatRequest, Cursor, Entered, Kind, Listed, MAX_CURSORS,
-    MAX_POSTS, Owner, POLL_WAIT, Page, Post, Posts, Present, Private, ReadyPage, Refusal, Result,
-    RoomInfo, Session, Text, sender,
+    Admin, Answer, Ban, Bounded, Chat, ChatRequest, ChatResponse, Cursor, Entered, Kind, Listed,
+    MAX_CURSORS, MAX_POSTS, Owner, POLL_WAIT, Page, Post, Posts, Present, Private, ReadyPage,
+    Refusal, Result, RoomInfo, Session, Text, sender,
 };
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
@@ -162,8 +162,9 @@ impl Handler {
 
 /// The service over our own protocol: the answer to a poll is copied from where the log keeps it.
 impl Handler {
-    /// Answers one call. In a box of its own size, because a poll waits for long and would
-    /// otherwise take as much memory as the largest of all calls.
+    /// Answers one call. The calls that clients make most are in a box of their own size, because
+    /// otherwise each would take as much memory as the largest of all: a poll for as long as it
+    /// waits, and a message for a large piece that is slow to get and to move.
     pub(crate) fn answer(
         &self,
         context: Context,
@@ -178,6 +179,16 @@ impl Handler {
             } => {
                 let pages = async move { handler.poll_ready(session, &cursors, wait_ms).await };
                 pages.map(|pages| Ok(Answer::Poll(pages))).boxed()
+            }
+            ChatRequest::Send {
+                session,
+                room,
+                posts,
+            } => {
+                let numbers = handler.send(context, session, room, posts);
+                numbers
+                    .map(|numbers| Ok(Answer::Other(ChatResponse::Send(numbers))))
+                    .boxed()
             }
             other => {
                 let answer = handler.serve().serve(context, other);

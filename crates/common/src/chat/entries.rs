@@ -21,6 +21,10 @@ use super::{Entry, Kind, MAX_ENTRIES, Sender, hex};
 /// it counts: 8 KiB.
 const PIECE: usize = 4 * 1024;
 
+/// The bytes of an encoded entry beside its texts, or a few more: numbers of 10 bytes at most, a
+/// sender, and a kind.
+const FIELDS: usize = 48;
+
 /// An [`Entry`] whose texts are borrowed. It has the same bytes.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Line<'a> {
@@ -70,6 +74,8 @@ impl Encoded {
         let mut all = Vec::with_capacity(lines.size_hint().0);
         let (mut piece, mut ends) = (Vec::new(), Vec::new());
         for line in lines {
+            // At once, because otherwise a piece grows several times for one entry.
+            piece.reserve(line.nick.len() + line.body.len() + FIELDS);
             // An error is only of a type that cannot be encoded.
             piece = postcard::to_extend(&line, piece).unwrap_or_default();
             ends.push(piece.len());
