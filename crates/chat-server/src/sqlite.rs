@@ -38,8 +38,10 @@ mod connection;
 mod entry;
 mod file;
 mod keys;
+mod place;
 mod room;
 mod schema;
+mod tidy;
 mod walk;
 mod writer;
 

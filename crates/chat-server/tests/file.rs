@@ -1,4 +1,4 @@
-//! The file of a log: who may read it, what came before it, and who else has it.
+//! The file of a log: who may read it, how large it gets, and who else has it.
 
 use std::fs::{self, Permissions};
 use std::ops::RangeInclusive;
@@ -10,50 +10,12 @@ use std::thread;
 
 use chat_server::Sqlite;
 use chat_server::log::{Bounds, Log, LogError, NewEntry, PageLimit};
-use common::chat::{Kind, Page, Sender};
+use common::chat::{Kind, Page};
 use program::{Program, signal};
 use rusqlite::Connection;
 
 #[path = "../../common/tests/support/program.rs"]
 mod program;
-
-/// The schema before senders were hashes.
-const VERSION_2: &str = "
-    CREATE TABLE room (
-        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, first INTEGER NOT NULL);
-    CREATE TABLE entry (
-        room INTEGER NOT NULL, number INTEGER NOT NULL, sender BLOB NOT NULL, id INTEGER,
-        kind INTEGER NOT NULL, nick TEXT NOT NULL, body TEXT NOT NULL, at_ms INTEGER NOT NULL,
-        PRIMARY KEY (room, number)) WITHOUT ROWID;
-    CREATE UNIQUE INDEX entry_key ON entry (sender, id) WHERE id IS NOT NULL;
-    CREATE TABLE log (epoch INTEGER NOT NULL);
-    INSERT INTO log VALUES (77);
-    INSERT INTO room VALUES (1, 'lobby', 5);
-    INSERT INTO entry VALUES
-        (1, 5, x'00000000000000ff', 1, 0, 'ann', 'said long ago', 1),
-        (1, 6, x'8000000000000001', NULL, 2, 'bob', '', 2);
-    PRAGMA user_version = 2;";
-
-/// The schema when the keys of all messages were in an index.
-const VERSION_3: &str = "
-    CREATE TABLE room (
-        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, first INTEGER NOT NULL,
-        counted INTEGER NOT NULL DEFAULT 0, messages INTEGER NOT NULL DEFAULT 0,
-        notices INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0);
-    CREATE TABLE entry (
-        room INTEGER NOT NULL, number INTEGER NOT NULL, sender BLOB NOT NULL, id INTEGER,
-        kind INTEGER NOT NULL, nick TEXT NOT NULL, body TEXT NOT NULL, at_ms INTEGER NOT NULL,
-        PRIMARY KEY (room, number)) WITHOUT ROWID;
-    CREATE TABLE log (epoch INTEGER NOT NULL, floor INTEGER NOT NULL DEFAULT 0);
-    CREATE UNIQUE INDEX entry_key ON entry (room, sender, id) WHERE id IS NOT NULL;
-    CREATE INDEX notice ON entry (room, number) WHERE kind > 1;
-    INSERT INTO log VALUES (77, 9);
-    INSERT INTO room (id, name, first, counted) VALUES (1, 'lobby', 5, 4), (2, 'new', 1, 9);
-    INSERT INTO entry VALUES
-        (1, 5, x'00000000000000000000000000000001', 1, 0, 'eve', 'said long ago', 1),
-        (1, 6, x'00000000000000000000000000000001', 3, 0, 'eve', 'and later', 1),
-        (1, 7, x'00000000000000000000000000000002', NULL, 2, 'bob', '', 2);
-    PRAGMA user_version = 3;";
 
 fn open(folder: &Path) -> anyhow::Result<Arc<Sqlite>> {
     Sqlite::open(&folder.join("log.sqlite"), Bounds::default())
@@ -93,45 +55,6 @@ fn start(store: &Path) -> Program {
     let program = env!("CARGO_BIN_EXE_chat-server");
     let script = "umask 0; exec \"$0\" --listen 127.0.0.1:0 --store \"sqlite:$1\"";
     Program::start(command.args(["-c", script, program]).arg(store))
-}
-
-#[tokio::test]
-async fn a_log_of_version_2_is_read_on() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("log.sqlite");
-    let old = Connection::open(&path).expect("a new file");
-    old.execute_batch(VERSION_2).expect("made");
-    drop(old);
-    for number in 7..9 {
-        let log: Log = open(folder.path()).expect("a log");
-        assert_eq!(log.epoch(), 77, "readers go on where they were");
-        assert_eq!(append(&log, number..=number, "new").await, number);
-        let page = read(&log).await;
-        assert_eq!((page.first, page.head), (5, number));
-        assert_eq!(page.entries[0].body, "said long ago");
-        let senders: Vec<Sender> = page.entries.iter().map(|entry| entry.sender).collect();
-        assert_eq!(senders[..3], [0xff, (1 << 63) + 1, 1]);
-    }
-}
-
-#[tokio::test]
-async fn a_log_of_version_3_knows_what_is_sent_again() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let old = Connection::open(folder.path().join("log.sqlite")).expect("a new file");
-    old.execute_batch(VERSION_3).expect("made");
-    drop(old);
-    for new in [8, 9] {
-        let log: Log = open(folder.path()).expect("a log");
-        assert_eq!(append(&log, 3..=3, "and later").await, 6, "sent again");
-        assert_eq!(append(&log, 1..=1, "said long ago").await, 5);
-        assert_eq!(append(&log, new..=new, "new").await, new);
-        let page = read(&log).await;
-        assert_eq!((page.first, page.head, log.epoch()), (5, new, 77));
-    }
-    let log: Log = open(folder.path()).expect("a log");
-    assert_eq!(append(&log, 2..=2, "between").await, 10, "never sent");
-    let first = log.append("new", vec![entry(1, "first")]).await;
-    assert_eq!(first, Ok(vec![10]), "above the rooms that have ended");
 }
 
 #[tokio::test]
@@ -194,25 +117,6 @@ fn two_servers_cannot_share_a_file_whatever_they_call_it() {
             assert!(error.contains("another chat-server"), "{error}");
         }
     });
-}
-
-#[tokio::test]
-async fn a_file_whose_making_was_cut_off_is_finished() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("log.sqlite");
-    let half = Connection::open(&path).expect("a new file");
-    // A server of version 2 made the tables first and drew the epoch afterwards.
-    let tables = VERSION_2.split("INSERT").next().expect("the tables");
-    let cut_off = format!("{tables} PRAGMA user_version = 2;");
-    half.execute_batch(&cut_off).expect("made");
-    drop(half);
-    let log: Log = open(folder.path()).expect("finished");
-    let epoch = log.epoch();
-    assert_ne!(epoch, 0);
-    assert_eq!(append(&log, 1..=1, "new").await, 1);
-    drop(log);
-    let log: Log = open(folder.path()).expect("a log");
-    assert_eq!(log.epoch(), epoch);
 }
 
 #[test]

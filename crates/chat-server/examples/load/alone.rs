@@ -177,8 +177,8 @@ impl Transactions {
             } = entry(1, self.number);
             self.disk
                 .prepare_cached(
-                    "INSERT INTO entry (room, number, sender, id, kind, nick, body, at_ms)
-                     VALUES (1, ?1, ?2, ?1, 0, ?3, ?4, ?5)",
+                    "INSERT INTO entry (place, sender, id, kind, nick, body, at_ms)
+                     VALUES (1 << 40 | ?1, ?2, ?1, 0, ?3, ?4, ?5)",
                 )?
                 .execute(params![
                     self.number.cast_signed(),

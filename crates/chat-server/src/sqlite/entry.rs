@@ -4,14 +4,15 @@ use common::chat::{Entry, Kind, Sender};
 use rusqlite::{Error, Result, Row};
 
 use super::connection::unsigned;
+use super::place;
 
 /// The columns that [`read`] reads.
-pub(super) const COLUMNS: &str = "number, sender, kind, nick, body, at_ms";
+pub(super) const COLUMNS: &str = "place, sender, kind, nick, body, at_ms";
 
 /// Returns the entry in a row.
 pub(super) fn read(row: &Row<'_>) -> Result<Entry> {
     Ok(Entry {
-        number: unsigned(row, 0)?,
+        number: place::number(row.get(0)?),
         sender: Sender::from_be_bytes(row.get(1)?),
         kind: kind(row, 2)?,
         nick: row.get::<_, String>(3)?.into(),

@@ -12,6 +12,7 @@ use common::chat::Sender;
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use super::connection::{is_damage, signed, unsigned};
+use super::place::place;
 
 /// Most keys of a room in memory, before those of one more call. They fill a map of 512 places, so
 /// with the highest ids a room has 42 KiB at most, and a thousand rooms 42 MiB.
@@ -45,11 +46,10 @@ impl Keys {
             highest: HashMap::new(),
         };
         // One by one, because a damaged page must not hide what is behind it.
-        let mut key = disk.prepare_cached(
-            "SELECT sender, id FROM entry WHERE room = ?1 AND number = ?2 AND id IS NOT NULL",
-        )?;
+        let mut key = disk
+            .prepare_cached("SELECT sender, id FROM entry WHERE place = ?1 AND id IS NOT NULL")?;
         for number in first.max(keyed + 1)..=newest {
-            let read = key.query_row(params![room, signed(number)], |row| {
+            let read = key.query_row([place(room, number)], |row| {
                 Ok((Sender::from_be_bytes(row.get(0)?), row.get(1)?))
             });
             match read.optional() {

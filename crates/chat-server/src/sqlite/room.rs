@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use common::chat::{Entry, Kind};
-use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Result, Row, params};
 
 use super::connection::{is_damage, signed, unsigned};
 use super::entry::kind;
 use super::keys::Keys;
+use super::place::{self, LAST, place};
 use super::walk::Walk;
 use crate::bounds::{Account, Bounds, bytes, is_message};
 use crate::log::{NewEntry, now_ms};
@@ -21,6 +22,11 @@ const MOST_UNCOUNTED: u64 = 2048;
 
 /// Most entries of a room that ends are deleted at once, because senders in other rooms wait.
 const AT_ONCE: u64 = 4096;
+
+/// Stores an entry: see [`Room::store`].
+pub(super) const INSERT: &str = "
+    INSERT INTO entry (place, sender, id, kind, nick, body, at_ms)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
 /// A room of the file.
 #[derive(Clone)]
@@ -62,7 +68,9 @@ impl Room {
     /// Makes a room, whose numbers begin after `floor`.
     pub(super) fn make(disk: &Connection, name: &str, floor: u64) -> Result<Self> {
         disk.prepare_cached(
-            "INSERT INTO room (name, first, counted, keyed) VALUES (?1, 1, ?2, ?2)",
+            "INSERT INTO room (id, name, first, counted, keyed) VALUES (
+                 (SELECT min(id) + 1 FROM (SELECT 0 AS id UNION ALL SELECT id FROM room)
+                  WHERE id + 1 NOT IN (SELECT id FROM room)), ?1, 1, ?2, ?2)",
         )?
         .execute(params![name, signed(floor)])?;
         Ok(Self {
@@ -75,12 +83,15 @@ impl Room {
     /// Counts the entries that its row does not count, as far as they can be read.
     fn count(&mut self, disk: &Connection, name: &str) -> Result<()> {
         let counted = self.account.newest;
-        let newest = "SELECT number, at_ms FROM entry WHERE room = ?1 ORDER BY number DESC LIMIT 1";
-        let message = "SELECT number, at_ms FROM entry WHERE room = ?1 AND kind < 2
-            ORDER BY number DESC LIMIT 1";
+        let newest = "SELECT place, at_ms FROM entry WHERE place BETWEEN ?1 AND ?2
+            ORDER BY place DESC LIMIT 1";
+        let message = "SELECT place, at_ms FROM entry WHERE place BETWEEN ?1 AND ?2 AND kind < 2
+            ORDER BY place DESC LIMIT 1";
         let last = |sql| {
             let mut last = disk.prepare_cached(sql)?;
-            let last = last.query_row([self.id], |row| Ok((unsigned(row, 0)?, unsigned(row, 1)?)));
+            let last = last.query_row([self.place(0), self.place(LAST)], |row| {
+                Ok((place::number(row.get(0)?), unsigned(row, 1)?))
+            });
             match last.optional() {
                 // No number of it may be used again, and the room must not end because of its age.
                 Err(error) if is_damage(&error) => Ok(Some((counted + MOST_UNCOUNTED, now_ms()))),
@@ -113,17 +124,14 @@ impl Room {
         keys.save(disk, self.account.first, self.account.newest)
     }
 
-    /// Stores entries, unless `keys` has them. Returns the number of each, and whether it is new.
+    /// Stores entries by the statement [`INSERT`], unless `keys` has them. Returns the number of each, and whether it is new.
     pub(super) fn store(
         &mut self,
         disk: &Connection,
+        insert: &mut CachedStatement<'_>,
         entries: &[NewEntry],
         keys: &mut Keys,
     ) -> Result<Vec<(u64, bool)>> {
-        let mut insert = disk.prepare_cached(
-            "INSERT INTO entry (room, number, sender, id, kind, nick, body, at_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        )?;
         let mut stored = Vec::with_capacity(entries.len());
         for entry in entries {
             let key = entry.id.map(|id| (entry.sender, signed(id)));
@@ -137,8 +145,7 @@ impl Room {
             }
             let number = self.account.newest + 1;
             insert.execute(params![
-                self.id,
-                signed(number),
+                self.place(number),
                 entry.sender.to_be_bytes(),
                 key.map(|(_, id)| id),
                 entry.kind as u8,
@@ -202,6 +209,8 @@ impl Room {
         })?;
         let is_gone = left > 0;
         if is_gone {
+            // Also keys whose messages could not be read, because another room gets its id.
+            disk.execute("DELETE FROM key WHERE room = ?1", [self.id])?;
             disk.execute("DELETE FROM room WHERE id = ?1", [self.id])?;
         }
         Ok(is_gone)
@@ -219,13 +228,14 @@ impl Room {
             Among::Notices => ("INDEXED BY notice", "AND kind > 1"),
         };
         let mut oldest = disk.prepare_cached(&format!(
-            "SELECT number, kind, octet_length(nick) + octet_length(body)
-             FROM entry {index} WHERE room = ?1 {condition} ORDER BY number"
+            "SELECT place, kind, octet_length(nick) + octet_length(body)
+             FROM entry {index} WHERE place BETWEEN ?1 AND ?2 {condition} ORDER BY place"
         ))?;
         let mut below = 0;
-        let mut rows = oldest.query([self.id])?;
+        let mut rows = oldest.query([self.place(0), self.place(LAST)])?;
         while let Some(row) = rows.next()? {
-            let (number, kind, bytes) = (unsigned(row, 0)?, kind(row, 1)?, octets(row, 2)?);
+            let number = place::number(row.get(0)?);
+            let (kind, bytes) = (kind(row, 1)?, octets(row, 2)?);
             if !goes(number, kind, bytes) {
                 break;
             }
@@ -233,18 +243,24 @@ impl Room {
             below = number + 1;
         }
         drop(rows);
+        let (from, below) = (self.place(0), self.place(below));
         if let Among::All = among {
             disk.prepare_cached(
-                "DELETE FROM key WHERE (room, sender, id) IN (SELECT room, sender, id FROM entry
-                 WHERE room = ?1 AND number < ?2 AND id IS NOT NULL)",
+                "DELETE FROM key WHERE (room, sender, id) IN (SELECT ?1, sender, id FROM entry
+                 WHERE place >= ?2 AND place < ?3 AND id IS NOT NULL)",
             )?
-            .execute(params![self.id, signed(below)])?;
+            .execute([self.id, from, below])?;
         }
         disk.prepare_cached(&format!(
-            "DELETE FROM entry {index} WHERE room = ?1 AND number < ?2 {condition}"
+            "DELETE FROM entry {index} WHERE place >= ?1 AND place < ?2 {condition}"
         ))?
-        .execute(params![self.id, signed(below)])?;
+        .execute([from, below])?;
         self.save(disk)
+    }
+
+    /// Returns the place of the entry with this number.
+    fn place(&self, number: u64) -> i64 {
+        place(self.id, number)
     }
 
     /// Writes the room's row.

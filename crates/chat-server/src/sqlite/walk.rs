@@ -8,6 +8,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Result, params};
 
 use super::connection::{is_damage, signed};
 use super::entry;
+use super::place::{self, LAST};
 
 /// Entries that are read at once: a few pages of the file.
 const BATCH: u64 = 64;
@@ -105,11 +106,12 @@ impl<'a> Walk<'a> {
             Way::Down => self.at -= 1,
         }
         // From the other side, because a page above the damaged one may have this entry.
-        let mut other = match self.way {
-            Way::Up => self.select("<= ?2 ORDER BY number DESC", 1)?,
-            Way::Down => self.select(">= ?2 ORDER BY number", 1)?,
+        let (mut other, from, to) = match self.way {
+            Way::Up => (self.select(Way::Down, 1)?, 0, self.at),
+            Way::Down => (self.select(Way::Up, 1)?, self.at, LAST),
         };
-        let found = other.query_row(params![self.room, signed(self.at)], entry::read);
+        let numbers = params![self.room, signed(from), signed(to)];
+        let found = other.query_row(numbers, entry::read);
         match found.optional() {
             Ok(found) => self
                 .read
@@ -122,11 +124,12 @@ impl<'a> Walk<'a> {
 
     /// Reads a batch. With an error, those before it are read.
     fn batch(&mut self) -> Result<()> {
-        let mut next = match self.way {
-            Way::Up => self.select("> ?2 ORDER BY number", BATCH)?,
-            Way::Down => self.select("< ?2 ORDER BY number DESC", BATCH)?,
+        let (from, to) = match self.way {
+            Way::Up => (self.at.saturating_add(1), LAST),
+            Way::Down => (0, self.at.saturating_sub(1).min(LAST)),
         };
-        let mut rows = next.query(params![self.room, signed(self.at)])?;
+        let mut next = self.select(self.way, BATCH)?;
+        let mut rows = next.query(params![self.room, signed(from), signed(to)])?;
         while let Some(row) = rows.next()? {
             let entry = entry::read(row)?;
             self.at = entry.number;
@@ -135,11 +138,17 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn select(&self, condition: &str, most: u64) -> Result<CachedStatement<'a>> {
+    /// Returns the query for the first entries of room `?1` with numbers from `?2` to `?3`.
+    fn select(&self, way: Way, most: u64) -> Result<CachedStatement<'a>> {
         let columns = entry::COLUMNS;
+        let order = match way {
+            Way::Up => "ASC",
+            Way::Down => "DESC",
+        };
+        let before = format!("((SELECT id FROM room WHERE name = ?1) << {})", place::BITS);
         self.disk.prepare_cached(&format!(
-            "SELECT {columns} FROM entry
-             WHERE room = (SELECT id FROM room WHERE name = ?1) AND number {condition} LIMIT {most}"
+            "SELECT {columns} FROM entry WHERE place BETWEEN {before} + ?2 AND {before} + ?3
+             ORDER BY place {order} LIMIT {most}"
         ))
     }
 }

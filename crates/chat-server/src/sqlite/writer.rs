@@ -16,7 +16,8 @@ use super::calls::{Append, Call};
 use super::connection::{self, gone, is_damage, signed, words};
 use super::file::Held;
 use super::keys::Keys;
-use super::room::Room;
+use super::room::{self, Room};
+use super::tidy::{fit, note, tidy};
 use crate::bounds::Bounds;
 use crate::log::LogError;
 use crate::tail::Tails;
@@ -42,10 +43,6 @@ const TAILS_BYTES: usize = 128 * 1024 * 1024;
 /// The size of the file is looked at after this many bytes of entries, so that small messages do
 /// not ask for it each time.
 const CHECK: u64 = 64 * 1024;
-
-/// How often one batch makes room in a full file, by a 64th of its limit each time. Senders wait
-/// for it, and one batch cannot fill more.
-const STEPS: u64 = 4;
 
 /// How writing has gone so far.
 #[derive(Clone, Default)]
@@ -205,6 +202,7 @@ impl Writer {
         }
         let mut made = 0;
         let mut stored = Vec::with_capacity(batch.len());
+        let mut insert = transaction.prepare_cached(room::INSERT)?;
         for Append {
             room: name,
             entries,
@@ -230,12 +228,13 @@ impl Writer {
                     self.keys.insert(name.clone(), room.keys(&transaction)?);
                 }
                 if let Some(keys) = self.keys.get_mut(name) {
-                    stored.push(Ok(room.store(&transaction, entries, keys)?));
+                    stored.push(Ok(room.store(&transaction, &mut insert, entries, keys)?));
                     let damaged = &mut self.damaged;
                     tidy(&transaction, name, room, keys, &self.bounds, damaged)?;
                 }
             }
         }
+        drop(insert);
         if !self.held.is_there() {
             return Err(gone());
         }
@@ -332,69 +331,4 @@ impl Writer {
         }
         Ok(())
     }
-}
-
-/// Deletes what is above the bounds, and writes the keys of a room into the file if they are many.
-/// A damaged room only grows, and forgets the keys.
-fn tidy(
-    disk: &Connection,
-    name: &str,
-    room: &mut Room,
-    keys: &mut Keys,
-    bounds: &Bounds,
-    damaged: &mut HashSet<String>,
-) -> Result<()> {
-    let is_damaged = damaged.contains(name);
-    if !is_damaged {
-        note(room.trim(disk, bounds), name, damaged)?;
-    }
-    if keys.is_full() && is_damaged {
-        keys.forget();
-    } else if keys.is_full() {
-        note(room.save_keys(disk, keys), name, damaged)?;
-    }
-    Ok(())
-}
-
-/// Returns the outcome of a deletion from room `name`, and notes if it has met a damaged page. Then
-/// its transaction is lost, because SQLite commits none that has.
-fn note<T>(outcome: Result<T>, name: &str, damaged: &mut HashSet<String>) -> Result<T> {
-    outcome.inspect_err(|error| {
-        if is_damage(error) {
-            tracing::error!("the file is damaged: a room cannot be trimmed, and only grows");
-            damaged.insert(name.to_owned());
-        }
-    })
-}
-
-/// Deletes the oldest entries of the largest rooms until the file uses at most `most` bytes, or so
-/// much was deleted that others have waited long enough. `changed` has what this transaction has
-/// changed of `rooms`. Returns the bytes that are used then.
-fn fit(
-    disk: &Connection,
-    rooms: &HashMap<String, Room>,
-    changed: &mut HashMap<String, Room>,
-    most: u64,
-    damaged: &mut HashSet<String>,
-) -> Result<u64> {
-    for _ in 0..STEPS {
-        let used = connection::used(disk)?;
-        if used <= most {
-            break;
-        }
-        let others = rooms
-            .iter()
-            .filter(|(name, _)| !changed.contains_key(*name));
-        let all = others.chain(changed.iter());
-        let entries = |room: &Room| room.account.messages + room.account.notices;
-        let able = all.filter(|(name, room)| entries(room) > 1 && !damaged.contains(*name));
-        let Some((name, room)) = able.max_by_key(|(_, room)| room.account.bytes) else {
-            break;
-        };
-        let (name, mut room) = (name.clone(), room.clone());
-        let bytes = usize::try_from((used - most).max(most / 64)).unwrap_or(usize::MAX);
-        note(room.delete_oldest(disk, bytes), &name, damaged)?;
-        changed.insert(name, room);
-    }
-    connection::used(disk)
 }
