@@ -37,6 +37,7 @@ mod calls;
 mod connection;
 mod entry;
 mod file;
+mod fullest;
 mod keys;
 mod place;
 mod room;

@@ -12,8 +12,11 @@ use common::chat::{Entry, Kind, Page};
 /// The bytes of a page of the file, which SQLite chooses for a new one.
 const PAGE: usize = 4096;
 
-/// Messages in the lobby: a few dozen pages.
+/// Messages in the lobby: a few dozen pages. Their keys are in memory only.
 const MESSAGES: u64 = 400;
+
+/// Messages in the lobby whose keys are in the file.
+const KEYED: u64 = 1550;
 
 fn open(folder: &Path, history: u64) -> Log {
     let bounds = Bounds::keeping(history);
@@ -35,12 +38,12 @@ fn entry(id: u64) -> NewEntry {
     }
 }
 
-/// Returns a folder with a log of messages in the lobby. The first page of its file for which
-/// `is_hit` is filled with something else.
-async fn damaged(is_hit: impl Fn(&[u8]) -> bool) -> tempfile::TempDir {
+/// Returns a folder with a log of `count` messages in the lobby. The first page of its file for
+/// which `is_hit` is filled with something else.
+async fn damaged(count: u64, is_hit: impl Fn(&[u8]) -> bool) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let log = open(folder.path(), 100_000);
-    for id in (1..=MESSAGES).step_by(50) {
+    for id in (1..=count).step_by(50) {
         let entries = (id..id + 50).map(entry).collect();
         log.append("lobby", entries).await.expect("stored");
     }
@@ -92,7 +95,7 @@ async fn read_all(log: &Log) -> (Vec<u64>, u64) {
 #[tokio::test]
 async fn a_reader_steps_over_a_damaged_page_and_learns_how_much_is_lost() {
     for number in [1, MESSAGES / 2] {
-        let folder = damaged(message(number)).await;
+        let folder = damaged(MESSAGES, message(number)).await;
         let log = open(folder.path(), 100_000);
         let (read, lost) = read_all(&log).await;
         assert!((5..60).contains(&lost), "{lost}");
@@ -106,7 +109,7 @@ async fn a_reader_steps_over_a_damaged_page_and_learns_how_much_is_lost() {
 
 #[tokio::test]
 async fn history_and_search_go_on_behind_a_damaged_page() {
-    let folder = damaged(message(MESSAGES / 2)).await;
+    let folder = damaged(MESSAGES, message(MESSAGES / 2)).await;
     let log = open(folder.path(), 100_000);
     let (read, lost) = read_all(&log).await;
     let most = PageLimit::messages(1000);
@@ -125,7 +128,7 @@ async fn history_and_search_go_on_behind_a_damaged_page() {
 
 #[tokio::test]
 async fn a_room_whose_oldest_page_is_damaged_still_grows() {
-    let folder = damaged(message(1)).await;
+    let folder = damaged(MESSAGES, message(1)).await;
     let log = open(folder.path(), 100);
     for id in MESSAGES + 1..MESSAGES + 9 {
         let sent = log.append("lobby", vec![entry(id)]).await;
@@ -139,9 +142,9 @@ async fn a_room_whose_oldest_page_is_damaged_still_grows() {
 
 #[tokio::test]
 async fn a_message_that_meets_a_damaged_page_keeps_no_other_from_being_stored() {
-    let folder = damaged(keys).await;
+    let folder = damaged(KEYED, keys).await;
     let log = open(folder.path(), 100_000);
-    let mut ids = 1..=MESSAGES;
+    let mut ids = 1..=KEYED;
     let bad = loop {
         let id = ids.next().expect("one of them is on that page");
         if log.append("lobby", vec![entry(id)]).await.is_err() {
@@ -172,21 +175,21 @@ async fn a_room_whose_keys_cannot_be_written_still_grows() {
         seen.set(seen.get() + u32::from(keys(page)));
         seen.get() == 2
     };
-    let folder = damaged(is_second).await;
+    let folder = damaged(KEYED, is_second).await;
     let log = open(folder.path(), 100_000);
     let other = |id| NewEntry {
         sender: 1,
         ..entry(id)
     };
-    for id in (1..=1500).step_by(50) {
+    for id in (1..=2000).step_by(50) {
         let sent = log.append("lobby", (id..id + 50).map(other).collect());
-        let numbers = (MESSAGES + id..MESSAGES + id + 50).collect();
+        let numbers = (KEYED + id..KEYED + id + 50).collect();
         assert_eq!(sent.await, Ok(numbers));
     }
-    let again = log.append("lobby", vec![other(1500)]).await;
-    assert_eq!(again, Ok(vec![MESSAGES + 1500]));
+    let again = log.append("lobby", vec![other(2000)]).await;
+    assert_eq!(again, Ok(vec![KEYED + 2000]));
     drop(log);
     let log = open(folder.path(), 100_000);
     let again = log.append("lobby", vec![other(1)]).await;
-    assert_eq!(again, Ok(vec![MESSAGES + 1]), "found among the messages");
+    assert_eq!(again, Ok(vec![KEYED + 1]), "found among the messages");
 }

@@ -14,11 +14,8 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 use super::connection::{is_damage, signed, unsigned};
 use super::place::place;
 
-/// Most keys of a room in memory, before those of one more call. They fill a map of 512 places, so
-/// with the highest ids a room has 42 KiB at most, and a thousand rooms 42 MiB.
-const MOST: usize = 384;
-
-/// Most senders of a room whose highest id is known without a look into the file.
+/// Most senders of a room whose highest id is known without a look into the file. They fill a map
+/// of 512 places, so that a thousand rooms have 16 MiB.
 const SENDERS: usize = 448;
 
 /// The key of a message: its sender, and the id as the file has it.
@@ -105,9 +102,9 @@ impl Keys {
         self.newest.insert(key, number);
     }
 
-    /// Returns whether the newest keys have to go into the file.
-    pub(super) fn is_full(&self) -> bool {
-        self.newest.len() >= MOST
+    /// Returns how many of the newest keys are not in the file.
+    pub(super) fn count(&self) -> usize {
+        self.newest.len()
     }
 
     /// Writes the newest keys into the file, for the messages from number `first` to `newest`.
@@ -131,8 +128,8 @@ impl Keys {
         Ok(())
     }
 
-    /// Forgets the newest keys.
+    /// Forgets the newest keys, and gives their memory back.
     pub(super) fn forget(&mut self) {
-        self.newest.clear();
+        self.newest = HashMap::new();
     }
 }

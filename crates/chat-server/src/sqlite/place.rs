@@ -4,8 +4,8 @@
 //! room that is last in the table then goes to the end of the last page, which is filled before
 //! another one begins; with a key of two columns, neighbours would be filled again by half.
 
-/// The bits of a number. With a thousand messages a second a room has them for 35 years, and 23 bits
-/// are left for the room, whose id is the lowest that is free.
+/// The bits of a number. With a thousand messages a second a room has them for 35 years. The room
+/// has the other 23 bits, because its id is the lowest that is free.
 pub(super) const BITS: u32 = 40;
 
 /// The last number that a room can have.

@@ -124,7 +124,8 @@ impl Room {
         keys.save(disk, self.account.first, self.account.newest)
     }
 
-    /// Stores entries by the statement [`INSERT`], unless `keys` has them. Returns the number of each, and whether it is new.
+    /// Stores entries by the statement [`INSERT`], unless `keys` has them. Returns the number of
+    /// each, and whether it is new.
     pub(super) fn store(
         &mut self,
         disk: &Connection,

@@ -15,9 +15,10 @@ use tokio::sync::{mpsc, watch};
 use super::calls::{Append, Call};
 use super::connection::{self, gone, is_damage, signed, words};
 use super::file::Held;
+use super::fullest;
 use super::keys::Keys;
 use super::room::{self, Room};
-use super::tidy::{fit, note, tidy};
+use super::tidy::{fit, note, tidy, tidy_keys};
 use crate::bounds::Bounds;
 use crate::log::LogError;
 use crate::tail::Tails;
@@ -136,7 +137,9 @@ impl Writer {
     /// Stores appends, shows them to readers, and replies.
     fn write(&mut self, appends: Vec<Append>) {
         let damaged = self.damaged.len();
-        let committed = self.commit(&appends);
+        let committed = self
+            .load_keys(&appends)
+            .and_then(|()| self.commit(&appends));
         if committed.is_err() {
             self.keys.clear(); // because some are of messages that are not stored after all
         }
@@ -187,6 +190,19 @@ impl Writer {
         error
     }
 
+    /// Loads the keys of the rooms that are appended to. Before the transaction, because SQLite
+    /// commits none that has met a damaged page.
+    fn load_keys(&mut self, batch: &[Append]) -> Result<()> {
+        for Append { room: name, .. } in batch {
+            if !self.keys.contains_key(name)
+                && let Some(room) = self.rooms.get(name)
+            {
+                self.keys.insert(name.clone(), room.keys(&self.disk)?);
+            }
+        }
+        Ok(())
+    }
+
     /// Stores a batch in one transaction, all or none. Returns what became of each append, and the
     /// rooms that were changed.
     fn commit(&mut self, batch: &[Append]) -> Result<(Vec<Stored>, HashMap<String, Room>)> {
@@ -235,6 +251,8 @@ impl Writer {
             }
         }
         drop(insert);
+        let (rooms, keys, damaged) = (&self.rooms, &mut self.keys, &mut self.damaged);
+        tidy_keys(&transaction, rooms, &changed, keys, fullest::ALL, damaged)?;
         if !self.held.is_there() {
             return Err(gone());
         }
