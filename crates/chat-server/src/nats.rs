@@ -46,6 +46,7 @@ pub(crate) use self::together::Said;
 pub use self::together::Together;
 
 mod connection;
+mod description;
 mod doubt;
 mod ending;
 mod feed;

@@ -319,6 +319,24 @@ async fn a_message_of_a_newer_version_ends_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_other_programs_write_under_the_same_name_is_not_in_the_log() {
+    let Some(place) = Place::new() else { return };
+    let log: Log = place.open(1000).await;
+    let url = place.settings().url;
+    let client = async_nats::connect(url.trim_end_matches("/t"))
+        .await
+        .expect("there");
+    for subject in ["t.events", "t.log.00.00", "t"] {
+        let written = client.publish(subject, "{}".into()).await;
+        written.expect("written");
+    }
+    client.flush().await.expect("written");
+    assert_eq!(append(&log, "r", 1, 1).await, 1);
+    let late: Log = place.open(1000).await;
+    assert_eq!(append(&late, "r", 1, 2).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_of_something_else_is_refused() {
     let Some(place) = Place::new() else { return };
     drop(place.open(1000).await); // when it is up
@@ -329,7 +347,9 @@ async fn a_stream_of_something_else_is_refused() {
     let other = async_nats::jetstream::new(client);
     let config = async_nats::jetstream::stream::Config {
         name: "orders".into(),
-        subjects: vec!["orders.>".into()],
+        subjects: ["log.*", "side.*", "end", "epoch"]
+            .map(|one| format!("orders.{one}"))
+            .into(),
         ..Default::default()
     };
     other.create_stream(config).await.expect("made");

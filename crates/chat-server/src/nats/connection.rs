@@ -12,6 +12,7 @@ use common::cli::Failure;
 use futures::StreamExt;
 use tokio::time::{Instant, sleep};
 
+use super::description;
 use super::url::Url;
 
 /// How long a start tries: a fresh cluster needs seconds until it makes a stream.
@@ -40,6 +41,11 @@ const SPARE: i64 = 10;
 /// Least messages of a subject that NATS keeps: more than there are rooms, because the ends of
 /// rooms are a subject too.
 const LEAST: i64 = 1100;
+
+/// The subjects of the log, behind its name: of rooms, of what is kept beside them, of the ends of
+/// rooms, and of the begin of another log. No others, because a foreign message in the list ends
+/// all servers, at each start again.
+const SUBJECTS: [&str; 4] = ["log.*", "side.*", "end", "epoch"];
 
 /// Messages of each room that stay in a full store: at least one of them stands, and the next ones
 /// are written on it.
@@ -163,8 +169,8 @@ impl Link {
         let info = self
             .stream(Config {
                 name: self.name.clone(),
-                description: Some(description(history, rand::random())),
-                subjects: vec![format!("{}.>", self.name)],
+                description: Some(description::write(history, rand::random())),
+                subjects: SUBJECTS.map(|ours| format!("{}.{ours}", self.name)).into(),
                 max_messages_per_subject: wanted.saturating_add(wanted / SPARE).max(LEAST),
                 deny_delete: true,
                 ..self.config()
@@ -333,23 +339,9 @@ fn hex(text: &str) -> String {
     text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Returns what a stream says of itself: its history, and which log it is.
-///
-/// Not the time at which NATS says that it was made: nats-server 2.9.10 was seen to say another
-/// one, 77 µs later, after its leader was killed. Then a reader is told that the log begins anew.
-fn description(history: u64, epoch: u64) -> String {
-    format!("chat-server: the last {history} messages of each room, log {epoch}")
-}
-
 /// Returns the history and the epoch that a stream says.
 fn described(info: &Info) -> Option<(u64, u64)> {
-    read_description(info.config.description.as_deref()?)
-}
-
-fn read_description(description: &str) -> Option<(u64, u64)> {
-    let rest = description.strip_prefix("chat-server: the last ")?;
-    let (history, epoch) = rest.split_once(" messages of each room, log ")?;
-    Some((history.parse().ok()?, epoch.parse().ok()?))
+    description::read(info.config.description.as_deref()?)
 }
 
 async fn options(settings: &Settings) -> anyhow::Result<ConnectOptions> {
@@ -398,13 +390,6 @@ fn is_safe(version: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_stream_says_how_much_it_keeps_and_which_log_it_is() {
-        let said = description(10_000, u64::MAX);
-        assert_eq!(read_description(&said), Some((10_000, u64::MAX)));
-        assert_eq!(read_description("orders"), None);
-    }
 
     #[test]
     fn no_line_beside_the_rooms_pushes_another_one_out() {

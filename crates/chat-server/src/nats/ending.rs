@@ -19,6 +19,8 @@ pub(super) fn told(trouble: Option<&Trouble>, at: u64, link: &Link) -> Failure {
         Some(Trouble::Strange(what)) => {
             Failure::new(format!("cannot understand the log in NATS: {what}"))
                 .help("all chat-servers over one log are of the same version")
+                .help("if they are, another program has written there: keep it out")
+                .help("then begin another log: --store nats://.../NAME")
         }
         Some(Trouble::Gone) => Failure::new(format!("the stream {} is deleted in NATS", link.name))
             .help("start again: the log begins anew, with nothing in it"),
