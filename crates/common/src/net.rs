@@ -112,7 +112,7 @@ pub struct Limits {
     /// greeted yet.
     pub connections: usize,
     /// Most connections of one address (/32, or /64 in IPv6), loopback exempt: a person with a few
-    /// programs. A class behind one router needs more.
+    /// programs. A class behind one router needs more. All of a /48 may have a quarter of them.
     pub per_address: usize,
     /// Most bytes of requests in hand and of buffers, in total, beyond a small free amount of each
     /// connection. One address may have a quarter of it. A call above it is answered with an error,
