@@ -3,9 +3,10 @@
 //!
 //! rustls makes the handshake and all keys, and encrypts and decrypts each record. What is here is
 //! what its [`kernel`](rustls::kernel) interface leaves to a program: the records' lengths, their
-//! numbers, and the few messages that may come after a handshake. rustls's own connection would do
-//! this as well, but copies each message into buffers of its own, of which it keeps 4 KiB for each
-//! connection.
+//! numbers, and the few messages that may come after a handshake.
+//!
+//! rustls's buffered connection would do this as well, but keeps 5 KB more for each connection. Its
+//! unbuffered one keeps 1.3 KB more, and a ring makes 2 % fewer hops with it.
 
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::crypto::cipher::{

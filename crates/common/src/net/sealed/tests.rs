@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -94,29 +95,48 @@ async fn a_writer_waits_for_a_peer_that_does_not_read() {
     let (mut caller, mut host) = pair(1000).await;
     let mut taken = 0;
     let noise = vec![7; 100_000];
-    while let Some(Ok(count)) = futures::FutureExt::now_or_never(caller.write(&noise)) {
+    while let Some(Ok(count)) = caller.write(&noise).now_or_never() {
         taken += count;
     }
     assert_eq!(taken, CONTENT, "one record waits");
     assert!(caller.sealed.len() <= RECORD);
-    let mut received = vec![0; CONTENT];
-    let (flushed, read) = tokio::join!(caller.flush(), host.read_exact(&mut received));
+    // More behind it, from a place within the record.
+    let mut received = vec![0; CONTENT + 300];
+    let on = async {
+        caller.write_all(&[8; 300]).await?;
+        caller.flush().await
+    };
+    let (flushed, read) = tokio::join!(on, host.read_exact(&mut received));
     flushed.expect("sent");
     read.expect("received");
+    assert_eq!(received, [vec![7; CONTENT], vec![8; 300]].concat());
 }
 
 #[tokio::test]
-async fn an_end_is_an_end_wherever_it_comes() {
-    // Between two records, and within one.
-    for cut in [0, 1, 10] {
-        let (mut caller, mut host) = pair(1000).await;
-        let sealed = caller.records.seal(b"never whole").expect("sealed");
-        caller.io.write_all(&sealed[..cut]).await.expect("room");
-        drop(caller);
+async fn a_record_may_come_in_pieces_and_end_anywhere() {
+    let (mut caller, mut host) = pair(1000).await;
+    let whole = caller.records.seal(b"cut").expect("sealed").len();
+    for cut in 1..whole {
+        let (mut caller, mut end) = pair(1000).await;
+        let sealed = caller.records.seal(b"cut").expect("sealed");
         let mut received = Vec::new();
-        host.read_to_end(&mut received).await.expect("an end");
-        assert!(received.is_empty());
+        caller.io.write_all(&sealed[..cut]).await.expect("room");
+        // Before there is more of it.
+        let mut none = [0; 10];
+        assert!(end.read(&mut none).now_or_never().is_none(), "cut at {cut}");
+        caller.io.write_all(&sealed[cut..]).await.expect("room");
+        // With the next one behind it, and the beginning of one that never comes.
+        let next = caller.records.seal(b"next").expect("sealed");
+        caller.io.write_all(&next).await.expect("room");
+        let last = caller.records.seal(b"cut").expect("sealed");
+        caller.io.write_all(&last[..cut]).await.expect("room");
+        drop(caller);
+        end.read_to_end(&mut received).await.expect("an end");
+        assert_eq!(received, b"cutnext", "cut at {cut}");
     }
+    drop(caller);
+    let read = host.read(&mut [0; 10]).await;
+    assert_eq!(read.expect("an end between two records"), 0);
 }
 
 #[tokio::test]
@@ -128,7 +148,7 @@ async fn rustls_at_the_other_end_understands_all_and_is_understood() {
     let theirs = TlsConnector::from(caller.clone()).connect(name, here);
     let (mut ours, theirs) = tokio::join!(ours, theirs);
     let mut theirs = theirs.expect("shaken");
-    for length in [1, 1000, 50_000] {
+    for length in [0, 1, 1000, CONTENT, CONTENT + 1, 100_000] {
         pass(&mut ours, &mut theirs, length).await;
         // Their next key, with the question for ours.
         let renewed = theirs.get_mut().1.refresh_traffic_keys();
@@ -144,6 +164,8 @@ async fn rustls_at_the_other_end_understands_all_and_is_understood() {
     let theirs = TlsAcceptor::from(host).accept(there);
     let (mut ours, theirs) = tokio::join!(ours, theirs);
     let mut theirs = theirs.expect("shaken");
-    pass(&mut ours, &mut theirs, 50_000).await;
-    pass(&mut theirs, &mut ours, 50_000).await;
+    for length in [0, 1, 1000, CONTENT, CONTENT + 1, 100_000] {
+        pass(&mut ours, &mut theirs, length).await;
+        pass(&mut theirs, &mut ours, length).await;
+    }
 }
