@@ -40,12 +40,12 @@ mod pipe;
 mod post;
 mod quota;
 mod race;
-mod records;
 mod redial;
 mod resolve;
 mod seal;
 mod sealed;
 mod server;
+mod tls_end;
 pub mod wire;
 
 pub use backoff::Backoff;

@@ -46,7 +46,6 @@ pub(super) fn caller(key: &LabKey) -> Result<ClientConfig, Error> {
     config.enable_sni = false;
     // A ticket would outlive a change of the key, and a whole handshake is cheap.
     config.resumption = Resumption::disabled();
-    config.enable_secret_extraction = true; // for the records, which are not rustls's
     Ok(config)
 }
 
@@ -65,7 +64,6 @@ pub(super) fn host(key: &LabKey) -> Result<Option<ServerConfig>, Error> {
         .with_client_cert_verifier(Arc::new(Only(callers)))
         .with_cert_resolver(Arc::new(resolver));
     config.send_tls13_tickets = 0;
-    config.enable_secret_extraction = true;
     Ok(Some(config))
 }
 

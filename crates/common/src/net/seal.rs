@@ -27,10 +27,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
 use super::crypto::{self, Unexpected};
-use super::handshake::Handshake;
+use super::handshake::shake;
 use super::lab_key::{Fingerprint, LabKey};
 use super::pipe::Pipe;
 use super::sealed::Sealed;
+use super::tls_end::End;
 use super::{GREETING_LIMIT, Trouble, VERSION, greeting};
 
 /// How the connections of a program are protected: by a key, or not at all.
@@ -169,7 +170,7 @@ impl Protocol {
         let Some(tls) = &self.tls else {
             return Ok(Pipe::Plain(io));
         };
-        tls.shake(Handshake::caller(&tls.caller), io).await
+        tls.shake(End::caller(&tls.caller), io).await
     }
 
     /// Greets, and seals, a connection that was accepted.
@@ -186,26 +187,26 @@ impl Protocol {
         };
         let no_host = || Trouble::Other("a guest key cannot let anybody in".into());
         let host = tls.host.as_ref().ok_or_else(no_host)?;
-        tls.shake(Handshake::host(host), io).await
+        tls.shake(End::host(host), io).await
     }
 }
 
 impl Tls {
-    /// Returns the sealed connection of a `handshake` over `io`, or why there is none.
+    /// Returns the sealed connection that begins at `end` over `io`, or why there is none.
     async fn shake<IO>(
         &self,
-        handshake: Result<Handshake, rustls::Error>,
+        end: Result<End, rustls::Error>,
         mut io: IO,
     ) -> Result<Pipe<IO>, Trouble>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let handshake = handshake.map_err(|error| Trouble::Other(error.to_string()))?;
-        let shaken = timeout(GREETING_LIMIT, handshake.shake(&mut io)).await;
+        let end = end.map_err(|error| Trouble::Other(error.to_string()))?;
+        let shaken = timeout(GREETING_LIMIT, shake(end, &mut io)).await;
         let shaken = shaken.map_err(|_| Trouble::Silent)?;
         let shaken = shaken.map_err(|error| self.trouble(&error))?;
         // An end that names no service at all would not be refused by rustls.
-        if shaken.protocol.as_ref() != Some(&self.alpn) {
+        if shaken.end.protocol() != Some(&self.alpn) {
             return Err(Trouble::Disguised);
         }
         Ok(Pipe::Sealed(Box::new(Sealed::new(io, shaken))))

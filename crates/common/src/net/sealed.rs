@@ -1,4 +1,4 @@
-//! A sealed connection after its handshake: bytes in, [records] out, and back.
+//! A sealed connection after its handshake.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -9,16 +9,16 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::handshake::{Shaken, garbled};
-use super::records::{self, CONTENT, Opened, RECORD, Records};
+use super::tls_end::{CONTENT, End, Need, RECORD};
 
-/// A connection whose bytes go through [`Records`]. It keeps no buffer while nothing is on its way,
+/// A connection whose bytes go through an [`End`]. It keeps no buffer while nothing is on its way,
 /// because most connections are idle.
 ///
 /// What it can be made to hold: one record that is sealed and waits for a peer that does not read,
 /// a record of which a part was received, and the bytes of those that were received with it.
 pub struct Sealed<IO> {
     io: IO,
-    records: Records,
+    end: End,
     /// the beginning of a record
     received: Vec<u8>,
     /// opened bytes, and how many of them were handed out
@@ -28,6 +28,8 @@ pub struct Sealed<IO> {
     sealed: Vec<u8>,
     sent: usize,
     has_ended: bool,
+    /// why, until it is said: after the bytes before it
+    failed: Option<rustls::Error>,
 }
 
 impl<IO> fmt::Debug for Sealed<IO> {
@@ -41,7 +43,7 @@ impl<IO> Sealed<IO> {
     pub(super) fn new(io: IO, shaken: Shaken) -> Self {
         Self {
             io,
-            records: shaken.records,
+            end: shaken.end,
             // Without the room for more that a handshake needs.
             received: shaken.received[..].to_vec(),
             opened: shaken.opened,
@@ -49,6 +51,7 @@ impl<IO> Sealed<IO> {
             sealed: Vec::new(),
             sent: 0,
             has_ended: false,
+            failed: None,
         }
     }
 
@@ -74,21 +77,26 @@ impl<IO: AsyncRead + Unpin> Sealed<IO> {
         ready!(Pin::new(&mut self.io).poll_read(cx, &mut space))?;
         let mut received = space.filled_mut();
         self.has_ended = received.len() == self.received.len();
-        while let Some(length) = records::length(received).map_err(garbled)? {
-            let (record, after) = received.split_at_mut(length);
-            match self.records.open(record).map_err(garbled)? {
-                Opened::Bytes(bytes) => {
-                    let (now, later) = bytes.split_at(bytes.len().min(buf.remaining()));
-                    buf.put_slice(now);
-                    self.opened.extend_from_slice(later);
-                }
-                Opened::Nothing => {}
-                Opened::End => {
+        let mut open = |bytes: &[u8]| {
+            let (now, later) = bytes.split_at(bytes.len().min(buf.remaining()));
+            buf.put_slice(now);
+            self.opened.extend_from_slice(later);
+        };
+        loop {
+            let (used, need) = self.end.step(received, &mut self.sealed, &mut open);
+            received = &mut received[used..];
+            match need {
+                Ok(Need::Nothing | Need::Send) => {}
+                Ok(Need::Done | Need::Receive) => break,
+                Ok(Need::Ended) => {
                     self.has_ended = true;
-                    return Poll::Ready(Ok(()));
+                    break;
+                }
+                Err(error) => {
+                    (self.has_ended, self.failed) = (true, Some(error));
+                    break;
                 }
             }
-            received = after;
         }
         self.received = received.to_vec();
         Poll::Ready(Ok(()))
@@ -125,6 +133,12 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Sealed<IO> {
         while buf.filled().len() == before && buf.remaining() > 0 && !this.has_ended {
             ready!(this.receive(cx, buf))?;
         }
+        if buf.filled().len() == before
+            && buf.remaining() > 0
+            && let Some(error) = this.failed.take()
+        {
+            return Poll::Ready(Err(garbled(error)));
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -140,7 +154,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Sealed<IO> {
         let this = self.get_mut();
         ready!(this.poll_sent(cx))?;
         let bytes = &buf[..buf.len().min(CONTENT)];
-        this.sealed = this.records.seal(bytes).map_err(garbled)?;
+        this.end.seal(bytes, &mut this.sealed).map_err(garbled)?;
         match this.poll_sent(cx) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             _ => Poll::Ready(Ok(bytes.len())),

@@ -9,7 +9,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::*;
 use crate::net::crypto;
-use crate::net::handshake::Handshake;
+use crate::net::handshake::shake;
 use crate::net::lab_key::LabKey;
 
 type Stream = Sealed<DuplexStream>;
@@ -21,8 +21,8 @@ fn configs() -> (Arc<rustls::ClientConfig>, Arc<rustls::ServerConfig>) {
     (caller.into(), host.into())
 }
 
-async fn shake(handshake: Result<Handshake, rustls::Error>, mut io: DuplexStream) -> Stream {
-    let shaken = handshake.expect("begun").shake(&mut io).await;
+async fn stream(end: Result<End, rustls::Error>, mut io: DuplexStream) -> Stream {
+    let shaken = shake(end.expect("begun"), &mut io).await;
     Sealed::new(io, shaken.expect("shaken"))
 }
 
@@ -30,9 +30,16 @@ async fn shake(handshake: Result<Handshake, rustls::Error>, mut io: DuplexStream
 async fn pair(room: usize) -> (Stream, Stream) {
     let ((caller, host), (here, there)) = (configs(), duplex(room));
     tokio::join!(
-        shake(Handshake::caller(&caller), here),
-        shake(Handshake::host(&host), there)
+        stream(End::caller(&caller), here),
+        stream(End::host(&host), there)
     )
+}
+
+/// Returns the record that holds `bytes` as the next one of `stream`, which does not send it.
+fn seal(stream: &mut Stream, bytes: &[u8]) -> Vec<u8> {
+    let mut sealed = Vec::new();
+    stream.end.seal(bytes, &mut sealed).expect("sealed");
+    sealed
 }
 
 /// Bytes of which no two pieces are alike.
@@ -77,13 +84,13 @@ async fn bytes_come_in_order_through_any_pipe_and_nothing_is_kept() {
 async fn what_a_caller_says_right_behind_its_handshake_is_heard() {
     let ((caller, host), (here, there)) = (configs(), duplex(100_000));
     let early = async {
-        let mut caller = shake(Handshake::caller(&caller), here).await;
+        let mut caller = stream(End::caller(&caller), here).await;
         caller.write_all(&text(20_000)).await.expect("room");
         caller.flush().await.expect("room");
         caller
     };
     // The host is not polled again before all is there.
-    let (caller, mut host) = tokio::join!(early, shake(Handshake::host(&host), there));
+    let (caller, mut host) = tokio::join!(early, stream(End::host(&host), there));
     let mut received = vec![0; 20_000];
     host.read_exact(&mut received).await.expect("received");
     assert_eq!(received, text(20_000));
@@ -115,10 +122,10 @@ async fn a_writer_waits_for_a_peer_that_does_not_read() {
 #[tokio::test]
 async fn a_record_may_come_in_pieces_and_end_anywhere() {
     let (mut caller, mut host) = pair(1000).await;
-    let whole = caller.records.seal(b"cut").expect("sealed").len();
+    let whole = seal(&mut caller, b"cut").len();
     for cut in 1..whole {
         let (mut caller, mut end) = pair(1000).await;
-        let sealed = caller.records.seal(b"cut").expect("sealed");
+        let sealed = seal(&mut caller, b"cut");
         let mut received = Vec::new();
         caller.io.write_all(&sealed[..cut]).await.expect("room");
         // Before there is more of it.
@@ -126,9 +133,9 @@ async fn a_record_may_come_in_pieces_and_end_anywhere() {
         assert!(end.read(&mut none).now_or_never().is_none(), "cut at {cut}");
         caller.io.write_all(&sealed[cut..]).await.expect("room");
         // With the next one behind it, and the beginning of one that never comes.
-        let next = caller.records.seal(b"next").expect("sealed");
+        let next = seal(&mut caller, b"next");
         caller.io.write_all(&next).await.expect("room");
-        let last = caller.records.seal(b"cut").expect("sealed");
+        let last = seal(&mut caller, b"cut");
         caller.io.write_all(&last[..cut]).await.expect("room");
         drop(caller);
         end.read_to_end(&mut received).await.expect("an end");
@@ -144,7 +151,7 @@ async fn rustls_at_the_other_end_understands_all_and_is_understood() {
     let (caller, host) = configs();
     let name = ServerName::try_from("lab").expect("a name");
     let (here, there) = duplex(3000);
-    let ours = shake(Handshake::host(&host), there);
+    let ours = stream(End::host(&host), there);
     let theirs = TlsConnector::from(caller.clone()).connect(name, here);
     let (mut ours, theirs) = tokio::join!(ours, theirs);
     let mut theirs = theirs.expect("shaken");
@@ -160,7 +167,7 @@ async fn rustls_at_the_other_end_understands_all_and_is_understood() {
     assert_eq!(read.expect("an end"), 0);
 
     let (here, there) = duplex(3000);
-    let ours = shake(Handshake::caller(&caller), here);
+    let ours = stream(End::caller(&caller), here);
     let theirs = TlsAcceptor::from(host).accept(there);
     let (mut ours, theirs) = tokio::join!(ours, theirs);
     let mut theirs = theirs.expect("shaken");
@@ -168,4 +175,58 @@ async fn rustls_at_the_other_end_understands_all_and_is_understood() {
         pass(&mut ours, &mut theirs, length).await;
         pass(&mut theirs, &mut ours, length).await;
     }
+}
+
+#[tokio::test]
+async fn a_record_counts_once_in_its_place_and_unchanged() {
+    let (mut caller, _host) = pair(1000).await;
+    let whole = seal(&mut caller, b"one").len();
+    let repeated = |one: &[u8], _: &[u8]| [one, one].concat();
+    let swapped = |one: &[u8], two: &[u8]| [two, one].concat();
+    refused(repeated, b"one").await;
+    refused(swapped, b"").await;
+    refused(|_, _| vec![23, 3, 3, 0x50, 1], b"").await;
+    // Behind the header, of which nothing counts but the length.
+    for at in 5..whole {
+        let changed = |one: &[u8], two: &[u8]| {
+            let mut changed = [one, two].concat();
+            changed[at] ^= 1;
+            changed
+        };
+        refused(changed, b"").await;
+    }
+}
+
+/// A host reads what somebody on the way `makes` of two records: it reads `heard`, then an error,
+/// and after that it neither reads on nor panics.
+async fn refused(makes: impl Fn(&[u8], &[u8]) -> Vec<u8>, heard: &[u8]) {
+    let (mut caller, mut host) = pair(1000).await;
+    let (one, two) = (seal(&mut caller, b"one"), seal(&mut caller, b"two"));
+    let made = makes(&one, &two);
+    caller.io.write_all(&made).await.expect("room");
+    caller.io.shutdown().await.expect("an end");
+    let mut received = Vec::new();
+    let read = host.read_to_end(&mut received).await;
+    assert_eq!(read.expect_err("refused").kind(), ErrorKind::InvalidData);
+    assert!(heard.starts_with(&received), "{received:?}");
+    assert_eq!(host.read(&mut [0; 10]).await.expect("an end"), 0);
+    host.write_all(b"a last word").await.expect("room");
+}
+
+#[tokio::test]
+async fn a_peer_cannot_have_keys_made_without_end() {
+    let (caller, host) = configs();
+    let (here, there) = duplex(100_000);
+    let name = ServerName::try_from("lab").expect("a name");
+    let ours = stream(End::host(&host), there);
+    let theirs = TlsConnector::from(caller).connect(name, here);
+    let (mut ours, theirs) = tokio::join!(ours, theirs);
+    let mut theirs = theirs.expect("shaken");
+    for _ in 0..100 {
+        let renewed = theirs.get_mut().1.refresh_traffic_keys();
+        renewed.expect("a handshake that is done");
+    }
+    theirs.flush().await.expect("room");
+    let read = ours.read(&mut [0; 10]).await;
+    assert_eq!(read.expect_err("refused").kind(), ErrorKind::InvalidData);
 }
