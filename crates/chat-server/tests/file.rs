@@ -1,48 +1,21 @@
 //! The file of a log: who may read it, how large it gets, and who else has it.
 
 use std::fs::{self, Permissions};
-use std::ops::RangeInclusive;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::thread;
 
 use chat_server::Sqlite;
-use chat_server::log::{Bounds, Log, LogError, NewEntry, PageLimit};
-use common::chat::{Kind, Page};
+use chat_server::log::{Bounds, Log, LogError, PageLimit};
+use lobby::{append, entry, open, read};
 use program::{Program, signal};
 use rusqlite::Connection;
 
+#[path = "support/lobby.rs"]
+mod lobby;
 #[path = "../../common/tests/support/program.rs"]
 mod program;
-
-fn open(folder: &Path) -> anyhow::Result<Arc<Sqlite>> {
-    Sqlite::open(&folder.join("log.sqlite"), Bounds::default())
-}
-
-fn entry(id: u64, body: &str) -> NewEntry {
-    NewEntry {
-        sender: 1,
-        id: Some(id),
-        kind: Kind::Said,
-        nick: "eve".into(),
-        body: body.into(),
-        at_ms: 3,
-    }
-}
-
-/// Appends messages with these ids to the lobby; returns the number of the last one.
-async fn append(log: &Log, ids: RangeInclusive<u64>, body: &str) -> u64 {
-    let entries = ids.map(|id| entry(id, body)).collect();
-    let numbers = log.append("lobby", entries).await;
-    *numbers.expect("stored").last().expect("one at least")
-}
-
-async fn read(log: &Log) -> Page {
-    let page = log.read("lobby", 0, PageLimit::messages(10)).await;
-    page.expect("readable")
-}
 
 fn mode(path: &Path) -> u32 {
     let metadata = fs::metadata(path).expect("there");

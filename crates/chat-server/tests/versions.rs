@@ -1,13 +1,12 @@
 //! Files of older servers are read on, and what was sent before is still known.
 
-use std::ops::RangeInclusive;
-use std::path::Path;
-use std::sync::Arc;
-
-use chat_server::Sqlite;
-use chat_server::log::{Bounds, Log, NewEntry, PageLimit};
-use common::chat::{Kind, Page, Sender};
+use chat_server::log::Log;
+use common::chat::Sender;
+use lobby::{append, entry, open, read};
 use rusqlite::Connection;
+
+#[path = "support/lobby.rs"]
+mod lobby;
 
 /// The schema before senders were hashes.
 const VERSION_2: &str = "
@@ -58,33 +57,6 @@ const FROM_3_TO_4: &str = "
     UPDATE room SET keyed = 5 WHERE id = 1;
     UPDATE room SET keyed = 9 WHERE id = 2;
     PRAGMA user_version = 4;";
-
-fn open(folder: &Path) -> anyhow::Result<Arc<Sqlite>> {
-    Sqlite::open(&folder.join("log.sqlite"), Bounds::default())
-}
-
-fn entry(id: u64, body: &str) -> NewEntry {
-    NewEntry {
-        sender: 1,
-        id: Some(id),
-        kind: Kind::Said,
-        nick: "eve".into(),
-        body: body.into(),
-        at_ms: 3,
-    }
-}
-
-/// Appends messages with these ids to the lobby; returns the number of the last one.
-async fn append(log: &Log, ids: RangeInclusive<u64>, body: &str) -> u64 {
-    let entries = ids.map(|id| entry(id, body)).collect();
-    let numbers = log.append("lobby", entries).await;
-    *numbers.expect("stored").last().expect("one at least")
-}
-
-async fn read(log: &Log) -> Page {
-    let page = log.read("lobby", 0, PageLimit::messages(10)).await;
-    page.expect("readable")
-}
 
 #[tokio::test]
 async fn a_log_of_version_2_is_read_on() {
