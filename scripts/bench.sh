@@ -8,15 +8,15 @@
 #                    other benchmarks, come into one picture
 #   --html FILE      draws them: one page for any browser
 #
-# See the head of scripts/bench/NAME.sh for its OPTIONS.
+# scripts/bench.sh NAME --help lists the OPTIONS of one.
 set -euo pipefail
 here=$PWD
 cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")"
-usage() { sed -n '5,11s/^# \{0,1\}//p' bench.sh; }
-bad_usage() { [ -z "${1:-}" ] || echo "bench.sh: $1" >&2; usage >&2; exit 2; }
+usage() { sed -n '2,11s/^# \{0,1\}//p' bench.sh; }
+bad_usage() { printf 'bench.sh: %s\nhelp: scripts/bench.sh --help\n' "$1" >&2; exit 2; }
 from_there() { case $1 in /*) echo "$1" ;; *) echo "$here/$1" ;; esac; }
 
-figures='' html=''
+figures='' html='' all='ring, secret, chat, hostile, sealed or cluster'
 while :; do
   case ${1:-} in
     -h | --help) usage; exit ;;
@@ -24,13 +24,14 @@ while :; do
       [ -n "${2:-}" ] || bad_usage "$1 needs a file"
       case $1 in --figures) figures=$(from_there "$2") ;; *) html=$(from_there "$2") ;; esac
       shift 2 ;;
-    '' | -* | */*) bad_usage ;;
+    '') bad_usage "which benchmark? $all" ;;
+    -* | */*) bad_usage "no such option: $1" ;;
     *) break ;;
   esac
 done
 name=$1
 shift
-[ -x "bench/$name.sh" ] || bad_usage "there is no benchmark $name"
+[ -x "bench/$name.sh" ] || bad_usage "there is no benchmark $name: $all"
 
 if [ -n "$html" ] && [ -z "$figures" ]; then
   figures=$(mktemp)

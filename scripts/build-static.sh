@@ -31,20 +31,26 @@ die() {
   while [ $# -gt 0 ]; do printf 'help: %s\n' "$1" >&2; shift; done
   exit 1
 }
-usage() { sed -n '4,9s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,9s/^# \{0,1\}//p' "$0"; }
+bad_usage() {
+  printf 'build-static.sh: %s\nhelp: scripts/build-static.sh --help\n' "$1" >&2
+  exit 2
+}
 
 while [ $# -gt 0 ]; do
   case $1 in
-    --target) target=${2:-}; shift ;;
-    --out) out=${2:-}; shift ;;
-    --profile) profile=${2:-}; shift ;;
-    --features) features=${2:-}; shift ;;
     -h | --help) usage; exit ;;
-    *) usage >&2; exit 2 ;;
+    --target | --out | --profile | --features) [ -n "${2:-}" ] || bad_usage "$1 needs a value" ;;
+    *) bad_usage "no such option: $1" ;;
   esac
-  shift || break
+  case $1 in
+    --target) target=$2 ;;
+    --out) out=$2 ;;
+    --profile) profile=$2 ;;
+    --features) features=$2 ;;
+  esac
+  shift 2
 done
-[ -n "$out" ] || { usage >&2; exit 2; }
 
 if [ -z "$target" ]; then
   target=$(rustc -vV | sed -n 's/^host: //p')

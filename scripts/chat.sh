@@ -17,8 +17,9 @@ cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")/.."
 . scripts/local/talk.sh
 
 clients=${1:-3}
-case $clients in '' | *[!0-9]* | 0* | ???*) bad_usage ;; esac
-[ $# -le 1 ] || bad_usage
+[ $# -le 1 ] || bad_usage "there is no second word: $2"
+must_count CLIENTS "$clients"
+[ "$clients" -le 99 ] || bad_usage "CLIENTS is at most 99, and not $clients"
 
 build
 serve server "$bin/chat-server" --listen 127.0.0.1:0 --store memory --rate 0

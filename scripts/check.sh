@@ -7,7 +7,11 @@
 # documentation with warnings fatal; then the scripts' own tests. Tests and lints are of what is
 # optional, too: with nats-server installed they use it, and without it they say so.
 set -euo pipefail
-case ${1:-} in -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit ;; esac
+case ${1:-} in
+  '') ;;
+  -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit ;;
+  *) printf 'check.sh: it takes no words: %s\nhelp: scripts/check.sh --help\n' "$1" >&2; exit 2 ;;
+esac
 cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")/.."
 
 step() { printf '\n== %s\n' "$*"; "$@"; }

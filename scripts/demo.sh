@@ -11,7 +11,7 @@ here=$PWD
 cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")/.."
 # shellcheck source=local/lib.sh
 . scripts/local/lib.sh
-[ $# = 0 ] || bad_usage
+[ $# = 0 ] || bad_usage "it takes options only, and not $1"
 failed=0
 
 try() { # NAME PATTERN COMMAND...: the last line with the pattern is shown behind the verdict

@@ -28,8 +28,8 @@ readonly SSHD_SECONDS=60 # because a fresh instance runs before its sshd does
 readonly KEY_SECONDS=20  # because its sshd answers before the instance has fetched the key
 
 say() { printf '%s\n' "$*" >&2; }
-usage() { sed -n '4,16s/^# \{0,1\}//p' "$0"; }
-bad_usage() { say "deploy.sh: $1"; usage >&2; exit 2; }
+usage() { sed -n '2,15s/^# \{0,1\}//p' "$0"; }
+bad_usage() { say "deploy.sh: $1"; say 'help: scripts/deploy.sh --help'; exit 2; }
 
 die() { # MESSAGE [HELP]...
   say "deploy.sh: $1"

@@ -64,7 +64,7 @@ me=scripts/ec2.sh # how to call this again for the same lab
 
 # ---- words ----
 
-usage() { sed -n '4,37s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,37s/^# \{0,1\}//p' "$0"; }
 # The colon is there because a closed terminal must not keep `session` from stopping.
 say() { printf '%s\n' "$*" >&2 || :; }
 

@@ -14,7 +14,7 @@ set -euo pipefail
 case ${1:-} in -h | --help) sed -n '2,/^set /s/^# \{0,1\}//p' "$0"; exit ;; esac
 cd "$(dirname "$0")/.."
 
-usage() { echo "fuzz.sh: $*; see scripts/fuzz.sh --help" >&2; exit 2; }
+bad_usage() { printf 'fuzz.sh: %s\nhelp: scripts/fuzz.sh --help\n' "$1" >&2; exit 2; }
 
 all='decoders greeting calls texts chat work'
 fuzz() {
@@ -25,19 +25,23 @@ fuzz() {
 }
 
 if [ "${1:-}" = run ]; then
-  [ $# = 3 ] || usage 'run wants a TARGET and a FILE'
+  [ $# = 3 ] || bad_usage 'run wants a TARGET and a FILE'
   fuzz run "$2" "$3"
   exit
 fi
 seconds=${1:-60}
-case $seconds in '' | *[!0-9]*) usage "$seconds is no number of seconds" ;; esac
+case $seconds in '' | *[!0-9]* | 0*) bad_usage "SECONDS is a number from 1, and not '$seconds'" ;; esac
 [ $# = 0 ] || shift
 for target in "$@"; do
-  case " $all " in *" $target "*) ;; *) usage "there is no target $target, only $all" ;; esac
+  case " $all " in *" $target "*) ;; *) bad_usage "there is no target $target, only $all" ;; esac
 done
 # shellcheck disable=SC2086 # words to be split
 [ $# -gt 0 ] || set -- $all
-cargo +nightly fuzz --version >/dev/null || usage 'cargo-fuzz or the nightly toolchain is missing'
+cargo +nightly fuzz --version >/dev/null || {
+  echo 'fuzz.sh: cargo-fuzz or the nightly toolchain is missing' >&2
+  echo 'help: rustup toolchain install nightly --profile minimal && cargo install --locked cargo-fuzz' >&2
+  exit 1
+}
 cp Cargo.lock crates/fuzz/Cargo.lock # the same versions as the programs have
 for target in "$@"; do
   corpus=target/fuzz/corpus/$target failed=target/fuzz/failed/$target

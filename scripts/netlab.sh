@@ -44,7 +44,7 @@ die() { # MESSAGE [HELP]...
   while [ $# -gt 0 ]; do say "help: $1"; shift; done
   exit 1
 }
-usage() { sed -n '5,31s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,31s/^# \{0,1\}//p' "$0"; }
 bad_usage() { say "netlab.sh: $1"; say "help: scripts/netlab.sh --help"; exit 2; }
 
 # Runs COMMAND in the network of HOST, or of the gateway igw.
@@ -307,5 +307,5 @@ case $command in
     "$command" "$@" ;;
   loss | delay | sg) must_be_up; "$command" "$@" ;;
   -h | --help) usage ;;
-  *) bad_usage "which command? run, up, down, exec, hosts, cut, heal, loss, delay or sg" ;;
+  *) bad_usage "which command? run, up, down, exec, add, hosts, cut, heal, loss, delay or sg" ;;
 esac

@@ -25,7 +25,8 @@ readonly PROGRAMS_NEEDED="sshd:openssh-server nft:nftables systemd-analyze:syste
 
 # ---- outside: prepare, go in, clean up ----
 
-usage() { sed -n '4,7s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,17s/^# \{0,1\}//p' "$0"; }
+bad_usage() { printf 'rehearse.sh: %s\nhelp: scripts/rehearse.sh --help\n' "$1" >&2; exit 2; }
 
 # Ends with the reason. That is not a failure, because nothing was tried.
 cannot() { echo "skipped: $*"; echo "0 passed, 0 failed, 1 skipped"; exit 0; }
@@ -47,10 +48,10 @@ outside() {
         shift ;;
       --report)
         report=${2:-}
-        case $report in '') usage >&2; exit 2 ;; /*) ;; *) report=$PWD/$report ;; esac
+        case $report in '') bad_usage '--report needs a file' ;; /*) ;; *) report=$PWD/$report ;; esac
         shift ;;
       -h | --help) usage; exit ;;
-      *) usage >&2; exit 2 ;;
+      *) bad_usage "no such option: $1" ;;
     esac
     shift
   done

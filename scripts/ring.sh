@@ -16,8 +16,9 @@ cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")/.."
 size=3 bottles=99
 case ${1:---} in --) ;; *) size=$1; shift ;; esac
 case ${1:---} in --) ;; *) bottles=$1; shift ;; esac
-case ${1:-} in --) shift ;; '') ;; *) bad_usage ;; esac
-case $size$bottles in *[!0-9]* | 0*) bad_usage ;; esac
+case ${1:-} in --) shift ;; '') ;; *) bad_usage "there is no third word: $1" ;; esac
+must_count SIZE "$size"
+[ "$bottles" = 0 ] || must_count BOTTLES "$bottles"
 [ "$size" -le 10 ] || quiet=yes
 
 build

@@ -16,8 +16,8 @@ cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")/.."
 number=3 list=wordlist
 case ${1:---} in --) ;; *) number=$1; shift ;; esac
 case ${1:---} in --) ;; -) list=-; shift ;; *) list=$(from_there "$1"); shift ;; esac
-case ${1:-} in --) shift ;; '') ;; *) bad_usage ;; esac
-case $number in '' | *[!0-9]* | 0*) bad_usage ;; esac
+case ${1:-} in --) shift ;; '') ;; *) bad_usage "there is no third word: $1" ;; esac
+must_count SERVERS "$number"
 [ $# -gt 0 ] || set -- --delay 1s
 [ "$number" -le 10 ] || quiet=yes
 

@@ -27,17 +27,17 @@
 # minutes. A busy machine spoils the figures; nothing here is a test.
 set -euo pipefail
 case ${1:-} in -h | --help) sed -n '2,27s/^# \{0,1\}//p' "$0"; exit ;; esac
-args=()
-for arg in "$@"; do
+for arg; do # to the end each, so that after all of them the order is as it was
   case $arg in */*) arg=$(realpath "$arg") ;; esac
-  args+=("$arg")
+  shift
+  set -- "$@" "$arg"
 done
 cd "$(dirname "$0")/../.."
 # A thousand readers of each contestant need as many files, twice.
 ulimit -Sn 16384 2>/dev/null || true
-features=()
+features=''
 for nats in "${NATS_SERVER:-nats-server}" /usr/sbin/nats-server; do
-  ! command -v "$nats" >/dev/null || features=(--features nats)
+  ! command -v "$nats" >/dev/null || features=nats
 done
-cargo build --quiet --release -p chat-server --bins --examples "${features[@]}"
-exec "${CARGO_TARGET_DIR:-target}/release/examples/load" "${args[@]}"
+cargo build --release -p chat-server --bins --examples ${features:+--features "$features"}
+exec "${CARGO_TARGET_DIR:-target}/release/examples/load" "$@"

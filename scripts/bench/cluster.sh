@@ -25,6 +25,6 @@ command -v "$nats" >/dev/null || {
   exit 1
 }
 ulimit -n 4096 2>/dev/null || true # for 300 readers, twice
-cargo build --quiet --release -p chat-server --features chat-server/nats --bins --examples
+cargo build --release -p chat-server --features chat-server/nats --bins --examples
 echo "$("$nats" --version), $("${CARGO_TARGET_DIR:-target}/release/chat-server" --version)"
 exec "${CARGO_TARGET_DIR:-target}/release/examples/cluster" "$@"

@@ -14,7 +14,12 @@ bin=$PWD/${CARGO_TARGET_DIR:-target}/release
 case ${CARGO_TARGET_DIR:-} in /*) bin=$CARGO_TARGET_DIR/release ;; esac
 
 if [ "${1:-}" != inside ]; then
-  cargo build --quiet --release -p chat-server --bins --examples
+  case ${1:-60} in
+    *[!0-9]* | 0*)
+      printf 'hostile.sh: SECONDS is a number from 1, and not %s\nhelp: scripts/bench/hostile.sh --help\n' "$1" >&2
+      exit 2 ;;
+  esac
+  cargo build --release -p chat-server --bins --examples
   exec scripts/netlab.sh run "$PWD/scripts/bench/hostile.sh" inside "${1:-60}"
 fi
 

@@ -10,20 +10,23 @@
 # instructions of a hop and the lines of data that it touches, the only figures that a busy machine does
 # not spoil. Nothing here is a test.
 set -euo pipefail
-case ${1:-} in -h | --help) sed -n '5,6s/^# *//p' "$0"; exit ;; esac
-programs=()
-for program in "$@"; do programs+=("$(realpath "$program")"); done
+case ${1:-} in -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit ;; esac
+for program; do
+  program=$(realpath "$program")
+  shift
+  set -- "$@" "$program"
+done
 cd "$(dirname "$0")/../.."
-cargo build --quiet --release -p buddy --bins --examples
+cargo build --release -p buddy --bins --examples
 hops="${CARGO_TARGET_DIR:-target}/release/examples/hops"
 if command -v taskset >/dev/null; then
   echo "All on one core:"
-  taskset -c 0 "$hops" one "${programs[@]}"
+  taskset -c 0 "$hops" one "$@"
   if [ "$(nproc)" -gt 1 ]; then
     echo "Pinned two and two to two cores:"
-    taskset -c 0 "$hops" pairs "${programs[@]}"
+    taskset -c 0 "$hops" pairs "$@"
   fi
   ! command -v valgrind >/dev/null || "$hops" work
 fi
 echo "Left to the scheduler:"
-"$hops" free "${programs[@]}"
+"$hops" free "$@"

@@ -13,7 +13,7 @@ case ${1:-} in -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit ;; esac
 cd "$(dirname "$0")/../.."
 unset LAB_KEY
 ulimit -n 4096 2>/dev/null || true # for idle connections
-cargo build --quiet --release -p secret-server -p secret-client -p buddy --bins --examples
+cargo build --release -p secret-server -p secret-client -p buddy --bins --examples
 built=$(realpath "${CARGO_TARGET_DIR:-target}/release")
 [ $# -gt 0 ] || set -- calls ring
 for part in "$@"; do

@@ -12,5 +12,5 @@
 set -euo pipefail
 case ${1:-} in -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit ;; esac
 cd "$(dirname "$0")/../.."
-cargo build --quiet --release -p secret-server -p secret-client --bins --examples
+cargo build --release -p secret-server -p secret-client --bins --examples
 exec "${CARGO_TARGET_DIR:-target}/release/examples/bench" "$@"

@@ -20,10 +20,16 @@ usage() {
   sed -n '7,9s/^# \{0,1\}//p' scripts/local/lib.sh
 }
 
-bad_usage() { # [MESSAGE]
-  [ -z "${1:-}" ] || echo "$me: $1" >&2
-  sed -n '4s/^# *//p' "scripts/$me" >&2
+bad_usage() { # MESSAGE
+  echo "$me: $1" >&2
+  sed -n '4s/^# */help: /p' "scripts/$me" >&2
+  echo "help: scripts/$me --help says more" >&2
   exit 2
+}
+
+# Ends the script unless VALUE is a number of things, 1 or more.
+must_count() { # NAME VALUE
+  case $2 in '' | *[!0-9]* | 0* | ????????*) bad_usage "$1 is a number from 1, and not '$2'" ;; esac
 }
 
 # Prints the path as it is from here.
@@ -70,7 +76,11 @@ fi
 # dependencies with other features, and so would be a build of its own.
 # Features that the script needs are in $features.
 build() {
-  cargo build --quiet --workspace --bins ${features:+--features "$features"}
+  local quiet_build=--quiet
+  # The first build takes minutes, in which cargo shows how far it is. Later ones say nothing.
+  [ -e "${CARGO_TARGET_DIR:-target}/debug/lab-report" ] || quiet_build=''
+  # shellcheck disable=SC2086 # a word or none
+  cargo build $quiet_build --workspace --bins ${features:+--features "$features"}
   bin=$(cd "${CARGO_TARGET_DIR:-target}/debug" && pwd)
 }
 

@@ -9,6 +9,7 @@
 # aws_only_here in lib.sh), and all traffic stays on loopback or in namespaces that a test made.
 # Ends with `N passed, M failed, K skipped`; exit 1 if any failed.
 set -uo pipefail
+case ${1:-} in -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit ;; esac
 cd "$(dirname "$0")" || exit
 TALLY=$(mktemp)
 export TALLY
@@ -18,7 +19,10 @@ export ONLY=${2:-.}
 # Those that build or wait longest, which begin first, so that none of them is alone at the end.
 long='session|static|ec2_faults|ec2'
 files=$(ls -- *"${1:-}"*_test.sh 2>/dev/null)
-[ -n "$files" ] || { echo "no test is called *${1:-}*" >&2; exit 2; }
+[ -n "$files" ] || {
+  printf 'run.sh: no test is called *%s*\nhelp: scripts/tests/run.sh --help\n' "${1:-}" >&2
+  exit 2
+}
 files=$(printf '%s\n' "$files" | grep -xE "($long)_test.sh" | sort -r; printf '%s\n' "$files" | grep -vxE "($long)_test.sh")
 # With the usual signals, because a job in the background ignores SIGINT, and what it starts could
 # not hear it.

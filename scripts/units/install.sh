@@ -27,7 +27,8 @@ case ${1:-} in
   server) services="chat-server secret-server" ;;
   client) services=secret-server ;;
   none) services= ;;
-  *) echo "install.sh: which role? server, client or none" >&2; exit 2 ;;
+  -h | --help) sed -n '2,17s/^# \{0,1\}//p' "$0"; exit ;;
+  *) printf 'install.sh: which role? server, client or none\nhelp: sh install.sh --help\n' >&2; exit 2 ;;
 esac
 shift
 open='' journal=''
