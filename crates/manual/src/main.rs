@@ -4,13 +4,12 @@
 //! `manual DIR` makes `DIR/man` and `DIR/completions`. `scripts/build-static.sh` runs it for a
 //! release. It is a crate of its own because it needs all the programs, and they need none of it.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command, CommandFactory, Parser};
 use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
@@ -43,26 +42,28 @@ const VERDICTS: [(&str, &str); 4] = [
 /// The shells that people of Linux and macOS use.
 const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Zsh, Shell::Fish];
 
+/// Writes the man pages and shell completions of the programs
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Args {
+    /// The folder that gets man/ and completions/; it is made if it is not there
+    dir: PathBuf,
+}
+
 fn main() -> ExitCode {
-    let mut args = std::env::args_os().skip(1);
-    let (Some(dir), None) = (args.next(), args.next()) else {
-        eprintln!("manual: which folder?\nhelp: manual DIR");
-        return ExitCode::from(2);
-    };
+    let Args { dir } = Args::parse();
     match write_all(&dir) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("manual: cannot write into {}: {error}", dir.display());
+            eprintln!("help: name a folder that you can write to");
             ExitCode::FAILURE
         }
     }
 }
 
-fn write_all(dir: &OsString) -> io::Result<()> {
-    let (man, completions) = (
-        Path::new(dir).join("man"),
-        Path::new(dir).join("completions"),
-    );
+fn write_all(dir: &Path) -> io::Result<()> {
+    let (man, completions) = (dir.join("man"), dir.join("completions"));
     fs::create_dir_all(&man)?;
     fs::create_dir_all(&completions)?;
     for command in commands() {
@@ -95,8 +96,11 @@ fn write_page(mut command: Command, to: &mut dyn Write) -> io::Result<()> {
     let usage = command.render_usage().to_string();
     let command = command.override_usage(usage.trim_start_matches("Usage: ").to_owned());
     let examples = command.get_after_help().map(ToString::to_string);
-    let is_verbose = command.get_arguments().any(|arg| arg.get_id() == "verbose");
-    let codes = if is_verbose { EXIT_CODES } else { VERDICTS };
+    let variables = variables(&command);
+    let codes = match variables.is_empty() {
+        false => EXIT_CODES,
+        true => VERDICTS,
+    };
     let page = Man::new(command.mut_args(with_aliases)).manual("Distributed lab");
     page.render_title(to)?;
     page.render_name_section(to)?;
@@ -117,12 +121,38 @@ fn write_page(mut command: Command, to: &mut dyn Write) -> io::Result<()> {
         rest.control("TP", []);
         rest.text([bold(code)]).text([roman(meaning)]);
     }
-    if is_verbose {
-        rest.control("SH", ["ENVIRONMENT"]).control("TP", []);
-        rest.text([bold("RUST_LOG")])
-            .text([roman("What is logged to standard error; see --verbose.")]);
+    if !variables.is_empty() {
+        rest.control("SH", ["ENVIRONMENT"]);
+    }
+    for (name, meaning) in variables {
+        rest.control("TP", []);
+        rest.text([bold(name)]).text([roman(meaning)]);
     }
     rest.to_writer(to)
+}
+
+/// Returns the variables that the program reads, and what each is for. `lab-report` reads none.
+fn variables(command: &Command) -> Vec<(String, String)> {
+    let instead = |flag: &str| format!("Taken where no --{flag} is given.");
+    let mut found = Vec::new();
+    for arg in command.get_arguments() {
+        let flag = arg.get_id().as_str();
+        // The first two are read by `common::cli`, because the key is in no list of processes and
+        // an empty LAB_JOURNAL is none.
+        let variable = match flag {
+            "key" => Some("LAB_KEY".to_owned()),
+            "journal" => Some("LAB_JOURNAL".to_owned()),
+            _ => arg
+                .get_env()
+                .map(|name| name.to_string_lossy().into_owned()),
+        };
+        found.extend(variable.map(|name| (name, instead(flag))));
+        if flag == "verbose" {
+            let meaning = "What is logged to standard error; see --verbose.";
+            found.push(("RUST_LOG".to_owned(), meaning.to_owned()));
+        }
+    }
+    found
 }
 
 /// Adds the other names of a flag to its help, because clap_mangen leaves them out.
@@ -137,7 +167,7 @@ fn with_aliases(arg: Arg) -> Arg {
         .collect::<Vec<_>>()
         .join(", ");
     let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-    arg.help(format!("{help} [aliases: {aliases}]"))
+    arg.help(format!("{help} [also: {aliases}]"))
 }
 
 #[cfg(test)]
@@ -201,6 +231,30 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_variables_that_a_program_reads_are_on_its_page() {
+        for (name, variables) in [
+            ("buddy", &["LAB_KEY", "LAB_JOURNAL", "RUST_LOG"][..]),
+            (
+                "chat-client",
+                &["LAB_SERVER", "LAB_KEY", "LAB_JOURNAL", "RUST_LOG"],
+            ),
+            ("lab-report", &[]),
+        ] {
+            let command = commands()
+                .into_iter()
+                .find(|known| known.get_name() == name);
+            let page = page(command.expect("a program of that name"));
+            let environment = page.split_once(".SH ENVIRONMENT").unwrap_or_default().1;
+            let found: Vec<_> = environment
+                .lines()
+                .filter_map(|line| line.strip_prefix("\\fB"))
+                .collect();
+            let expected: Vec<_> = variables.iter().map(|name| format!("{name}\\fR")).collect();
+            assert_eq!(found, expected, "{page}");
         }
     }
 
