@@ -58,7 +58,10 @@ impl Credential {
         Err(Failure::new(what)
             .named("in_the_clear")
             .help("add --key FILE, here and at the server")
-            .help("or go through ssh: ssh -L 8030:127.0.0.1:8030 HOST, and then --server :8030"))
+            .help(
+                "or go through ssh, with --listen 127.0.0.1:8030 at the server: \
+                 ssh -L 8030:127.0.0.1:8030 HOST, and then --server :8030",
+            ))
     }
 
     /// The text. It may be sent to a server that asks for it, and nowhere else.

@@ -26,8 +26,8 @@ impl Common {
                 .help("name it: --key FILE")
                 .help("without a key, calls over HTTP need no token")
         })?;
-        writeln!(io::stdout(), "{}", key.http_token())?;
-        Ok(())
+        let written = writeln!(io::stdout(), "{}", key.http_token());
+        written.context("cannot write the token")
     }
 }
 

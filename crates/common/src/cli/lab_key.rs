@@ -17,6 +17,9 @@ use crate::private_file;
 /// The variable with the text of the key.
 const VARIABLE: &str = "LAB_KEY";
 
+/// What a person is told whose file is something else.
+const A_KEY_IS: &str = "a key is one line that begins with labkey1 or labguest1";
+
 impl Common {
     /// Returns the lab's key, if the person has named one.
     ///
@@ -35,7 +38,7 @@ impl Common {
             Flaw::NoKey => {
                 let failure = Failure::new(format!("{place} holds no key of a lab"))
                     .named("no_key")
-                    .help("a key is one line that begins with labkey1 or labguest1");
+                    .help(A_KEY_IS);
                 if self.key.is_some() {
                     return failure.help("make one: chat-server --new-key FILE");
                 }
@@ -126,22 +129,23 @@ fn read(path: &Path) -> Result<String, Failure> {
             path.display()
         ))
         .named("unreadable_key");
-        if error.kind() != ErrorKind::NotFound {
-            return failure;
+        match error.kind() {
+            ErrorKind::NotFound => failure
+                .help("make one: chat-server --new-key FILE")
+                .help("or copy it from the machine that has it"),
+            ErrorKind::PermissionDenied => failure.help("a key belongs to the person who uses it"),
+            _ => failure.help(A_KEY_IS),
         }
-        failure
-            .help("make one: chat-server --new-key FILE")
-            .help("or copy it from the machine that has it")
     })
 }
 
 fn write(path: &Path, key: &LabKey) -> Result<(), Failure> {
     private_file::create(path, &key.reveal()).map_err(|error| {
         let failure = Failure::new(format!("cannot write {}: {error}", path.display()));
-        if error.kind() != ErrorKind::AlreadyExists {
-            return failure;
-        }
-        failure.help("a key is never written over another: choose another name")
+        failure.help(match error.kind() {
+            ErrorKind::AlreadyExists => "a key is never written over another: choose another name",
+            _ => "name a file in a folder that is there, and that you can write to",
+        })
     })
 }
 

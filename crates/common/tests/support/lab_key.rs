@@ -60,6 +60,14 @@ pub(crate) fn assert_lab_key(program: &str, args: &[&str], listens: bool) {
         &[&format!("{name}: cannot write {file}: File exists"), help],
     );
     assert_eq!(fs::read_to_string(&file).expect("text"), key);
+    let nowhere = path("no/such/folder.key");
+    let ended = run(Command::new(program).args(["--new-key", &nowhere]), "");
+    let help = "help: name a file in a folder that is there";
+    says(
+        &ended,
+        1,
+        &[&format!("{name}: cannot write {nowhere}: "), help],
+    );
     let both = ["--new-key", &path("other"), "-v"];
     assert_eq!(run(Command::new(program).args(both), "").code, Some(2));
 
@@ -85,6 +93,12 @@ pub(crate) fn assert_lab_key(program: &str, args: &[&str], listens: bool) {
             &["LAB_KEY", flaw],
         );
     }
+    let several = path("several.key");
+    fs::write(&several, "two\nlines\n").expect("written");
+    let mut command = Command::new(program);
+    let ended = run(command.args(args).args(["--key", &several]), "");
+    let help = "help: a key is one line that begins with labkey1";
+    says(&ended, 1, &[&several, help]);
     let missing = path("missing");
     let ended = run(
         Command::new(program).args(args).args(["--key", &missing]),
