@@ -92,7 +92,7 @@ const LONGEST_TEMPO: Duration = Duration::from_millis(MAX_TEMPO_MS);
 fn tempo(text: &str) -> Result<Duration, String> {
     let tempo = cli::duration(text)?;
     if tempo > LONGEST_TEMPO {
-        return Err(format!("at most {LONGEST_TEMPO:?}"));
+        return Err(format!("expected at most {}m", MAX_TEMPO_MS / 60_000));
     }
     Ok(tempo)
 }

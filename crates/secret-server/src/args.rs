@@ -45,7 +45,7 @@ pub struct Args {
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: u16,
 
-    /// A word takes a random time between 0 and this, such as 200ms or 9s
+    /// A word takes a random time between 0 and this, such as 200ms; at most 15s
     #[arg(long, default_value = "9s", value_name = "MAX", value_parser = delay)]
     pub delay: Duration,
 
