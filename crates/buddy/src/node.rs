@@ -9,6 +9,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use anyhow::Context;
 use common::cli::{Failure, Interrupted};
 use common::journal::Event;
 use common::net::{self, Protocol};
@@ -139,7 +140,7 @@ impl Node {
         locked.waiting.abort_all();
         locked.tasks.abort_all();
         let (why, result) = match locked.unwritten.take() {
-            Some(error) => ("", Err(error.into())),
+            Some(error) => ("", Err(error).context("cannot write the song")),
             None => match locked.state.end(locked.begun.elapsed()) {
                 End::Home(summary) => ("home", Ok(summary)),
                 End::Left => ("left", signal.map_or(Ok(None), |signal| Err(signal.into()))),
@@ -157,7 +158,7 @@ impl Node {
     fn note_end(&self, why: &str, result: &anyhow::Result<Option<String>>) {
         self.journal.note(|| Event::End {
             why: match result {
-                Err(error) if why.is_empty() => error.to_string(),
+                Err(error) if why.is_empty() => format!("{error:#}"),
                 _ => why.to_owned(),
             },
         });

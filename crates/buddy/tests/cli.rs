@@ -6,12 +6,13 @@ mod support {
     pub(crate) mod process;
 }
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Command;
 
 use common::net::greeting;
-use program::{assert_flags, closed, run};
+use program::{Program, assert_flags, closed, run};
 use support::process::{Ring, is_sung};
 
 const BUDDY: &str = env!("CARGO_BIN_EXE_buddy");
@@ -94,6 +95,18 @@ fn a_song_with_names_goes_to_stdout_and_its_summary_to_stderr() {
         last.starts_with("song over: 2 verses, 2 buddies, "),
         "{last}"
     );
+}
+
+#[test]
+fn a_song_that_cannot_be_written_is_an_error() {
+    let alone = closed();
+    let full = File::options().write(true).open("/dev/full");
+    let mut command = Command::new(BUDDY);
+    command.args(["--listen", &alone, "--next", &alone, "--bottles", "1"]);
+    let ended = Program::start(command.stdout(full.expect("a device"))).end();
+    assert_eq!(ended.code, Some(1));
+    let what = "\nbuddy: cannot write the song: No space left on device";
+    assert!(ended.stderr.contains(what), "{ended:?}");
 }
 
 #[test]
