@@ -41,7 +41,7 @@ pub struct Args {
     pub shiviz: Option<PathBuf>,
 
     /// Looks at songs, chats or lists only
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", hide_possible_values = true)]
     pub only: Option<Only>,
 
     /// Shows figures of benchmarks instead: each PATH is a file that scripts/bench.sh has written

@@ -19,6 +19,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use common::cli::{Failure, printable};
 
 pub use args::{Args, Only};
@@ -57,7 +58,8 @@ impl Report {
 }
 
 /// Prints the report on the journals below the paths in `args`, writes the pictures that are asked
-/// for, and returns the verdict. With `--bench` it prints and draws figures, and returns yes.
+/// for, and returns the verdict. It is unknown if the journals tell of nothing. With `--bench` it
+/// prints and draws figures, and returns yes.
 ///
 /// # Errors
 /// If a path cannot be read, or stdout or a picture cannot be written.
@@ -76,7 +78,10 @@ pub fn print(args: &Args) -> anyhow::Result<Verdict> {
         eprintln!("{}", printable(note));
     }
     if run.report.judgements.is_empty() {
-        return Err(nothing(args.only).into());
+        // Unknown and not a failure, because nothing is known to be wrong: scripts tell a folder
+        // without journals from a broken promise.
+        eprintln!("lab-report: {}", nothing(args.only).report());
+        return Ok(Verdict::Unknown);
     }
     // Before the text, which may have a reader that does not wait for its end (`| head`). And a
     // picture that cannot be written must not hide the verdict.
@@ -86,7 +91,8 @@ pub fn print(args: &Args) -> anyhow::Result<Verdict> {
         // Names come from other people's files.
         let text = judgement.to_string();
         text.lines()
-            .try_for_each(|line| writeln!(stdout, "{}", printable(line)))?;
+            .try_for_each(|line| writeln!(stdout, "{}", printable(line)))
+            .context("cannot write the verdict")?;
     }
     drawn?;
     Ok(run.report.verdict())
@@ -101,7 +107,8 @@ fn print_figures(args: &Args) -> anyhow::Result<()> {
         write(file, &picture::figures_alone(&figures))?;
     }
     let table = figures::table(&figures);
-    Ok(io::stdout().write_all(printable(&table).as_bytes())?)
+    let written = io::stdout().write_all(printable(&table).as_bytes());
+    written.context("cannot write the figures")
 }
 
 fn nothing(only: Option<Only>) -> Failure {

@@ -58,6 +58,23 @@ fn a_picture_that_cannot_be_written_is_an_error() {
 }
 
 #[test]
+fn a_verdict_that_cannot_be_written_is_an_error() {
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::write(dir.path().join("list.jsonl"), LIST.trim_start()).expect("written");
+    let full = fs::OpenOptions::new().write(true).open("/dev/full");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lab-report"));
+    let output = command
+        .arg(dir.path())
+        .stdout(full.expect("a device"))
+        .output();
+    let output = output.expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let expected = "lab-report: cannot write the verdict: No space left on device";
+    assert!(stderr.starts_with(expected), "{stderr}");
+}
+
+#[test]
 fn figures_of_benchmarks_are_printed_and_drawn() {
     let dir = tempfile::tempdir().expect("a folder");
     let line = r#"{"bench":"ring","what":"verses","at":"3 buddies","ratios":[2.0,3.0]}"#;
@@ -131,7 +148,11 @@ fn it_looks_only_at_what_is_asked_for() {
     }
     let output = report(dir.path(), &[".", "--only", "chats"]);
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        output.status.code(),
+        Some(3),
+        "nothing is known to be wrong"
+    );
     assert!(
         stderr.starts_with("lab-report: these journals tell of no chat\nhelp: "),
         "{stderr}"
