@@ -47,6 +47,8 @@ pub(crate) fn page(nonce: u128) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
+    use common::chat::{MAX_BODY, MAX_PRIVATE, POLL_WAIT};
+
     use super::*;
 
     /// Most bytes of the page: a second on a line of a phone in the country.
@@ -68,6 +70,19 @@ mod tests {
         );
         assert_eq!(page.matches("</script").count(), 1);
         assert!(page.len() < MOST, "{} bytes", page.len());
+    }
+
+    /// The script has copies of some limits of `common::chat`, because nothing builds it.
+    #[test]
+    fn the_page_has_the_limits_of_the_server() {
+        let (page, _) = page(0);
+        for copy in [
+            format!("const MAX_BODY = {MAX_BODY};"),
+            format!("const MAX_PRIVATE = {MAX_PRIVATE};"),
+            format!("const POLL_WAIT_MS = {};", POLL_WAIT.as_millis()),
+        ] {
+            assert!(page.contains(&copy), "not in the script: {copy}");
+        }
     }
 
     /// The browser would stop these; nobody should try.
