@@ -21,6 +21,9 @@ use crate::servers::Place;
 /// Longest a call may take that the server answers at once: a slow line and a busy disk.
 const CALL: Duration = Duration::from_secs(8);
 
+/// How long a poll waits, in milliseconds.
+const WAIT_MS: u32 = POLL_WAIT.as_secs() as u32 * 1000;
+
 /// How much longer than its wait a poll may take before the connection counts as lost.
 const OVERDUE: Duration = Duration::from_secs(5);
 
@@ -73,10 +76,13 @@ impl Api {
                 Input::Vouched
             }
             Call::Join(room, last) => Input::Joined(flat(api.join(now, me, room, last).await)),
-            Call::Poll(cursors) => {
-                let wait = u32::try_from(POLL_WAIT.as_millis()).unwrap_or(u32::MAX);
-                let pages = self.waiting.poll(now, me, cursors.into(), wait).await;
-                Input::Polled(flat(pages).map(Bounded::into_inner))
+            Call::Poll(number, cursors) => {
+                let pages = self.waiting.poll(now, me, cursors.into(), WAIT_MS).await;
+                Input::Polled(number, flat(pages).map(Bounded::into_inner))
+            }
+            Call::Follow(number) => {
+                let pages = self.waiting.follow(now, me, WAIT_MS).await;
+                Input::Polled(number, flat(pages).map(Bounded::into_inner))
             }
             Call::LastPoll(cursors) => {
                 let pages = self.waiting.poll(now, me, cursors.into(), 0).await;

@@ -6,7 +6,7 @@
 //!   print ◀── cursors ◀── poll ◀── server         or NoSession ──┘
 //! ```
 //!
-//! One poll and one send are out at a time, and one question of the person. Every decision is made
+//! One send is out at a time, one question of the person, and the [`Polls`]. Every decision is made
 //! here, so that all of them can be tested in memory: an [`Input`] leads to [`Effect`]s.
 //!
 //! This file decides what goes on and how it ends. `arrivals` is what the server brings without
@@ -26,6 +26,7 @@ use crate::effect::{Call, CallError, Effect, Effects, Input, Timer, UNLESS_PROGR
 use crate::ignored::Ignored;
 use crate::outbox::Outbox;
 use crate::partners::Partners;
+use crate::polls::Polls;
 use crate::record::Record;
 use crate::servers::Servers;
 use crate::waiting::{SLOW, Waiting};
@@ -108,8 +109,7 @@ pub(crate) struct Conversation {
     vouched: bool,
     stage: Stage,
     asking: Asking,
-    /// whether a poll that waits is out
-    polling: bool,
+    polls: Polls,
     /// whether what is read was said just now, as opposed to before this client came
     is_live: bool,
     /// why the log could not be read at the last attempt
@@ -151,7 +151,7 @@ impl Conversation {
             vouched: false,
             stage: Stage::Open,
             asking: Asking::Nothing,
-            polling: false,
+            polls: Polls::default(),
             is_live: false,
             unreadable: None,
             goal: None,
@@ -204,15 +204,17 @@ impl Conversation {
             Input::Joined(Ok(cursor)) => self.joined(cursor),
             Input::Entered(Err(error)) => self.not_let_in(error),
             Input::Joined(Err(error)) => self.not_joined(error),
-            Input::Polled(Ok(pages)) => {
-                self.polling = false;
-                self.polled(pages);
-                self.is_live = true;
+            Input::Polled(number, answer) => {
+                self.polls.answered(number, answer);
+                while let Some(answer) = self.polls.next() {
+                    match answer {
+                        Ok(pages) => self.polled_live(pages),
+                        Err(error) => self.not_polled(error, dice),
+                    }
+                }
             }
             Input::PolledLast(Ok(pages)) => self.polled_last(pages),
-            Input::Polled(Err(error)) | Input::PolledLast(Err(error)) => {
-                self.not_polled(error, dice);
-            }
+            Input::PolledLast(Err(error)) => self.not_polled(error, dice),
             Input::Sent(room, result) => self.sent(&room, result, dice),
             Input::Replied(result) => {
                 match (std::mem::replace(&mut self.asking, Asking::Nothing), result) {
@@ -234,8 +236,13 @@ impl Conversation {
         match timer {
             Timer::Attach => self.connection.enter(&self.nick, &mut self.out),
             Timer::Resend => self.outbox.again(),
-            Timer::Reread if self.stage == Stage::LastPoll => self.stage = Stage::InputOver,
-            Timer::Reread => self.polling = false,
+            Timer::Reread => {
+                self.polls.resume();
+                if self.stage == Stage::LastPoll {
+                    self.stage = Stage::InputOver;
+                }
+            }
+            Timer::Follow => self.follow(),
             Timer::GiveUp => self.is_over = true,
             Timer::Settle => self.unsettled = None,
             Timer::Return => {
@@ -289,11 +296,13 @@ impl Conversation {
         if is_done && self.stage == Stage::InputOver {
             self.stage = Stage::LastPoll;
             self.out.call(Call::LastPoll(self.cursors.all()));
-        } else if all_printed && !self.polling && self.stage != Stage::LastPoll {
-            self.polling = true;
+        } else if all_printed
+            && self.stage != Stage::LastPoll
+            && let Some(number) = self.polls.begin()
+        {
             let cursors = self.cursors.all();
             self.note(|record, nick| record.polls(nick, &cursors));
-            self.out.call(Call::Poll(cursors));
+            self.out.call(Call::Poll(number, cursors));
         }
         if let Some((room, posts)) = self.outbox.next_call() {
             self.note(|record, _| record.sends(&room, &posts));

@@ -36,7 +36,8 @@ pub(crate) enum Input {
     /// The token was shown, taken or not.
     Vouched,
     Joined(Result<Cursor, CallError>),
-    Polled(Result<Vec<Page>, CallError>),
+    /// The server has answered the poll of this number, or the call that follows one.
+    Polled(u64, Result<Vec<Page>, CallError>),
     PolledLast(Result<Vec<Page>, CallError>),
     /// The server has answered a send to this room.
     Sent(String, Result<Vec<u64>, CallError>),
@@ -86,6 +87,8 @@ pub(crate) enum Timer {
     Resend,
     /// The next attempt to read.
     Reread,
+    /// The moment without news before a call that follows a poll.
+    Follow,
     /// The return to the server that this client began with.
     Return,
     /// The time after which messages without an acknowledgement are spoken of.
@@ -106,8 +109,10 @@ pub(crate) enum Call {
     Vouch,
     /// Join a room before the last messages, this many.
     Join(String, u32),
-    /// Ask for what is new, and wait for it.
-    Poll(Vec<Cursor>),
+    /// Ask for what is new, and wait for it. With the number of this poll.
+    Poll(u64, Vec<Cursor>),
+    /// Ask for what comes after the answer to the poll that waits. With the number of this one.
+    Follow(u64),
     /// Ask for what is new, without waiting.
     LastPoll(Vec<Cursor>),
     Send(String, Vec<Post>),

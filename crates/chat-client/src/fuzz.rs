@@ -161,10 +161,11 @@ impl Talk {
             count(|call| matches!(call, Call::Ask(..))) <= 1,
             "questions"
         );
-        assert!(count(|call| matches!(call, Call::Poll(_))) <= 1, "polls");
+        assert!(count(|call| matches!(call, Call::Poll(..))) <= 2, "polls");
+        assert!(count(waits) <= 2, "polls and calls that follow them");
         for call in &self.calls {
             match call {
-                Call::Poll(cursors) | Call::LastPoll(cursors) => {
+                Call::Poll(_, cursors) | Call::LastPoll(cursors) => {
                     let private = cursors.iter().filter(|at| at.room.starts_with('@'));
                     assert!(private.count() <= MAX_PRIVATE);
                 }
@@ -245,8 +246,12 @@ fn lie(call: Call, choices: &mut Choices<'_>) -> (Input, usize) {
         Call::Vouch => Input::Vouched,
         Call::Join(..) if fails => Input::Joined(Err(error(choices))),
         Call::Join(..) => Input::Joined(Ok(cursor(choices))),
-        Call::Poll(_) if fails => Input::Polled(Err(error(choices))),
-        Call::Poll(_) => Input::Polled(Ok((0..pages).map(|_| page(choices)).collect())),
+        Call::Poll(number, _) | Call::Follow(number) if fails => {
+            Input::Polled(number, Err(error(choices)))
+        }
+        Call::Poll(number, _) | Call::Follow(number) => {
+            Input::Polled(number, Ok((0..pages).map(|_| page(choices)).collect()))
+        }
         Call::LastPoll(_) if fails => Input::PolledLast(Err(error(choices))),
         Call::LastPoll(_) => Input::PolledLast(Ok((0..pages).map(|_| page(choices)).collect())),
         Call::Send(room, _) if fails => Input::Sent(room, Err(error(choices))),

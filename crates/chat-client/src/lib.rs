@@ -49,6 +49,7 @@ mod outbox;
 mod partners;
 mod pieces;
 mod pipes;
+mod polls;
 mod record;
 mod servers;
 mod terminal;

@@ -180,6 +180,10 @@ impl Handler {
                 let pages = async move { handler.poll_ready(session, &cursors, wait_ms).await };
                 pages.map(|pages| Ok(Answer::Poll(pages))).boxed()
             }
+            ChatRequest::Follow { session, wait_ms } => {
+                let pages = async move { handler.follow_ready(session, wait_ms).await };
+                pages.map(|pages| Ok(Answer::Follow(pages))).boxed()
+            }
             ChatRequest::Send {
                 session,
                 room,
@@ -203,9 +207,22 @@ impl Handler {
         cursors: &[Cursor],
         wait_ms: u32,
     ) -> Result<Vec<ReadyPage>> {
-        let wait = POLL_WAIT.min(Duration::from_millis(wait_ms.into()));
-        self.count(self.read(session, cursors, wait).await)
+        self.count(self.read(session, cursors, bounded(wait_ms)).await)
     }
+
+    async fn follow_ready(&self, session: Session, wait_ms: u32) -> Result<Vec<ReadyPage>> {
+        self.count(self.read_after(session, bounded(wait_ms)).await)
+    }
+}
+
+/// Returns how long a poll waits that may wait this many milliseconds.
+fn bounded(wait_ms: u32) -> Duration {
+    POLL_WAIT.min(Duration::from_millis(wait_ms.into()))
+}
+
+fn decoded(pages: Vec<ReadyPage>) -> Bounded<Page, MAX_CURSORS> {
+    let pages: Vec<Page> = pages.into_iter().map(ReadyPage::page).collect();
+    pages.into()
 }
 
 fn fit<T>(result: Result<T, String>) -> Result<T> {
@@ -282,8 +299,16 @@ impl Chat for Handler {
         wait_ms: u32,
     ) -> Result<Bounded<Page, MAX_CURSORS>> {
         let pages = self.poll_ready(session, &cursors, wait_ms).await?;
-        let pages: Vec<Page> = pages.into_iter().map(ReadyPage::page).collect();
-        Ok(pages.into())
+        Ok(decoded(pages))
+    }
+
+    async fn follow(
+        self,
+        _: Context,
+        session: Session,
+        wait_ms: u32,
+    ) -> Result<Bounded<Page, MAX_CURSORS>> {
+        Ok(decoded(self.follow_ready(session, wait_ms).await?))
     }
 
     async fn history(

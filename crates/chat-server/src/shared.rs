@@ -14,18 +14,18 @@ use common::log_limit::LogLimit;
 use common::net::{Fingerprint, Gate};
 use futures::TryFutureExt;
 use futures::future::join_all;
+use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
-use tokio_util::sync::CancellationToken;
 
 use crate::company::Company;
 use crate::config::Config;
-use crate::door::Shares;
+use crate::door::{Caller, Shares};
 use crate::log::{Head, Log, NewEntry, PageLimit, Ready, now_ms};
 use crate::metrics::{Counts, Report, State};
 use crate::people::People;
 use crate::person::Notice;
-use crate::polls::Polls;
+use crate::polls::{Polls, Reading};
 use crate::presence::Side;
 use crate::side_file;
 #[cfg(feature = "nats")]
@@ -65,14 +65,9 @@ pub(crate) struct Shared {
 
 /// A poll that has begun.
 pub(crate) struct Begun {
-    /// cancelled when it has to end
-    pub(crate) poll: CancellationToken,
-    /// one for each room: the reader's own one, or where reading began when it joined
-    pub(crate) cursors: Vec<Cursor>,
+    pub(crate) reading: Reading,
     /// how long to wait before reading, because of what was read before
     pub(crate) debt: Option<Duration>,
-    /// how many bytes the answer may have
-    pub(crate) most: usize,
 }
 
 impl Shared {
@@ -296,31 +291,52 @@ impl Shared {
         )))
     }
 
-    /// Renews a session's lease and begins a poll, which ends its last one.
+    /// Renews a session's lease and begins a poll, which ends its last ones.
     pub(crate) fn begin_poll(
         &self,
         session: Session,
-        ip: IpAddr,
+        caller: Caller,
         cursors: &[Cursor],
     ) -> Result<Begun> {
         let mut people = self.people();
-        people.door.admit(session, ip, 0, self.now())?;
-        people.renew(session, self.now())?;
+        self.renew(&mut people, session, caller)?;
         let most = people.next_page(session, cursors, self.now())?;
         // While the people are locked, because otherwise a room that is joined now would be missed.
-        let poll = self.polls.begin(session);
+        let turn = self.polls.begin(session, caller.connection);
         let cursor = |(room, after): (&String, u64)| {
             let own = cursors.iter().rfind(|cursor| cursor.room == *room);
             own.cloned()
                 .unwrap_or_else(|| self.cursor(room.clone(), after))
         };
-        let cursors = people.rooms_of(session).map(cursor).collect();
-        Ok(Begun {
-            poll,
+        let cursors: Vec<Cursor> = people.rooms_of(session).map(cursor).collect();
+        // Before reading, because otherwise an entry that comes in between is missed.
+        let heads = cursors.iter().map(|cursor| self.log.head(&cursor.room));
+        let heads = heads.collect();
+        let debt = people.door.debt(caller.ip, self.now());
+        let reading = Reading {
+            turn,
             cursors,
-            debt: people.door.debt(ip, self.now()),
+            heads,
             most,
-        })
+        };
+        Ok(Begun { reading, debt })
+    }
+
+    /// Renews a session's lease. Returns where a call hears of the answer to the poll of the
+    /// session that waits, if there is one that it can follow.
+    pub(crate) fn follow_poll(
+        &self,
+        session: Session,
+        caller: Caller,
+    ) -> Result<Option<oneshot::Receiver<Reading>>> {
+        self.renew(&mut self.people(), session, caller)?;
+        Ok(self.polls.follow(session, caller.connection))
+    }
+
+    fn renew(&self, people: &mut People, session: Session, caller: Caller) -> Result<()> {
+        let now = self.now();
+        people.door.admit(session, caller.ip, 0, now)?;
+        people.renew(session, now)
     }
 
     /// Returns a cursor of this log.

@@ -60,6 +60,13 @@ impl Server {
     }
 }
 
+/// Returns the numbers of the messages in these pages.
+fn said(pages: Vec<Page>) -> Vec<u64> {
+    let entries = pages.into_iter().flat_map(|page| page.entries);
+    let said = entries.filter(|entry| entry.kind == Kind::Said);
+    said.map(|entry| entry.number).collect()
+}
+
 fn session(n: u64) -> Session {
     Session(u128::from(n) << 64)
 }
@@ -112,6 +119,14 @@ impl User {
             .client
             .poll(here, self.session, cursors.into(), wait_ms);
         call.await.expect("up").expect("here").into_inner()
+    }
+
+    /// Follows the poll that waits. Returns the numbers that it brings.
+    async fn follow(&self, wait_ms: u32) -> Vec<u64> {
+        let call = self
+            .client
+            .follow(context::current(), self.session, wait_ms);
+        said(call.await.expect("up").expect("here").into_inner())
     }
 
     /// Waits for entries in the lobby and returns them.
@@ -200,6 +215,58 @@ async fn refusals_say_why() {
     assert_eq!(ann.send("kitchen", 9, "hi").await, Err(Refusal::NotJoined));
     ann.session = session(99);
     assert_eq!(ann.join("lobby").await, Err(Refusal::NoSession));
+}
+
+#[tokio::test]
+async fn a_call_that_follows_a_poll_brings_what_comes_after_its_answer() {
+    let server = Server::start().await;
+    let mut ann = server.user(1, "ann").await;
+    let bob = server.user(2, "bob").await;
+    let read = async {
+        let (mut heard, mut followed) = (Vec::new(), 0);
+        while heard.len() < 20 {
+            let after = heard.last().copied().unwrap_or(bob.cursor.after);
+            let cursors = vec![Cursor {
+                after,
+                ..bob.cursor.clone()
+            }];
+            let (poll, follow) = tokio::join!(bob.poll(cursors, 15_000), bob.follow(15_000));
+            heard.extend(said(poll));
+            followed += follow.len();
+            heard.extend(follow);
+        }
+        (heard, followed)
+    };
+    let talk = async {
+        let mut numbers = Vec::new();
+        for _ in 0..20 {
+            numbers.push(ann.say("hello").await.expect("heard"));
+        }
+        numbers
+    };
+    let ((heard, followed), numbers) = tokio::join!(read, talk);
+    assert_eq!(heard, numbers);
+    assert!(followed > 0, "all came by polls");
+}
+
+#[tokio::test]
+async fn a_call_ends_at_once_if_no_poll_waits_on_its_connection() {
+    let server = Server::start().await;
+    let ann = server.user(1, "ann").await;
+    assert_eq!(ann.follow(15_000).await, [0; 0]);
+    let other = User {
+        session: ann.session,
+        ..server.user(2, "bob").await
+    };
+    let cursor = Cursor {
+        after: u64::MAX,
+        ..ann.cursor.clone()
+    };
+    tokio::select! {
+        biased;
+        _ = ann.poll(vec![cursor], 15_000) => panic!("nothing is said"),
+        follow = other.follow(15_000) => assert_eq!(follow, [0; 0]),
+    }
 }
 
 #[tokio::test]

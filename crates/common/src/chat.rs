@@ -8,7 +8,9 @@
 //!   A session sends one call at a time, because two in flight may arrive in either order.
 //! - **Reading** is a long poll: [`poll`](Chat::poll) waits until there is an entry after a cursor.
 //!   Numbers in a room rise strictly, may skip, and are never used again. The reader keeps the
-//!   cursor, so the server queues nothing for it.
+//!   cursor, so the server queues nothing for it. A second call may [`follow`](Chat::follow) the
+//!   poll: it is made in a quiet moment, because otherwise all readers of a room would ask for more
+//!   just when a message is on its way to them.
 //! - **Presence** is a lease that every call of a session renews. A session that is silent for
 //!   [`LEASE`] is gone, and its nick is free. A session that comes back in time was never away.
 //! - **Epoch**: an epoch that differs from the cursor's means that the log was lost or replaced, so
@@ -314,6 +316,11 @@ pub trait Chat {
         cursors: Bounded<Cursor, MAX_CURSORS>,
         wait_ms: u32,
     ) -> Result<Bounded<Page, MAX_CURSORS>>;
+
+    /// Returns the entries after those that answer the poll of this session, as a poll would that
+    /// begins then. The poll waits on this connection, or is itself such a call. Returns nothing if
+    /// none waits, if another call follows it, or if its reader has to say where to go on.
+    async fn follow(session: Session, wait_ms: u32) -> Result<Bounded<Page, MAX_CURSORS>>;
 
     /// Returns the last `limit` entries of `room`, which the session is in, before number `before`.
     async fn history(session: Session, room: String, before: u64, limit: u32) -> Result<Page>;

@@ -9,6 +9,7 @@ use crate::cursors::News;
 use crate::effect::{Attention, Call, CallError, Effect, Name, Output, Shown, Timer, is_message};
 use crate::mention::mentions;
 use crate::partners::is_private;
+use crate::polls::PAUSE;
 use crate::words;
 
 impl Conversation {
@@ -75,7 +76,28 @@ impl Conversation {
         self.connection.join_next(&mut self.out);
     }
 
-    pub(super) fn polled(&mut self, pages: Vec<Page>) {
+    /// Reads what a poll has brought that waited. After news, more may come soon.
+    pub(super) fn polled_live(&mut self, pages: Vec<Page>) {
+        let is_news = !pages.is_empty();
+        self.polled(pages);
+        self.is_live = true;
+        if is_news {
+            self.out.push(Effect::Timer(Timer::Follow, PAUSE));
+        }
+    }
+
+    /// Asks for what comes after the poll that is out, if all is printed that came before.
+    pub(super) fn follow(&mut self) {
+        let is_ready = self.connection.is_attached() && self.out.unprinted == 0;
+        if is_ready
+            && self.stage != Stage::LastPoll
+            && let Some(number) = self.polls.follow()
+        {
+            self.out.call(Call::Follow(number));
+        }
+    }
+
+    fn polled(&mut self, pages: Vec<Page>) {
         self.connection.backoff.reset();
         self.unreadable = None;
         for page in pages {
@@ -182,7 +204,6 @@ impl Conversation {
         match error {
             CallError::Lost(..)
             | CallError::Refused(NoSession | NotJoined | Kicked(_) | Banned) => {
-                self.polling = false;
                 if is_last {
                     self.stage = Stage::InputOver;
                 }
@@ -190,6 +211,7 @@ impl Conversation {
             }
             CallError::Refused(refusal) => {
                 let wait = self.connection.backoff.wait(dice);
+                self.polls.pause();
                 self.out.push(Effect::Timer(Timer::Reread, wait));
                 let why = refusal.to_string();
                 let before = self.unreadable.replace(why.clone());

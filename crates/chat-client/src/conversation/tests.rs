@@ -3,9 +3,11 @@
 //! They are in `tests/transcripts`. `start` begins a conversation, and `attached` one that has
 //! joined the lobby. Messages are numbered as they are sent, `lobby:3` is a cursor, and `!` begins
 //! the reason why a call failed. The dice show one half. What is printed is taken at once, until
-//! the `printer blocks`; at `silence` no line is read. Lines are typed in a terminal, unless they
+//! the `printer blocks`; at `silence` no line is read. The oldest poll that is out is `polled`, the
+//! newest one `followed`. Lines are typed in a terminal, unless they
 //! are `piped` or `commanded`.
 
+use std::collections::VecDeque;
 use std::fmt::Write;
 
 use common::chat::{
@@ -95,6 +97,8 @@ struct Talk {
     conversation: Conversation,
     effects: Vec<String>,
     unprinted: usize,
+    /// the numbers of the polls that are out, the oldest first
+    polls: VecDeque<u64>,
     blocks: bool,
     /// how many places were of a name with several addresses
     reached: usize,
@@ -110,6 +114,7 @@ impl Talk {
             conversation,
             effects: Vec::new(),
             unprinted: 0,
+            polls: VecDeque::new(),
             blocks: false,
             reached: 0,
         }
@@ -157,6 +162,7 @@ impl Talk {
             ("printer", _) => return self.prints(),
             ("elapsed", "attach") => Input::Elapsed(Timer::Attach),
             ("elapsed", "resend") => Input::Elapsed(Timer::Resend),
+            ("elapsed", "follow") => Input::Elapsed(Timer::Follow),
             ("elapsed", "reread") => Input::Elapsed(Timer::Reread),
             ("elapsed", "return") => Input::Elapsed(Timer::Return),
             ("elapsed", "slow") => Input::Elapsed(Timer::Slow),
@@ -176,7 +182,14 @@ impl Talk {
             ("entered", nick) => Input::Entered(answer(nick, str::to_owned)),
             ("vouched", _) => Input::Vouched,
             ("joined", room) => Input::Joined(answer(room, cursor)),
-            ("polled", pages) => Input::Polled(answer(pages, read)),
+            ("polled", pages) => {
+                let oldest = self.polls.pop_front().expect("a poll is out");
+                Input::Polled(oldest, answer(pages, read))
+            }
+            ("followed", pages) => {
+                let newest = self.polls.pop_back().expect("a poll is out");
+                Input::Polled(newest, answer(pages, read))
+            }
             ("polled-last", pages) => Input::PolledLast(answer(pages, read)),
             ("sent", rest) => {
                 let (room, why) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -202,6 +215,9 @@ impl Talk {
     fn handle(&mut self, input: Input) {
         for effect in self.conversation.handle(input, 0.5) {
             self.unprinted += usize::from(matches!(effect, Effect::Print(_)));
+            if let Effect::Call(Call::Poll(number, _) | Call::Follow(number)) = effect {
+                self.polls.push_back(number);
+            }
             self.effects.extend(words(effect));
         }
     }

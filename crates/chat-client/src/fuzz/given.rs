@@ -123,7 +123,7 @@ pub(super) fn error(choices: &mut Choices<'_>) -> CallError {
 
 /// Returns whether an honest server answers only when there is something new.
 pub(super) fn waits(call: &Call) -> bool {
-    matches!(call, Call::Poll(_))
+    matches!(call, Call::Poll(..) | Call::Follow(_))
 }
 
 /// Returns what an honest server answers, to which nothing new is said.
@@ -135,7 +135,7 @@ pub(super) fn honest(call: Call) -> Input {
             let (after, epoch) = (0, 1);
             Input::Joined(Ok(Cursor { room, after, epoch }))
         }
-        Call::Poll(_) => Input::Polled(Ok(Vec::new())),
+        Call::Poll(number, _) | Call::Follow(number) => Input::Polled(number, Ok(Vec::new())),
         Call::LastPoll(_) => Input::PolledLast(Ok(Vec::new())),
         Call::Send(room, _) => Input::Sent(room, Ok(Vec::new())),
         Call::Ask(..) => Input::Replied(Err(CallError::Refused(Refusal::Nobody))),

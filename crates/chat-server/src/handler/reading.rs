@@ -1,17 +1,19 @@
 //! The calls that read: polls, which wait for news, histories and searches.
 
+use std::pin::{Pin, pin};
 use std::sync::MutexGuard;
 use std::time::Duration;
 
 use common::chat::{Cursor, Page, ReadyPage, Refusal, Result, Session};
 use futures::FutureExt;
 use futures::future::{pending, select_all};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Handler;
 use crate::door::cost;
 use crate::log::{Head, PageLimit, Ready};
 use crate::people::People;
+use crate::polls::Reading;
 use crate::posts;
 use crate::shared::Begun;
 
@@ -35,44 +37,82 @@ impl Handler {
         wait: Duration,
     ) -> Result<Vec<ReadyPage>> {
         let until = Instant::now() + wait;
-        let Begun {
-            poll,
-            cursors,
-            debt,
-            most,
-        } = self.shared.begin_poll(session, self.caller.ip, cursors)?;
+        let mut over = pin!(sleep_until(until));
+        let Begun { reading, debt } = self.shared.begin_poll(session, self.caller, cursors)?;
         if let Some(debt) = debt {
             tokio::select! {
                 () = sleep_until(until.min(Instant::now() + debt)) => {}
-                () = poll.cancelled() => return Ok(Vec::new()),
+                () = reading.turn.ended() => return Ok(Vec::new()),
             }
         }
+        self.read_on(session, reading, over.as_mut()).await
+    }
+
+    /// Waits until the poll that is out is answered, and then reads on where it has ended.
+    pub(super) async fn read_after(
+        &self,
+        session: Session,
+        wait: Duration,
+    ) -> Result<Vec<ReadyPage>> {
+        let mut over = pin!(sleep_until(Instant::now() + wait));
+        let Some(answered) = self.shared.follow_poll(session, self.caller)? else {
+            return Ok(Vec::new());
+        };
+        let reading = tokio::select! {
+            reading = answered => reading.ok(),
+            () = over.as_mut() => None,
+        };
+        match reading {
+            Some(reading) => self.read_on(session, reading, over).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Returns the entries after those that were read, or waits for one until it is `over`. Then a
+    /// call that follows reads on.
+    async fn read_on(
+        &self,
+        session: Session,
+        mut reading: Reading,
+        mut over: Pin<&mut Sleep>,
+    ) -> Result<Vec<ReadyPage>> {
         loop {
-            // Watched before reading, because otherwise an entry that comes in between is missed.
-            let head = |cursor: &Cursor| self.shared.log().head(&cursor.room);
-            let mut heads: Vec<_> = cursors.iter().map(head).collect();
-            let pages = self.shared.pages_after(&cursors, &heads, most).await?;
+            reading.watch(|room| self.shared.log().head(room));
+            let Reading {
+                cursors,
+                heads,
+                most,
+                ..
+            } = &mut reading;
+            let pages = self.shared.pages_after(cursors, heads, *most).await?;
             if !pages.is_empty() {
-                self.delivered(session, &pages, most);
+                let is_little = self.delivered(session, &pages, *most);
+                if is_little && reading.advance(&pages) {
+                    reading.pass_on();
+                }
                 return Ok(pages.into_iter().map(|ready| ready.page).collect());
             }
             let _waits = self.shared.counts().waits();
             tokio::select! {
-                () = any_change(&mut heads) => {}
-                () = sleep_until(until) => return Ok(Vec::new()),
-                () = poll.cancelled() => return Ok(Vec::new()),
+                () = any_change(&mut reading.heads) => {}
+                () = over.as_mut() => {
+                    reading.pass_on();
+                    return Ok(Vec::new());
+                }
+                () = reading.turn.ended() => return Ok(Vec::new()),
             }
         }
     }
 
     /// Counts what a poll has read, lets its address pay, and notes when it was sent. It could have
-    /// had `most` bytes.
-    fn delivered(&self, session: Session, pages: &[Ready], most: usize) {
+    /// had `most` bytes. Returns whether it is so little that it costs nothing.
+    fn delivered(&self, session: Session, pages: &[Ready], most: usize) -> bool {
         let entries = pages.iter().map(|ready| ready.count).sum();
         self.shared.counts().delivered(entries);
-        let bytes = pages.iter().map(|ready| ready.bytes).sum();
+        let bytes: usize = pages.iter().map(|ready| ready.bytes).sum();
+        let is_little = bytes < cost::BYTES.min(most / 2);
         // Without the lock for the few bytes of most polls.
-        if bytes >= cost::BYTES.min(most / 2) {
+        if !is_little {
             let now = self.shared.now();
             let mut people = self.shared.people();
             people.door.has_read(self.caller.ip, bytes, now);
@@ -80,6 +120,7 @@ impl Handler {
                 people.has_sent(session, (&page.room, *last), bytes, now);
             }
         }
+        is_little
     }
 
     /// Refuses to read for a session that is not in the room: it could not be seen there.

@@ -45,6 +45,8 @@ impl ReadyPage {
 pub enum Answer {
     /// To a poll.
     Poll(Result<Vec<ReadyPage>>),
+    /// To a call that follows one.
+    Follow(Result<Vec<ReadyPage>>),
     /// To any other call.
     Other(ChatResponse),
 }
@@ -52,8 +54,9 @@ pub enum Answer {
 impl Serialize for Answer {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
-            // Its place among the methods of the service.
+            // Each with its place among the methods of the service.
             Self::Poll(pages) => to.serialize_newtype_variant("ChatResponse", 6, "Poll", pages),
+            Self::Follow(pages) => to.serialize_newtype_variant("ChatResponse", 7, "Follow", pages),
             Self::Other(response) => response.serialize(to),
         }
     }
@@ -94,8 +97,12 @@ mod tests {
         let bytes = |answer: &Answer| postcard::to_stdvec(answer).expect("bytes");
         let contract = |answer| postcard::to_stdvec::<ChatResponse>(&answer).expect("bytes");
         assert_eq!(
-            bytes(&Answer::Poll(Ok(vec![ready]))),
-            contract(ChatResponse::Poll(Ok(vec![page].into())))
+            bytes(&Answer::Poll(Ok(vec![ready.clone()]))),
+            contract(ChatResponse::Poll(Ok(vec![page.clone()].into())))
+        );
+        assert_eq!(
+            bytes(&Answer::Follow(Ok(vec![ready]))),
+            contract(ChatResponse::Follow(Ok(vec![page].into())))
         );
         assert_eq!(
             bytes(&Answer::Poll(Err(Refusal::NoSession))),

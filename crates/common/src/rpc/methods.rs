@@ -195,7 +195,8 @@ mod tests {
         let secret = "fast_reverse(text, key)\noffer()\nreverse(text)\nreverse_words(tier, text)\n";
         assert_eq!(Methods::of::<SecretRequest>().to_string(), secret);
         let chat = "admin(session, token, command)\nbye(session)\nenter(session, nick, owner)\n\
-                    history(session, room, before, limit)\njoin(session, room, history)\n\
+                    follow(session, wait_ms)\nhistory(session, room, before, limit)\n\
+                    join(session, room, history)\n\
                     leave(session, room)\npoll(session, cursors, wait_ms)\n\
                     private(session, nick)\nregister(session, owner)\nrooms(session, after)\n\
                     search(session, room, text, limit)\nsend(session, room, posts)\n\

@@ -19,7 +19,8 @@ pub(super) fn words(effect: Effect) -> Option<String> {
         Effect::Call(Call::Vouch) => "vouch".into(),
         Effect::Call(Call::Join(room, 0)) => format!("join {room} for its end"),
         Effect::Call(Call::Join(room, _)) => format!("join {room}"),
-        Effect::Call(Call::Poll(all)) => format!("poll{}", cursors(all)),
+        Effect::Call(Call::Poll(_, all)) => format!("poll{}", cursors(all)),
+        Effect::Call(Call::Follow(_)) => "follow".into(),
         Effect::Call(Call::LastPoll(all)) => format!("last poll{}", cursors(all)),
         Effect::Call(Call::Send(room, posts)) => {
             let posts = posts.iter().map(|post| match post.body.len() {
