@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::baseline::FRAME;
-use crate::fan_out::{lateness, p50_p99, pace};
+use crate::paced::{Arrivals, lateness, p50_p99, pace};
 use crate::program::Program;
 
 /// About the bytes of a poll on the wire.
@@ -50,7 +50,11 @@ impl Bare {
     }
 
     /// Returns the milliseconds that half of the frames needed at most, and 99 of 100.
-    pub(crate) async fn pace(&self, readers: u64) -> anyhow::Result<(f64, f64)> {
+    pub(crate) async fn pace(
+        &self,
+        readers: u64,
+        arrivals: Arrivals,
+    ) -> anyhow::Result<(f64, f64)> {
         let (began, is_asked) = (Instant::now(), self.is_asked);
         let mut tasks = JoinSet::new();
         for _ in 0..readers {
@@ -71,7 +75,7 @@ impl Bare {
             });
         }
         let mut writer = self.connect(WRITES).await?;
-        pace(began, async |text| {
+        pace(began, arrivals, async |text| {
             let mut frame = [b' '; FRAME];
             frame[..text.len()].copy_from_slice(text.as_bytes());
             writer.write_all(&frame).await?;

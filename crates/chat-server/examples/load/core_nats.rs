@@ -14,7 +14,8 @@ use futures::StreamExt;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::fan_out::{BODY, Flood, lateness, p50_p99, pace};
+use crate::fan_out::{BODY, Flood};
+use crate::paced::{Arrivals, lateness, p50_p99, pace};
 use crate::program::{Program, closed};
 
 const SUBJECT: &str = "lobby";
@@ -97,7 +98,11 @@ impl CoreNats {
     }
 
     /// Returns the milliseconds that half of the messages needed at most, and 99 of 100.
-    pub(crate) async fn pace(&self, readers: u64) -> anyhow::Result<(f64, f64)> {
+    pub(crate) async fn pace(
+        &self,
+        readers: u64,
+        arrivals: Arrivals,
+    ) -> anyhow::Result<(f64, f64)> {
         let began = Instant::now();
         let mut tasks = JoinSet::new();
         for (client, mut subscriber) in self.subscribers(readers).await? {
@@ -113,7 +118,7 @@ impl CoreNats {
             });
         }
         let writer = self.connect().await?;
-        pace(began, async |text| {
+        pace(began, arrivals, async |text| {
             writer.publish(SUBJECT, text.into()).await?;
             Ok(writer.flush().await?)
         })

@@ -1,4 +1,4 @@
-//! One writer and many readers: how many messages reach them in a second, and how late they are.
+//! One writer and many readers: how many messages reach them in a second.
 //!
 //! Ratios are of our chat-server to the others, but for the one under a key, which is compared with
 //! itself without.
@@ -8,17 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
 use tokio::task::JoinSet;
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::sleep;
 
-use crate::asked::Bare;
 use crate::baseline::raw_fan_out;
 #[cfg(feature = "nats")]
 use crate::core_nats::CoreNats;
 use crate::figures;
 use crate::rounds::{ROUNDS, median, order};
-use crate::server::{Server, Store, stopped_reader};
+use crate::server::{Server, Store};
 
 /// How long a flood lasts.
 const FLOOD: Duration = Duration::from_secs(2);
@@ -29,17 +27,13 @@ const AHEAD: u64 = 20_000;
 /// A message, without the envelope: a sentence.
 pub(crate) const BODY: usize = 120;
 
-/// The paced messages of one measurement: three seconds of twenty a second.
-const PACED: u32 = 60;
-const PACE: Duration = Duration::from_millis(50);
-
 /// Readers, and how many posts the writer puts in a call. More of them only for one reader, because
 /// with many it is not the writer that has to wait.
 const FLOODS: [(u64, usize); 5] = [(1, 64), (1, 512), (10, 64), (100, 64), (1000, 64)];
 
 /// What the readers are connected to.
 #[derive(Clone, Copy)]
-enum Contestant<'a> {
+pub(crate) enum Contestant<'a> {
     Chat(&'a Path),
     /// the chat under a lab's key
     Sealed(&'a Path),
@@ -75,7 +69,7 @@ impl Contestant<'_> {
 }
 
 /// Returns those that can be measured here: our own chat-server first.
-fn contestants<'a>(ours: &'a Path, programs: &'a [PathBuf]) -> Vec<Contestant<'a>> {
+pub(crate) fn contestants<'a>(ours: &'a Path, programs: &'a [PathBuf]) -> Vec<Contestant<'a>> {
     let mut all = vec![Chat(ours), Sealed(ours)];
     all.extend(programs.iter().map(|program| Chat(program)));
     #[cfg(feature = "nats")]
@@ -116,65 +110,32 @@ pub(crate) async fn floods(programs: &[PathBuf]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints and notes how late a message reaches its readers when twenty are sent in a second.
-pub(crate) async fn paces(programs: &[PathBuf]) -> anyhow::Result<()> {
-    let ours = Server::program()?;
-    let mut all = contestants(&ours, programs);
-    all.extend([Asked, Pushed]);
-    for readers in [100, 1000] {
-        let mut late = vec![Vec::new(); all.len()];
-        for turn in turns(all.len()) {
-            late[turn].push(match all[turn] {
-                Chat(program) => pace_chat(&start(program)?, readers).await?.1,
-                Sealed(program) => pace_chat(&Server::start_sealed(program)?, readers).await?.1,
-                #[cfg(feature = "nats")]
-                Contestant::CoreNats => CoreNats::start()?.pace(readers).await?.1,
-                Asked => Bare::start(true)?.pace(readers).await?.1,
-                Pushed => Bare::start(false)?.pace(readers).await?.1,
-                _ => continue,
-            });
-        }
-        report(Measure::Lateness, &many(readers), &all, &late)?;
-    }
-    let server = start(&ours)?;
-    let stopped = stopped_reader(&server.addr, 102)?;
-    let before = server.memory()?;
-    let (middle, late) = pace_chat(&server, 100).await?;
-    let grown = (server.memory()? - before) / 1e6;
-    drop(stopped);
-    println!(
-        "100 readers and a stopped one: p50 {middle:.2} ms, p99 {late:.2} ms, \
-         the server grew by {grown:.1} MB"
-    );
-    Ok(())
-}
-
-fn start(program: &Path) -> anyhow::Result<Server> {
+pub(crate) fn start(program: &Path) -> anyhow::Result<Server> {
     Server::start_program(program, Store::Memory)
 }
 
 /// Returns who is measured when.
-fn turns(contestants: usize) -> impl Iterator<Item = usize> {
+pub(crate) fn turns(contestants: usize) -> impl Iterator<Item = usize> {
     (0..ROUNDS).flat_map(move |round| order(round, contestants))
 }
 
 /// What is measured.
 #[derive(Clone, Copy)]
-enum Measure {
+pub(crate) enum Measure {
     /// a second
     Deliveries,
     /// in milliseconds: that of 99 of 100 messages is less
     Lateness,
 }
 
-fn many(readers: u64) -> String {
+pub(crate) fn many(readers: u64) -> String {
     let ending = if readers == 1 { "" } else { "s" };
     format!("{readers} reader{ending}")
 }
 
 /// Prints the median of each contestant and its ratio to ours, round by round. Notes the ratios:
 /// what our chat-server makes of the other, or what it makes under a key of itself without.
-fn report(
+pub(crate) fn report(
     measure: Measure,
     at: &str,
     all: &[Contestant<'_>],
@@ -274,49 +235,4 @@ async fn flood_chat(server: &Server, readers: u64, posts: usize) -> anyhow::Resu
         anyhow::Ok(flood.rate())
     });
     flood.await?
-}
-
-/// Has `send` send what the time is, twenty times a second.
-pub(crate) async fn pace(
-    began: Instant,
-    mut send: impl AsyncFnMut(String) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let mut pace = interval(PACE);
-    for _ in 0..PACED {
-        pace.tick().await;
-        send(began.elapsed().as_nanos().to_string()).await?;
-    }
-    Ok(())
-}
-
-/// Returns how late a message is that was sent at the time which is its text.
-pub(crate) fn lateness(began: Instant, text: &str) -> Option<Duration> {
-    let sent = Duration::from_nanos(text.parse().ok()?);
-    Some(began.elapsed().saturating_sub(sent))
-}
-
-/// Returns the milliseconds that half of the messages needed at most, and 99 of 100.
-pub(crate) fn p50_p99(mut late: Vec<Duration>) -> anyhow::Result<(f64, f64)> {
-    ensure!(!late.is_empty(), "nobody heard anything");
-    late.sort_unstable();
-    let part = |part: f64| late[(part * (late.len() - 1) as f64) as usize].as_secs_f64() * 1e3;
-    Ok((part(0.5), part(0.99)))
-}
-
-async fn pace_chat(server: &Server, readers: u64) -> anyhow::Result<(f64, f64)> {
-    let began = Instant::now();
-    let mut tasks = JoinSet::new();
-    for mut user in server.users(readers).await? {
-        tasks.spawn(async move {
-            let mut late = Vec::new();
-            while let Ok(Ok(pages)) = timeout(Duration::from_secs(2), user.poll()).await {
-                let entries = pages.iter().flat_map(|page| &page.entries);
-                late.extend(entries.filter_map(|entry| lateness(began, &entry.body)));
-            }
-            late
-        });
-    }
-    let mut writer = server.user(readers + 1).await?;
-    pace(began, async |text| writer.send(vec![text]).await).await?;
-    p50_p99(tasks.join_all().await.concat())
 }

@@ -32,6 +32,7 @@ mod jetstream;
 #[cfg(feature = "nats")]
 #[path = "../../tests/support/nats.rs"]
 mod nats;
+mod paced;
 #[path = "../../../common/tests/support/program.rs"]
 mod program;
 mod rounds;
@@ -61,7 +62,7 @@ async fn main() -> anyhow::Result<()> {
         durable(&programs).await?;
     }
     if wanted("paced") {
-        fan_out::paces(&programs).await?;
+        paced::paces(&programs).await?;
     }
     if wanted("idle") {
         for program in programs.iter().chain([&Server::program()?]) {

@@ -6,8 +6,10 @@ use common::chat::{
     ChatClient, ChatRequest, ChatResponse, Cursor, Kind, Page, Post, SERVICE, Session,
 };
 use common::net::Redial;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use tarpc::context;
+use tokio::time::timeout;
 
 /// Uses everything, because the compiler would otherwise warn a benchmark that uses only a part.
 const _: () = {
@@ -20,7 +22,16 @@ pub(crate) struct User {
     cursor: Cursor,
     /// how many messages it has sent
     pub(crate) id: u64,
+    /// the poll that follows the one that waits
+    next: Option<Poll>,
+    /// whether the last poll has brought something
+    has_news: bool,
 }
+
+type Poll = BoxFuture<'static, anyhow::Result<Vec<Page>>>;
+
+/// How long a reader that has news hears nothing before it asks for what comes next.
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl User {
     /// Enters as session `n` and joins the lobby.
@@ -42,13 +53,15 @@ impl User {
                 epoch: 0,
             },
             id: 0,
+            next: None,
+            has_news: false,
         };
         user.cursor = user.come_back().await?;
         Ok(user)
     }
 
     /// Enters again, after a restart of the server. Returns a cursor from now on.
-    pub(crate) async fn come_back(&self) -> anyhow::Result<Cursor> {
+    pub(crate) async fn come_back(&mut self) -> anyhow::Result<Cursor> {
         let (here, room) = (context::current(), "lobby".to_owned());
         let nick = format!("p{}", self.session.0 >> 64);
         self.client.enter(here, self.session, nick, None).await??;
@@ -70,18 +83,53 @@ impl User {
     }
 
     /// Ends the session.
-    pub(crate) async fn leave(&self) -> anyhow::Result<()> {
+    pub(crate) async fn leave(&mut self) -> anyhow::Result<()> {
         Ok(self.client.bye(context::current(), self.session).await?)
     }
 
-    /// Waits for entries and returns them.
+    /// Waits for entries and returns them. Asks as our client does: for what comes next when it has
+    /// heard nothing for a moment.
     pub(crate) async fn poll(&mut self) -> anyhow::Result<Vec<Page>> {
-        let (here, cursors) = (context::current(), vec![self.cursor.clone()].into());
-        let poll = self.client.poll(here, self.session, cursors, 15_000);
-        let pages = poll.await??.into_inner();
+        let mut waiting = self.next.take().unwrap_or_else(|| self.ask());
+        let early = if self.has_news {
+            timeout(PAUSE, &mut waiting).await.ok()
+        } else {
+            None
+        };
+        let pages = match early {
+            Some(pages) => pages?,
+            None => {
+                if self.has_news {
+                    let mut next = self.follow();
+                    let _ = futures::poll!(&mut next); // which sends it
+                    self.next = Some(next);
+                }
+                waiting.await?
+            }
+        };
+        self.has_news = !pages.is_empty();
         let last = pages.last().and_then(|page| page.entries.last());
         self.cursor.after = last.map_or(self.cursor.after, |entry| entry.number);
         Ok(pages)
+    }
+
+    fn ask(&self) -> Poll {
+        let (client, session) = (self.client.clone(), self.session);
+        let (here, cursors) = (context::current(), vec![self.cursor.clone()].into());
+        async move {
+            let pages = client.poll(here, session, cursors, 15_000);
+            Ok(pages.await??.into_inner())
+        }
+        .boxed()
+    }
+
+    fn follow(&self) -> Poll {
+        let (client, session) = (self.client.clone(), self.session);
+        async move {
+            let pages = client.follow(context::current(), session, 15_000);
+            Ok(pages.await??.into_inner())
+        }
+        .boxed()
     }
 }
 
