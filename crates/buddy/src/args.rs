@@ -86,7 +86,7 @@ fn next(text: &str) -> Result<String, String> {
     }
 }
 
-/// The other buddies do not join in a slower song.
+/// Longest tempo, because the other buddies do not join in a slower song.
 const LONGEST_TEMPO: Duration = Duration::from_millis(MAX_TEMPO_MS);
 
 fn tempo(text: &str) -> Result<Duration, String> {
@@ -97,8 +97,8 @@ fn tempo(text: &str) -> Result<Duration, String> {
     Ok(tempo)
 }
 
-/// Three tries within the patience, and a try must outlast a round trip across the world and a
-/// busy machine's pauses.
+/// Shortest patience. Three tries fit it, and each must outlast the pauses of a busy machine. A long
+/// way needs no longer one here, because nine round trips of the ring are the least in any case.
 const LEAST_PATIENCE: Duration = Duration::from_millis(300);
 
 fn patience(text: &str) -> Result<Duration, String> {
@@ -111,7 +111,7 @@ fn patience(text: &str) -> Result<Duration, String> {
     Ok(patience)
 }
 
-/// Long enough for any name, short enough for a line.
+/// Longest name in characters: long enough for any name, short enough for a line.
 const LONGEST_NAME: usize = 64;
 
 fn name(text: &str) -> Result<String, String> {

@@ -2,7 +2,7 @@
 //! seconds, so that a process that was stopped for a while does not wake up and give up on all.
 
 /// Refusals in a row that prove that a buddy is gone. Its port may be closed only because it is
-/// being restarted; with the sender's backoff four tries take about 0.2 s.
+/// being restarted; with the sender's backoff four tries take about 0.1 s.
 const REFUSALS: u32 = 4;
 
 /// Silences in a row that prove that a buddy is gone. `--patience` is split into this many tries.

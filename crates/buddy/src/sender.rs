@@ -26,8 +26,8 @@ use crate::dial::Line;
 use crate::effect::{Cause, Job, Report, Retry, Way};
 use crate::roll_call::Call;
 
-/// The first wait after a refusal. Four tries take about 0.2 s, so a port that is opened this
-/// moment is still found.
+/// The first wait after a refusal. The three waits between four tries take about 0.1 s, so a port
+/// that is opened this moment is still found.
 const FIRST_WAIT: Duration = Duration::from_millis(20);
 
 /// The longest wait between tries, because a person who has just started the missing buddy will

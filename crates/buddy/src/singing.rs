@@ -15,7 +15,6 @@ use std::time::Duration;
 use common::buddy::{
     Addresses, Caller, Incarnation, Mark, Place, Progress, Reply, Song, Take, Tally,
 };
-
 use common::journal::Event;
 
 use crate::config::{Config, millis};
@@ -79,13 +78,10 @@ impl Singing {
         let size = Place::try_from(roll.len()).unwrap_or(Place::MAX);
         let name = config.name.clone();
         let beat = config.beat(song.round_trip_ms);
-        let hop_ms = song.tempo_ms.saturating_add(song.round_trip_ms);
-        let tempo_ms = song.tempo_ms.max(millis(config.tempo));
-        let lap = beats_of_lap(
-            size,
-            tempo_ms.saturating_add(song.round_trip_ms),
-            millis(beat),
-        );
+        let hop_ms = |tempo_ms: u64| tempo_ms.saturating_add(song.round_trip_ms);
+        // The own tempo counts as well, because a buddy may be slower than the starter on purpose.
+        let slowest_ms = song.tempo_ms.max(millis(config.tempo));
+        let lap = beats_of_lap(size, hop_ms(slowest_ms), millis(beat));
         let stall = (millis(STALL) / millis(beat).max(1)).saturating_add(lap);
         Self {
             song,
@@ -97,7 +93,7 @@ impl Singing {
             todo: Vec::new(),
             suspicions: BTreeMap::new(),
             reach: Reach::default(),
-            watchdog: Watchdog::new(size, me, hop_ms, millis(beat)),
+            watchdog: Watchdog::new(size, me, hop_ms(song.tempo_ms), millis(beat)),
             ledger: Ledger::default(),
             beats: 0,
             lap: beats_of_lap(size, song.round_trip_ms, millis(beat)),
@@ -137,7 +133,7 @@ impl Singing {
         self.reach.saw(by, from, &self.roll);
     }
 
-    /// Hears a request for number `to` of `song`. `tally` is what came with a pass.
+    /// Hears a request for the buddy at place `to` in `song`. `tally` is what came with a pass.
     pub(crate) fn hear(
         &mut self,
         (song, to): (Incarnation, Place),

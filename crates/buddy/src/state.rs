@@ -100,7 +100,7 @@ impl State {
         reply
     }
 
-    /// Hears from the machine `from` the closed roll of `song`, on which this buddy is number `to`.
+    /// Hears from the machine `from` the closed roll of `song`, on which this buddy has place `to`.
     /// A waiting buddy believes it only if it [fits](crate::roll_call).
     pub fn enlist(
         &mut self,
@@ -126,7 +126,7 @@ impl State {
         }
     }
 
-    /// Hears a request for number `to` of `song`. `tally` is what came with a pass.
+    /// Hears a request for the buddy at place `to` in `song`. `tally` is what came with a pass.
     pub fn hear(&mut self, song: Incarnation, to: Place, request: Request, tally: Tally) -> Reply {
         match &mut self.phase {
             Phase::Waiting(_) => Reply::Stranger,
@@ -195,8 +195,8 @@ impl State {
         }
     }
 
-    /// Hears a ping for number `to` of `song` from the machine `from`, and learns where the caller
-    /// can be reached.
+    /// Hears a ping for the buddy at place `to` in `song` from the machine `from`, and learns where
+    /// the caller can be reached.
     pub fn ping(&mut self, song: Incarnation, to: Place, by: Caller, from: IpAddr) -> Pulse {
         let reply = self.hear(song, to, Request::Ping, Tally::default());
         match (&mut self.phase, reply) {

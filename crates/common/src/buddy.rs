@@ -33,12 +33,12 @@ pub const MAX_ADDRESSES: usize = 4;
 /// makes a buddy sing for ever.
 pub const MAX_BOTTLES: u64 = 1_000_000;
 
-/// Longest pause before a verse is passed on: ten minutes. All wait for a lap of such pauses before
-/// they take the song for lost, so a longer one would stop a ring for good.
+/// Longest pause before a verse is passed on: ten minutes. All wait for two laps of such pauses
+/// before they take the song for lost, so a longer one would stop a ring for good.
 pub const MAX_TEMPO_MS: u64 = 600_000;
 
-/// Longest round trip of a song: what a connect may take. Ten such trips are the longest silence
-/// that a stranger's song can make a buddy bear.
+/// Longest round trip of a song: what a connect may take. A buddy waits for at least nine round
+/// trips before it takes another one for gone, so a stranger's song can make that 45 s at most.
 pub const MAX_ROUND_TRIP_MS: u64 = 5000;
 
 /// A buddy's place on the roll. Place 0 is the starter, who is called Buddy 1.

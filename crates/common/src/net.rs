@@ -69,8 +69,9 @@ pub use seal::{Protocol, Seal, new_lab_key};
 /// instead.
 pub const VERSION: u16 = 3;
 
-/// Largest frame in bytes, read or written. A chat reply or a chunk of words fits with room to
-/// spare, and 2048 hostile connections that send full frames cost at most half a gigabyte.
+/// Largest frame in bytes, read or written. A page of the chat, a chunk of words or a roll of a
+/// thousand buddies fits. What the frames of all connections may take of a server's memory together
+/// is bounded by [`Limits::bytes`].
 pub const MAX_FRAME: usize = 256 * 1024;
 
 /// How long a name may be looked up. The system waits 5 s for each name server, so that a silent

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 /// The name of the service, and of the program that offers it.
 pub const SERVICE: &str = "secret-server";
 
-/// Longest text in one call, in bytes. Three of them and their envelopes fit in a frame. Copying
-/// one takes a few microseconds, which is little beside a call.
+/// Longest text in one call, in bytes: a quarter of a [frame](crate::net::MAX_FRAME). To copy one
+/// takes a few microseconds, which is little beside a call.
 pub const MAX_TEXT: usize = 64 * 1024;
 
 /// Most words in one call. Each is worked on and answered for itself, so that the bytes alone are

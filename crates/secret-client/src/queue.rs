@@ -48,7 +48,7 @@ pub(crate) use fault::Fault;
 const WINDOW: usize = 8 << 20;
 
 /// What a chunk costs besides its text, in bytes: some 300 on the way, less when answered. With a
-/// word in each call it is this that fills the window, with 24 thousand words.
+/// word in each call it is this that fills the window, with 25 thousand words.
 const CHUNK_COST: usize = 320;
 
 /// Most chunks that wait for a second server to confirm them, before nothing fresh is assigned: 8

@@ -35,9 +35,11 @@ impl<'de> Deserialize<'de> for Hex {
 /// The length of a text in bytes, and its [check](text).
 pub type Text = (usize, u16);
 
-/// Returns the length of `body` and a check of 16 bits. A change shows with 65535 of 65536, and a
-/// guess at a short text has thousands of rivals, because the check is so short and depends on
-/// the log's `epoch`. It is FNV-1a (draft-eastlake-fnv), folded.
+/// Returns the length of `body` in bytes, and a check of 16 bits: FNV-1a of the log's `epoch` and
+/// the body (RFC 9923), folded.
+///
+/// One change in 65536 is not noticed. The check is that short because a reader of the journal must
+/// not learn the text: even of short texts thousands have the same check.
 #[must_use]
 pub fn text(body: &str, epoch: u64) -> Text {
     let bytes = epoch.to_le_bytes().into_iter().chain(body.bytes());
