@@ -14,7 +14,7 @@ use futures::FutureExt;
 use tarpc::context;
 use tokio::time::{sleep, timeout};
 
-use crate::effect::Way;
+use crate::effect::{WRONG, Way};
 
 /// A connection to one buddy.
 pub(crate) type Line = Redial<BuddyRequest, BuddyResponse>;
@@ -110,9 +110,6 @@ async fn try_one(
         Err(_) => Err(failed(address, Trouble::HungUp)),
     }
 }
-
-/// What is said of an address at which another buddy was met.
-pub(crate) const WRONG: &str = "another buddy answers there";
 
 fn is_refusal(error: &net::Error) -> bool {
     let is_other = matches!(&error.trouble, Trouble::Other(text) if text == WRONG);

@@ -126,13 +126,16 @@ pub enum Cause {
     Wrong,
 }
 
+/// What is said of an address at which another buddy was met.
+pub(crate) const WRONG: &str = "another buddy answers there";
+
 impl Cause {
     /// Returns the reason in a few words.
     pub(crate) fn words(&self) -> String {
         match self {
             Self::Dial(error) => error.trouble.to_string(),
             Self::Call(text) => text.clone(),
-            Self::Wrong => "another buddy answers there".to_owned(),
+            Self::Wrong => WRONG.to_owned(),
         }
     }
 }

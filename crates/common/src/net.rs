@@ -61,6 +61,8 @@ pub use race::race;
 pub use redial::{Redial, explain, words};
 pub use resolve::resolve;
 pub use seal::{Protocol, Seal, new_lab_key};
+#[cfg(feature = "http")]
+pub(crate) use server::panicked;
 
 /// The version of the protocol of all five programs.
 ///

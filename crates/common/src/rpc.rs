@@ -12,7 +12,6 @@
 //! The files below this one only turn text into calls and back; this one makes the calls. Nothing
 //! here knows of HTTP.
 
-use std::io;
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
@@ -20,6 +19,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use tarpc::ServerError;
 
+use crate::net::panicked;
 use message::Message;
 use reply::Fault;
 
@@ -114,11 +114,7 @@ async fn served<Resp>(
     call: impl Future<Output = Result<Resp, ServerError>>,
 ) -> Result<Resp, ServerError> {
     let answer = AssertUnwindSafe(call).catch_unwind().await;
-    answer.unwrap_or_else(|_| {
-        // Only a short sentence, because the panic's own message is on stderr by now.
-        let sorry = "the server failed on this call";
-        Err(ServerError::new(io::ErrorKind::Other, sorry.into()))
-    })
+    answer.unwrap_or_else(|_| Err(panicked()))
 }
 
 #[cfg(test)]

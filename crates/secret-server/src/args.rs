@@ -8,7 +8,7 @@ use clap::Parser;
 use common::cli::{self, Failure};
 use common::credential::Credential;
 
-use crate::server::Config;
+use crate::config::Config;
 
 /// Offers a secret string operation to whoever calls, slowly or fast
 #[derive(Debug, Parser)]

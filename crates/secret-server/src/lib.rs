@@ -13,11 +13,13 @@ pub mod reverse;
 
 mod admission;
 mod args;
+mod config;
 mod delay;
 mod listeners;
 mod server;
 mod web;
 
 pub use args::Args;
+pub use config::Config;
 pub use listeners::Listeners;
-pub use server::{Config, QUEUE_PER_WORKER, run};
+pub use server::{QUEUE_PER_WORKER, run};

@@ -7,10 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::cli::Interrupted;
-use common::credential::Credential;
 use common::log_limit::LogLimit;
-use common::net::{self, Gate, Limits, Quota, Seal, SharedQuota};
-use common::pen::Pen;
+use common::net::{self, Gate, Limits, Quota, SharedQuota};
 use common::secret::{Offer, Refusal, Reversed, SERVICE, Secret, Tier};
 use futures::future::join;
 use rand::rngs::StdRng;
@@ -22,6 +20,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::{Admission, Shown, check_length, check_work, words};
+use crate::config::Config;
 use crate::delay::Delays;
 use crate::listeners::Listeners;
 use crate::reverse::{reverse, reverse_words};
@@ -33,28 +32,6 @@ pub const QUEUE_PER_WORKER: usize = 32;
 
 /// The longest deadline that a call may have. Long, because a chunk of many slow words takes long.
 const DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// How a server works.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Calls worked on at once.
-    pub workers: usize,
-    /// Longest time for a word.
-    pub delay: Duration,
-    /// The same on the premium tier.
-    pub fast_delay: Duration,
-    /// The key that the premium tier wants, if it wants one.
-    pub premium_key: Option<Credential>,
-    /// Most connections of one address, loopback exempt. An address may hold as large a part of the
-    /// places for calls as this is of 64, at most all.
-    pub per_address: usize,
-    /// Who can connect at all.
-    pub seal: Seal,
-    /// The seed of the random delays. The same seed draws the same delays in the same order.
-    pub seed: u64,
-    /// What happens is written into this journal.
-    pub journal: Pen,
-}
 
 /// Serves `listeners` until `shutdown`, then answers the calls in hand and returns.
 pub async fn run(
@@ -282,7 +259,8 @@ mod tests {
     use std::future::pending;
     use std::pin::Pin;
 
-    use common::net::Channel;
+    use common::net::{Channel, Seal};
+    use common::pen::Pen;
     use common::secret::{SecretClient, SecretRequest, SecretResponse};
     use futures::FutureExt;
     use futures::future::join_all;

@@ -213,7 +213,8 @@ where
         let answer = answer.unwrap_or_else(|(status, line)| Answer::line(status, line));
         // Paid until it is written, because a caller may read slowly.
         if share.set(answer.body.len().saturating_sub(FREE)).is_err() {
-            return Ok(no_memory().into_response(share));
+            let (status, line) = no_memory();
+            return Ok(Answer::line(status, line).into_response(share));
         }
         Ok(answer.into_response(share))
     }
@@ -247,9 +248,7 @@ where
             let slow = "the body came too slowly".to_owned();
             asked.body = body.map_err(|_| (StatusCode::REQUEST_TIMEOUT, slow))??;
             let held = (asked.body.len() * MAX_GROWTH).saturating_sub(FREE);
-            if share.set(held).is_err() {
-                return Ok(no_memory());
-            }
+            share.set(held).map_err(|_| no_memory())?;
         }
         let limit = self.gate.limits.deadline;
         let answer = timeout(limit, (self.answer)(asked)).await;
@@ -278,9 +277,9 @@ where
     }
 }
 
-fn no_memory() -> Answer {
+fn no_memory() -> Refused {
     let line = "the memory for calls is taken: try again later";
-    Answer::line(StatusCode::SERVICE_UNAVAILABLE, line)
+    (StatusCode::SERVICE_UNAVAILABLE, line.to_owned())
 }
 
 /// Reads a body, and takes memory for it while it comes.
@@ -303,12 +302,8 @@ async fn read(mut body: Incoming, share: &mut Share) -> Result<Vec<u8>, Refused>
             return Err(too_large());
         }
         text.extend_from_slice(&data);
-        if share.set(text.capacity().saturating_sub(FREE)).is_err() {
-            return Err((
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the memory for calls is taken: try again later".to_owned(),
-            ));
-        }
+        let held = text.capacity().saturating_sub(FREE);
+        share.set(held).map_err(|_| no_memory())?;
     }
     Ok(text)
 }

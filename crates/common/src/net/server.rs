@@ -357,7 +357,7 @@ where
 
 /// Returns the answer of a handler that panicked: only a short sentence, because the panic's own
 /// message is on stderr by now.
-fn panicked() -> ServerError {
+pub(crate) fn panicked() -> ServerError {
     let sorry = "the server failed on this call";
     ServerError::new(io::ErrorKind::Other, sorry.into())
 }
