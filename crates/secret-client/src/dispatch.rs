@@ -283,28 +283,20 @@ impl Dispatcher {
         }
         server.busy.reset();
         server.is_busy = false;
-        let verdict = self.queue.answered(id, first, answer);
-        let counts = matches!(
-            verdict,
-            Verdict::Counts {
-                is_claim: false,
-                ..
-            }
-        );
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        match verdict {
+        match self.queue.answered(id, first, answer) {
             Verdict::Counts {
                 words,
+                is_claim,
                 before,
                 after,
-                ..
             } => {
                 server.answered(words, timing);
                 self.note(|| Event::Got {
                     server: id,
                     first,
                     words,
-                    counts,
+                    counts: !is_claim,
                     waited: micros(timing.waited),
                     worked: micros(timing.worked),
                 });

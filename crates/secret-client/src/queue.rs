@@ -140,7 +140,7 @@ pub(crate) struct Queue {
     assigned: BTreeMap<u64, Held>,
     reorder: ReorderBuffer,
     /// bytes that count against the window
-    held: usize,
+    counted: usize,
     verify: bool,
     /// The totals so far.
     pub(crate) totals: Totals,
@@ -198,7 +198,7 @@ impl Queue {
         let Some(chunk) = chunk else {
             return self.hedge(server, pacing, now);
         };
-        self.held += chunk.text.len() + CHUNK_COST;
+        self.counted += chunk.text.len() + CHUNK_COST;
         let held = Held {
             chunk: chunk.clone(),
             holders: vec![server],
@@ -220,7 +220,7 @@ impl Queue {
         let Some(Held { chunk, holders, .. }) = self.assigned.remove(&first) else {
             return Verdict::Late;
         };
-        self.held -= chunk.text.len() + CHUNK_COST;
+        self.counted -= chunk.text.len() + CHUNK_COST;
         let words = chunk.words;
         let is_claim = self.verify && chunk.claim.is_none();
         self.settle(server, chunk, answer);
@@ -250,7 +250,7 @@ impl Queue {
             _ => {
                 let end = if chunk.is_one { "\n" } else { "" };
                 let answer = answer + end;
-                self.held += answer.len() + CHUNK_COST;
+                self.counted += answer.len() + CHUNK_COST;
                 self.reorder.put(chunk.first, answer, chunk.words);
             }
         }
@@ -272,7 +272,7 @@ impl Queue {
         if held.holders.is_empty()
             && let Some(Held { chunk, .. }) = self.assigned.remove(&first)
         {
-            self.held -= chunk.text.len() + CHUNK_COST;
+            self.counted -= chunk.text.len() + CHUNK_COST;
             if blame > BLAME_NONE {
                 self.totals.retried += chunk.words as u64;
             }
@@ -296,7 +296,7 @@ impl Queue {
             return None;
         }
         let (text, chunks) = self.reorder.take();
-        self.held -= text.len() + chunks * CHUNK_COST;
+        self.counted -= text.len() + chunks * CHUNK_COST;
         self.totals.written = self.reorder.next;
         Some(text)
     }
@@ -335,7 +335,7 @@ impl Queue {
     }
 
     fn is_full(&self) -> bool {
-        self.held >= WINDOW
+        self.counted >= WINDOW
     }
 
     /// Assigns a copy of a chunk that another server still has. Behind a full window, or while more
@@ -431,7 +431,7 @@ mod tests {
                 break;
             }
             ahead -= chunk.text.len();
-            assert!(queue.held <= WINDOW + line.len() + CHUNK_COST);
+            assert!(queue.counted <= WINDOW + line.len() + CHUNK_COST);
             assert!(ahead < 2 * backlog::READ_AHEAD);
             assert_eq!(chunk.first, first);
             assert_eq!(queue.answered(1, first, chunk.text), COUNTS);
@@ -448,6 +448,6 @@ mod tests {
         assert_eq!(queue.answered(1, 0, "tsrif\n".into()), counts);
         let taken = queue.take().expect("all answers");
         assert_eq!(lines::count(&taken) as u64, first);
-        assert_eq!(queue.held, 0);
+        assert_eq!(queue.counted, 0);
     }
 }
