@@ -1,8 +1,8 @@
 //! Manners on the command line, the same in all five programs.
 //!
 //! The product goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 usage,
-//! 130/143 interrupted with work left undone. An error is one line, `PROGRAM: what failed: cause`,
-//! and then at most three lines of `help:`.
+//! 129, 130 or 143 interrupted with work left undone, by SIGHUP, SIGINT or SIGTERM. An error is one
+//! line, `PROGRAM: what failed: cause`, and then at most three lines of `help:`.
 //!
 //! | File | What it holds |
 //! |---|---|

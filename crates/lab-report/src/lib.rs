@@ -12,7 +12,7 @@
 //! | [`run`] | all of it together |
 //! | [`picture`] | how that is shown: a page for a browser |
 //! | [`export`] | the same for viewers that others have made |
-//! | `lanes` | lanes for what lasts at the same time |
+//! | `counts`, `lanes` | a count in a sentence; lanes for what lasts at the same time |
 //! | `read` | the files: the only one here that is not PURE |
 
 use std::fs;
@@ -30,6 +30,7 @@ use verdict::Verdict;
 
 pub mod chat;
 pub mod clocks;
+mod counts;
 pub mod export;
 pub mod figures;
 mod lanes;

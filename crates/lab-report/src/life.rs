@@ -3,6 +3,8 @@
 use common::buddy::Place;
 use common::journal::{Event, Hex, Line};
 
+use crate::counts::count;
+
 /// A clock on the wall that is ahead of the steady one by more than this, in microseconds, shows
 /// that the machine slept in between.
 const NAP: i64 = 250_000;
@@ -171,8 +173,10 @@ impl Life {
         let cut = self
             .is_cut
             .then(|| format!("{} is cut: it was full", self.file));
-        let damaged =
-            (self.damaged > 0).then(|| format!("{} has {} damaged lines", self.file, self.damaged));
+        let damaged = (self.damaged > 0).then(|| {
+            let lines = count(self.damaged, "damaged line", "damaged lines");
+            format!("{} has {lines}", self.file)
+        });
         cut.into_iter().chain(damaged)
     }
 

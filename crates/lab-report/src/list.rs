@@ -40,6 +40,19 @@ pub enum Fate {
     Back(Back),
 }
 
+/// Returns when the words of a call that took `whole` microseconds arrived at the server, when the
+/// work began and when it ended, in microseconds after the call. `waited` and `worked` are what the
+/// server says; neither counts for more than the call took. What is left of the round trip is split
+/// in two, because it is not known which way was the longer.
+pub(crate) fn stages(whole: i64, waited: u64, worked: u64) -> [i64; 3] {
+    let whole = whole.max(0);
+    let clamp = |micros: u64| i64::try_from(micros).unwrap_or(whole).min(whole);
+    let (waited, worked) = (clamp(waited), clamp(worked));
+    let arrived = (whole - waited - worked).max(0) / 2;
+    let begun = (arrived + waited).min(whole);
+    [arrived, begun, (begun + worked).min(whole)]
+}
+
 /// A list.
 #[derive(Debug)]
 pub struct List<'a> {

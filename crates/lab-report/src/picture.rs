@@ -16,6 +16,7 @@ use std::collections::{BTreeSet, HashMap};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::chat::Room;
+use crate::counts::count;
 use crate::figures::Figure;
 use crate::life::At;
 use crate::list::List;
@@ -23,7 +24,7 @@ use crate::run::Run;
 use crate::song::Song;
 use crate::verdict::Verdict;
 use diagram::{Screen, both};
-use measure::{count, short, span};
+use measure::{short, span};
 use talk::Index;
 
 mod bench;

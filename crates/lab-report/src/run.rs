@@ -1,6 +1,7 @@
 //! All that the journals of a run tell: its songs, rooms and lists, and what is said of them. PURE.
 
 use crate::chat::Room;
+use crate::counts::count;
 use crate::life::Life;
 use crate::list::List;
 use crate::order::Order;
@@ -56,8 +57,11 @@ impl<'a> Run<'a> {
         let judgements = judgements.chain(rooms.iter().map(Room::judge));
         let judgements = judgements.chain(lists.iter().map(List::judge)).collect();
         let contradictions = (order.contradictions > 0).then(|| {
-            let count = order.contradictions;
-            format!("{count} messages were heard before they were sent: some journal is not true")
+            let (one, many) = (
+                "message was heard before it was sent",
+                "messages were heard before they were sent",
+            );
+            count(order.contradictions, one, many) + ": some journal is not true"
         });
         let notes = contradictions.into_iter().chain(strangers).collect();
         Self {

@@ -14,7 +14,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-/// What all five programs end with, as `common::cli` promises it.
+/// The exit codes of all five programs, as `common::cli` promises them.
 const EXIT_CODES: [(&str, &str); 4] = [
     ("0", "All was done."),
     (
@@ -23,12 +23,12 @@ const EXIT_CODES: [(&str, &str); 4] = [
     ),
     ("2", "The command line was wrong."),
     (
-        "130, 143",
-        "Interrupted with work left undone, by Ctrl-C or SIGTERM.",
+        "129, 130, 143",
+        "Interrupted with work left undone, by a closed terminal, Ctrl-C or SIGTERM.",
     ),
 ];
 
-/// What `lab-report` ends with: the verdict.
+/// The exit codes of `lab-report`: its verdicts.
 const VERDICTS: [(&str, &str); 4] = [
     ("0", "All was as promised."),
     (

@@ -42,8 +42,9 @@ impl Report {
     /// Returns a second line, for a person who wants to know more.
     pub fn detail(&self) -> String {
         let [p50, p99] = [0.5, 0.99].map(|q| millis(self.latencies.quantile(q)));
-        let (calls, hedged) = (self.latencies.count(), self.totals.hedged);
-        format!("{calls} calls, p50 {p50}, p99 {p99}; {hedged} words given to two servers")
+        let calls = plural(self.latencies.count(), "call");
+        let hedged = plural(self.totals.hedged, "word");
+        format!("{calls}, p50 {p50}, p99 {p99}; {hedged} given to two servers")
     }
 }
 
@@ -101,7 +102,7 @@ mod tests {
         many.latencies.add(Duration::from_secs(1));
         assert_eq!(
             many.detail(),
-            "1 calls, p50 951ms, p99 951ms; 7 words given to two servers"
+            "1 call, p50 951ms, p99 951ms; 7 words given to two servers"
         );
 
         let totals = Totals {

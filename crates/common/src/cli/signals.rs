@@ -12,11 +12,11 @@ use tokio::time::sleep;
 /// The signal that ended a program. As an error, it says that work was left undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interrupted {
-    /// Ctrl-C.
+    /// SIGINT: Ctrl-C.
     Int,
-    /// `kill`, a closing session, a service manager.
+    /// SIGTERM: `kill`, or a service manager.
     Term,
-    /// The terminal's window was closed, or its line was cut.
+    /// SIGHUP: the terminal's window was closed, or its line was cut.
     Hup,
 }
 

@@ -1,8 +1,12 @@
 //! The promises of a chat room, checked by numbers alone. PURE. `common/src/chat.rs` states them.
+//!
+//! A server gives each message of a log a number, and the numbers rise. So order, repeats and gaps
+//! show in the numbers that a client was shown, and no clock is needed to judge them.
 
 use std::collections::BTreeSet;
 
 use super::{Room, Window};
+use crate::counts::count;
 use crate::verdict::{Check, Judgement, Verdict};
 
 impl Room<'_> {
@@ -10,15 +14,10 @@ impl Room<'_> {
     #[must_use]
     pub fn judge(&self) -> Judgement {
         let readers: BTreeSet<usize> = self.windows.iter().map(|window| window.life).collect();
-        let (messages, readers) = (self.messages.len(), readers.len());
-        let plural = |count: usize| if count == 1 { "" } else { "s" };
+        let messages = count(self.messages.len(), "message", "messages");
+        let readers = count(readers.len(), "client", "clients");
         Judgement {
-            subject: format!(
-                "room {}: {messages} message{}, {readers} client{}",
-                self.name,
-                plural(messages),
-                plural(readers)
-            ),
+            subject: format!("room {}: {messages}, {readers}", self.name),
             checks: vec![
                 self.same_order(),
                 self.no_message_twice(),
@@ -34,6 +33,7 @@ impl Room<'_> {
         self.lives[window.life].title()
     }
 
+    /// In no window does a number come after a greater one. Then all have the order of the numbers.
     fn same_order(&self) -> Check {
         let mut check = Check::new("all were shown the messages in the same order");
         for window in &self.windows {
@@ -48,6 +48,7 @@ impl Room<'_> {
         check
     }
 
+    /// No client was shown a number again, not even after it had lost the server and come back.
     fn no_message_twice(&self) -> Check {
         let mut check = Check::new("nobody was shown a message twice");
         let mut seen = BTreeSet::new();
@@ -62,8 +63,8 @@ impl Room<'_> {
         check
     }
 
-    /// A client is judged up to the last message that it was shown or has sent, because it may
-    /// have left before the next one.
+    /// A client was shown each message of its window that it has not sent itself. It is judged up to
+    /// the last one that it was shown or has sent, because it may have left before the next one.
     fn every_message(&self) -> Check {
         let mut check = Check::new("everybody was shown every message");
         for window in &self.windows {
@@ -83,6 +84,7 @@ impl Room<'_> {
         check
     }
 
+    /// All journals have the same check of a message's text: that of the server and of each reader.
     fn same_text(&self) -> Check {
         let mut check = Check::new("all were shown the same text");
         for (number, message) in self
@@ -96,6 +98,7 @@ impl Room<'_> {
         check
     }
 
+    /// The acknowledgements that the room's reader has compared with what was stored.
     fn stored_once(&self) -> Check {
         let mut check = Check::new("what was acknowledged is stored, once");
         for (verdict, what) in &self.mismatches {

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use common::journal::{Event, Hex};
 
 use super::spans::{Mark, Role, Span, Task};
+use crate::counts;
 use crate::lanes::Lanes;
 use crate::life::At;
 use crate::run::Run;
@@ -56,6 +57,7 @@ struct Reader<'a, 'b> {
     open: BTreeMap<&'b str, Hex>,
     /// each post that is not acknowledged: its room, its span, and its lane
     posts: HashMap<&'b str, (Key, usize, usize)>,
+    /// the lanes of the posts in each room, because a client may have several under way
     lanes: HashMap<&'b str, Lanes>,
 }
 
@@ -135,8 +137,7 @@ impl<'b> Reader<'_, 'b> {
         let key = (room.to_owned(), *epoch);
         let lane = self.lanes.entry(room).or_default().take();
         let title = format!("{room}: sends #{}", lane + 1);
-        let s = if count == 1 { "" } else { "s" };
-        let name = format!("sends {count} message{s}");
+        let name = format!("sends {}", counts::count(count, "message", "messages"));
         let mut span = Span::new(at, &title, name, Role::Client);
         span.said.push(at);
         span.failed = Some("not acknowledged".into());
@@ -145,6 +146,7 @@ impl<'b> Reader<'_, 'b> {
         }
     }
 
+    /// A post is acknowledged, so its span ends and its lane is free.
     fn acknowledge(&mut self, at: At, id: &str, numbers: &[u64]) {
         let Some((key, number, lane)) = self.posts.remove(id) else {
             return;
@@ -161,6 +163,7 @@ impl<'b> Reader<'_, 'b> {
     }
 }
 
+/// Returns the first and the last of some numbers, which rise.
 fn range(numbers: &[u64]) -> String {
     match (numbers.first(), numbers.last()) {
         (Some(first), Some(last)) if first != last => format!("{first} to {last}"),

@@ -1,21 +1,26 @@
 //! A word list as spans: each call, and the work that a server did for it. PURE.
+//!
+//! A server writes no line for a call. Its part is known from its answer, which says how long the
+//! words waited there and how long they were worked on; [`stages`] places these times in the call.
+//! Calls at one server overlap, so each of them gets a lane.
 
 use std::collections::BTreeMap;
 
 use common::journal::{Back, Event};
 
 use super::spans::{Mark, Role, Span, Task, Work};
+use crate::counts::count;
 use crate::lanes::Lanes;
 use crate::life::{At, Life};
-use crate::list::{Call, Fate, List};
+use crate::list::{Call, Fate, List, stages};
 
 /// Returns a list as a task.
 pub(super) fn task(lives: &[Life], list: &List<'_>) -> Task {
     let is_it = |life: &Life| std::ptr::eq(life, list.life);
     let life = lives.iter().position(is_it).unwrap_or_default();
-    let lines = list.lines.map(|lines| format!("{lines} secret words"));
+    let words = |lines| count(lines, "secret word", "secret words");
     Task {
-        name: lines.unwrap_or_else(|| "secret words".into()),
+        name: list.lines.map_or_else(|| "secret words".into(), words),
         id: u64::try_from(list.life.id.0).unwrap_or_default(),
         life,
         is_nested: false,
@@ -29,6 +34,7 @@ fn address(list: &List<'_>, server: usize) -> String {
     known.map_or_else(|| format!("server {server}"), String::clone)
 }
 
+/// Returns a span for each call, in the lane that was free when it was made.
 fn spans(life: usize, list: &List<'_>) -> Vec<Span> {
     let mut lanes: BTreeMap<usize, Lanes> = BTreeMap::new();
     let mut lane_of = vec![0; list.calls.len()];
@@ -53,6 +59,7 @@ fn spans(life: usize, list: &List<'_>) -> Vec<Span> {
         .collect()
 }
 
+/// Returns the span of a call. An open one lasts to the end of the journal.
 fn span(life: usize, list: &List<'_>, call: &Call, lane: usize) -> Span {
     let server = address(list, call.server);
     let end = list.life.lines.len().saturating_sub(1);
@@ -85,18 +92,14 @@ fn span(life: usize, list: &List<'_>, call: &Call, lane: usize) -> Span {
     span.facts.push(("server.address", server.clone()));
     if let Some((_, Fate::Counts { waited, worked })) = call.end {
         let time = |at: At| i64::try_from(list.life.lines[at.line].t).unwrap_or(i64::MAX);
-        let whole = time(span.last).saturating_sub(time(span.first)).max(0);
-        let clamp = |micros: u64| i64::try_from(micros).unwrap_or(whole).clamp(0, whole);
-        let (waited, worked) = (clamp(waited), clamp(worked));
-        // It is not known which of the two ways took longer.
-        let way = (whole - waited - worked).max(0) / 2;
-        let begun = (way + waited).min(whole);
-        let moments = [way, begun, begun.saturating_add(worked).min(whole)];
+        let whole = time(span.last).saturating_sub(time(span.first));
+        let moments = stages(whole, waited, worked);
         span.work = Some(Work { server, moments });
     }
     span
 }
 
+/// Returns the moments at which a server came or was lost, and the end of the client.
 fn marks(life: usize, list: &List<'_>) -> Vec<Mark> {
     let mark = |(line, event): (usize, &Event)| {
         let says = match event {

@@ -1,4 +1,9 @@
 //! A song as spans: what each buddy did with each word that came to it. PURE.
+//!
+//! A journal has moments, a viewer shows stretches of time. So a span begins with the line that a
+//! buddy heeds, takes in all that it does because of that line (it sings, it passes the song on), and
+//! ends with the last of it. The next line that it heeds begins the next span. What has no length is
+//! a mark: a buddy is lost, is back, or was killed.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +14,7 @@ use super::spans::{Mark, Role, Span, Task};
 use crate::life::At;
 use crate::song::Song;
 
+/// The only lane of a buddy, because it does one thing at a time.
 const LANE: &str = "song";
 
 /// Returns a song as a task.
@@ -50,10 +56,12 @@ pub(super) fn task(song: &Song<'_>) -> Task {
 struct Reader<'a> {
     song: &'a Song<'a>,
     task: &'a mut Task,
+    /// what goes on: the span to which the next line may belong
     open: Option<Span>,
 }
 
 impl Reader<'_> {
+    /// Ends what goes on.
     fn close(&mut self) {
         self.task.spans.extend(self.open.take());
     }
@@ -95,6 +103,7 @@ impl Reader<'_> {
                 heed: true,
                 ..
             } => self.begin(at, words(*word, *mark), true),
+            // A span of its own beside the open one, which it does not interrupt.
             Event::Hear { word, mark, .. } => {
                 let name = format!("does not heed: {}", words(*word, *mark));
                 let mut span = Span::new(at, LANE, name, Role::Internal);
@@ -109,6 +118,7 @@ impl Reader<'_> {
                 }
             }
             Event::Say { id, word, mark, .. } => {
+                // The first hop of a take: nothing that was heard has led to it.
                 let begins_take = *word == Word::Ask && id.ends_with(":1");
                 if begins_take || self.open.is_none() {
                     self.begin(at, words(*word, *mark), false);

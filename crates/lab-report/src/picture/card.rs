@@ -4,8 +4,9 @@
 use common::cli::printable;
 use maud::{Markup, html};
 
-use super::measure::{count, short, span};
+use super::measure::{short, span};
 use crate::clocks::Clock;
+use crate::counts::count;
 use crate::life::Life;
 use crate::run::Run;
 use crate::verdict::{Check, Judgement, Verdict};

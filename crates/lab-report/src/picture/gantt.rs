@@ -7,8 +7,9 @@ use common::journal::Back;
 use maud::{Markup, html};
 
 use super::diagram::{Diagram, Piece, Screen, Strip};
-use super::measure::{Px, count, hue, short, span, tick, ticks, wrap};
-use crate::list::{Fate, List};
+use super::measure::{Px, hue, short, span, tick, ticks, wrap};
+use crate::counts::count;
+use crate::list::{Fate, List, stages};
 pub(super) use bars::Bars;
 use bars::{Band, Bar};
 pub(super) use legend::legend;
@@ -209,7 +210,7 @@ impl<'a> Chart<'a> {
                 @if self.screen == Screen::Desk { title { (tip(address, bar)) } }
                 @match bar.call.end {
                     Some((_, Fate::Counts { waited, worked })) => {
-                        @let (begin, middle, end) = self.stages(bar, waited, worked);
+                        @let [begin, middle, end] = self.stages(bar, waited, worked);
                         @if b - a - (end - begin) > 1.0 {
                             rect.way x=(Px(a)) y=(y) width=(wide) height=(h) {}
                         }
@@ -234,19 +235,10 @@ impl<'a> Chart<'a> {
         }
     }
 
-    /// Returns where the words began to wait, where the work began, and where it ended. What is
-    /// left of the round trip is split in two, because it is not known which way was the longer.
-    fn stages(&self, bar: &Bar, waited: u64, worked: u64) -> (f64, f64, f64) {
-        let whole = bar.to - bar.from;
-        let clamp = |micros: u64| i64::try_from(micros).unwrap_or(whole).clamp(0, whole);
-        let (waited, worked) = (clamp(waited), clamp(worked));
-        let way = (whole - waited - worked).max(0) / 2;
-        let begin = bar.from + way;
-        (
-            self.x(begin),
-            self.x(begin + waited),
-            self.x((begin + waited + worked).min(bar.to)),
-        )
+    /// Returns where the words began to wait, where the work began, and where it ended.
+    fn stages(&self, bar: &Bar, waited: u64, worked: u64) -> [f64; 3] {
+        let stages = stages(bar.to - bar.from, waited, worked);
+        stages.map(|micros| self.x(bar.from + micros))
     }
 
     /// The calls that were out at once: those that were lost on top, then those that came too late.

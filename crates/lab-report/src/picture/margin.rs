@@ -4,8 +4,9 @@
 use maud::{Markup, html};
 
 use super::diagram::{Screen, Strip};
-use super::measure::{Px, balanced, count, short, span, wrap};
+use super::measure::{Px, balanced, short, span, wrap};
 use super::sheet::{LINE, Says, Sheet};
+use crate::counts::count;
 
 /// A time less than this after the row above is given as what has passed since, in microseconds.
 const SOON: i64 = 10_000;

@@ -60,15 +60,6 @@ pub(super) fn tick(micros: i64) -> String {
     }
 }
 
-/// Returns a count with its noun: `1 word`, `2 words`.
-pub(super) fn count<N>(number: N, one: &str, many: &str) -> String
-where
-    N: Display + PartialEq + From<u8>,
-{
-    let noun = if number == N::from(1) { one } else { many };
-    format!("{number} {noun}")
-}
-
 /// Returns `text` without what a viewer would obey instead of showing it, and with `most` letters
 /// at most, because a name comes from another person's file.
 pub(super) fn short(text: &str, most: usize) -> String {

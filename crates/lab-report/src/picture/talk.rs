@@ -3,9 +3,10 @@
 use super::diagram::{Diagram, Piece, Screen};
 use super::folds::{Stretch, pieces, stretches};
 use super::margin::{Head, heads};
-use super::measure::{count, span};
+use super::measure::span;
 use super::sheet::{Sheet, Slot};
 use crate::chat::Room;
+use crate::counts::count;
 pub(super) use index::Index;
 pub(super) use legend::legend;
 use part::{Part, class};

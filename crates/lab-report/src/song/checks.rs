@@ -8,6 +8,7 @@ use common::journal::Event;
 
 use super::again::Repeat;
 use super::{Song, Verse};
+use crate::counts::count;
 use crate::life::At;
 use crate::verdict::{Check, Judgement, Verdict};
 
@@ -15,13 +16,8 @@ impl Song<'_> {
     /// Judges the song.
     #[must_use]
     pub fn judge(&self) -> Judgement {
-        let buddies = self.roll.len();
-        let bottles = if self.bottles == 1 {
-            "bottle"
-        } else {
-            "bottles"
-        };
-        let s = if buddies == 1 { "y" } else { "ies" };
+        let bottles = count(self.bottles, "bottle", "bottles");
+        let buddies = count(self.roll.len(), "buddy", "buddies");
         let checks = vec![
             self.every_verse(),
             self.in_turn(),
@@ -31,7 +27,7 @@ impl Song<'_> {
             Check::whole(&self.gaps),
         ];
         Judgement {
-            subject: format!("{} {bottles}, {buddies} budd{s}", self.bottles),
+            subject: format!("{bottles}, {buddies}"),
             checks,
         }
     }
@@ -60,6 +56,8 @@ impl Song<'_> {
         self.lives[life].end().is_none() && !self.lives[life].is_cut
     }
 
+    /// Each number of bottles has a verse that was sung to its end. The verses that are there show by
+    /// the gaps between their numbers which are missing.
     fn every_verse(&self) -> Check {
         let mut check = Check::new("every verse was sung");
         let mut next = Some(self.bottles);
@@ -102,8 +100,10 @@ impl Song<'_> {
         check
     }
 
-    /// For each verse but the first, the one before it was sung by then, as its singer could know.
-    /// It is enough to look at the last verse that was sung, because that one was checked as well.
+    /// For each verse but the first, the one before it was sung by then, as its singer could know. It
+    /// is enough to look at the last verse that was sung, because that one was checked as well. What
+    /// a line knows comes from the line before it in its journal and from the line that caused it;
+    /// no clock is asked.
     fn in_turn(&self) -> Check {
         let mut check = Check::new("no verse came before its turn");
         let mut known: HashMap<At, u64> = HashMap::new();
@@ -136,6 +136,7 @@ impl Song<'_> {
         check
     }
 
+    /// No life began a verse twice, whatever happened: a mark only moves on.
     fn nobody_twice(&self) -> Check {
         let mut check = Check::new("nobody sang a verse twice");
         let mut sung = HashSet::new();
@@ -151,6 +152,7 @@ impl Song<'_> {
         check
     }
 
+    /// Each verse that came again had a cause, in the judgement of [`again`](Self::again).
     fn repeats(&self) -> Check {
         let mut check = Check::new("a verse came again only where that is allowed");
         let mut all = self.again().into_iter().peekable();
@@ -178,6 +180,7 @@ impl Song<'_> {
         check
     }
 
+    /// Each life on the roll ended at home, or was killed, or was told to leave.
     fn all_home(&self) -> Check {
         let mut check = Check::new("all who lived went home");
         for life in self.members() {

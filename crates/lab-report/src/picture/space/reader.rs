@@ -1,6 +1,7 @@
 //! Reads a song's lines into the rows of its diagram. PURE.
 //!
-//! What is ordinary and needs no row is left out: an answer, a ping, a try.
+//! What is ordinary and needs no row is left out: an answer, a ping, a try. A line that brings the
+//! next verse has no row either, because the verse that follows it at once is the row of both.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -133,6 +134,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads one line. Before it come the deaths that it notices, and after it a death of its own.
     fn read(&mut self, at: At) {
         let place = self.places.get(&at.life).copied();
         // No ring is greater, so a longer roll is a false one.
@@ -199,6 +201,8 @@ impl<'a> Reader<'a> {
         self.said.get(&cause).copied()
     }
 
+    /// A verse begins. It is out of the ordinary if it came before, was not sung to its end, or comes
+    /// before its turn.
     fn sing(&mut self, at: At, place: usize, left: u64) {
         let again = self.again.get(&at).copied();
         let is_whole = self.whole.contains(&at);
@@ -230,6 +234,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A word came. That of a verse waits for the verse, which follows within a few lines.
     fn hear(&mut self, at: At, place: usize, word: Word, heed: bool) {
         let lines = &self.rows.song.lives[at.life].lines[at.line + 1..];
         let mut soon = lines.iter().take(4).map(|line| &line.event);
@@ -279,6 +284,8 @@ impl<'a> Reader<'a> {
         all[take].2 = all[take].2.max(row);
     }
 
+    /// A word is sent: from the row at which its sender is, so that its arrow begins there. If no line
+    /// has heard it, the arrow is a stump.
     fn say(&mut self, at: At, place: usize, to: usize, word: Word) {
         let event = &self.rows.song.lives[at.life].lines[at.line].event;
         let Event::Say { id, mark, .. } = event else {
@@ -314,6 +321,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// All other lines: the roll call, the roll, and what one buddy finds out about another one.
     fn note(&mut self, at: At, place: usize, event: &Event) {
         let me = self.name(place);
         match event {

@@ -1,4 +1,9 @@
 //! Reads the lines of a room into the rows of its diagram. PURE.
+//!
+//! A message is one row: where it is stored. Each client that was shown it in time is a dot in that
+//! row, so that an ordinary message takes no more room however many read it. What is not ordinary
+//! gets a row of its own with a sentence: a client that comes, loses the server, reads what was there
+//! before it came, or catches up with what it missed.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,8 +18,10 @@ use crate::picture::measure::{short, span};
 /// A message that is shown later than this after it was stored, in microseconds, is late.
 const LATE: i64 = 300_000;
 
+/// Reads the lines in the order of the run, and keeps what a later line may need.
 struct Reader<'a> {
     rows: Rows<'a>,
+    /// the column of each life; all lives of the server share one
     columns: HashMap<usize, usize>,
     /// the row of each message
     stored: HashMap<u64, usize>,
@@ -77,6 +84,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Returns whether a line is about this room in this log: another log has other numbers.
     fn is_here(&self, room: &str, epoch: Hex) -> bool {
         self.rows.room.name == room && self.rows.room.epoch == epoch
     }
@@ -86,6 +94,7 @@ impl<'a> Reader<'a> {
         rooms.any(|(name, _, epoch)| self.is_here(name, *epoch))
     }
 
+    /// Adds a row that says nothing yet, and returns its number.
     fn push(&mut self, at: At, column: Option<usize>, kind: Kind) -> usize {
         self.rows.all.push(Row {
             at,
@@ -101,6 +110,7 @@ impl<'a> Reader<'a> {
         self.rows.all.len() - 1
     }
 
+    /// Adds a row with a sentence. It is out of the ordinary, unless somebody only comes or leaves.
     fn say(&mut self, at: At, column: usize, kind: Kind, says: String) -> usize {
         let row = self.push(at, Some(column), kind);
         self.rows.all[row].is_odd = !matches!(kind, Kind::Comes | Kind::Leaves);
@@ -158,6 +168,7 @@ impl<'a> Reader<'a> {
             }
             _ => {}
         }
+        // A journal that ends without a word, and was not full, is that of a process that was killed.
         if at.line + 1 == life.lines.len() && self.here.contains_key(&at.life) && !life.is_cut {
             let pid = life.pid;
             let says = format!("{me} (process {pid}) was killed: its journal ends here");
@@ -181,6 +192,7 @@ impl<'a> Reader<'a> {
         self.here.insert(at.life, since);
     }
 
+    /// A client is in the room: for the first time, or again after it had lost the server.
     fn online(&mut self, at: At, column: usize, me: &str) {
         let time = self.rows.room.order.time(at);
         let known = self.online.get(&at.life).copied();
@@ -210,6 +222,8 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A server has stored posts. The same posts may come again, because a client whose call was
+    /// lost cannot know whether they were stored.
     fn store(&mut self, at: At, id: &'a str, numbers: &[u64]) {
         let cause = self.rows.room.order.cause(at);
         let sender = cause
@@ -240,6 +254,8 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A client was shown a message: in time, as part of what was there before it came, or late. What
+    /// is late or old follows in one go, so that one row stands for all of it.
     fn show(&mut self, at: At, column: usize, number: u64) {
         let time = self.rows.room.order.time(at);
         let known = self.stored.get(&number).copied();
@@ -284,6 +300,7 @@ impl<'a> Reader<'a> {
         it.took = it.took.max(took);
     }
 
+    /// A process is gone: its line, and the time without a server, end in this row.
     fn leave(&mut self, life: usize, column: usize, row: usize) {
         let since = self.here.remove(&life).flatten();
         self.rows.lives.push((column, since, Some(row)));
@@ -292,6 +309,8 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Returns the rows. Who is still there has a line to the foot. Rows that stand for many messages
+    /// get their sentence only here, because it says how many there were.
     fn end(mut self) -> Rows<'a> {
         let column = |life: &usize| self.columns.get(life).copied().unwrap_or_default();
         let mut here: Vec<_> = self

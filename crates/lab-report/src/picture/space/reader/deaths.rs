@@ -1,4 +1,7 @@
 //! Reads of those that die, are given up on, and come back. PURE.
+//!
+//! A killed process writes nothing of its death. So a death is known from its journal, which has no
+//! end, and is drawn where another buddy notices it. One that is given up on and lives is in doubt.
 
 use super::Reader;
 use crate::life::At;
@@ -6,6 +9,7 @@ use crate::picture::space::rows::Kind;
 use crate::picture::space::sentence;
 
 impl Reader<'_> {
+    /// One buddy gives up on another: on a dead one, or wrongly on a living one.
     pub(super) fn lose(&mut self, at: At, place: usize, gone: usize, why: &str) {
         let tries = self.tries.remove(&(at.life, gone)).unwrap_or_default();
         let says = sentence::lost(&self.name(place), &self.name(gone), why, tries);
