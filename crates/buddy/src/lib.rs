@@ -14,6 +14,7 @@
 //! | `node` | the shell: the one lock, the timers, and the execution of effects |
 //! | `handler`, `sender` | calls in; calls out, one mailbox, task and connection for each buddy called |
 //! | `dial` | the way to a buddy: several addresses, and a proof that it is the one |
+//! | `end` | how a buddy ends: the word for its journal, the error with its advice |
 //! | `output`, `spin` | lines out; spinning between verses at full tempo |
 //!
 //! # How a verse travels
@@ -47,6 +48,7 @@ pub mod state;
 mod args;
 mod config;
 mod dial;
+mod end;
 mod failure_detector;
 mod handler;
 mod ledger;

@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use common::cli::{Failure, Interrupted};
+use common::cli::Interrupted;
 use common::journal::Event;
-use common::net::{self, Protocol};
+use common::net::Protocol;
 use common::pen::Pen;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -23,13 +23,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::dial::{self, Line};
-use crate::effect::{Effect, End, Job, Target, Way};
+use crate::effect::{Effect, Job, Target, Way};
+use crate::end;
 use crate::failure_detector::SILENCES;
 use crate::output::LineWriter;
 use crate::sender::{self, Mailbox};
 use crate::spin::Spin;
 use crate::state::State;
-use crate::waiting::{DESERTED, FIRST_RECALL};
+use crate::waiting::FIRST_RECALL;
 
 /// The roll is called again after [`FIRST_RECALL`], and then twice as long, up to this long. An
 /// earlier call may still be on its way in a large and slow ring, and must have the time to close.
@@ -141,14 +142,10 @@ impl Node {
         locked.tasks.abort_all();
         let (why, result) = match locked.unwritten.take() {
             Some(error) => ("", Err(error).context("cannot write the song")),
-            None => match locked.state.end(locked.begun.elapsed()) {
-                End::Home(summary) => ("home", Ok(summary)),
-                End::Left => ("left", signal.map_or(Ok(None), |signal| Err(signal.into()))),
-                End::Hopeless(error) => ("", Err(Failure::from(error).into())),
-                End::LeftOut => ("", Err(left_out().into())),
-                End::Deserted => ("", Err(deserted().into())),
-                End::NoSong(error) => ("", Err(no_song(error, self.config.wait).into())),
-            },
+            None => {
+                let end = locked.state.end(locked.begun.elapsed());
+                end::result(end, signal, self.config.wait)
+            }
         };
         self.note_end(why, &result);
         result
@@ -363,30 +360,5 @@ impl Node {
     fn sing_again(self: &Arc<Self>, verse: Verse) {
         let node = self.clone();
         self.spawn(async move { node.sing(verse) });
-    }
-}
-
-fn left_out() -> Failure {
-    Failure::new("the song was sung without this buddy").help(
-        "the buddy before it did not reach it: start it with --advertise HOST:PORT, an address \
-         that others can reach",
-    )
-}
-
-fn deserted() -> Failure {
-    Failure::new(format!(
-        "no buddy of the ring has answered for {DESERTED:?}, since the roll was called"
-    ))
-    .help("start the ring again, the starter with --bottles last")
-}
-
-fn no_song(error: Option<net::Error>, limit: Option<Duration>) -> Failure {
-    let what = format!("no song began within {:?}", limit.unwrap_or_default());
-    match error {
-        Some(error) => Failure::from(error).within(what),
-        None => Failure::new(what).help(
-            "the ring is closed when every buddy is up and each --next leads to another; \
-             the last one started gets --bottles",
-        ),
     }
 }

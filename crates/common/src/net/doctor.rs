@@ -247,7 +247,8 @@ impl Error {
 mod tests {
     use super::*;
 
-    fn error(trouble: Trouble) -> Error {
+    /// An error of a call over the internet.
+    pub(super) fn error(trouble: Trouble) -> Error {
         Error {
             trouble,
             service: "chat-server",

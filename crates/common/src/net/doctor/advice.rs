@@ -216,6 +216,7 @@ fn same_network(a: IpAddr, b: IpAddr) -> bool {
 mod tests {
     use std::net::SocketAddr;
 
+    use super::super::tests::error;
     use super::*;
 
     /// The advice for a target that gave no answer to a caller at `own`.
@@ -229,16 +230,6 @@ mod tests {
             own: own.parse().ok(),
         };
         error.help().join("\n")
-    }
-
-    fn error(trouble: Trouble) -> Error {
-        Error {
-            trouble,
-            service: "chat-server",
-            target: "lab.example.org:8030".into(),
-            addr: "54.1.2.3:8030".parse().ok(),
-            own: "192.168.1.7".parse().ok(),
-        }
     }
 
     #[test]

@@ -192,24 +192,7 @@ pub fn answering(bytes: &[u8]) {
             cancelled: BTreeMap::new(),
         };
         while !input.is_over() {
-            match input.below(12) {
-                0..5 => caller.request(&mut input),
-                5 => caller.cancel(&mut input),
-                6 if caller.is_rude => {
-                    let message = text(&mut input, 40).into_bytes();
-                    let whole = input.below(2) == 0;
-                    caller
-                        .to_write
-                        .extend(if whole { frame(&message) } else { message });
-                }
-                7 => handlers.release.notify_waiters(),
-                8 if caller.is_rude => {
-                    advance(Duration::from_millis(input.number() % 200_000)).await;
-                }
-                9 if input.below(8) == 0 => stop.cancel(),
-                10 if input.below(8) == 0 => caller.io = None,
-                _ => {}
-            }
+            happens(&mut input, &mut caller, &handlers, &stop).await;
             let reads = input.below(3) * 2000;
             caller.talk(reads).await;
             settle(&polls).await;
@@ -222,6 +205,31 @@ pub fn answering(bytes: &[u8]) {
         assert_eq!(gate.bytes.taken(), 0, "all is given back");
         assert_eq!(handlers.running.load(Relaxed), 0, "no call is left behind");
     });
+}
+
+/// Lets one thing happen that the input chooses: the caller does something, a handler goes on, time
+/// passes, or the server is told to stop.
+async fn happens(
+    input: &mut Input<'_>,
+    caller: &mut Caller,
+    handlers: &Handlers,
+    stop: &CancellationToken,
+) {
+    match input.below(12) {
+        0..5 => caller.request(input),
+        5 => caller.cancel(input),
+        6 if caller.is_rude => {
+            let message = text(input, 40).into_bytes();
+            let whole = input.below(2) == 0;
+            let bytes = if whole { frame(&message) } else { message };
+            caller.to_write.extend(bytes);
+        }
+        7 => handlers.release.notify_waiters(),
+        8 if caller.is_rude => advance(Duration::from_millis(input.number() % 200_000)).await,
+        9 if input.below(8) == 0 => stop.cancel(),
+        10 if input.below(8) == 0 => caller.io = None,
+        _ => {}
+    }
 }
 
 /// The caller says no more, and reads. The server ends, having answered all.
