@@ -16,21 +16,21 @@ use tokio::time::{sleep, timeout};
 
 use crate::effect::{WRONG, Way};
 
-/// A connection to one buddy.
-pub(crate) type Line = Redial<BuddyRequest, BuddyResponse>;
+/// A way to one buddy that dials again when its connection has ended.
+pub(crate) type Link = Redial<BuddyRequest, BuddyResponse>;
 
 /// No address has been proven.
 const NONE: usize = usize::MAX;
 
-/// Returns a line by `protocol` to the buddy that `way` leads to, which is asked before each dial.
+/// Returns a link by `protocol` to the buddy that `way` leads to, which is asked before each dial.
 /// If `first_is_proven`, the roll call has gone over the first address. A buddy that was restarted
 /// is believed at an address that is not proven only after `beat`, because the right one may live.
-pub(crate) fn line(
+pub(crate) fn link(
     protocol: Protocol,
     way: impl Fn() -> Option<Way> + Send + Sync + 'static,
     first_is_proven: bool,
     beat: Duration,
-) -> Line {
+) -> Link {
     let proven = if first_is_proven { 0 } else { NONE };
     let proven = Arc::new(AtomicUsize::new(proven));
     Redial::by(move || {

@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::dial::{self, Line};
+use crate::dial::{self, Link};
 use crate::effect::{Effect, Job, Target, Way};
 use crate::end;
 use crate::failure_detector::SILENCES;
@@ -50,7 +50,7 @@ pub(crate) struct Node {
     journal: Pen,
     spin: Spin,
     /// the connection of the roll call, which is that of the song as well
-    next: Line,
+    next: Link,
     started: Instant,
     /// told to leave: waits for no tempo any more
     leaving: CancellationToken,
@@ -92,7 +92,7 @@ impl Node {
             effects: Vec::new(),
         };
         Self {
-            next: Line::new(&*config.next, protocol.clone()),
+            next: Link::new(&*config.next, protocol.clone()),
             config,
             protocol,
             locked: Mutex::new(locked),
@@ -235,15 +235,15 @@ impl Node {
             Target::Next => None,
             Target::Place(place) => state.way(place),
         };
-        let line = way.as_ref().map(|way| self.line(way, beat));
-        let line = line.unwrap_or_else(|| self.next.clone());
+        let link = way.as_ref().map(|way| self.link(way, beat));
+        let link = link.unwrap_or_else(|| self.next.clone());
         let node = self.clone();
         let report = move |job: &Job, report| {
             let now = node.started.elapsed();
             node.event(|state| state.reported(to, job, report, now))
         };
         let pace = (beat, self.config.incarnation);
-        let (mailbox, task) = sender::open(way, line, pace, report);
+        let (mailbox, task) = sender::open(way, link, pace, report);
         let tasks = match to {
             Target::Next => &mut locked.waiting,
             Target::Place(_) => &mut locked.tasks,
@@ -252,15 +252,15 @@ impl Node {
         locked.mailboxes.entry(to).or_insert(mailbox)
     }
 
-    /// Returns a line to a buddy on the roll. That to the next one is the line of the roll call.
-    fn line(self: &Arc<Self>, way: &Way, beat: Duration) -> Line {
+    /// Returns a link to a buddy on the roll. That to the next one is the link of the roll call.
+    fn link(self: &Arc<Self>, way: &Way, beat: Duration) -> Link {
         let (node, to) = (self.clone(), way.to);
         let way_to = move || node.lock().state.way(to);
-        let line = dial::line(self.protocol.clone(), way_to, way.is_next, beat);
+        let link = dial::link(self.protocol.clone(), way_to, way.is_next, beat);
         if way.is_next {
-            line.take_over(&self.next);
+            link.take_over(&self.next);
         }
-        line
+        link
     }
 
     /// Never poisoned, because it is never held over an await and no code under it panics.

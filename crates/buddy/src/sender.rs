@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::config::millis;
-use crate::dial::Line;
+use crate::dial::Link;
 use crate::effect::{Cause, Job, Report, Retry, Way};
 use crate::roll_call::Call;
 
@@ -50,7 +50,7 @@ struct Mail {
 #[derive(Clone)]
 pub(crate) struct Mailbox {
     mail: watch::Sender<Option<Mail>>,
-    line: Line,
+    link: Link,
     /// none before the song
     way: Option<Way>,
 }
@@ -76,7 +76,7 @@ impl Mailbox {
         let (&Job::Pass(token, progress, tally), Some(way)) = (job, &self.way) else {
             return None;
         };
-        self.line.post(BuddyRequest::Pass {
+        self.link.post(BuddyRequest::Pass {
             song: way.song,
             to: way.to,
             token,
@@ -104,12 +104,12 @@ impl Mailbox {
     }
 }
 
-/// Returns a mailbox for the buddy at the end of `line`, and the task that sends what is put there.
+/// Returns a mailbox for the buddy at the end of `link`, and the task that sends what is put there.
 /// Without a `way` it is the next one, before the song. A try takes a `beat`; `seed` is for the
 /// jitter of the waits. `report` hears what happens to each job, and decides what becomes of it.
 pub(crate) fn open<F: Fn(&Job, Report) -> Retry>(
     way: Option<Way>,
-    line: Line,
+    link: Link,
     (beat, seed): (Duration, u64),
     report: F,
 ) -> (Mailbox, impl Future<Output = ()> + use<F>) {
@@ -117,7 +117,7 @@ pub(crate) fn open<F: Fn(&Job, Report) -> Retry>(
     let limit = if way.is_some() { beat } else { DIAGNOSIS };
     let mailbox = Mailbox {
         mail: watch::Sender::new(None),
-        line: line.within(limit),
+        link: link.within(limit),
         way,
     };
     let sender = Sender {
@@ -129,7 +129,7 @@ pub(crate) fn open<F: Fn(&Job, Report) -> Retry>(
     (mailbox, sender.run())
 }
 
-type Client = BuddyClient<Line>;
+type Client = BuddyClient<Link>;
 
 struct Sender<F> {
     beat: Duration,
@@ -141,7 +141,7 @@ struct Sender<F> {
 impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
     async fn run(mut self) {
         let in_song = self.mailbox.way.is_some();
-        let client = BuddyClient::from(self.mailbox.line.clone());
+        let client = BuddyClient::from(self.mailbox.link.clone());
         let mut mails = self.mailbox.mail.subscribe();
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         loop {
@@ -196,7 +196,7 @@ impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
                 biased;
                 _ = mails.changed() => {}
                 // Asks at once instead of at the next beat, because its process has died, probably.
-                () = self.mailbox.line.broken() => self.mailbox.put(Job::Ping),
+                () = self.mailbox.link.broken() => self.mailbox.put(Job::Ping),
             }
         }
     }
@@ -212,7 +212,7 @@ impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
         let Some(post) = post else {
             return Some(self.call(client, job).await);
         };
-        let answer = self.mailbox.line.answer(&post).await?;
+        let answer = self.mailbox.link.answer(&post).await?;
         Some(answered(answer.map(|answer| match answer {
             BuddyResponse::Pass(reply) => reply,
             _ => Reply::Wrong, // never, because an answer is to what was asked
@@ -248,7 +248,7 @@ impl<F: Fn(&Job, Report) -> Retry> Sender<F> {
 
     /// Sends a roll call, and with it how far away the next buddy is.
     async fn call_the_roll(&self, client: &Client, mut call: Call) -> Report {
-        let round_trip = match self.mailbox.line.round_trip().await {
+        let round_trip = match self.mailbox.link.round_trip().await {
             Ok(round_trip) => millis(round_trip).min(MAX_ROUND_TRIP_MS),
             Err(error) => return failed(error),
         };

@@ -113,7 +113,7 @@ impl Waiting {
         let step = self.roll_call.call();
         self.calls += 1;
         if self.calls == LATE && step != Step::Nothing {
-            let text = "the roll-call has not come back yet: some buddy waits for its next and \
+            let text = "the roll call has not come back yet: some buddy waits for its next and \
                         says so, or the last buddy's --next is not this one";
             out.push(Effect::Tell(text.into()));
         }
@@ -174,7 +174,7 @@ impl Waiting {
             let next = &self.next;
             let text = format!(
                 "not singing along in a song whose roll does not fit: {next} must come after this \
-                 buddy, at its place in the roll-call; if this buddy was restarted, give it the \
+                 buddy, at its place in the roll call; if this buddy was restarted, give it the \
                  --next that it had before"
             );
             self.tell_of_others(text, from, out);
@@ -248,7 +248,7 @@ impl Waiting {
                 format!("{next} is in the middle of a song: waiting to be taken in")
             }
             RollCallReply::Looped => format!(
-                "the roll-call came to {next} a second time: the ring misses its starter; \
+                "the roll call came to {next} a second time: the ring misses its starter; \
                  --next {next} may be wrong"
             ),
         };

@@ -60,7 +60,7 @@ fn a_buddy_with_another_key_is_waited_for_by_name_and_mended_alone() {
     ));
     ring.says("help: give all machines the same key file");
     ring.says(&format!("only holders of the key {two} can come in"));
-    // Buddy 2 hears it too, although it calls nobody before the roll-call has come to it.
+    // Buddy 2 hears it too, although it calls nobody before the roll call has come to it.
     ring.says("127.0.0.1: knocked with another key");
     ring.kill(2);
     ring.start(2, &["--key", right.path()]);

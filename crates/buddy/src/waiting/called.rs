@@ -40,14 +40,14 @@ impl Waiting {
         let waited = self.beat * self.beats;
         let Some(called) = self.called else {
             if waited >= WAIT_NOTICE && self.roll_call.mine().is_none() {
-                let text = "no roll-call has come yet: this buddy must be the --next of another \
+                let text = "no roll call has come yet: this buddy must be the --next of another \
                             one, and the last buddy started needs --bottles";
                 self.tell_once(text.into(), out);
             }
             return;
         };
         if waited >= called.again + WAIT_NOTICE && !self.left_out {
-            let text = "the roll-call does not come again: its starter is gone, or a buddy before \
+            let text = "the roll call does not come again: its starter is gone, or a buddy before \
                         this one; start the missing one again, and the starter with --bottles";
             self.tell_once(text.into(), out);
         }

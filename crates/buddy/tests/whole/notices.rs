@@ -21,7 +21,7 @@ fn a_loop_without_the_starter_names_its_buddies() {
          to the starter",
     );
     world.says(
-        "the roll-call came to 2 a second time: the ring misses its starter; --next 2 may be wrong",
+        "the roll call came to 2 a second time: the ring misses its starter; --next 2 may be wrong",
     );
 }
 
@@ -39,7 +39,7 @@ fn the_start_of_a_chain_says_that_nothing_came_back() {
     world.start(2, None);
     world.start(1, Some(9));
     world.says(
-        "the roll-call has not come back yet: some buddy waits for its next and says so, \
+        "the roll call has not come back yet: some buddy waits for its next and says so, \
          or the last buddy's --next is not this one",
     );
     assert!(world.sung() == 0);
@@ -217,7 +217,7 @@ fn a_buddy_that_is_restarted_with_another_next_says_why_it_does_not_sing_along()
     assert_eq!(
         lines(&mut ann),
         "not singing along in a song whose roll does not fit: bob:1 must come after this buddy, at \
-         its place in the roll-call; if this buddy was restarted, give it the --next that it had \
+         its place in the roll call; if this buddy was restarted, give it the --next that it had \
          before (called by 10.0.0.9)"
     );
 }

@@ -52,7 +52,7 @@ fn called() -> State {
 fn a_buddy_that_nobody_points_at_says_so_after_seconds_and_once() {
     let mut ann = ann(None);
     assert_eq!(beats(&mut ann, 9).0, [""; 0]);
-    let text = "no roll-call has come yet: this buddy must be the --next of another one, and the \
+    let text = "no roll call has come yet: this buddy must be the --next of another one, and the \
                 last buddy started needs --bottles";
     assert_eq!(beats(&mut ann, 100), (vec![text.into()], vec![]));
 }
@@ -62,7 +62,7 @@ fn a_buddy_whose_starter_is_gone_says_so() {
     let mut ann = called();
     assert_eq!(beats(&mut ann, 12).0, [""; 0], "it may call again");
     let (told, jobs) = beats(&mut ann, 30);
-    let text = "the roll-call does not come again: its starter is gone, or a buddy before this \
+    let text = "the roll call does not come again: its starter is gone, or a buddy before this \
                 one; start the missing one again, and the starter with --bottles";
     assert_eq!(told, [text]);
     assert_eq!(jobs[0], Job::Peek(3, 2), "it asks Buddy 3, its next");

@@ -1,4 +1,4 @@
-//! The roll-call in every wiring of up to four buddies, with every set of starters, in every order
+//! The roll call in every wiring of up to four buddies, with every set of starters, in every order
 //! of events.
 //!
 //! `world.rs` runs the pure core of `roll_call.rs`. `oracle.rs` says from the wiring alone who must

@@ -1,4 +1,4 @@
-//! What the roll-call promises about a wiring, read off the wiring alone: no calls, no memory, no
+//! What the roll call promises about a wiring, read off the wiring alone: no calls, no memory, no
 //! attempts.
 
 use std::collections::BTreeSet;
@@ -19,7 +19,7 @@ pub(crate) struct Wiring {
 pub(crate) enum Said {
     /// "the ring misses its starter: b -> c -> ... -> me -> and round again"
     Misses(Vec<usize>),
-    /// "the roll-call came to my next a second time"
+    /// "the roll call came to my next a second time"
     Looped,
     /// "waiting for the next buddy", which is not there
     Waits,

@@ -1,4 +1,4 @@
-//! The world around the roll-call's core: buddies, and a link from each to its next, which may be
+//! The world around the roll call's core: buddies, and a link from each to its next, which may be
 //! slow.
 //!
 //! A buddy that is up late, or a dial that fails, needs no event of its own here, because to the
