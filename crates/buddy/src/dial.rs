@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::effect::{WRONG, Way};
 
-/// A way to one buddy that dials again when its connection has ended.
+/// A connection to one buddy, which is dialled again after it has ended.
 pub(crate) type Link = Redial<BuddyRequest, BuddyResponse>;
 
 /// No address has been proven.

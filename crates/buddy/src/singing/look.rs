@@ -3,8 +3,7 @@
 
 use common::buddy::{Mark, Place, Pulse, Reply, Tally};
 
-use crate::effect::{Effect, Job, Report, Retry, Target};
-use crate::failure_detector::Threshold;
+use crate::effect::{Effect, Job, Target};
 use crate::ring::Request;
 
 use super::Singing;
@@ -71,27 +70,6 @@ impl Singing {
     pub(super) fn tell_who_is_back(&self, out: &mut Vec<Effect>) {
         let who = self.who(self.ring.next());
         out.push(Effect::Tell(format!("back: {who}")));
-    }
-
-    /// Learns what became of a ping to a buddy beyond next, which the ring does not need yet.
-    pub(super) fn tried(&mut self, place: Place, report: Report) -> Retry {
-        let suspicion = self.suspicions.entry(place).or_default();
-        let (cause, is_gone, retry) = match report {
-            Report::Waited => return Retry::Soon,
-            Report::Refused(cause) => (cause, suspicion.refused(Threshold::Soon), Retry::Soon),
-            Report::Silent(cause) => (cause, suspicion.silent(), Retry::AtBeat),
-            Report::Pulse(_) | Report::Answered(_) | Report::Called(_) => {
-                suspicion.clear();
-                self.reach.reached(place);
-                return Retry::No;
-            }
-        };
-        if !is_gone {
-            return retry;
-        }
-        suspicion.clear();
-        self.reach.missed(place, cause.words());
-        Retry::No
     }
 
     /// Counts the lives that ended with their tally, and those that were only thought to have.
