@@ -120,6 +120,7 @@ impl<'a> Rooms<'a> {
         })
     }
 
+    /// Reads one line, in the order of the run.
     fn read(&mut self, at: At) {
         match &self.lives[at.life].lines[at.line].event {
             Event::Online { rooms, .. } => self.online(at.life, rooms),
@@ -195,6 +196,7 @@ impl<'a> Rooms<'a> {
         }
     }
 
+    /// A server has stored posts under these numbers. Each post must have one number for ever.
     fn store(&mut self, at: At, key: Key, id: &'a str, numbers: &'a [u64], texts: &[Text]) {
         let room = self.room(&key);
         for (index, number) in numbers.iter().enumerate() {
@@ -213,6 +215,7 @@ impl<'a> Rooms<'a> {
         }
     }
 
+    /// A client has the numbers of its posts: they must be those under which a server stored them.
     fn acknowledge(&mut self, at: At, id: &'a str, numbers: &[u64]) {
         let name = self.lives[at.life].title();
         let (sender, first) = named(id);
@@ -263,6 +266,7 @@ impl<'a> Rooms<'a> {
         self.own(at, key, &[number]);
     }
 
+    /// Counts messages as read by their sender, because a client knows its own already.
     fn own(&mut self, at: At, key: &Key, numbers: &[u64]) {
         let first = numbers.first().copied().unwrap_or_default();
         let window = self.window(at.life, key, first.saturating_sub(1));
@@ -282,6 +286,7 @@ impl<'a> Rooms<'a> {
             .filter(|life| life.program == "chat-server")
     }
 
+    /// Returns the rooms, each with what may be missing in the journals.
     fn end(self) -> Vec<Room<'a>> {
         let mut gaps = Vec::new();
         if self.servers().count() == 0 {

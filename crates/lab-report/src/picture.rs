@@ -92,6 +92,7 @@ pub fn figures_alone(figures: &[Figure]) -> String {
         .into_string()
 }
 
+/// Returns a whole page, with the style and the script inside, so that it is one file.
 fn document(title: &str, sections: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
@@ -136,6 +137,7 @@ fn again(song: &Song<'_>) -> HashMap<At, Verdict> {
     all.map(|repeat| (repeat.sing, repeat.verdict)).collect()
 }
 
+/// A song: the level of the beer, then each step.
 fn song_section(song: &Song<'_>) -> Markup {
     let again = again(song);
     let rows = space::read(song, &again);
@@ -164,6 +166,7 @@ fn song_section(song: &Song<'_>) -> Markup {
     }
 }
 
+/// A room: how long each message took, then each step.
 fn room_section(room: &Room<'_>, index: &Index<'_>) -> Markup {
     let rows = talk::read(room, index);
     let readers: BTreeSet<usize> = room.windows.iter().map(|window| window.life).collect();
@@ -180,6 +183,7 @@ fn room_section(room: &Room<'_>, index: &Index<'_>) -> Markup {
     }
 }
 
+/// A word list: one chart over time, because its calls overlap and steps would show nothing.
 fn list_section(list: &List<'_>) -> Markup {
     let bars = gantt::read(list);
     let words = list.lines;

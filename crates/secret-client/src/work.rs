@@ -71,10 +71,13 @@ pub(crate) async fn work(
     (shell.dispatcher.report(shell.begun.elapsed()), result)
 }
 
+/// What one run of the work needs. It is one task, so nothing in it is shared or locked.
 struct Shell {
     dispatcher: Dispatcher,
     connections: Connections,
+    /// what happens to servers, from the tasks that keep their connections
     events: mpsc::Receiver<Event>,
+    /// what each call says of the speed that is wanted
     tier: Tier,
     journal: Pen,
     progress: Progress,
@@ -164,6 +167,7 @@ impl Shell {
         }
     }
 
+    /// Takes the answers whose turn has come, to be written.
     fn take(&mut self) -> String {
         let ready = self.dispatcher.queue.take().unwrap_or_default();
         self.bytes += ready.len() as u64;
@@ -172,6 +176,7 @@ impl Shell {
         ready
     }
 
+    /// Hands what was read to the queue.
     fn read(&mut self, item: Input) {
         match item {
             Input::Lines(text) => self.dispatcher.queue.read(text),
@@ -186,6 +191,7 @@ impl Shell {
         }
     }
 
+    /// Reports to the dispatcher what has happened to a server.
     fn happened(&mut self, event: Event) {
         match event {
             Event::LookedUp(name, found) => self.dispatcher.looked_up(&name, found),
@@ -199,6 +205,8 @@ impl Shell {
         self.carry_out();
     }
 
+    /// Reports to the dispatcher what came of a call. Of an aborted one nothing, because it is the
+    /// dispatcher that had it aborted.
     fn answered(&mut self, answer: Result<Answer, Aborted>) {
         let Ok(answer) = answer else { return };
         let (server, first) = (answer.server, answer.first);
@@ -223,6 +231,7 @@ impl Shell {
         self.carry_out();
     }
 
+    /// Carries out all that the dispatcher has decided by now.
     fn carry_out(&mut self) {
         while let Some(effect) = self.dispatcher.next_effect() {
             match effect {
@@ -240,6 +249,7 @@ impl Shell {
         }
     }
 
+    /// Draws the bar anew.
     fn show(&self) {
         let shares: Vec<_> = self.dispatcher.shares().collect();
         let words = self.dispatcher.queue.totals.written;

@@ -47,6 +47,8 @@ pub async fn run(
     serve(listeners.into(), config, limits, shutdown).await;
 }
 
+/// Does what [`run`] does, within these `limits`. Clients and callers over HTTP share the gate, the
+/// workers and the queue, so that no limit counts twice.
 async fn serve(
     listeners: Listeners,
     config: Config,
@@ -185,6 +187,7 @@ impl Shared {
         }
     }
 
+    /// Returns the delay of this number of words, of which each takes `most` at most.
     fn draw(&self, most: Duration, words: usize) -> Duration {
         let mut dice = self.dice.lock().unwrap_or_else(PoisonError::into_inner);
         let (dice, delays) = &mut *dice;
@@ -192,6 +195,7 @@ impl Shared {
         (0..words).map(draw).sum()
     }
 
+    /// Logs what was done and what was refused, once, at the end.
     fn log_work(&self) {
         let (words, worked) = (self.words.load(Relaxed), self.worked_us.load(Relaxed));
         tracing::info!("worked on {words} words for {:.3}s", worked as f64 / 1e6);
@@ -203,10 +207,12 @@ impl Shared {
     }
 }
 
+/// The service for the caller of one address.
 #[derive(Clone)]
 struct SecretServer(Arc<Shared>, IpAddr);
 
 impl SecretServer {
+    /// Returns one text reversed, line breaks included, on this tier.
     async fn one(&self, tier: Tier, text: String) -> Result<String, Refusal> {
         let work = async {
             check_length(&text)?;

@@ -27,6 +27,7 @@ pub(crate) async fn serve<F>(
     .await;
 }
 
+/// Answers one request: a call or the list of calls, or that the server is there.
 async fn answer<F>(
     asked: Asked,
     methods: &Methods,

@@ -60,6 +60,7 @@ fn facts(run: &Run<'_>) -> String {
     format!("{journals} from {machines}")
 }
 
+/// A judgement with its checks, and a way to its picture.
 fn judged(number: usize, judgement: &Judgement, is_long: bool) -> Markup {
     let verdict = judgement.verdict();
     let (class, sign, words) = look(verdict);
@@ -75,6 +76,7 @@ fn judged(number: usize, judgement: &Judgement, is_long: bool) -> Markup {
     }
 }
 
+/// A check with its reasons: the first few at once, because the worst come first.
 fn checked(check: &Check) -> Markup {
     let (class, sign, _) = look(check.verdict);
     let reason = |reason: &String| html! { li { (printable(reason)) } };
@@ -131,6 +133,7 @@ fn clocks(run: &Run<'_>) -> Markup {
     }
 }
 
+/// What is known of a machine's clock, in cells of a table.
 fn clock_cells(clock: &Clock) -> Markup {
     let sign = |number: i64| if number > 0 { "+" } else { "" };
     html! {

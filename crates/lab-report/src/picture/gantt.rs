@@ -61,6 +61,7 @@ pub(super) fn draw(bars: &Bars, screen: Screen) -> Diagram {
     }
 }
 
+/// The chart, and where things are in it.
 struct Chart<'a> {
     bars: &'a Bars,
     screen: Screen,
@@ -105,6 +106,7 @@ impl<'a> Chart<'a> {
         }
     }
 
+    /// Returns where a time is. One before the first call, or after the last line, is at the side.
     fn x(&self, time: i64) -> f64 {
         let (from, to) = (self.bars.from, self.bars.to.max(self.bars.from + 1));
         let share = (time.clamp(from, to) - from) as f64 / (to - from) as f64;
@@ -130,6 +132,7 @@ impl<'a> Chart<'a> {
         }
     }
 
+    /// All that is drawn of a server.
     fn band(&self, number: usize, band: &Band, top: f64, name: &[String]) -> Markup {
         let height = height(band);
         html! {
@@ -170,6 +173,7 @@ impl<'a> Chart<'a> {
         }
     }
 
+    /// A time in which a server could not be called, with the cause if there is room for it.
     fn away(&self, (from, to, why): &(i64, i64, String), top: f64, height: f64) -> Markup {
         let (a, b) = (self.x(*from), self.x(*to));
         let why = if why.is_empty() {
@@ -194,6 +198,7 @@ impl<'a> Chart<'a> {
         }
     }
 
+    /// A call. One that counts shows its stages; of the others the shape shows what became of them.
     fn bar(&self, server: usize, address: &str, bar: &Bar, top: f64) -> Markup {
         let top = top + bar.lane as f64 * LANE;
         let (a, b) = (self.x(bar.from), self.x(bar.to));
@@ -293,6 +298,8 @@ impl<'a> Chart<'a> {
         html! { line.grid x1=(left) x2=(right) y1=(y) y2=(y) {} }
     }
 
+    /// How many words were answered by each moment, and how many were written. The space between the
+    /// curves is what waits for an earlier answer.
     fn curves(&self) -> Markup {
         let y = |words: u64| self.floor + 14.0 + CURVES * (1.0 - words as f64 / self.words as f64);
         let curve = |points: &[(i64, u64)]| {
@@ -331,6 +338,7 @@ impl<'a> Chart<'a> {
     }
 }
 
+/// Returns the height of a band, without what stands above it on a phone.
 fn height(band: &Band) -> f64 {
     if band.is_hill() {
         HILL
@@ -339,6 +347,7 @@ fn height(band: &Band) -> f64 {
     }
 }
 
+/// Returns what is shown where a pointer rests on a call.
 fn tip(address: &str, bar: &Bar) -> String {
     let fate = match bar.call.end {
         Some((_, Fate::Counts { waited, worked })) => {

@@ -47,6 +47,7 @@ pub(super) fn draw(song: &Song<'_>, again: &HashMap<At, Verdict>, screen: Screen
     }
 }
 
+/// The glass: a song's verses from left to right, the bottles that are left as its level.
 struct Level<'a> {
     song: &'a Song<'a>,
     screen: Screen,
@@ -111,6 +112,7 @@ impl<'a> Level<'a> {
         FLOOR - share.min(1.0) * (FLOOR - TOP)
     }
 
+    /// The bottles at the left, and the times below.
     fn axes(&self) -> Markup {
         let mut marks = vec![self.song.bottles, self.song.bottles / 2, 0];
         marks.dedup();
@@ -128,6 +130,8 @@ impl<'a> Level<'a> {
         }
     }
 
+    /// A dot for each verse, in the hue of who sang it, and smaller where there are many. Of very many
+    /// only those that came again are drawn.
     fn dots(&self, again: &HashMap<At, Verdict>) -> Markup {
         let verses = &self.song.verses;
         let radius: f64 = match verses.len() {
@@ -188,6 +192,7 @@ impl<'a> Level<'a> {
         }
     }
 
+    /// Returns the last line of each killed life, as a mark.
     fn deaths(&self) -> Vec<Mark> {
         let members = self.song.members();
         let killed = members.filter(|&life| self.song.is_killed(life));
@@ -202,6 +207,7 @@ impl<'a> Level<'a> {
         killed.map(mark).collect()
     }
 
+    /// Returns the first line of each life at a place but its first, as a mark.
     fn returns(&self) -> Vec<Mark> {
         let places = self.song.singers.iter().enumerate();
         let again = places.flat_map(|(place, lives)| {

@@ -26,10 +26,12 @@ fn shown(kind: Kind) -> Markup {
     sign(kind, 0, 22.0, 12.0)
 }
 
+/// Returns a message on its way, as it is in the diagram.
 fn arrow(class: &str) -> Markup {
     html! { path class={ "msg " (class) } d="M5 4L38 19" {} }
 }
 
+/// Returns the signs of what goes from one buddy to another.
 fn messages(rows: &Rows<'_>) -> Vec<Item> {
     let is_verse = |row: &Row| matches!(row.kind, Kind::Verse(..));
     let is_ask = |row: &Row| matches!(row.kind, Kind::Ask { .. });
@@ -87,6 +89,7 @@ fn messages(rows: &Rows<'_>) -> Vec<Item> {
     ]
 }
 
+/// Returns the signs of verses that are not as the others: not sung to their end, or sung again.
 fn states(rows: &Rows<'_>) -> Vec<Item> {
     let verse = |again, is_whole| Kind::Verse(61, again, is_whole);
     let is = |like: fn(Option<Verdict>, bool) -> bool| {
@@ -113,6 +116,7 @@ fn states(rows: &Rows<'_>) -> Vec<Item> {
     ]
 }
 
+/// Returns the signs of what a buddy finds out, and of what becomes of it.
 fn troubles(rows: &Rows<'_>) -> Vec<Item> {
     let of = |kind: Kind, text| (has(rows, kind), text, shown(kind));
     let told = html! { path class="msg enlist" d="M5 4L38 19" {} };

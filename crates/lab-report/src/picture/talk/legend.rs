@@ -10,6 +10,7 @@ pub(crate) fn legend(rows: &Rows<'_>) -> Markup {
     list(SIGN, messages(rows).into_iter().chain(troubles(rows)))
 }
 
+/// Returns the signs of messages: on their way, stored, and shown.
 fn messages(rows: &Rows<'_>) -> Vec<Item> {
     let some = |is: fn(&Row) -> bool| rows.all.iter().any(is);
     let has = |kind: Kind| rows.all.iter().any(|row| row.kind == kind);
@@ -57,6 +58,7 @@ fn messages(rows: &Rows<'_>) -> Vec<Item> {
     ]
 }
 
+/// Returns the signs of what becomes of processes.
 fn troubles(rows: &Rows<'_>) -> Vec<Item> {
     let has = |kind: Kind| rows.all.iter().any(|row| row.kind == kind);
     let loses = html! {

@@ -53,6 +53,8 @@ impl Part<'_> {
         cover(self.sheet, text, |height| self.lifelines("dots", height))
     }
 
+    /// Draws a line for each column while its process is there, and another over the time in which it
+    /// has no server; one path for each hue, because a page may have thousands of lines.
     fn lifelines(&self, kind: &str, height: f64) -> Markup {
         let y = |row: usize| self.layout.y(row).min(height);
         let line = |column: usize, since: Option<usize>, until: Option<usize>| {
@@ -82,6 +84,7 @@ impl Part<'_> {
         }
     }
 
+    /// A row: its sign, its time, and what is said.
     fn row(&self, number: usize) -> Markup {
         let it = &self.rows.all[number];
         let (x, y) = (
@@ -117,6 +120,7 @@ impl Part<'_> {
         }
     }
 
+    /// The sign of a row, whose middle is at `x` and `y`.
     fn sign(&self, row: &Row, x: f64, y: f64) -> Markup {
         let (cx, cy, hue) = (Px(x), Px(y), class(row.column.unwrap_or(SERVER)));
         match row.kind {
