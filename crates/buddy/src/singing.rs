@@ -17,7 +17,6 @@ use std::time::Duration;
 use common::buddy::{
     Addresses, Caller, Incarnation, Mark, Place, Progress, Reply, Song, Take, Tally,
 };
-use common::journal::Event;
 
 use crate::config::{Config, millis};
 use crate::effect::{Effect, End, Job, Target, Way};

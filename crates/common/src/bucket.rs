@@ -155,6 +155,20 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_needed_comes_back_up_to_a_full_bucket() {
+        let (mut buckets, ip) = (Buckets::new(1.0, 4.0), [10, 0, 0, 1].into());
+        assert_eq!(buckets.take(ip, 4, second(1)), Ok(()));
+        buckets.give_back(ip, 3);
+        assert_eq!(buckets.take(ip, 3, second(1)), Ok(()));
+        buckets.give_back(ip, 9);
+        assert_eq!(buckets.take(ip, 4, second(1)), Ok(()));
+        assert_eq!(buckets.take(ip, 1, second(1)), Err(second(1)), "no more");
+        let mut free = Buckets::new(0.0, 4.0);
+        free.give_back(ip, 1);
+        assert_eq!(free.take(ip, 9, second(1)), Ok(()), "no limit");
+    }
+
+    #[test]
     fn each_network_has_a_bucket_and_their_number_is_bounded() {
         let mut buckets = Buckets::new(1.0, 1.0);
         let ip = |n: u32| IpAddr::from((10 << 24 | n).to_be_bytes());

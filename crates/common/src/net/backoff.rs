@@ -49,3 +49,21 @@ impl Backoff {
         self.ceiling = self.first;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_success_makes_waits_short_again_and_odd_dice_make_none_longer() {
+        let ms = Duration::from_millis;
+        let mut backoff = Backoff::new(ms(100), ms(300));
+        let waits = [0.0; 3].map(|dice| backoff.wait(dice));
+        assert_eq!(waits, [ms(50), ms(100), ms(150)]);
+        backoff.reset();
+        assert_eq!(
+            [-1.0, 7.0].map(|dice| backoff.wait(dice)),
+            [ms(50), ms(200)]
+        );
+    }
+}

@@ -159,6 +159,17 @@ pub(super) async fn own_address(target: SocketAddr) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn no_connection_delays_small_messages_or_outlives_its_machine_unnoticed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let addr = listener.local_addr().expect("bound");
+        let io = TcpStream::connect(addr).await.expect("it listens");
+        prepare(&io);
+        assert!(io.nodelay().expect("known"));
+        assert!(SockRef::from(&io).keepalive().expect("known"));
+    }
 
     #[test]
     fn the_families_take_turns() {

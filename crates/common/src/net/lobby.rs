@@ -102,6 +102,13 @@ mod tests {
     }
 
     #[test]
+    fn a_caller_never_has_to_go_for_itself() {
+        let mut lobby = Lobby::new(0);
+        assert_eq!(lobby.enter(ip(1)), (0, None), "there is room for one");
+        assert_eq!(lobby.enter(ip(2)), (1, Some(0)));
+    }
+
+    #[test]
     fn among_equals_the_oldest_goes_and_never_more_than_one() {
         let mut lobby = Lobby::new(2);
         assert_eq!(lobby.enter(ip(1)), (0, None));

@@ -8,7 +8,7 @@ use crate::picture::measure::{Px, hue};
 use crate::verdict::Verdict;
 
 /// Half the width and half the height of the box of a verse.
-pub(super) const BOX: (f64, f64) = (17.0, 11.0);
+const BOX: (f64, f64) = (17.0, 11.0);
 
 /// Returns a cross of a half width.
 pub(super) fn cross(x: f64, y: f64, half: f64) -> String {
