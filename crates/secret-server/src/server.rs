@@ -272,6 +272,20 @@ mod tests {
     use futures::future::join_all;
     use tokio::net::TcpListener;
 
+    /// Two tiers, nine times apart.
+    fn config() -> Config {
+        Config {
+            workers: 1,
+            delay: Duration::from_secs(9),
+            fast_delay: Duration::from_secs(1),
+            premium_key: None,
+            per_address: 16,
+            seal: Seal::none(),
+            seed: 1,
+            journal: Pen::none(),
+        }
+    }
+
     fn is_refused(call: &mut Pin<Box<impl Future<Output = Result<Reversed, Refusal>>>>) -> bool {
         call.as_mut().now_or_never() == Some(Err(Refusal::Busy))
     }
@@ -279,14 +293,9 @@ mod tests {
     #[tokio::test]
     async fn a_caller_that_vanishes_frees_its_places() {
         let config = Config {
-            workers: 1,
-            delay: Duration::from_secs(9),
             fast_delay: Duration::ZERO,
-            premium_key: None,
             per_address: 64, // all places
-            seal: Seal::none(),
-            seed: 1,
-            journal: Pen::none(),
+            ..config()
         };
         let limits = Limits {
             silence: Duration::from_millis(100),
@@ -320,17 +329,32 @@ mod tests {
         assert!(ended.iter().all(Result::is_err), "{ended:?}");
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn each_word_takes_its_time_on_each_tier() {
+        let (shared, ip) = (Shared::new(config()), [10, 0, 0, 1].into());
+        // The delays of two words that follow each other add up to the longest delay of one.
+        for (tier, words, seconds) in [
+            (Tier::Free, 2, 9),
+            (Tier::Premium { key: None }, 2, 1),
+            (Tier::Free, 4, 18),
+        ] {
+            let began = tokio::time::Instant::now();
+            let work = shared.work(ip, &tier, words, String::new);
+            work.await.expect("a free worker");
+            let seconds = Duration::from_secs(seconds);
+            let late = began.elapsed().abs_diff(seconds);
+            assert!(
+                late <= Duration::from_millis(1),
+                "{tier:?} {words}: {late:?}"
+            );
+        }
+    }
+
     #[tokio::test]
     async fn an_address_has_its_share_of_the_queue_and_the_others_theirs() {
         let shared = Shared::new(Config {
             workers: 4,
-            delay: Duration::from_secs(9),
-            fast_delay: Duration::ZERO,
-            premium_key: None,
-            per_address: 16,
-            seal: Seal::none(),
-            seed: 1,
-            journal: Pen::default(),
+            ..config()
         });
         let [greedy, other] = [[10, 0, 0, 1].into(), [10, 0, 0, 2].into()];
         let work = |ip| Box::pin(shared.work(ip, &Tier::Free, 1, String::new));
