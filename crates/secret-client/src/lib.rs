@@ -14,7 +14,8 @@
 //! | `dispatch` | PURE: the decisions: what is to be done, by which server |
 //! | `queue`, `server`, `pacing` | PURE: where each word is; one server; how much to give it |
 //! | `names`, `stall` | PURE: servers given by name; a wait that is worth a word |
-//! | `lines`, `cause`, `report` | PURE: bytes into lines; what went wrong; what is printed |
+//! | `lines`, `cause` | PURE: bytes into lines; what went wrong |
+//! | `report`, `latencies` | PURE: what is said of the work; how long the calls took |
 //! | `work` | the shell for `dispatch`; `list` and `string` are the two kinds of work |
 //!
 //! Memory is bounded for a list of any length, by the window of the queue and by short channels

@@ -8,6 +8,13 @@
 //!   call ──> key? ──> room in the queue? ──> wait for a worker ──> delay ──> reverse ──> answer
 //!         [admission]      busy               in arrival order    [delay]   [reverse]
 //! ```
+//!
+//! | File | What it holds |
+//! |---|---|
+//! | `admission`, `delay`, [`reverse`] | PURE: who is admitted; how long a word takes; the secret |
+//! | `server` | the queue, the workers, and the service that tarpc calls |
+//! | `web` | the same service over HTTP |
+//! | `config`, `listeners` | the settings; the bound ports |
 
 pub mod reverse;
 
