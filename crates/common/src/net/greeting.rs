@@ -204,6 +204,17 @@ mod tests {
         assert_eq!(heard, Err(Trouble::Full));
     }
 
+    #[tokio::test]
+    async fn a_refusal_leaves_nothing_unread_that_would_undo_it() {
+        let (mut a, mut b) = tokio::io::duplex(LEN);
+        a.write_all(&line("secret-server")).await.expect("room");
+        refuse(&mut b, "secret-server").await;
+        drop(a);
+        let mut unread = Vec::new();
+        b.read_to_end(&mut unread).await.expect("closed");
+        assert_eq!(unread, []);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn silence_has_an_end() {
         let (mut a, _b) = tokio::io::duplex(LEN);

@@ -20,12 +20,14 @@ const LIMIT: Duration = Duration::from_secs(1);
 type Line = Redial<SecretRequest, SecretResponse>;
 type Peer = Wire<DuplexStream, ClientMessage<SecretRequest>, Response<SecretResponse>>;
 
-/// Returns a line with the only connection that it will ever have, and the other end of it.
-async fn connected() -> (Line, Peer) {
-    let (ours, theirs) = duplex(PIPE);
-    let ours = Mutex::new(Some(ours));
+/// Returns a line that can connect this often, not yet dialled, and the other ends, the first one
+/// first.
+fn unconnected(often: usize) -> (Line, Vec<Peer>) {
+    let pipes = (0..often).map(|_| duplex(PIPE));
+    let (ours, theirs): (Vec<_>, Vec<_>) = pipes.unzip();
+    let ours = Mutex::new(ours.into_iter());
     let line = Redial::by(move || {
-        let io = ours.lock().expect("no panic").take();
+        let io = ours.lock().expect("no panic").next();
         let io = io.ok_or_else(|| Error {
             trouble: Trouble::NoAnswer,
             service: "secret-server",
@@ -36,8 +38,14 @@ async fn connected() -> (Line, Peer) {
         let open = |io| Channel::over(io, Duration::ZERO, "secret-server", "memory");
         async move { io.map(open) }.boxed()
     });
+    (line.within(LIMIT), theirs.into_iter().map(wire).collect())
+}
+
+/// Returns a line with the only connection that it will ever have, and the other end of it.
+async fn connected() -> (Line, Peer) {
+    let (line, mut peers) = unconnected(1);
     line.round_trip().await.expect("there is one");
-    (line.within(LIMIT), wire(theirs))
+    (line, peers.remove(0))
 }
 
 /// Returns the number of the next call that the peer hears.
@@ -171,4 +179,34 @@ async fn a_lone_call_is_written_by_its_caller_and_others_wait_for_the_task() {
     for call in calls {
         assert!(matches!(call.await, Ok(SecretResponse::Offer(_))));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_taken_over_whole_and_there_is_none_before_the_first_dial() {
+    let (line, mut peer) = connected().await;
+    let (other, _) = unconnected(0);
+    assert!(other.broken().now_or_never().is_none(), "nothing can break");
+    other.take_over(&line);
+    assert!(line.post(CALL).is_none(), "it has given it away");
+    let post = other.post(CALL).expect("it is here");
+    let number = hears(&mut peer).await;
+    answers(&mut peer, number).await;
+    assert!(matches!(other.answer(&post).await, Some(Ok(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_failure_says_nothing_about_the_next_connection() {
+    let (line, peers) = unconnected(2);
+    let [first, _second] = <[Peer; 2]>::try_from(peers).unwrap_or_else(|_| panic!("two"));
+    line.round_trip().await.expect("the first");
+    let post = line.post(CALL).expect("a connection");
+    drop(first);
+    line.broken().await;
+    line.round_trip().await.expect("the second");
+    let answer = line.answer(&post).await.expect("it is the newest");
+    assert!(matches!(answer, Err(RpcError::Shutdown)));
+    assert!(
+        line.post(CALL).is_some(),
+        "the second one is as good as new"
+    );
 }
