@@ -97,8 +97,9 @@ fn tempo(text: &str) -> Result<Duration, String> {
     Ok(tempo)
 }
 
-/// Shortest patience. Three tries fit it, and each must outlast the pauses of a busy machine. A long
-/// way needs no longer one here, because nine round trips of the ring are the least in any case.
+/// Shortest patience. Three tries fit it, and each must outlast the pauses of a busy machine. A
+/// long way needs no longer one here, because nine round trips of the ring are the least in any
+/// case.
 const LEAST_PATIENCE: Duration = Duration::from_millis(300);
 
 fn patience(text: &str) -> Result<Duration, String> {

@@ -1,5 +1,5 @@
-//! What one buddy is told at its start. PURE, because the [state](crate::state) keeps it: so the seal
-//! and the journal, which the configurations of the other programs hold, come beside it.
+//! What one buddy is told at its start. PURE, because the [state](crate::state) keeps it: so the
+//! seal and the journal, which the configurations of the other programs hold, come beside it.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! A buddy in the song. PURE.
 //!
 //! It hands each event to the [`Ring`] and turns what the ring says into [effects](Effect). Around
-//! the ring it keeps what the ring does not need: names, notices, counts, and suspicions. Which calls
-//! show that a buddy is gone is in `singing/suspect.rs`.
+//! the ring it keeps what the ring does not need: names, notices, counts, and suspicions. Which
+//! calls show that a buddy is gone is in `singing/suspect.rs`.
 
 mod look;
 mod note;

@@ -1,9 +1,9 @@
 //! What a call to another buddy shows: that it lives, is silent, or is gone. PURE.
 //!
-//! A sender reports what became of each try. Answers clear a suspicion, refusals and silences add to
-//! it, and the [failure detector](crate::failure_detector) says when they are enough. What follows is
-//! the ring's business if the buddy is next, or has a pass of this one; otherwise it only shows
-//! whether the buddy could be reached.
+//! A sender reports what became of each try. Answers clear a suspicion, refusals and silences add
+//! to it, and the [failure detector](crate::failure_detector) says when they are enough. What
+//! follows is the ring's business if the buddy is next, or has a pass of this one; otherwise it
+//! only shows whether the buddy could be reached.
 
 use common::buddy::{Mark, Place, Tally};
 use common::journal::Event;

@@ -63,8 +63,8 @@ impl Room<'_> {
         check
     }
 
-    /// A client was shown each message of its window that it has not sent itself. It is judged up to
-    /// the last one that it was shown or has sent, because it may have left before the next one.
+    /// A client was shown each message of its window that it has not sent itself. It is judged up
+    /// to the last one that it was shown or has sent, because it may have left before the next one.
     fn every_message(&self) -> Check {
         let mut check = Check::new("everybody was shown every message");
         for window in &self.windows {

@@ -1,9 +1,9 @@
 //! A song as spans: what each buddy did with each word that came to it. PURE.
 //!
 //! A journal has moments, a viewer shows stretches of time. So a span begins with the line that a
-//! buddy heeds, takes in all that it does because of that line (it sings, it passes the song on), and
-//! ends with the last of it. The next line that it heeds begins the next span. What has no length is
-//! a mark: a buddy is lost, is back, or was killed.
+//! buddy heeds, takes in all that it does because of that line (it sings, it passes the song on),
+//! and ends with the last of it. The next line that it heeds begins the next span. What has no
+//! length is a mark: a buddy is lost, is back, or was killed.
 
 use std::collections::BTreeSet;
 

@@ -298,8 +298,8 @@ impl<'a> Chart<'a> {
         html! { line.grid x1=(left) x2=(right) y1=(y) y2=(y) {} }
     }
 
-    /// How many words were answered by each moment, and how many were written. The space between the
-    /// curves is what waits for an earlier answer.
+    /// How many words were answered by each moment, and how many were written. The space between
+    /// the curves is what waits for an earlier answer.
     fn curves(&self) -> Markup {
         let y = |words: u64| self.floor + 14.0 + CURVES * (1.0 - words as f64 / self.words as f64);
         let curve = |points: &[(i64, u64)]| {

@@ -130,8 +130,8 @@ impl<'a> Level<'a> {
         }
     }
 
-    /// A dot for each verse, in the hue of who sang it, and smaller where there are many. Of very many
-    /// only those that came again are drawn.
+    /// A dot for each verse, in the hue of who sang it, and smaller where there are many. Of very
+    /// many only those that came again are drawn.
     fn dots(&self, again: &HashMap<At, Verdict>) -> Markup {
         let verses = &self.song.verses;
         let radius: f64 = match verses.len() {

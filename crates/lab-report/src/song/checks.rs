@@ -56,8 +56,8 @@ impl Song<'_> {
         self.lives[life].end().is_none() && !self.lives[life].is_cut
     }
 
-    /// Each number of bottles has a verse that was sung to its end. The verses that are there show by
-    /// the gaps between their numbers which are missing.
+    /// Each number of bottles has a verse that was sung to its end. The verses that are there show
+    /// by the gaps between their numbers which are missing.
     fn every_verse(&self) -> Check {
         let mut check = Check::new("every verse was sung");
         let mut next = Some(self.bottles);
@@ -100,10 +100,10 @@ impl Song<'_> {
         check
     }
 
-    /// For each verse but the first, the one before it was sung by then, as its singer could know. It
-    /// is enough to look at the last verse that was sung, because that one was checked as well. What
-    /// a line knows comes from the line before it in its journal and from the line that caused it;
-    /// no clock is asked.
+    /// For each verse but the first, the one before it was sung by then, as its singer could know.
+    /// It is enough to look at the last verse that was sung, because that one was checked as well.
+    /// What a line knows comes from the line before it in its journal and from the line that caused
+    /// it; no clock is asked.
     fn in_turn(&self) -> Check {
         let mut check = Check::new("no verse came before its turn");
         let mut known: HashMap<At, u64> = HashMap::new();

@@ -1,7 +1,7 @@
 //! What may be missing in the journals of a song. PURE.
 //!
-//! A missing line may be the one that would show a broken promise. So each gap turns the verdicts that
-//! rest on what is absent from "no" into "unknown", and none of them into "yes".
+//! A missing line may be the one that would show a broken promise. So each gap turns the verdicts
+//! that rest on what is absent from "no" into "unknown", and none of them into "yes".
 
 use std::collections::HashSet;
 

@@ -201,8 +201,8 @@ impl<'a> Reader<'a> {
         self.said.get(&cause).copied()
     }
 
-    /// A verse begins. It is out of the ordinary if it came before, was not sung to its end, or comes
-    /// before its turn.
+    /// A verse begins. It is out of the ordinary if it came before, was not sung to its end, or
+    /// comes before its turn.
     fn sing(&mut self, at: At, place: usize, left: u64) {
         let again = self.again.get(&at).copied();
         let is_whole = self.whole.contains(&at);
@@ -284,8 +284,8 @@ impl<'a> Reader<'a> {
         all[take].2 = all[take].2.max(row);
     }
 
-    /// A word is sent: from the row at which its sender is, so that its arrow begins there. If no line
-    /// has heard it, the arrow is a stump.
+    /// A word is sent: from the row at which its sender is, so that its arrow begins there. If no
+    /// line has heard it, the arrow is a stump.
     fn say(&mut self, at: At, place: usize, to: usize, word: Word) {
         let event = &self.rows.song.lives[at.life].lines[at.line].event;
         let Event::Say { id, mark, .. } = event else {

@@ -1,7 +1,7 @@
 //! A chat at a glance: for each message and each reader the time from stored to shown. PURE.
 //!
-//! The scale has powers of ten, because a delivery takes a fraction of a millisecond, and one after a
-//! lost connection takes seconds.
+//! The scale has powers of ten, because a delivery takes a fraction of a millisecond, and one after
+//! a lost connection takes seconds.
 
 use maud::html;
 

@@ -53,8 +53,8 @@ impl Part<'_> {
         cover(self.sheet, text, |height| self.lifelines("dots", height))
     }
 
-    /// Draws a line for each column while its process is there, and another over the time in which it
-    /// has no server; one path for each hue, because a page may have thousands of lines.
+    /// Draws a line for each column while its process is there, and another over the time in which
+    /// it has no server; one path for each hue, because a page may have thousands of lines.
     fn lifelines(&self, kind: &str, height: f64) -> Markup {
         let y = |row: usize| self.layout.y(row).min(height);
         let line = |column: usize, since: Option<usize>, until: Option<usize>| {

@@ -2,8 +2,8 @@
 //!
 //! A message is one row: where it is stored. Each client that was shown it in time is a dot in that
 //! row, so that an ordinary message takes no more room however many read it. What is not ordinary
-//! gets a row of its own with a sentence: a client that comes, loses the server, reads what was there
-//! before it came, or catches up with what it missed.
+//! gets a row of its own with a sentence: a client that comes, loses the server, reads what was
+//! there before it came, or catches up with what it missed.
 
 use std::collections::{HashMap, HashSet};
 
@@ -168,7 +168,8 @@ impl<'a> Reader<'a> {
             }
             _ => {}
         }
-        // A journal that ends without a word, and was not full, is that of a process that was killed.
+        // A journal that ends without a word, and was not full, is that of a process that was
+        // killed.
         if at.line + 1 == life.lines.len() && self.here.contains_key(&at.life) && !life.is_cut {
             let pid = life.pid;
             let says = format!("{me} (process {pid}) was killed: its journal ends here");
@@ -254,8 +255,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A client was shown a message: in time, as part of what was there before it came, or late. What
-    /// is late or old follows in one go, so that one row stands for all of it.
+    /// A client was shown a message: in time, as part of what was there before it came, or late.
+    /// What is late or old follows in one go, so that one row stands for all of it.
     fn show(&mut self, at: At, column: usize, number: u64) {
         let time = self.rows.room.order.time(at);
         let known = self.stored.get(&number).copied();
@@ -309,8 +310,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Returns the rows. Who is still there has a line to the foot. Rows that stand for many messages
-    /// get their sentence only here, because it says how many there were.
+    /// Returns the rows. Who is still there has a line to the foot. Rows that stand for many
+    /// messages get their sentence only here, because it says how many there were.
     fn end(mut self) -> Rows<'a> {
         let column = |life: &usize| self.columns.get(life).copied().unwrap_or_default();
         let mut here: Vec<_> = self
