@@ -15,6 +15,7 @@ use tarpc::client::RpcError;
 use tarpc::{ClientMessage, Request, Response, context};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
 
 type Raw = wire::Wire<TcpStream, Response<SecretResponse>, ClientMessage<SecretRequest>>;
 
@@ -158,17 +159,23 @@ async fn a_caller_that_vanishes_frees_its_places() {
 
 #[tokio::test]
 async fn a_peer_that_stops_reading_is_cut_off_though_it_goes_on_calling() {
+    let hour = Duration::from_secs(3600);
     let limits = Limits {
         flush: Duration::from_millis(100),
+        idle: hour, // so that only the limit for reading is left
+        silence: hour,
         ..Limits::default()
     };
     let server = Server::start(limits).await;
     let mut peer = raw(&server, "127.0.0.1").await.expect("greeted");
-    for id in 0.. {
-        if peer.send(long_answer(id, 200 * 1024)).await.is_err() {
-            break;
+    let calls = async {
+        let mut id = 0;
+        while peer.send(long_answer(id, 200 * 1024)).await.is_ok() {
+            id += 1;
         }
-    }
+    };
+    let cut_off = timeout(Duration::from_secs(60), calls).await;
+    cut_off.expect("it may call for ever");
     server.shut_down().await;
 }
 

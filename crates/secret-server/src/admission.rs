@@ -110,6 +110,13 @@ mod tests {
             assert_eq!(admit(Shown::Key(false)), Err(Refusal::KeyWrong));
         }
         assert_eq!(admit(Shown::Key(true)), Err(Refusal::KeyGuessed));
+        let mut later = |seconds| {
+            let now = Duration::from_secs(seconds);
+            admission.admit(ip, Shown::Key(false), now)
+        };
+        assert_eq!(later(19), Err(Refusal::KeyGuessed));
+        assert_eq!(later(20), Err(Refusal::KeyWrong), "three a minute");
+        assert_eq!(later(21), Err(Refusal::KeyGuessed));
     }
 
     #[test]

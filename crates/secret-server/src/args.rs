@@ -130,3 +130,18 @@ impl TryFrom<Args> for Config {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_that_is_given_is_taken_and_otherwise_each_start_has_its_own() {
+        let seed = |words: &[&str]| {
+            let args = Args::parse_from([&["secret-server"], words].concat());
+            Config::try_from(args).expect("no key file").seed
+        };
+        assert_eq!(seed(&["--seed", "7"]), 7);
+        assert_ne!(seed(&[]), seed(&[]));
+    }
+}

@@ -51,8 +51,10 @@ fn a_key_file_that_cannot_be_read_is_named() {
 #[cfg(unix)]
 #[test]
 fn it_says_where_it_listens_and_ends_in_order_when_told() {
-    let mut server =
-        Program::start(Command::new(PROGRAM).args(["-port", "127.0.0.1:0", "--seed", "1"]));
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(PROGRAM);
+    command.args(["-v", "-port", "127.0.0.1:0", "--seed", "1", "--journal"]);
+    let mut server = Program::start(command.arg(folder.path()));
     let addr = server.ready();
 
     let second = run_with(&["--listen", &addr]);
@@ -61,7 +63,18 @@ fn it_says_where_it_listens_and_ends_in_order_when_told() {
     assert!(error.contains(&addr) && error.contains("help: "), "{error}");
 
     signal(&server.child, "TERM");
-    assert_eq!(server.end().code, Some(0));
+    let ended = server.end();
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.stderr.contains("worked on 0 words"), "{ended:?}");
+    let journal = std::fs::read_dir(folder.path()).expect("there").next();
+    let journal = journal.expect("one").expect("a file").path();
+    let journal = std::fs::read_to_string(journal).expect("text");
+    let [begin, listen, end] = <[&str; 3]>::try_from(Vec::from_iter(journal.lines()))
+        .unwrap_or_else(|_| panic!("three lines: {journal}"));
+    assert!(begin.contains("\"program\":\"secret-server\""), "{begin}");
+    let listens = format!("\"e\":\"listen\",\"address\":\"{addr}\"}}");
+    assert!(listen.ends_with(&listens), "{listen}");
+    assert!(end.ends_with("\"e\":\"end\",\"why\":\"done\"}"), "{end}");
 }
 
 #[test]

@@ -65,12 +65,13 @@ async fn a_chunk_that_would_take_hours_is_refused_and_one_long_word_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guesser_is_one_line_in_the_log_and_a_count_at_the_end() {
+async fn a_guesser_is_one_line_in_the_log_and_a_count_beside_the_work_at_the_end() {
     let folder = tempfile::tempdir().expect("a folder");
     let key = folder.path().join("key");
     std::fs::write(&key, "a key of sixteen bytes").expect("writable");
     let mut command = Command::new(env!("CARGO_BIN_EXE_secret-server"));
-    command.args(["-v", "--listen", "127.0.0.1:0", "--premium-key-file"]);
+    command.args(["-v", "--listen", "127.0.0.1:0", "--delay", "0"]);
+    command.arg("--premium-key-file");
     let mut server = Program::start(command.arg(&key));
     let channel = Channel::open(&server.ready(), SERVICE).await;
     let client = SecretClient::from(channel.expect("up"));
@@ -79,6 +80,9 @@ async fn a_guesser_is_one_line_in_the_log_and_a_count_at_the_end() {
         let call = client.fast_reverse(context::current(), "ab".into(), guess);
         call.await.expect("an answer").expect_err("a wrong key");
     }
+    let words = "a\nb\n".to_owned();
+    let chunk = client.reverse_words(context::current(), Tier::Free, words);
+    chunk.await.expect("an answer").expect("it needs no key");
     signal(&server.child, "TERM");
     let log = server.end().stderr;
     let lines = |text| log.lines().filter(|line| line.contains(text)).count();
@@ -88,4 +92,5 @@ async fn a_guesser_is_one_line_in_the_log_and_a_count_at_the_end() {
         log.contains(" 3 with a wrong premium key, 97 after"),
         "{log}"
     );
+    assert!(log.contains("worked on 2 words for "), "{log}");
 }
