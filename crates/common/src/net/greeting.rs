@@ -212,7 +212,7 @@ mod tests {
         drop(a);
         let mut unread = Vec::new();
         b.read_to_end(&mut unread).await.expect("closed");
-        assert_eq!(unread, []);
+        assert_eq!(unread, b"");
     }
 
     #[tokio::test(start_paused = true)]
