@@ -210,3 +210,29 @@ async fn a_late_failure_says_nothing_about_the_next_connection() {
         "the second one is as good as new"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn after_a_dial_that_failed_there_is_no_connection_to_break() {
+    let (line, peer) = connected().await;
+    drop(peer);
+    line.broken().await;
+    let again = line.round_trip().await;
+    assert!(again.is_err(), "there is no second one");
+    assert!(line.broken().now_or_never().is_none());
+}
+
+#[tokio::test]
+async fn a_server_gives_up_later_than_its_caller() {
+    let (line, mut peer) = connected().await;
+    let mut call = Box::pin(line.call(context::current(), CALL));
+    assert!(call.as_mut().now_or_never().is_none(), "no answer yet");
+    let _post = line.post(CALL).expect("a connection");
+    for _ in 0..2 {
+        let Some(Ok(ClientMessage::Request(request))) = peer.next().await else {
+            panic!("no call");
+        };
+        let now = std::time::Instant::now();
+        let left = request.context.deadline.duration_since(now);
+        assert!(left > LIMIT, "{left:?}");
+    }
+}
