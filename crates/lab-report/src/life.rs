@@ -198,3 +198,56 @@ impl Life {
         self.lines.iter().map(wall).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(version: u32, lines: &str) -> Result<Life, String> {
+        let begin = format!(
+            "{{\"t\":1,\"e\":\"begin\",\"v\":{version},\"program\":\"buddy\",\"life\":\"2\",\
+             \"host\":\"h\",\"machine\":\"m\",\"pid\":8}}\n"
+        );
+        Life::parse("a.jsonl", &(begin + lines))
+    }
+
+    /// Returns a line at this time.
+    fn quiet(t: u64) -> String {
+        format!("{{\"t\":{t},\"e\":\"quiet\"}}\n")
+    }
+
+    #[test]
+    fn what_is_not_whole_is_counted_and_a_torn_last_line_is_not() {
+        let table = [
+            // the lines, how many are damaged, and the times
+            (quiet(5) + &quiet(9), 0, &[1, 5, 9][..]),
+            (quiet(5) + &quiet(9)[..9], 0, &[1, 5]),
+            (quiet(5) + "what\n" + &quiet(9), 1, &[1, 5, 9]),
+            (quiet(5) + &quiet(5), 1, &[1, 5, 5]),
+            (quiet(9) + &quiet(5) + &quiet(7), 2, &[1, 9, 9, 9]),
+            (quiet(u64::MAX), 1, &[1, LATEST]),
+        ];
+        for (lines, damaged, times) in table {
+            let life = parse(1, &lines).expect("a journal");
+            let found: Vec<u64> = life.lines.iter().map(|line| line.t).collect();
+            assert_eq!((life.damaged, &*found), (damaged, times), "{lines}");
+            assert_eq!(life.gaps().count(), usize::from(damaged > 0), "{lines}");
+        }
+        let life = parse(1, "{\"t\":5,\"e\":\"cut\"}\n").expect("a journal");
+        assert!(life.is_cut && life.end().is_none());
+        assert_eq!(Vec::from_iter(life.gaps()), ["a.jsonl is cut: it was full"]);
+    }
+
+    #[test]
+    fn another_version_and_another_file_are_no_journals() {
+        let error = parse(2, "").expect_err("another version");
+        assert!(
+            error.starts_with("a.jsonl is a journal of version 2, "),
+            "{error}"
+        );
+        for text in ["", "hello\n", &quiet(1)] {
+            let error = Life::parse("a.jsonl", text).expect_err(text);
+            assert!(error.starts_with("a.jsonl is not a journal: "), "{error}");
+        }
+    }
+}

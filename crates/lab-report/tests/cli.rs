@@ -168,3 +168,47 @@ fn what_is_not_a_file_is_no_journal_of_a_folder() {
     std::os::unix::fs::symlink("/dev/null", link).expect("a link");
     assert_eq!(report(dir.path(), &["."]).status.code(), Some(0));
 }
+
+/// A journal may be copied while it grows, and a folder may hold a link to itself.
+#[test]
+fn of_two_copies_the_longer_one_counts_and_no_link_leads_round_in_a_circle() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let whole = LIST.trim_start();
+    let begin: String = whole
+        .lines()
+        .take(4)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    for (folder, text) in [("whole", whole), ("begin", &*begin)] {
+        let folder = dir.path().join(folder);
+        fs::create_dir(&folder).expect("a new folder");
+        fs::write(folder.join("list.jsonl"), text).expect("written");
+        std::os::unix::fs::symlink("..", folder.join("round")).expect("a link");
+    }
+    for paths in [["whole", "begin"], ["begin", "whole"]] {
+        let output = report(dir.path(), &paths);
+        assert_eq!(output.status.code(), Some(0), "{paths:?}: {output:?}");
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(stdout.matches("2 words, 1 server").count(), 1, "{stdout}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_journal_leaves_a_doubt_and_no_word_of_one_is_obeyed() {
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::write(dir.path().join("list.jsonl"), LIST.trim_start()).expect("written");
+    fs::write(dir.path().join("\u{1b}[2J.jsonl"), "hello\n").expect("written");
+    let output = report(dir.path(), &["."]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        stderr.contains("\\u{1b}[2J.jsonl is not a journal: "),
+        "{stderr}"
+    );
+    let evil = LIST.replace("done", "\\u001b[2J");
+    fs::write(dir.path().join("list.jsonl"), evil.trim_start()).expect("written");
+    let output = report(dir.path(), &["list.jsonl"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(stdout.contains("it ended: \\u{1b}[2J"), "{stdout}");
+}
