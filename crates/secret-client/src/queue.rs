@@ -413,6 +413,23 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_goes_to_a_server_that_is_at_least_half_as_fast() {
+        let pacing = |words| {
+            let words = Some(words);
+            Pacing::new(1, Fixed { words, calls: None })
+        };
+        for (words, is_copied) in [(4, true), (5, false)] {
+            let mut queue = Queue::default();
+            queue.read("ab\n".repeat(words));
+            queue.end();
+            let all = queue.assign(0, &pacing(words), Duration::ZERO);
+            assert_eq!(all.map(|all| all.chunk.words), Some(words));
+            let copy = queue.assign(1, &pacing(2), Duration::ZERO);
+            assert_eq!(copy.is_some(), is_copied, "{words} words");
+        }
+    }
+
+    #[test]
     fn the_window_bounds_what_is_held_and_the_oldest_word_is_then_done_twice() {
         let mut queue = Queue::default();
         queue.read("first\n".into());
