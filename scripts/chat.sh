@@ -3,11 +3,11 @@
 #
 #   scripts/chat.sh [OPTIONS] [CLIENTS]     3 clients by default
 #
-# On a terminal with tmux: the clients side by side, to be typed into; Ctrl-B d leaves, and ends
-# them all. Otherwise a scripted conversation: each client says a few things, and what the first one
-# sees goes to stdout. Exit 0 if all saw the same in the same order, and lab-report finds that all
-# was as promised; 1 if not, 3 if that cannot be known. Messages are kept in memory only. Free ports
-# are used.
+# On a terminal with tmux: the clients side by side, to be typed into; Ctrl-B d (from within tmux
+# Ctrl-B Ctrl-B d) leaves, and ends them all. Otherwise a scripted conversation: each client says a few
+# things, and what the first one sees goes to stdout. Exit 0 if all saw the same in the same order, and
+# lab-report finds that all was as promised; 1 if not, 3 if that cannot be known. Messages are kept in
+# memory only. Free ports are used.
 set -euo pipefail
 here=$PWD
 cd "$(dirname "$(readlink -f "$0" 2>/dev/null || echo "$0")")/.."

@@ -77,8 +77,9 @@ fi
 # Features that the script needs are in $features.
 build() {
   local quiet_build=--quiet
-  # The first build takes minutes, in which cargo shows how far it is. Later ones say nothing.
-  [ -e "${CARGO_TARGET_DIR:-target}/debug/lab-report" ] || quiet_build=''
+  # The first build takes minutes, in which cargo shows how far it is; so may one with features. Later
+  # ones say nothing.
+  { [ -z "$features" ] && [ -e "${CARGO_TARGET_DIR:-target}/debug/lab-report" ]; } || quiet_build=''
   # shellcheck disable=SC2086 # a word or none
   cargo build $quiet_build --workspace --bins ${features:+--features "$features"}
   bin=$(cd "${CARGO_TARGET_DIR:-target}/debug" && pwd)

@@ -7,9 +7,10 @@ talk() { # CLIENTS
   if [ -t 0 ] && [ -t 1 ] && command -v tmux >/dev/null; then side_by_side "$1"; else scripted "$1"; fi
 }
 
-# One tmux window, a pane for each client.
+# One tmux window, a pane for each client. It nests in the tmux that a person may be in already.
 side_by_side() { # CLIENTS
   local n=1 session=${me%.sh}-$$
+  unset TMUX
   tmux new-session -d -s "$session" "$(pane 1)"
   while [ "$n" -lt "$1" ]; do
     n=$((n + 1))

@@ -71,6 +71,24 @@ test_what_cannot_be_known_is_3() {
   nothing_is_left
 }
 
+# Somebody who works in tmux starts the clients from there.
+test_clients_are_side_by_side_also_within_tmux() {
+  command -v tmux >/dev/null || skip 'there is no tmux'
+  unset TMUX # so that no tmux of the person who runs this is touched
+  export TMUX_TMPDIR=$scratch
+  local outer='tmux -L outer -f /dev/null' code=$scratch/code
+  # shellcheck disable=SC2329 # called by within
+  two_are_in() { [ "$($outer capture-pane -p | grep -o '#lobby>' | wc -l)" -eq 2 ]; }
+  $outer new-session -d -x 100 -y 30 \
+    "$scripts/chat.sh 2 2>'$scratch/said'; echo \$? >'$code.new'; mv '$code.new' '$code'"
+  trap 'tmux -L outer kill-server 2>/dev/null || true; tmux kill-server 2>/dev/null || true' EXIT
+  within 60 two_are_in || { $outer capture-pane -p; cat "$scratch/said"; return 1; }
+  tmux detach-client -s "$(tmux list-sessions -F '#S')"
+  within 60 [ -e "$code" ]
+  same 0 "$(cat "$code")"
+  has 'room lobby: 0 messages' "$scratch/said"
+}
+
 test_an_interrupted_ring_ends_its_buddies_and_leaves_nothing() {
   start_ring
   kill "$ring"
