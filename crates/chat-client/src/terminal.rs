@@ -244,7 +244,7 @@ impl Shell {
         let text = if self.is_editing() {
             self.screen.print(&lines, self.editor.view(), size)
         } else {
-            self.screen.wipe(size) + &lines.replace('\n', "\r\n")
+            self.screen.wipe() + &lines.replace('\n', "\r\n")
         };
         self.tty.write(&text)
     }
@@ -295,7 +295,7 @@ impl Shell {
                 self.leave()?;
             }
             Act::Suspend => {
-                self.tty.write(&self.screen.wipe(size))?;
+                self.tty.write(&self.screen.wipe())?;
                 if let Stage::Editing(stop) = std::mem::replace(&mut self.stage, Stage::Over) {
                     self.stage = Stage::Suspended(stop);
                 }
@@ -329,7 +329,7 @@ impl Shell {
     }
 
     fn end(&mut self) -> io::Result<()> {
-        let wiped = self.screen.wipe(self.tty.size());
+        let wiped = self.screen.wipe();
         self.tty.pause();
         self.tty.write(&wiped)
     }

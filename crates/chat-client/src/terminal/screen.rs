@@ -1,9 +1,10 @@
 //! Where the line stands on the screen, and what to write so that messages appear above it. PURE.
 //!
 //! The line is the last thing on the screen. It is wiped before a message, and drawn again below
-//! it. Only rows that hold the line for certain are wiped: after a change of the window's width
-//! some terminals wrap the old text anew and some do not, and a stale copy of the line is better
-//! than a lost message.
+//! it. Only rows that hold the line for certain are wiped, because a stale copy of the line is
+//! better than a lost message. So each row is ended here, and never by the terminal: a window may
+//! change its width before it shows what was drawn for the old one. A wider window then has as many
+//! rows of the line as were drawn, and a narrower one has more.
 
 use std::ops::Range;
 
@@ -29,40 +30,27 @@ struct Cell {
 /// What is on the screen, as far as it is known.
 #[derive(Default)]
 pub(crate) struct Screen {
-    line: Option<Drawn>,
-}
-
-/// A line on the screen.
-struct Drawn {
-    /// the rows of it above the cursor
-    above: usize,
-    /// the widths of its cells before the cursor
-    before_cursor: Vec<usize>,
-    columns: usize,
+    /// the rows of the line above the cursor, if there is a line
+    above: Option<usize>,
 }
 
 impl Screen {
     /// Returns what wipes the line, with the cursor where it began.
-    pub(crate) fn wipe(&mut self, size: Size) -> String {
-        let Some(line) = self.line.take() else {
-            return String::new();
-        };
-        let mut above = line.above;
-        if size.columns != line.columns {
-            // Because the terminal may have wrapped it anew, or not.
-            above = above.min(Rows::of(&line.before_cursor, size.columns).above_last_cell());
+    pub(crate) fn wipe(&mut self) -> String {
+        match self.above.take() {
+            Some(above) => up(above) + "\r\x1b[J",
+            None => String::new(),
         }
-        up(above) + "\r\x1b[J"
     }
 
     /// Returns what shows `lines`, each with a line end, above the line.
     pub(crate) fn print(&mut self, lines: &str, view: View<'_>, size: Size) -> String {
-        self.wipe(size) + &lines.replace('\n', "\r\n") + &self.draw(view, size)
+        self.wipe() + &lines.replace('\n', "\r\n") + &self.draw(view, size)
     }
 
     /// Returns what draws the line where it stands already, or where the cursor is.
     pub(crate) fn draw(&mut self, view: View<'_>, size: Size) -> String {
-        let wiped = self.wipe(size);
+        let wiped = self.wipe();
         let mut cells = cells(view.prompt, size);
         cells.extend(self::cells(view.before_cursor, size));
         let cursor = cells.len();
@@ -74,14 +62,13 @@ impl Screen {
         let most = (size.rows / 2).max(1);
         let first = cursor_row.saturating_sub(most - 1);
         let last = rows.last().min(first + most - 1);
-        let (begin, end) = (rows.begins[first], rows.cells(last).end);
+        let end = rows.cells(last).end;
         let mut drawn = wiped;
         for row in first..=last {
-            let cells = &cells[rows.cells(row)];
-            drawn += &text(cells);
-            if row < last {
-                drawn += next_row(cells, rows.cells(row + 1).is_empty());
+            if row > first {
+                drawn += "\r\n";
             }
+            drawn += &text(&cells[rows.cells(row)]);
         }
         if cursor < end {
             // Drawn again up to the cursor, because only the terminal knows how wide it draws.
@@ -89,33 +76,25 @@ impl Screen {
             drawn += "\r";
             drawn += &text(&cells[rows.begins[cursor_row]..cursor]);
         }
-        self.line = Some(Drawn {
-            above: cursor_row - first,
-            before_cursor: widths[begin..cursor].to_vec(),
-            columns: size.columns,
-        });
+        self.above = Some(cursor_row - first);
         drawn
     }
 
     /// Returns what leaves `line` on the screen, whole, with the cursor on the next row.
     pub(crate) fn finish(&mut self, prompt: &str, line: &str, size: Size) -> String {
-        let wiped = self.wipe(size);
+        let wiped = self.wipe();
         wiped + &text(&cells(prompt, size)) + &text(&cells(line, size)) + "\r\n"
     }
 
     /// Returns what clears the screen and draws the line at its top.
     pub(crate) fn clear(&mut self, view: View<'_>, size: Size) -> String {
-        self.line = None;
+        self.above = None;
         "\x1b[H\x1b[2J".to_owned() + &self.draw(view, size)
     }
 
     /// Forgets what is on the screen but the row of the cursor, because a shell has written there.
     pub(crate) fn forget(&mut self) {
-        self.line = Some(Drawn {
-            above: 0,
-            before_cursor: Vec::new(),
-            columns: 0,
-        });
+        self.above = Some(0);
     }
 }
 
@@ -123,18 +102,6 @@ fn up(rows: usize) -> String {
     match rows {
         0 => String::new(),
         rows => format!("\x1b[{rows}A"),
-    }
-}
-
-/// Returns what goes to the next row, behind a full one.
-fn next_row(cells: &[Cell], is_for_the_cursor: bool) -> &'static str {
-    // A terminal may draw other letters less wide than they should be, and then it does not wrap.
-    match cells.iter().all(|cell| cell.shown.as_str().is_ascii()) {
-        false => "\r\n",
-        // It wraps by itself, so that it can do so again when the width changes; but only when
-        // something follows.
-        true if is_for_the_cursor => " \r\x1b[K",
-        true => "",
     }
 }
 
@@ -156,8 +123,6 @@ fn text(cells: &[Cell]) -> String {
 struct Rows {
     /// the first cell of each row, and the end of the last one
     begins: Vec<usize>,
-    /// whether the last row is only for the cursor
-    is_full: bool,
 }
 
 impl Rows {
@@ -170,12 +135,11 @@ impl Rows {
             }
             end += width;
         }
-        let is_full = end == columns;
-        if is_full {
+        if end == columns {
             begins.push(widths.len());
         }
         begins.push(widths.len());
-        Self { begins, is_full }
+        Self { begins }
     }
 
     /// Returns the cells of a row.
@@ -191,10 +155,6 @@ impl Rows {
     fn row_of(&self, cell: usize) -> usize {
         let begins = &self.begins[..=self.last()];
         begins.partition_point(|&begin| begin <= cell) - 1
-    }
-
-    fn above_last_cell(&self) -> usize {
-        self.last() - usize::from(self.is_full)
     }
 }
 
@@ -338,6 +298,17 @@ mod tests {
         wrapped
     }
 
+    /// When a terminal shows what was drawn for another width, and what it does with old rows.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Change {
+        /// Afterwards, and each line is wrapped anew.
+        WrapsAnew,
+        /// Afterwards, and rows stay as they are.
+        Stays,
+        /// Before, and the program does not know it yet.
+        IsUnknown,
+    }
+
     #[test]
     fn no_change_of_the_width_costs_a_message() {
         let messages: Vec<_> = (1..=4).map(|n| format!("ann: {n}")).collect();
@@ -352,24 +323,34 @@ mod tests {
             (7, 8),
         ] {
             for cursor in 0..=text.len() {
-                for wraps_anew in [true, false] {
+                for change in [Change::WrapsAnew, Change::Stays, Change::IsUnknown] {
                     let size = |columns| Size { columns, rows: 60 };
                     let (mut screen, mut terminal) = (Screen::default(), terminal(size(from)));
+                    if change == Change::IsUnknown {
+                        resize(&mut terminal, size(to));
+                    }
                     let line = view(&text[..cursor], &text[cursor..]);
                     let lines = messages.join("\n") + "\n";
                     terminal.process(screen.print(&lines, line, size(from)).as_bytes());
-                    if wraps_anew {
-                        terminal = rewrap(&terminal, size(to));
-                    } else {
-                        resize(&mut terminal, size(to));
-                    }
-                    let printed = screen.print("bob: 5\n", line, size(to));
+                    let known = match change {
+                        Change::WrapsAnew => {
+                            terminal = rewrap(&terminal, size(to));
+                            to
+                        }
+                        Change::Stays => {
+                            resize(&mut terminal, size(to));
+                            to
+                        }
+                        Change::IsUnknown => from,
+                    };
+                    let printed = screen.print("bob: 5\n", line, size(known));
                     terminal.process(printed.as_bytes());
                     let rows = rows(&terminal);
-                    let what =
-                        format!("{from} to {to}, cursor at {cursor}, {wraps_anew}: {rows:?}");
+                    let what = format!("{from} to {to}, cursor at {cursor}, {change:?}: {rows:?}");
                     assert_eq!(rows[..4], messages, "{what}");
                     let last = rows.iter().rposition(|row| row == "bob: 5").expect(&what);
+                    // A wider window keeps no stale copy of the line either.
+                    assert!(last == 4 || to < from, "{what}");
                     let drawn = rows[last + 1..].concat().replace('|', "");
                     assert!(drawn.starts_with("> a line"), "{what}");
                 }
