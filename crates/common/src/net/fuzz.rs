@@ -28,12 +28,15 @@ use input::Input;
 use odd_text::text;
 
 pub use answering::answering;
+pub use records::records;
 
 mod answering;
+pub(in crate::net) mod hand;
 #[path = "../../tests/support/input.rs"]
 mod input;
 #[path = "../../tests/support/odd_text.rs"]
 mod odd_text;
+mod records;
 
 /// The address of the peers.
 const IP: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 66));

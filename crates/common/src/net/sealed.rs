@@ -28,7 +28,7 @@ pub struct Sealed<IO> {
     sealed: Vec<u8>,
     sent: usize,
     has_ended: bool,
-    /// why, until it is said: after the bytes before it
+    /// why nothing more can be read, after the bytes before it, or written
     failed: Option<rustls::Error>,
 }
 
@@ -53,6 +53,12 @@ impl<IO> Sealed<IO> {
             has_ended: false,
             failed: None,
         }
+    }
+
+    /// Returns how many bytes it keeps: received, opened and sealed ones.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn held(&self) -> [usize; 3] {
+        [&self.received, &self.opened, &self.sealed].map(Vec::capacity)
     }
 
     /// Fills `buf` with opened bytes, as far as there are some.
@@ -135,9 +141,9 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Sealed<IO> {
         }
         if buf.filled().len() == before
             && buf.remaining() > 0
-            && let Some(error) = this.failed.take()
+            && let Some(error) = &this.failed
         {
-            return Poll::Ready(Err(garbled(error)));
+            return Poll::Ready(Err(garbled(error.clone())));
         }
         Poll::Ready(Ok(()))
     }
@@ -145,7 +151,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Sealed<IO> {
 
 impl<IO: AsyncWrite + Unpin> AsyncWrite for Sealed<IO> {
     /// Ready when the bytes are sealed. What the peer does not take of them now is sent before the
-    /// next ones, or by a flush.
+    /// next ones, or by a flush. After a bad record nothing is sealed any more.
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -153,8 +159,12 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Sealed<IO> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_sent(cx))?;
+        if let Some(error) = &this.failed {
+            return Poll::Ready(Err(garbled(error.clone())));
+        }
         let bytes = &buf[..buf.len().min(CONTENT)];
-        this.end.seal(bytes, &mut this.sealed).map_err(garbled)?;
+        let sealed = this.end.seal(&mut this.received, bytes, &mut this.sealed);
+        sealed.map_err(garbled)?;
         match this.poll_sent(cx) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             _ => Poll::Ready(Ok(bytes.len())),

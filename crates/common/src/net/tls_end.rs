@@ -64,7 +64,7 @@ impl End {
     /// `sealed`, and `open` is given the content of a record. Returns how many of the received
     /// bytes were used, and what is needed next.
     ///
-    /// After an error only [`seal`](Self::seal) may be called, or this as long as there
+    /// After an error nothing may be called but this, as long as there
     /// [is a word](Self::has_a_word).
     pub(super) fn step(
         &mut self,
@@ -75,13 +75,20 @@ impl End {
         self.react(received, &[], sealed, open)
     }
 
-    /// Puts the records that hold `bytes` behind `sealed`.
+    /// Puts the records that hold `bytes` behind `sealed`. `received` is what [`step`](Self::step)
+    /// has left of the received bytes, because rustls has its places in it, and panics where it is
+    /// missing: a message of the handshake may come in parts, each in a record of its own.
     ///
     /// # Errors
     /// If the handshake is not done, or rustls does not encrypt them.
-    pub(super) fn seal(&mut self, bytes: &[u8], sealed: &mut Vec<u8>) -> Result<(), Error> {
+    pub(super) fn seal(
+        &mut self,
+        received: &mut [u8],
+        bytes: &[u8],
+        sealed: &mut Vec<u8>,
+    ) -> Result<(), Error> {
         loop {
-            match self.react(&mut [], bytes, sealed, &mut |_| ()).1? {
+            match self.react(received, bytes, sealed, &mut |_| ()).1? {
                 Need::Done => return Ok(()),
                 // A message about the next key, which goes before, or a farewell.
                 Need::Nothing | Need::Send | Need::Ended => {}

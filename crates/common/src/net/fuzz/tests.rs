@@ -27,6 +27,11 @@ fn whatever_is_said_without_the_key_opens_nothing() {
 }
 
 #[test]
+fn whatever_records_a_holder_of_the_key_makes_only_good_ones_are_heard() {
+    play(60, &[], records);
+}
+
+#[test]
 fn a_key_is_read_as_it_was_written_and_no_text_is_obeyed() {
     play(200, &[], texts);
 }

@@ -9,6 +9,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::*;
 use crate::net::crypto;
+use crate::net::fuzz::hand::{DATA, HANDSHAKE, Hand, KEY_UPDATE};
 use crate::net::handshake::shake;
 use crate::net::lab_key::LabKey;
 
@@ -38,7 +39,8 @@ async fn pair(room: usize) -> (Stream, Stream) {
 /// Returns the record that holds `bytes` as the next one of `stream`, which does not send it.
 fn seal(stream: &mut Stream, bytes: &[u8]) -> Vec<u8> {
     let mut sealed = Vec::new();
-    stream.end.seal(bytes, &mut sealed).expect("sealed");
+    let left = stream.end.seal(&mut stream.received, bytes, &mut sealed);
+    left.expect("sealed");
     sealed
 }
 
@@ -74,8 +76,7 @@ async fn bytes_come_in_order_through_any_pipe_and_nothing_is_kept() {
             pass(&mut host, &mut caller, length).await;
         }
         for end in [caller, host] {
-            let kept = [&end.received, &end.opened, &end.sealed];
-            assert_eq!(kept.map(Vec::capacity), [0; 3], "room for {room}");
+            assert_eq!(end.held(), [0; 3], "room for {room}");
         }
     }
 }
@@ -198,7 +199,7 @@ async fn a_record_counts_once_in_its_place_and_unchanged() {
 }
 
 /// A host reads what somebody on the way `makes` of two records: it reads `heard`, then an error,
-/// and after that it neither reads on nor panics.
+/// and after that it neither reads on nor writes.
 async fn refused(makes: impl Fn(&[u8], &[u8]) -> Vec<u8>, heard: &[u8]) {
     let (mut caller, mut host) = pair(1000).await;
     let (one, two) = (seal(&mut caller, b"one"), seal(&mut caller, b"two"));
@@ -209,8 +210,10 @@ async fn refused(makes: impl Fn(&[u8], &[u8]) -> Vec<u8>, heard: &[u8]) {
     let read = host.read_to_end(&mut received).await;
     assert_eq!(read.expect_err("refused").kind(), ErrorKind::InvalidData);
     assert!(heard.starts_with(&received), "{received:?}");
-    assert_eq!(host.read(&mut [0; 10]).await.expect("an end"), 0);
-    host.write_all(b"a last word").await.expect("room");
+    let again = host.read(&mut [0; 10]).await;
+    assert_eq!(again.expect_err("refused").kind(), ErrorKind::InvalidData);
+    let written = host.write(b"a last word").await;
+    assert_eq!(written.expect_err("refused").kind(), ErrorKind::InvalidData);
 }
 
 #[tokio::test]
@@ -229,4 +232,39 @@ async fn a_peer_cannot_have_keys_made_without_end() {
     theirs.flush().await.expect("room");
     let read = ours.read(&mut [0; 10]).await;
     assert_eq!(read.expect_err("refused").kind(), ErrorKind::InvalidData);
+}
+
+#[tokio::test]
+async fn a_message_about_keys_may_come_in_parts_and_we_may_write_between_them() {
+    for part in 1..KEY_UPDATE.len() {
+        for calls in [true, false] {
+            let (mut hand, mut io, mut ours) = Hand::shaken(calls, duplex(100_000)).await;
+            let parts = [&KEY_UPDATE[..part], &KEY_UPDATE[part..]];
+            for (part, heard) in parts.into_iter().zip(["", "new"]) {
+                let mut records = hand.record(HANDSHAKE, part);
+                if !heard.is_empty() {
+                    hand.renew();
+                    records.extend(hand.record(DATA, heard.as_bytes()));
+                }
+                io.write_all(&records).await.expect("room");
+                let mut received = [0; 10];
+                let read = ours.read(&mut received).now_or_never();
+                let read = read.map_or(0, |read| read.expect("the next bytes"));
+                assert_eq!(&received[..read], heard.as_bytes());
+                ours.write_all(b"between").await.expect("room");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_another_record_interrupts_is_refused_and_so_is_a_word_after_it() {
+    let (mut hand, mut io, mut ours) = Hand::shaken(true, duplex(100_000)).await;
+    let part = hand.record(HANDSHAKE, &KEY_UPDATE[..2]);
+    let records = [part, hand.record(DATA, b"between")].concat();
+    io.write_all(&records).await.expect("room");
+    let read = ours.read(&mut [0; 10]).await;
+    assert_eq!(read.expect_err("refused").kind(), ErrorKind::InvalidData);
+    let written = ours.write(b"a last word").await;
+    assert_eq!(written.expect_err("refused").kind(), ErrorKind::InvalidData);
 }
