@@ -52,6 +52,14 @@ impl Subnet {
         }
     }
 
+    /// Returns whether both are in one site: in IPv6 the first 48 bits, which a provider gives to
+    /// one customer at most. An IPv4 address is a site.
+    pub(crate) fn has_site_of(self, other: Self) -> bool {
+        let is_v6 = self.widest() == WIDEST[1];
+        let site = |subnet: Self| subnet.bits >> 80;
+        self == other || is_v6 && self.prefix >= 48 && site(self) == site(other)
+    }
+
     /// Returns an address, or a network in CIDR notation.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let Some((ip, length)) = text.split_once('/') else {

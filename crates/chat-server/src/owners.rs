@@ -28,6 +28,10 @@ const PER_KEY: usize = 3;
 const PER_ADDRESS: usize = 64;
 const PER_ADDRESS_BYTES: usize = MOST_BYTES / 128;
 
+/// Most of a site, in those of an address, because a home in IPv6 has 65,536 networks (RIPE-690):
+/// a stranger needs over thirty of them.
+const PER_SITE: usize = 4;
+
 /// How long a nick is kept for an owner who does not come, in milliseconds: a year.
 const UNSEEN_MS: u64 = 365 * DAY_MS;
 
@@ -154,6 +158,13 @@ impl Owners {
             return Err(Refusal::Share(
                 "too many names were registered from your address: an operator can free some"
                     .into(),
+            ));
+        }
+        let (near, bytes_near) = count(&|owned| owned.from.has_site_of(new.from));
+        if !is_free && (near > PER_SITE * PER_ADDRESS || bytes_near > PER_SITE * PER_ADDRESS_BYTES)
+        {
+            return Err(Refusal::Share(
+                "too many names were registered from your site: an operator can free some".into(),
             ));
         }
         let (all, bytes) = count(&|_| true);
@@ -382,6 +393,24 @@ mod tests {
         let after_a_year = owners.add(&nick("eve"), EVE, here, true, later);
         after_a_year.expect("the others are gone");
         assert_eq!(owners.text().lines().count(), 1);
+    }
+
+    #[test]
+    fn the_many_networks_of_a_site_have_a_share_together() {
+        let mut owners = Owners::default();
+        let mut register = |site: u16, n: usize| {
+            let network = u16::try_from(n).expect("few");
+            let ip = [0x2001, 0xdb8, site, network, 0, 0, 0, 1].into();
+            let name = nick(&format!("s{site}n{n}e"));
+            owners.add(&name, key(n), ip, false, NOW)
+        };
+        for n in 0..PER_SITE * PER_ADDRESS {
+            register(1, n).expect("a share");
+        }
+        let more = register(1, 9999).expect_err("above the share").to_string();
+        assert!(more.contains("from your site"), "{more}");
+        register(2, 0).expect("a neighbour");
+        add(&mut owners, "ann", ANN, 1).expect("of another kind");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A limit on how fast something may be done: a token bucket. PURE: the caller hands in the time.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -43,76 +44,137 @@ impl Bucket {
         Ok(())
     }
 
+    /// Gives back `count` tokens that were taken and not needed.
+    fn give_back(&mut self, count: u32) {
+        if self.rate > 0.0 {
+            self.tokens = (self.tokens + f64::from(count)).min(self.full);
+        }
+    }
+
+    /// Takes `count` tokens, also those it does not have, but never owes more than a full one has.
+    fn owe(&mut self, count: u32, now: Duration) {
+        let left = self.tokens_at(now) - f64::from(count);
+        (self.tokens, self.at) = (left.max(-self.full), now);
+    }
+
     fn tokens_at(&self, now: Duration) -> f64 {
         let come_back = now.saturating_sub(self.at).as_secs_f64() * self.rate;
         (self.tokens + come_back).min(self.full)
     }
 }
 
-/// Most networks that have a bucket of their own. Further ones share one, until a bucket is full
-/// again and so need not be remembered.
-const NETWORKS: usize = 4096;
+/// Most networks, and most sites, that have a bucket of their own. Further ones share one, until a
+/// bucket is full again and so need not be remembered.
+const KEPT: usize = 4096;
 
 /// How often full buckets are looked for, because that looks at all of them.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// A bucket for each network.
+/// What the bucket of a site has, in those of a network. A home gets 256 networks in IPv6, or
+/// 65,536 (RIPE-690), and could do as many times what an address may do, or be all the networks
+/// that have a bucket. A campus is a site too, but most of its people share few networks.
+const SITE: f64 = 4.0;
+
+/// A bucket for each network, and in IPv6 for each site: for all that share their first 48 bits.
 #[derive(Debug)]
 pub struct Buckets {
-    fresh: Bucket,
-    by_network: HashMap<Network, Bucket>,
-    of_the_others: Bucket,
-    swept: Duration,
+    networks: Table<Network>,
+    sites: Table<u64>,
 }
 
 impl Buckets {
     /// Returns buckets that are each full with `full` tokens, of which `rate` come back a second;
-    /// 0 is no limit.
+    /// 0 is no limit. A site has four times as much.
+    ///
+    /// ```
+    /// use common::bucket::Buckets;
+    /// use std::time::Duration;
+    ///
+    /// let (mut buckets, now) = (Buckets::new(1.0, 5.0), Duration::ZERO);
+    /// let home = |n| format!("2001:db8:1:{n}::1").parse().expect("an address");
+    /// let all = (0..100).filter(|&n| buckets.take(home(n), 5, now).is_ok());
+    /// assert_eq!(all.count(), 4);
+    /// ```
     pub fn new(rate: f64, full: f64) -> Self {
-        let fresh = Bucket::new(rate, full, Duration::ZERO);
+        Self {
+            networks: Table::new(Bucket::new(rate, full, Duration::ZERO)),
+            sites: Table::new(Bucket::new(SITE * rate, SITE * full, Duration::ZERO)),
+        }
+    }
+
+    /// Takes `count` tokens from the buckets of `ip`, or returns how long to wait for them.
+    pub fn take(&mut self, ip: IpAddr, count: u32, now: Duration) -> Result<(), Duration> {
+        let network = Network::from(ip);
+        // First, so that a network whose site has had enough takes no place among the buckets.
+        if let Some(site) = network.site() {
+            self.sites.bucket(site, now).take(count, now)?;
+        }
+        let taken = self.networks.bucket(network, now).take(count, now);
+        if taken.is_err()
+            && let Some(site) = network.site()
+        {
+            self.sites.bucket(site, now).give_back(count);
+        }
+        taken
+    }
+
+    /// Takes `count` tokens from the buckets of `ip`, which may not have them yet. Until they have,
+    /// none can be taken. They never owe more than they hold when they are full.
+    pub fn owe(&mut self, ip: IpAddr, count: u32, now: Duration) {
+        let network = Network::from(ip);
+        self.networks.bucket(network, now).owe(count, now);
+        if let Some(site) = network.site() {
+            self.sites.bucket(site, now).owe(count, now);
+        }
+    }
+
+    /// Gives back tokens of `ip` that were not needed.
+    pub fn give_back(&mut self, ip: IpAddr, count: u32) {
+        let network = Network::from(ip);
+        self.networks.taken_from(network).give_back(count);
+        if let Some(site) = network.site() {
+            self.sites.taken_from(site).give_back(count);
+        }
+    }
+}
+
+/// A bucket for each of many, of which a bounded number is remembered.
+#[derive(Debug)]
+struct Table<K> {
+    fresh: Bucket,
+    by_key: HashMap<K, Bucket>,
+    of_the_others: Bucket,
+    swept: Duration,
+}
+
+impl<K: Eq + Hash> Table<K> {
+    fn new(fresh: Bucket) -> Self {
         Self {
             fresh,
-            by_network: HashMap::new(),
+            by_key: HashMap::new(),
             of_the_others: fresh,
             swept: Duration::ZERO,
         }
     }
 
-    /// Takes `count` tokens from the bucket of `ip`, or returns how long to wait for them.
-    pub fn take(&mut self, ip: IpAddr, count: u32, now: Duration) -> Result<(), Duration> {
-        self.bucket(ip, now).take(count, now)
-    }
-
-    /// Takes `count` tokens from the bucket of `ip`, which may not have them yet. Until it has,
-    /// none can be taken. It never owes more than it holds when it is full.
-    pub fn owe(&mut self, ip: IpAddr, count: u32, now: Duration) {
-        let bucket = self.bucket(ip, now);
-        let left = bucket.tokens_at(now) - f64::from(count);
-        (bucket.tokens, bucket.at) = (left.max(-bucket.full), now);
-    }
-
-    fn bucket(&mut self, ip: IpAddr, now: Duration) -> &mut Bucket {
-        let network = ip.into();
-        let is_new = !self.by_network.contains_key(&network);
-        if is_new && self.by_network.len() >= NETWORKS {
+    fn bucket(&mut self, key: K, now: Duration) -> &mut Bucket {
+        let is_new = !self.by_key.contains_key(&key);
+        if is_new && self.by_key.len() >= KEPT {
             if now.saturating_sub(self.swept) >= SWEEP {
                 self.swept = now;
-                self.by_network.retain(|_, b| b.tokens_at(now) < b.full);
+                self.by_key.retain(|_, b| b.tokens_at(now) < b.full);
             }
-            if self.by_network.len() >= NETWORKS {
+            if self.by_key.len() >= KEPT {
                 return &mut self.of_the_others;
             }
         }
-        self.by_network.entry(network).or_insert(self.fresh)
+        self.by_key.entry(key).or_insert(self.fresh)
     }
 
-    /// Gives back tokens of `ip` that were not needed.
-    pub fn give_back(&mut self, ip: IpAddr, count: u32) {
-        let own = self.by_network.get_mut(&ip.into());
-        let bucket = own.unwrap_or(&mut self.of_the_others);
-        if bucket.rate > 0.0 {
-            bucket.tokens = (bucket.tokens + f64::from(count)).min(bucket.full);
-        }
+    /// Returns the bucket from which tokens were just taken.
+    fn taken_from(&mut self, key: K) -> &mut Bucket {
+        let own = self.by_key.get_mut(&key);
+        own.unwrap_or(&mut self.of_the_others)
     }
 }
 
@@ -172,14 +234,66 @@ mod tests {
     fn each_network_has_a_bucket_and_their_number_is_bounded() {
         let mut buckets = Buckets::new(1.0, 1.0);
         let ip = |n: u32| IpAddr::from((10 << 24 | n).to_be_bytes());
-        for n in 0..NETWORKS as u32 {
+        for n in 0..KEPT as u32 {
             assert_eq!(buckets.take(ip(n), 1, second(9)), Ok(()));
         }
         assert!(buckets.take(ip(0), 1, second(9)).is_err());
         assert_eq!(buckets.take(ip(1 << 20), 1, second(9)), Ok(()));
         assert!(buckets.take(ip(2 << 20), 1, second(9)).is_err(), "shared");
-        assert_eq!(buckets.by_network.len(), NETWORKS);
+        assert_eq!(buckets.networks.by_key.len(), KEPT);
         assert_eq!(buckets.take(ip(2 << 20), 1, second(10)), Ok(()));
-        assert_eq!(buckets.by_network.len(), 1, "the others are full again");
+        let kept = buckets.networks.by_key.len();
+        assert_eq!(kept, 1, "the others are full again");
+        assert!(buckets.sites.by_key.is_empty(), "IPv4 has none");
+    }
+
+    /// An address in the `n`th network of a site.
+    fn at(site: u16, n: u16) -> IpAddr {
+        [0x2001, 0xdb8, site, n, 0, 0, 0, 1].into()
+    }
+
+    #[test]
+    fn the_many_networks_of_a_site_have_what_four_have() {
+        let mut buckets = Buckets::new(1.0, 3.0);
+        let mut took = |second_: u64| {
+            let now = second(second_);
+            let taken = |n: &u16| buckets.take(at(1, *n), 1, now).is_ok();
+            (0..u16::MAX).filter(taken).count()
+        };
+        assert_eq!((took(9), took(9), took(10)), (12, 0, 4));
+        let kept = buckets.networks.by_key.len();
+        assert!(
+            kept <= 12 + 4,
+            "{kept} networks: refused ones take no place"
+        );
+        assert_eq!(buckets.take(at(2, 0), 3, second(10)), Ok(()), "a neighbour");
+        assert_eq!(buckets.take([10, 0, 0, 1].into(), 3, second(10)), Ok(()));
+    }
+
+    #[test]
+    fn what_a_network_may_not_take_its_site_keeps_and_what_is_given_back_it_gets() {
+        let mut buckets = Buckets::new(1.0, 3.0);
+        assert_eq!(buckets.take(at(1, 0), 3, second(9)), Ok(()));
+        for _ in 0..100 {
+            assert!(buckets.take(at(1, 0), 1, second(9)).is_err());
+        }
+        for n in 1..4 {
+            assert_eq!(buckets.take(at(1, n), 3, second(9)), Ok(()));
+        }
+        assert!(buckets.take(at(1, 4), 1, second(9)).is_err());
+        buckets.give_back(at(1, 1), 1);
+        assert_eq!(buckets.take(at(1, 4), 1, second(9)), Ok(()));
+    }
+
+    #[test]
+    fn a_site_owes_what_its_networks_owe_and_no_more_than_it_holds() {
+        let mut buckets = Buckets::new(1.0, 3.0);
+        for n in 0..100 {
+            buckets.owe(at(1, n), 6, second(9));
+        }
+        // Twelve are owed, and four come back a second.
+        assert_eq!(buckets.take(at(1, 100), 0, second(9)), Err(second(3)));
+        assert_eq!(buckets.take(at(1, 100), 0, second(12)), Ok(()));
+        assert_eq!(buckets.take(at(2, 0), 1, second(9)), Ok(()));
     }
 }

@@ -16,6 +16,10 @@ const QUIET: Duration = Duration::from_secs(60);
 /// at most this many lines are written a minute.
 const MOST: usize = 256;
 
+/// Most of them about one site, because a home in IPv6 has 65,536 networks (RIPE-690), and would
+/// keep all others out of the log.
+const MOST_OF_SITE: usize = MOST / 4;
+
 /// Decides which complaints are written.
 #[derive(Debug, Default)]
 pub struct LogLimit {
@@ -47,11 +51,12 @@ impl LogLimit {
 
     /// Returns how many were only counted since the last line, if it is time for another one.
     fn count(&mut self, ip: IpAddr, kind: &'static str, now: Duration) -> Option<u64> {
-        let key = (ip.into(), kind);
-        if self.written.len() >= MOST && !self.written.contains_key(&key) {
+        let network = Network::from(ip);
+        let key = (network, kind);
+        if !self.written.contains_key(&key) && !self.has_place(network) {
             self.written
                 .retain(|_, (at, _)| now.saturating_sub(*at) < QUIET);
-            if self.written.len() >= MOST {
+            if !self.has_place(network) {
                 return None;
             }
         }
@@ -66,6 +71,15 @@ impl LogLimit {
                 Some(0)
             }
         }
+    }
+
+    fn has_place(&self, network: Network) -> bool {
+        let Some(site) = network.site() else {
+            return self.written.len() < MOST;
+        };
+        let networks = self.written.keys().map(|(network, _)| network);
+        let of_site = networks.filter(|network| network.site() == Some(site));
+        self.written.len() < MOST && of_site.count() < MOST_OF_SITE
     }
 }
 
@@ -84,6 +98,24 @@ mod tests {
                 lines += usize::from(limit.note(ip, "refused", now).is_some());
             }
             assert!((MOST..=2 * MOST).contains(&lines), "{lines} lines");
+        }
+    }
+
+    #[test]
+    fn the_many_networks_of_a_site_leave_room_for_others() {
+        let mut limit = LogLimit::default();
+        for minute in 0..2 {
+            let now = Duration::from_secs(60 * minute);
+            let mut lines = 0;
+            for n in 0..1000u16 {
+                let ip = [0x2001, 0xdb8, 1, n, 0, 0, 0, 1].into();
+                lines += usize::from(limit.note(ip, "refused", now).is_some());
+            }
+            assert_eq!(lines, MOST_OF_SITE);
+            let other = [0x2001, 0xdb8, 2, 0, 0, 0, 0, 1].into();
+            assert!(limit.note(other, "refused", now).is_some());
+            let other = [10, 0, 0, 1].into();
+            assert!(limit.note(other, "refused", now).is_some());
         }
     }
 

@@ -2,11 +2,13 @@
 //!
 //! A stranger can open connections and say nothing. Each takes a place of the server until its time
 //! is over. So only a part of the places is for those who are in the lobby. When that part is full,
-//! a newcomer still comes in, and one that waits has to go: the oldest one of the address that has
-//! the most. So an address that crowds the lobby pushes out its own connections, and a caller who
-//! greets at once is in the lobby for a round trip only. (sshd's `MaxStartups` turns newcomers away
-//! instead, at random, and so the honest ones as well.)
+//! a newcomer still comes in, and one that waits has to go: of the site that has the most the
+//! address that has the most, and of that its oldest one. So an address that crowds the lobby
+//! pushes out its own connections, and so does a home with its 65,536 networks (RIPE-690). A caller
+//! who greets at once is in the lobby for a round trip only. (sshd's `MaxStartups` turns newcomers
+//! away instead, at random, and so the honest ones as well.)
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 
@@ -57,11 +59,18 @@ impl Lobby {
     }
 
     fn oldest_of_the_largest(&self) -> Option<(Network, Ticket)> {
+        // Each IPv4 address is a site.
+        let site = |network: Network| network.site().map_or(network, Network::V6);
+        let mut at_site = HashMap::<_, usize>::new();
+        for (network, stays) in &self.stays {
+            *at_site.entry(site(*network)).or_default() += stays.len();
+        }
         let largest = self.stays.iter().filter_map(|(network, stays)| {
             let oldest = *stays.front()?;
-            Some((stays.len(), std::cmp::Reverse(oldest), *network))
+            let sizes = (at_site.get(&site(*network)), stays.len());
+            Some((sizes, Reverse(oldest), *network))
         });
-        let (_, oldest, network) = largest.max_by_key(|(len, oldest, _)| (*len, *oldest))?;
+        let (_, oldest, network) = largest.max_by_key(|(sizes, oldest, _)| (*sizes, *oldest))?;
         Some((network, oldest.0))
     }
 
@@ -120,5 +129,22 @@ mod tests {
             lobby.leave(ip(ticket as u8 + 1), ticket);
         }
         assert_eq!((lobby.count, lobby.stays.len()), (0, 0), "nothing is kept");
+    }
+
+    #[test]
+    fn a_site_that_crowds_the_lobby_from_many_networks_pushes_out_its_own() {
+        let mut lobby = Lobby::new(4);
+        let home = |n: u16| IpAddr::from([0x2001, 0xdb8, 1, n, 0, 0, 0, 1]);
+        assert_eq!(lobby.enter(ip(1)), (0, None), "and is slow");
+        let far = [0x2001, 0xdb8, 2, 0, 0, 0, 0, 1].into();
+        assert_eq!(lobby.enter(far), (1, None), "as well");
+        assert_eq!(lobby.enter(home(0)), (2, None));
+        assert_eq!(lobby.enter(home(1)), (3, None));
+        for n in 2..1000 {
+            let (ticket, gone) = lobby.enter(home(n));
+            assert_eq!(gone, Some(ticket - 2), "its own oldest");
+        }
+        // Within a site it is the network with the most, though another waits for longer.
+        assert_eq!(lobby.enter(home(999)), (1002, Some(1001)));
     }
 }

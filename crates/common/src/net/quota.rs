@@ -33,7 +33,7 @@ impl From<IpAddr> for Network {
 
 impl Network {
     /// Returns the first 48 bits of an IPv6 address: what a provider gives to one customer at most.
-    fn site(self) -> Option<u64> {
+    pub(crate) fn site(self) -> Option<u64> {
         match self {
             Self::V4(_) => None,
             Self::V6(network) => Some(network >> 16),
