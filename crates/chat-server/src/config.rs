@@ -145,17 +145,18 @@ fn shared(
 /// Refuses a log in NATS, which is heavier than all the rest, and which few need.
 #[cfg(not(feature = "nats"))]
 fn shared(
-    url: String,
+    _: String,
     _: Option<PathBuf>,
     _: Option<PathBuf>,
     _: Bounds,
     _: &Pen,
 ) -> anyhow::Result<Opened> {
-    Err(Failure::new(format!(
-        "cannot open {url}: this program was built without NATS"
-    ))
-    .help("build it with: cargo build --release -p chat-server --features nats")
-    .into())
+    // Without the URL, in which a password may be.
+    Err(
+        Failure::new("cannot open a log in NATS: this program was built without NATS")
+            .help("build it with: cargo build --release -p chat-server --features nats")
+            .into(),
+    )
 }
 
 /// Opens the log, and reads what is beside it.

@@ -45,6 +45,29 @@ fn help_names_every_flag_and_bad_flags_are_usage_errors() {
 }
 
 #[test]
+fn no_error_shows_a_password_or_a_key_that_stands_in_a_wrong_place() {
+    let (password, letters) = ("correcthorse", "gb4sfqbke45oiskclzj7j3ti4zclu");
+    let login = format!("nats:u:{password}@h");
+    let key = format!("labkey1{letters}");
+    let wrong: [(&[&str], i32); 7] = [
+        (&["--store", &login], 2),
+        (&["--store", &login.replacen(':', "//", 1)], 2),
+        (&[&login.replacen("nats:", "--store=natss://", 1)], 2),
+        (&["--stroe", &login, &login], 2),
+        (&["--store", &format!("nats://u:{password}@127.0.0.1:x")], 1),
+        (&["--store", "memory", "--key", &key], 1),
+        (&[&key], 2),
+    ];
+    for (args, code) in wrong {
+        let ended = run(&mut chat_server(args), "");
+        let text = &ended.stderr;
+        assert_eq!(ended.code, Some(code), "{args:?}: {text}");
+        let shows = [password, letters].map(|secret| text.contains(secret));
+        assert_eq!(shows, [false; 2], "{args:?}: {text}");
+    }
+}
+
+#[test]
 fn a_store_that_cannot_be_opened_is_named() {
     let ended = run(&mut chat_server(&["--store", "sqlite:/dev/null/x/log"]), "");
     assert_eq!(ended.code, Some(1));

@@ -10,7 +10,7 @@
 //! | `http` | where a server answers over HTTP, and who may know |
 //! | `lab_key` | the key of the lab: where it comes from, and how one is made |
 //! | `signals` | Ctrl-C, SIGTERM and SIGHUP, and what an interrupted program still prints |
-//! | `printable` | texts of other people, made harmless |
+//! | `printable`, `secrets` | texts of other people, made harmless; secrets in a wrong place |
 //! | `end` | an error with advice, and the exit code |
 //! | `watchdog` | the sign of life for systemd |
 
@@ -29,6 +29,7 @@ mod http;
 mod lab_key;
 mod parse;
 mod printable;
+mod secrets;
 mod signals;
 mod watchdog;
 

@@ -36,6 +36,10 @@ impl Url {
             Some((user, hosts)) => (format!("{user}@"), hosts),
             None => (String::new(), hosts),
         };
+        // Otherwise all but the last one would be taken for a part of the user's name.
+        if user.matches('@').count() > 1 && user.contains(',') {
+            return Err("user and password come once, before the first HOST:PORT".into());
+        }
         let hosts: Vec<&str> = hosts.split(',').collect();
         if hosts.iter().any(|host| host.is_empty()) {
             return Err("a nats-server has no name: expected HOST:PORT,HOST:PORT".into());
@@ -63,6 +67,11 @@ impl Url {
     pub(super) fn shown(&self) -> String {
         let host = |server: &String| hosts(server).to_owned();
         self.servers.iter().map(host).collect::<Vec<_>>().join(",")
+    }
+
+    /// Returns whether it says what lets one in there.
+    pub(super) fn has_login(&self) -> bool {
+        self.servers.iter().any(|server| server.contains('@'))
     }
 
     /// Returns whether a server is called by a name, which has to be looked up.
@@ -119,6 +128,7 @@ mod tests {
         assert_eq!((&*url.servers[0], url.replicas), ("tls://ann:secret@a", 5));
         assert_eq!((&*url.name, url.is_sealed), ("chat", true));
         assert_eq!((&*url.shown(), url.is_local()), ("a", false));
+        assert!(url.has_login() && !Url::new("nats://a").expect("a url").has_login());
         let url = Url::new("nats://ann:x@127.0.0.1:1,localhost:2").expect("a url");
         assert_eq!(
             (&*url.shown(), url.is_local()),
@@ -139,6 +149,8 @@ mod tests {
             "nats://a?replicas=0",
             "nats://a?replicas=6",
             "nats://a?x=1",
+            "nats://u:pw@a,u:pw@b",
+            "nats://u:pw@a,nats://u:pw@b",
         ] {
             assert!(Url::new(bad).is_err(), "{bad}");
         }

@@ -10,6 +10,7 @@ use serde_json::json;
 use tokio::runtime::Builder;
 
 use super::printable::printable;
+use super::secrets::without_keys;
 use super::signals::Interrupted;
 use super::watchdog;
 use crate::net;
@@ -178,7 +179,8 @@ fn verdict(readers: Readers, program: &str, error: &anyhow::Error) -> (String, u
     let (name, help) = failure.map_or((interrupted, Vec::new()), |known| (known.name, known.help));
     let failure = Failure {
         name,
-        what: printable(&format!("{program}: {error:#}")).replace('\n', "\\n"),
+        // A key that was given for the name of a file, too.
+        what: without_keys(&printable(&format!("{program}: {error:#}"))).replace('\n', "\\n"),
         help: help.iter().map(|line| printable(line).into()).collect(),
     };
     let text = failure.report() + "\n";
@@ -223,6 +225,14 @@ mod tests {
         let is_shown = |c: char| c == '\n' || (!c.is_control() && c != '\u{202e}');
         assert!(text.chars().all(is_shown), "{text:?}");
         assert_eq!(printable("café 日本\n"), "café 日本\n");
+    }
+
+    #[test]
+    fn a_key_that_was_given_for_a_file_is_not_printed() {
+        let failure = Failure::new("cannot read the key in labkey1abc234: not found");
+        let (text, _) = verdict(Readers::Programs, "buddy", &failure.into());
+        assert!(text.starts_with("buddy: cannot read the key in labkey1***: not found\n"));
+        assert!(!text.contains("abc"), "{text}");
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! From the words of the command line to a program's arguments.
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Parser;
 
 use super::end::{Readers, finish};
 use super::lab_key::write_new_key;
+use super::secrets::without_secrets;
 
 /// Returns the parsed command line; a usage error ends the program with 2. `--new-key` makes a key
 /// and ends the program, before required flags are missed.
@@ -19,12 +21,24 @@ pub fn parse<A: Parser>() -> A {
     let longs = command.get_arguments().filter_map(names).flatten();
     let longs: Vec<String> = longs.map(str::to_owned).collect();
     let args = std::env::args_os().map(|arg| with_two_dashes(arg, &longs));
-    let matches = command.get_matches_from(args);
+    let matches = command.try_get_matches_from(args);
+    let matches = matches.unwrap_or_else(|error| give_up(&error));
     if let Ok(Some(path)) = matches.try_get_one::<PathBuf>("new_key") {
         let made = write_new_key(path).map_err(anyhow::Error::from);
         std::process::exit(finish(Readers::People, &program, made).into());
     }
-    A::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut A::command()).exit())
+    A::from_arg_matches(&matches).unwrap_or_else(|error| give_up(&error.format(&mut A::command())))
+}
+
+/// Prints a usage error, or the help that was asked for, and ends the program.
+fn give_up(error: &clap::Error) -> ! {
+    let text = error.to_string();
+    let shown = without_secrets(&text);
+    if error.use_stderr() && shown != text {
+        let _ = io::stderr().write_all(shown.as_bytes());
+        std::process::exit(error.exit_code());
+    }
+    error.exit()
 }
 
 fn with_two_dashes(arg: OsString, longs: &[String]) -> OsString {
