@@ -40,11 +40,13 @@ use crate::log::{
 };
 use crate::view::View;
 
-pub use self::connection::Settings;
+pub use self::connect::Settings;
 pub(crate) use self::replica::News;
 pub(crate) use self::together::Said;
 pub use self::together::Together;
 
+mod certificate;
+mod connect;
 mod connection;
 mod description;
 mod doubt;

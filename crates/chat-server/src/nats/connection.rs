@@ -1,22 +1,20 @@
 //! The way to NATS: connecting, the stream of the log, and what is checked before it is used.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
+use async_nats::Client;
+use async_nats::client::FlushErrorKind;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{ContextBuilder, GetStreamErrorKind};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, StorageType};
 use async_nats::jetstream::{self, Context};
-use async_nats::{Client, ConnectErrorKind, ConnectOptions};
 use common::cli::Failure;
 use futures::StreamExt;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
+use super::connect::{START, Settings, connect};
 use super::description;
 use super::url::Url;
-
-/// How long a start tries: a fresh cluster needs seconds until it makes a stream.
-const START: Duration = Duration::from_secs(15);
 
 /// How long a new stream must have looked the same.
 const SETTLED: Duration = Duration::from_millis(500);
@@ -26,13 +24,6 @@ const QUESTION: Duration = Duration::from_secs(1);
 
 /// How long one try of a message may take.
 pub(super) const TRY: Duration = Duration::from_millis(1500);
-
-/// How often NATS is asked whether it is there. By default a dead machine would be noticed after
-/// two minutes.
-const PING: Duration = Duration::from_secs(2);
-
-/// Most messages that wait for a lost connection. Their writers give up soon.
-const BUFFERED: usize = 256;
 
 /// Messages of a room that NATS keeps beyond the history, as a part of it: so what cannot be known
 /// of the oldest ones is never shown.
@@ -64,17 +55,6 @@ const IS_STATIC: bool = cfg!(all(
     target_env = "gnu",
     target_feature = "crt-static"
 ));
-
-/// Where the log is, and how to get there.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// `nats://HOST:PORT,HOST:PORT/NAME`, or `tls://...`.
-    pub url: String,
-    /// The file with the credentials.
-    pub creds: Option<PathBuf>,
-    /// The file with the certificates to trust instead of the system's.
-    pub ca: Option<PathBuf>,
-}
 
 /// What the stream of a log says of itself.
 pub(super) struct Kept {
@@ -112,29 +92,13 @@ impl Link {
                  keep its ports from guests, or use tls:// and --nats-ca"
             );
         }
-        let until = Instant::now() + START;
-        let client = loop {
-            let error = match options(settings).await?.connect(&url.servers[..]).await {
-                Ok(client) => break client,
-                Err(error) => error,
-            };
-            let may_come = matches!(
-                error.kind(),
-                ConnectErrorKind::Io | ConnectErrorKind::TimedOut | ConnectErrorKind::Dns
+        if url.has_login() {
+            tracing::warn!(
+                "who lists the processes of this machine sees the password in --store: put \
+                 USER:PASSWORD into a file instead, and name it by --nats-creds"
             );
-            if !may_come || Instant::now() > until {
-                let what = format!("cannot reach NATS at {}: {error}", url.shown());
-                let help = match error.kind() {
-                    ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
-                        "name a file with credentials: --nats-creds FILE"
-                    }
-                    ConnectErrorKind::Tls => "name the certificate to trust: --nats-ca FILE",
-                    _ => "is nats-server running there? start one with: nats-server -js",
-                };
-                return Err(Failure::new(what).help(help).into());
-            }
-            sleep(Duration::from_millis(200)).await;
-        };
+        }
+        let client = connect(settings, &url).await?;
         let info = client.server_info();
         if !is_safe(&info.version) {
             tracing::warn!(
@@ -280,6 +244,13 @@ impl Link {
         self.client.connection_state() == async_nats::connection::State::Connected
     }
 
+    /// Returns whether the library has given the connection up for ever: it panics at some lines
+    /// that no nats-server sends. Without a connection it waits for the next one instead.
+    pub(super) async fn is_dead(&self) -> bool {
+        let flushed = timeout(QUESTION, self.client.flush()).await;
+        matches!(flushed, Ok(Err(error)) if error.kind() == FlushErrorKind::SendError)
+    }
+
     /// Returns the stream of the log, if NATS does not say that there is none.
     pub(super) async fn find(&self) -> Result<Option<jetstream::stream::Stream>, String> {
         let error = match self.js.get_stream(&self.name).await {
@@ -344,42 +315,6 @@ fn described(info: &Info) -> Option<(u64, u64)> {
     description::read(info.config.description.as_deref()?)
 }
 
-async fn options(settings: &Settings) -> anyhow::Result<ConnectOptions> {
-    let mut options = ConnectOptions::new()
-        .name("chat-server")
-        .connection_timeout(PING)
-        .ping_interval(PING)
-        .client_capacity(BUFFERED)
-        .reconnect_delay_callback(|tries| Duration::from_millis(if tries < 4 { 50 } else { 500 }));
-    if let Some(path) = &settings.creds {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            Failure::new(format!("cannot read {}: {error}", path.display()))
-                .help("--nats-creds names the file that lets this server into NATS")
-        })?;
-        options = match login(&text) {
-            Some((user, password)) => {
-                options.user_and_password(user.to_owned(), password.to_owned())
-            }
-            None => options.credentials(&text).map_err(|_| {
-                Failure::new(format!("{} has no credentials of NATS", path.display()))
-                    .help("it has one line USER:PASSWORD, or is what nsc writes")
-            })?,
-        };
-    }
-    if let Some(path) = &settings.ca {
-        options = options
-            .add_root_certificates(path.clone())
-            .require_tls(true);
-    }
-    Ok(options)
-}
-
-/// Returns user and password, if `text` is one line with both.
-fn login(text: &str) -> Option<(&str, &str)> {
-    let line = text.trim();
-    line.split_once(':').filter(|_| !line.contains('\n'))
-}
-
 /// Returns whether this version of nats-server keeps its streams when it is killed.
 fn is_safe(version: &str) -> bool {
     let mut numbers = version.split(['.', '-']).map(|n| n.parse().unwrap_or(0));
@@ -395,13 +330,6 @@ mod tests {
     fn no_line_beside_the_rooms_pushes_another_one_out() {
         assert_eq!(side("chat", "ann"), "chat.side.616e6e");
         assert_ne!(side("chat", "10.0.0.1/32"), side("chat", "10.0.0.2/32"));
-    }
-
-    #[test]
-    fn a_login_is_one_line() {
-        assert_eq!(login("chat:se:cret\n"), Some(("chat", "se:cret")));
-        assert_eq!(login("-----BEGIN NATS USER JWT-----\na:b\n"), None);
-        assert_eq!(login("chat\n"), None);
     }
 
     #[test]

@@ -28,6 +28,11 @@ pub(super) fn told(trouble: Option<&Trouble>, at: u64, link: &Link) -> Failure {
             Failure::new("this server was away for longer than the log keeps messages")
                 .help("start again: nothing is lost")
         }
+        Some(Trouble::Dead) => Failure::new(
+            "the connection to NATS has ended for ever: what came over it was not understood",
+        )
+        .help("start again: nothing lost that was acknowledged")
+        .help("if it comes again: is it a nats-server that answers there, and of which version?"),
         Some(Trouble::Hole(hole)) => lacks(hole, link),
         None => Failure::new("the log in NATS is not followed any more").help("start again"),
     }

@@ -102,6 +102,7 @@ pub(super) async fn follow(
             is_gone.is_over();
         }
         match stop {
+            Stop::Again(_) if link.is_dead().await => return Trouble::Dead,
             Stop::Again(why) => tracing::debug!("following the log after {at} again: {why}"),
             Stop::Doubt(trouble) => {
                 tracing::debug!("{trouble:?} after {at}? following the log again");

@@ -45,6 +45,8 @@ pub(super) enum Trouble {
     Anew,
     /// A message that this server does not understand.
     Strange(String),
+    /// There will be no connection to NATS any more.
+    Dead,
 }
 
 /// What is counted.

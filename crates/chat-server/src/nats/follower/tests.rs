@@ -2,14 +2,18 @@
 
 use common::chat::{Kind, Page};
 use common::pen::Pen;
+use std::net::SocketAddr;
+
 use tempfile::TempDir;
+use tokio::io::{AsyncWriteExt, copy};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::bounds::Bounds;
 use crate::chain::{Origin, Place};
 use crate::log::{LogError, PageLimit, RoomLog as _};
 use crate::nats::Nats;
-use crate::nats::connection::Settings;
+use crate::nats::connect::Settings;
 use crate::nats::ending::told;
 use crate::nats::lanes::Lanes;
 use crate::nats::wire::{Body, Does, InRoom, Message, Written};
@@ -171,6 +175,50 @@ async fn what_nats_has_lost_is_named_with_the_way_on() {
         numbers(log.read("r", 0, PageLimit::messages(9)).await),
         [4, 5]
     );
+}
+
+/// The library panics at such a line, and with it ends the task of the connection.
+#[tokio::test]
+async fn a_server_whose_connection_is_dead_for_ever_ends() {
+    let Some(list) = List::of(&[1]).await else {
+        return;
+    };
+    let (addr, says) = between(&list.settings.url).await;
+    let settings = Settings {
+        url: format!("nats://{addr}/t"),
+        ..list.settings.clone()
+    };
+    let opened = Nats::open(&settings, Bounds::keeping(10), Pen::none()).await;
+    let (log, _) = opened.expect("it starts");
+    says.send_replace("-ERR\r\n");
+    let failure = log.broken().await.report();
+    assert!(failure.contains("has ended for ever"), "{failure}");
+}
+
+/// Starts a way to the NATS at `url` on which somebody can say lines to those who call.
+async fn between(url: &str) -> (SocketAddr, watch::Sender<&'static str>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let addr = listener.local_addr().expect("bound");
+    let (says, said) = watch::channel("");
+    let host = url.split('/').nth(2).expect("a host").to_owned();
+    tokio::spawn(async move {
+        while let Ok((caller, _)) = listener.accept().await {
+            let nats = TcpStream::connect(&host).await.expect("NATS");
+            let (mut from_caller, mut to_caller) = caller.into_split();
+            let (mut from_nats, mut to_nats) = nats.into_split();
+            let mut said = said.clone();
+            tokio::spawn(async move { copy(&mut from_caller, &mut to_nats).await });
+            tokio::spawn(async move {
+                tokio::select! {
+                    _ = copy(&mut from_nats, &mut to_caller) => return,
+                    said = said.changed() => said.expect("still there"),
+                }
+                let line = *said.borrow_and_update();
+                let _ = to_caller.write_all(line.as_bytes()).await;
+            });
+        }
+    });
+    (addr, says)
 }
 
 fn numbers(page: Result<Page, LogError>) -> Vec<u64> {
