@@ -77,6 +77,33 @@ async fn a_server_that_stops_answers_the_polls_that_wait() {
 }
 
 #[tokio::test]
+async fn an_address_has_its_share_of_requests_whatever_they_are_and_a_long_body_counts_more() {
+    let limits = Limits {
+        per_address: 1,
+        ..Limits::default()
+    };
+    let server = Server::start("127.0.0.1:0", &["chat.example"], limits).await;
+    let from = |n: u8| format!("X-Forwarded-For: 10.0.0.{n}\r\n");
+    let is_ok = |answer: String| {
+        assert!(answer.starts_with("HTTP/1.1 200 ") || answer.starts_with("HTTP/1.1 429 "));
+        answer.starts_with("HTTP/1.1 200 ")
+    };
+    let mut asked = 0;
+    while is_ok(get(server.http, "/health", &from(7)).await) {
+        asked += 1;
+        assert!(asked < 5000, "200 at once, and 50 a second");
+    }
+    assert!(asked >= 200, "{asked} requests");
+    assert!(is_ok(get(server.http, "/health", &from(8)).await));
+    let (mut posted, noise) = (0, "[".repeat(200 * 1024));
+    while is_ok(post(server.http, &from(9), &noise).await) {
+        posted += 1;
+        assert!(posted < 150, "eight at once, and two a second");
+    }
+    assert!(posted >= 7, "{posted} bodies");
+}
+
+#[tokio::test]
 async fn an_address_has_its_share_of_sessions_calls_and_rooms() {
     let limits = Limits {
         per_address: 2,

@@ -14,6 +14,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Incoming};
@@ -31,6 +32,7 @@ use super::connect::own_address;
 use super::gate::{FREE, Gate, Share};
 use super::listen::accept;
 use super::{MAX_FRAME, MAX_GROWTH};
+use crate::bucket::Buckets;
 use crate::credential::Credential;
 use guard::Refused;
 use patient::Patient;
@@ -47,6 +49,16 @@ pub use rpc_page::rpc_page;
 
 /// Longest head of a request in bytes, and so the buffer for it. Browsers send about a thousand.
 const MAX_HEAD: usize = 16 * 1024;
+
+/// Requests a second of one address for each connection that it may have, and in a burst four times
+/// as many: 800 a second of one address. Each reader of a busy room asks once for each message that
+/// comes. Without a limit four connections that only ask for a page took a whole processor.
+const REQUESTS: f64 = 50.0;
+const BURST_SECONDS: f64 = 4.0;
+
+/// A body counts as one more request for this many bytes, because all of it is parsed before it is
+/// known who pays for its calls.
+const BYTES: usize = 8 * 1024;
 
 /// Whom a server answers over HTTP.
 #[derive(Clone, Debug, Default)]
@@ -128,7 +140,14 @@ pub async fn serve<F>(
     let stop = CancellationToken::new();
     let places = gate.places.clone();
     let grace = gate.limits.grace;
-    let desk = Arc::new(Desk { site, gate, answer });
+    let rate = REQUESTS * gate.limits.per_address as f64;
+    let desk = Arc::new(Desk {
+        site,
+        gate,
+        began: Instant::now(),
+        requests: Mutex::new(Buckets::new(rate, rate * BURST_SECONDS)),
+        answer,
+    });
     let each = |io, peer: SocketAddr| {
         let (desk, stop) = (desk.clone(), stop.clone());
         // Before the task runs, because a flood may be accepted in one turn.
@@ -155,6 +174,8 @@ pub async fn serve<F>(
 struct Desk<A> {
     site: Site,
     gate: Gate,
+    began: Instant,
+    requests: Mutex<Buckets>,
     answer: A,
 }
 
@@ -206,7 +227,8 @@ where
         let (head, body) = request.into_parts();
         let ip = guard::caller(peer, &head.headers, self.site.names.as_deref());
         let mut share = Share::new(self.gate.bytes.clone(), ip);
-        let answer = match self.admit(head, ip) {
+        let asked = self.pace(ip).and_then(|()| self.admit(head, ip));
+        let answer = match asked {
             Ok(asked) => self.attempt(asked, body, &mut share).await,
             Err(refused) => Err(refused),
         };
@@ -217,6 +239,34 @@ where
             return Ok(Answer::line(status, line).into_response(share));
         }
         Ok(answer.into_response(share))
+    }
+
+    /// Refuses a request of an address that has made too many.
+    fn pace(&self, ip: IpAddr) -> Result<(), Refused> {
+        let requests = self.requests.lock();
+        let mut requests = requests.unwrap_or_else(PoisonError::into_inner);
+        if self.is_free(ip) || requests.take(ip, 1, self.began.elapsed()).is_ok() {
+            return Ok(());
+        }
+        Err((
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many requests from your address: wait a second".to_owned(),
+        ))
+    }
+
+    /// Notes that a body of `length` bytes came from `ip`, which its next requests wait for.
+    fn has_read(&self, ip: IpAddr, length: usize) {
+        let count = u32::try_from(length / BYTES).unwrap_or(u32::MAX);
+        if count > 0 && !self.is_free(ip) {
+            let requests = self.requests.lock();
+            let mut requests = requests.unwrap_or_else(PoisonError::into_inner);
+            requests.owe(ip, count, self.began.elapsed());
+        }
+    }
+
+    /// Returns whether `ip` has no share of its own.
+    fn is_free(&self, ip: IpAddr) -> bool {
+        self.gate.limits.frees_loopback && ip.to_canonical().is_loopback()
     }
 
     /// Returns a request without its body, if it may be made. Takes the head, which is in a buffer
@@ -247,6 +297,7 @@ where
             let body = Box::pin(timeout(self.gate.limits.silence, read(body, share))).await;
             let slow = "the body came too slowly".to_owned();
             asked.body = body.map_err(|_| (StatusCode::REQUEST_TIMEOUT, slow))??;
+            self.has_read(asked.ip, asked.body.len());
             let held = (asked.body.len() * MAX_GROWTH).saturating_sub(FREE);
             share.set(held).map_err(|_| no_memory())?;
         }
