@@ -24,7 +24,13 @@ pub(crate) fn read<T>(
         text => text,
     };
     let read = text.map_err(|error| error.to_string()).and_then(|text| {
-        parse(&text).map_err(|line| format!("\"{}\" is not {one}", line.escape_debug()))
+        let bad = |line: String| format!("\"{}\" is not {one}", line.escape_debug());
+        let read = parse(&text).map_err(bad)?;
+        // Otherwise the beginning of a number could be taken for the number: another time.
+        if !text.is_empty() && !text.ends_with('\n') {
+            return Err("its last line has no end".to_owned());
+        }
+        Ok(read)
     });
     read.map_err(|why| {
         let shown = path.display();
@@ -52,4 +58,28 @@ pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::owners::Owners;
+
+    #[test]
+    fn a_file_that_is_cut_off_within_a_line_is_refused_and_never_read_as_another() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("names");
+        let key = "01".repeat(32);
+        let text = format!("ann\t{key}\t10.0.0.1/32\t1800000000000\t1800000000000\n").repeat(2);
+        let text = text.replacen("ann", "bob", 1);
+        let read = || read(&path, ["names", "a name", "a name"], Owners::read);
+        for cut in 0..=text.len() {
+            std::fs::write(&path, &text[..cut]).expect("written");
+            let is_whole = cut == 0 || text[..cut].ends_with('\n');
+            match read() {
+                Ok(owners) => assert!(is_whole && owners.text().len() == cut, "cut at {cut}"),
+                Err(error) => assert!(!is_whole, "cut at {cut}: {error}"),
+            }
+        }
+    }
 }
