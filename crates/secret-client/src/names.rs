@@ -64,3 +64,20 @@ impl Names {
         self.0.iter().any(|(_, known)| may(known))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_server_that_fails_later_opens_no_hope_of_other_servers() {
+        let mut names = Names::default();
+        names.add("a:1".into());
+        assert!(names.may_lead_somewhere());
+        let looked_up = names.looked_up("a:1", Known::Found);
+        assert_eq!(looked_up, (false, Some(AGAIN)));
+        let looked_up = names.looked_up("a:1", Known::Missing);
+        assert_eq!(looked_up, (false, Some(MISSING)), "not worth a word");
+        assert!(!names.may_lead_somewhere(), "its servers are known");
+    }
+}
