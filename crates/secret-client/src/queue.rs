@@ -413,6 +413,19 @@ mod tests {
     }
 
     #[test]
+    fn no_server_confirms_its_own_claim_not_even_by_a_copy() {
+        let mut queue = Queue::new(true);
+        queue.read("ab\n".into());
+        queue.end();
+        assign(&mut queue, 0).expect("the word");
+        queue.answered(0, 0, "ba\n".into());
+        assert_eq!(assign(&mut queue, 0), None, "its own claim");
+        assign(&mut queue, 1).expect("another server");
+        assert_eq!(assign(&mut queue, 0), None, "a copy of it");
+        assign(&mut queue, 2).expect("a copy for a third one");
+    }
+
+    #[test]
     fn a_copy_goes_to_a_server_that_is_at_least_half_as_fast() {
         let pacing = |words| {
             let words = Some(words);
