@@ -144,6 +144,27 @@ async fn an_address_has_its_share_of_connections_and_one_more_hears_so() {
 }
 
 #[tokio::test]
+async fn of_those_without_a_place_only_some_are_told_so() {
+    let limits = Limits {
+        connections: 1,
+        ..Limits::default()
+    };
+    let server = Server::start(limits).await;
+    let _served = raw(&server, "127.0.0.1").await.expect("greeted");
+    // Each says nothing, so that telling it takes the server a while.
+    let mut told = Vec::new();
+    while told.len() < 1000 {
+        let mut io = TcpStream::connect(server.addr).await.expect("accepted");
+        if io.read_exact(&mut [0; greeting::LEN]).await.is_err() {
+            break; // hung up on without a word
+        }
+        told.push(io);
+    }
+    assert!((64..1000).contains(&told.len()), "{}", told.len());
+    server.shut_down().await;
+}
+
+#[tokio::test]
 async fn a_caller_that_vanishes_frees_its_places() {
     let limits = Limits {
         silence: Duration::from_millis(100),

@@ -3,6 +3,8 @@
 #[path = "../../common/tests/support/program.rs"]
 mod program;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::Duration;
@@ -102,11 +104,58 @@ fn it_gives_systemd_a_sign_of_life() {
 fn a_key_that_can_be_guessed_is_refused_with_advice() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("key");
-    std::fs::write(&path, "fifteen letters\n").expect("writable");
-    let mut command = Command::new(PROGRAM);
-    command.args(["--listen", "127.0.0.1:0", "--premium-key-file"]);
-    let ended = run(command.arg(&path), "");
-    assert_eq!(ended.code, Some(1));
-    assert!(ended.stderr.contains("at least 16 bytes"), "{ended:?}");
-    assert!(ended.stderr.contains("\nhelp: "), "{ended:?}");
+    let warning = "other users may read the premium key in ";
+    for (text, mode, says, is_warned) in [
+        (
+            "fifteen letters\n",
+            0o600,
+            "at least 16 bytes\nhelp: ",
+            false,
+        ),
+        (
+            "fifteen letters\n",
+            0o644,
+            "at least 16 bytes\nhelp: ",
+            true,
+        ),
+        (" \n", 0o600, "is empty: expected the premium key", false),
+    ] {
+        std::fs::write(&path, text).expect("writable");
+        std::fs::set_permissions(&path, Permissions::from_mode(mode)).expect("mine");
+        let mut command = Command::new(PROGRAM);
+        command.args(["--listen", "127.0.0.1:0", "--premium-key-file"]);
+        let ended = run(command.arg(&path), "");
+        assert_eq!(ended.code, Some(1));
+        assert!(ended.stderr.contains(says), "{ended:?}");
+        assert_eq!(ended.stderr.contains(warning), is_warned, "{ended:?}");
+    }
+}
+
+/// Shells start programs with 1024, and a server has places for 2048 connections.
+#[cfg(target_os = "linux")]
+#[test]
+fn it_raises_its_limit_of_open_files_as_far_as_it_may() {
+    let mut command = Command::new("sh");
+    command.args([
+        "-c",
+        "ulimit -Sn 256 && exec \"$0\" --listen 127.0.0.1:0",
+        PROGRAM,
+    ]);
+    let mut server = Program::start(&mut command);
+    server.ready();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.child.id()));
+    let limits = limits.expect("a running process");
+    let files = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"));
+    let files: Vec<u64> = files
+        .expect("one of its limits")
+        .split_whitespace()
+        .take(2)
+        .map(|limit| limit.parse().unwrap_or(u64::MAX)) // or "unlimited"
+        .collect();
+    let [current, most] = files[..] else {
+        panic!("{limits}");
+    };
+    assert_eq!(current, most.min(16 * 1024));
 }
