@@ -80,6 +80,10 @@ impl TryFrom<Args> for Config {
             company,
         } = match args.store {
             Some(Store::Nats(url)) => shared(url, args.nats_creds, args.nats_ca, bounds, &journal)?,
+            // An error, because nobody would look for the rooms in a file of this machine.
+            _ if args.nats_creds.is_some() || args.nats_ca.is_some() => {
+                return Err(no_nats().into());
+            }
             store => open(store, bounds)?,
         };
         log.keep_journal(journal.clone());
@@ -98,6 +102,12 @@ impl TryFrom<Args> for Config {
             ..Self::new(log)
         })
     }
+}
+
+fn no_nats() -> Failure {
+    Failure::new("--nats-creds and --nats-ca are for a store in NATS, and --store names none")
+        .help("name the nats-servers: --store nats://HOST:PORT,HOST:PORT,HOST:PORT")
+        .help("or leave the two out")
 }
 
 /// Reads the admin token. A short one is refused, because it could be guessed.

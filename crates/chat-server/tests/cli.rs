@@ -83,6 +83,16 @@ fn a_store_that_cannot_be_opened_is_named() {
 }
 
 #[test]
+fn what_opens_nats_is_not_left_unused() {
+    for flag in ["--nats-creds", "--nats-ca"] {
+        let ended = run(&mut chat_server(&["--store", "memory", flag, "file"]), "");
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        let why = "are for a store in NATS, and --store names none\nhelp: name the nats-servers";
+        assert!(ended.stderr.contains(why), "{ended:?}");
+    }
+}
+
+#[test]
 fn the_version_says_whether_the_program_can_open_a_log_in_nats() {
     let version = run(Command::new(CHAT_SERVER).arg("--version"), "");
     let ended = run(&mut chat_server(&["--store", "nats://127.0.0.1:x"]), "");
