@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use common::journal::{Back, Event};
 
+use crate::counts::count;
 use crate::life::Life;
 use crate::verdict::{Check, Judgement, Verdict};
 
@@ -145,13 +146,11 @@ impl<'a> List<'a> {
     /// Judges the list.
     #[must_use]
     pub fn judge(&self) -> Judgement {
-        let servers = self.servers.len();
-        let s = if servers == 1 { "" } else { "s" };
-        let words = self
-            .lines
-            .map_or_else(|| "an unread list".into(), |lines| format!("{lines} words"));
+        let servers = count(self.servers.len(), "server", "servers");
+        let words = |lines| count(lines, "word", "words");
+        let words = self.lines.map_or_else(|| "an unread list".into(), words);
         Judgement {
-            subject: format!("{words}, {servers} server{s}"),
+            subject: format!("{words}, {servers}"),
             checks: vec![
                 self.answered(),
                 self.in_order(),

@@ -104,7 +104,8 @@ fn marks(life: usize, list: &List<'_>) -> Vec<Mark> {
     let mark = |(line, event): (usize, &Event)| {
         let says = match event {
             Event::Up { server, workers } => {
-                format!("{} is there: {workers} workers", address(list, *server))
+                let workers = count(*workers, "worker", "workers");
+                format!("{} is there: {workers}", address(list, *server))
             }
             Event::Down { server, why } => format!("{} is lost: {why}", address(list, *server)),
             Event::End { why } => format!("ends: {why}"),

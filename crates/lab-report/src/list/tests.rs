@@ -44,6 +44,17 @@ fn a_list_that_lost_a_server() {
 }
 
 #[test]
+fn one_word_and_one_server_are_one_each() {
+    let one = r#"
+"e":"begin","v":1,"program":"secret-client","life":"1","host":"lab","machine":"m","pid":7
+"e":"server","server":0,"address":"a:1"
+"e":"read","lines":1
+"#;
+    let (_, text) = judge(one);
+    assert!(text.starts_with("1 word, 1 server\n"), "{text}");
+}
+
+#[test]
 fn words_that_are_missing_or_there_twice() {
     let got = r#""e":"got","server":0,"first":2,"words":2,"counts":true,"waited":1,"worked":2"#;
     let (verdicts, text) = judge(&WHOLE.replace(&format!("{got}\n"), ""));
