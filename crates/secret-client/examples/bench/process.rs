@@ -26,10 +26,10 @@ impl Server {
     pub(crate) fn finish(self) -> anyhow::Result<f64> {
         signal(&self.program.child, "TERM");
         let said = self.program.end().stderr;
-        let (_, seconds) = said
-            .rsplit_once(" words for ")
-            .context("no report of its work")?;
-        Ok(seconds.trim().trim_end_matches('s').parse()?)
+        let line = said.lines().find(|line| line.contains(" words for "));
+        let seconds = line.and_then(|line| line.rsplit(' ').next());
+        let seconds = seconds.context("no report of its work")?;
+        Ok(seconds.trim_end_matches('s').parse()?)
     }
 }
 
