@@ -138,8 +138,8 @@ where
         if !self.pay(self.requests) {
             return Poll::Ready(Err(io::Error::other("the memory for connections is taken")));
         }
-        if self.in_hand.is_empty() {
-            self.transport.hurry();
+        if self.in_hand.len() <= 1 {
+            self.transport.hurry(); // because one more answer is not worth waiting for
         }
         ready!(Pin::new(&mut self.transport).poll_flush(cx)?);
         if self.reading || !self.in_hand.is_empty() {
