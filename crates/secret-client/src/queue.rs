@@ -16,8 +16,8 @@
 //!   slow one.
 //! - When nothing is left to assign, a server with room gets a copy of a chunk that another server
 //!   still has, and the first answer counts. So a slow or stuck server does not set the finish line
-//!   ("hedging": Dean and Barroso, The Tail at Scale, 2013). At the end of the input, or behind a
-//!   full window, a second server gets it at once. While more input may come, and for each further
+//!   ("hedging": Dean and Barroso, The Tail at Scale, 2013). A second server gets it at once at the
+//!   end of the input, and behind a full window if it is the oldest. Otherwise, and for a further
 //!   copy, its servers must be late by the measure of the server with room.
 //! - Where answers are to be verified, the first answer to a chunk is a claim. The chunk goes back
 //!   to the backlog until another server has given the same answer.
@@ -338,13 +338,17 @@ impl Queue {
         self.counted >= WINDOW
     }
 
-    /// Assigns a copy of a chunk that another server still has. Behind a full window, or while more
-    /// input may come, it is the oldest, because everything waits for that one. At the end of the
-    /// input it is the newest, because most of its work is still to be done.
+    /// Assigns a copy of a chunk that another server still has. While more input may come it is the
+    /// oldest, because everything waits for that one; behind a full window no other is copied at
+    /// once, because fast servers fill the window in one bad moment of another, and would do all
+    /// that it holds twice. At the end of the input it is the newest, because most of its work is
+    /// still to be done.
     fn hedge(&mut self, server: ServerId, pacing: &Pacing, now: Duration) -> Option<Assigned> {
         let is_over = self.backlog.is_over();
-        let at_once = is_over || self.is_full();
+        let oldest = self.assigned.keys().next().copied();
+        let waited_for = oldest.filter(|_| self.is_full());
         let fits = |held: &&mut Held| {
+            let at_once = is_over || waited_for == Some(held.chunk.first);
             let is_first_copy = held.holders.len() == 1;
             let is_due = at_once && is_first_copy || held.late_at(pacing) <= now;
             is_due && held.suits(server, pacing)
@@ -479,5 +483,36 @@ mod tests {
         let taken = queue.take().expect("all answers");
         assert_eq!(lines::count(&taken) as u64, first);
         assert_eq!(queue.counted, 0);
+    }
+
+    #[test]
+    fn behind_a_full_window_only_the_oldest_chunk_is_copied_at_once() {
+        let mut queue = Queue::default();
+        let line = format!("{}\n", "x".repeat(9_999));
+        let mut old = Vec::new();
+        while !queue.is_full() {
+            while queue.wants_input() {
+                queue.read(line.clone());
+            }
+            old.extend(assign(&mut queue, 0).map(|it| it.chunk));
+        }
+        let copied = |queue: &mut Queue, server| assign(queue, server).map(|it| it.chunk.first);
+        assert_eq!(
+            (copied(&mut queue, 1), copied(&mut queue, 2)),
+            (Some(0), None)
+        );
+        // With its answer there is room for fresh words. Then the next oldest is waited for.
+        queue.answered(1, 0, old[0].text.clone());
+        queue.take().expect("the first line");
+        assert_eq!(copied(&mut queue, 2), Some(old.len() as u64), "fresh words");
+        assert_eq!(
+            (copied(&mut queue, 1), copied(&mut queue, 1)),
+            (Some(1), None)
+        );
+        // All of a server that is stuck are copied when they are late.
+        let pacing = Pacing::new(1, Fixed::default());
+        let late = pacing.late_after(1);
+        let next = queue.assign(1, &pacing, late).map(|it| it.chunk.first);
+        assert_eq!(next, Some(2));
     }
 }
