@@ -45,9 +45,17 @@ pub(crate) enum Event {
     Resume(ServerId),
 }
 
+/// Waits, if there is something to wait for, because tokio's shortest sleep takes a millisecond: as
+/// long as a short list.
+async fn pause(wait: Duration) {
+    if !wait.is_zero() {
+        sleep(wait).await;
+    }
+}
+
 /// Looks `name` up after `wait`, and reports what is found.
 pub(crate) async fn look_up(name: String, wait: Duration, events: mpsc::Sender<Event>) {
-    sleep(wait).await;
+    pause(wait).await;
     let found = match guarded(net::resolve(&name, SERVICE)).await {
         Some(found) => found,
         None => Err(net::Error {
@@ -71,7 +79,7 @@ pub(crate) async fn keep(
     wait: Duration,
     events: mpsc::Sender<Event>,
 ) {
-    sleep(wait).await;
+    pause(wait).await;
     let cause = guarded(stay(server, &address, protocol, &events)).await;
     // A server whose task failed is lost like any other, because nothing else would ever say so.
     let cause = cause.unwrap_or(Cause::Closed(address));

@@ -82,9 +82,10 @@ pub async fn run(
     let (report, result) = reverse_list(config.options, list, screen::stdout(), shutdown).await;
     // Ignores a closed stderr, because the answers have been written.
     if config.verbose {
-        let _ = writeln!(stderr(), "{}", report.detail());
+        let _ = stderr().write_all(format!("{}\n", report.detail()).as_bytes());
     }
-    let _ = writeln!(stderr(), "{report}");
+    // In one write, because stderr has no buffer: each piece would be one of its own.
+    let _ = stderr().write_all(format!("{report}\n").as_bytes());
     journal.end("done", &result);
     result
 }
