@@ -35,11 +35,11 @@ pub(crate) enum Arrivals {
     Random,
 }
 
-/// Readers, and when the messages come to them.
-const PACES: [(u64, Arrivals); 4] = [
+/// Readers, and when the messages come to them. At random times with many readers only, because
+/// with a hundred one message is gone when the next one comes.
+const PACES: [(u64, Arrivals); 3] = [
     (100, Arrivals::Even),
     (1000, Arrivals::Even),
-    (100, Arrivals::Random),
     (1000, Arrivals::Random),
 ];
 
