@@ -149,11 +149,10 @@ impl Life {
                 _ => {}
             }
         }
-        let mut parts = called?.strip_prefix("call:")?.split(':');
-        let song = u128::from_str_radix(parts.next()?, 16).ok()?;
-        let addresses: Place = parts.nth(1)?.parse().ok()?;
+        let called = called?;
+        let addresses: Place = called.split(':').nth(3)?.parse().ok()?;
         // The starter sends its own address and that of its next, which is at place 1.
-        Some((Hex(song), addresses.checked_sub(1)?))
+        Some((song_called(called)?, addresses.checked_sub(1)?))
     }
 
     /// Returns a name for people: the one under which it sang or spoke, or the program's.
@@ -197,6 +196,12 @@ impl Life {
         };
         self.lines.iter().map(wall).collect()
     }
+}
+
+/// Returns the song of the roll call with this name.
+pub(crate) fn song_called(id: &str) -> Option<Hex> {
+    let song = id.strip_prefix("call:")?.split(':').next()?;
+    Some(Hex(u128::from_str_radix(song, 16).ok()?))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use common::buddy::{Mark, Place};
 use common::journal::{Event, Hex, name};
 
-use crate::life::{At, Life};
+use crate::life::{At, Life, song_called};
 
 /// For each line of each life, the line of another life that caused it, if one did.
 pub(crate) type Causes = Vec<Vec<Option<At>>>;
@@ -27,10 +27,15 @@ pub(crate) fn causes(lives: &[Life]) -> (Causes, HashSet<At>) {
         }
     }
     let answers = Answers::new(lives, &walls, &sent);
+    let sung: HashSet<Hex> = events(lives).filter_map(|(_, event)| song(event)).collect();
+    let is_sung = |id: &str| song_called(id).is_some_and(|song| sung.contains(&song));
     let mut orphans = HashSet::new();
     let mut cause = |at: At, event: &Event| {
         let from = match (event, name_heard(event)) {
             (Event::Told { place, mark }, _) => answers.cause(at, *place, *mark),
+            // A stranger may call with any name, and a buddy that passes its calls on may send that
+            // very name later. With the id of a song that was sung none can, because it is random.
+            (Event::Called { id }, _) if !is_sung(id) => None,
             (_, Some(name)) => {
                 let from = sent.get(&name).copied();
                 // A buddy that is alone calls itself. It passes nothing to itself.
@@ -60,6 +65,14 @@ pub(crate) fn events(lives: &[Life]) -> impl Iterator<Item = (At, &Event)> {
         let lines = it.lines.iter().enumerate();
         lines.map(move |(line, it)| (At { life, line }, &it.event))
     })
+}
+
+/// Returns the song of which `event` brings the roll.
+fn song(event: &Event) -> Option<Hex> {
+    match event {
+        Event::Place { song, .. } => Some(*song),
+        _ => None,
+    }
 }
 
 /// Returns the names of the messages that leave with `event`.
@@ -148,9 +161,12 @@ impl<'a> Answers<'a> {
                         _ => Mark::Left(*bottles),
                     }
                 }
-                Event::Hear { mark, .. } | Event::Told { mark, .. } | Event::Say { mark, .. } => {
-                    *mark
+                // Of a pass that it does not heed, it does not take the mark.
+                Event::Hear {
+                    mark, heed: true, ..
                 }
+                | Event::Told { mark, .. }
+                | Event::Say { mark, .. } => *mark,
                 Event::Sang { left } => Mark::after(*left),
                 _ => continue,
             };
@@ -203,3 +219,6 @@ impl<'a> Answers<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use common::buddy::Place;
 use common::journal::Event;
 
 use super::Song;
-use crate::life::At;
+use crate::life::{At, song_called};
 use crate::messages::name_heard;
 
 impl Song<'_> {
@@ -86,7 +86,6 @@ impl Song<'_> {
 
     /// Returns whether this is the roll call of another song: strangers may call a buddy.
     fn is_foreign(&self, event: &Event) -> bool {
-        let own = format!("call:{}:", self.id);
-        matches!(event, Event::Called { id } if !id.starts_with(&own))
+        matches!(event, Event::Called { id } if song_called(id) != Some(self.id))
     }
 }
