@@ -296,8 +296,7 @@ impl Conversation {
         if is_done && self.stage == Stage::InputOver {
             self.stage = Stage::LastPoll;
             self.out.call(Call::LastPoll(self.cursors.all()));
-        } else if all_printed
-            && self.stage != Stage::LastPoll
+        } else if self.may_poll()
             && let Some(number) = self.polls.begin()
         {
             let cursors = self.cursors.all();
@@ -308,6 +307,13 @@ impl Conversation {
             self.note(|record, _| record.sends(&room, &posts));
             self.out.call(Call::Send(room, posts));
         }
+    }
+
+    /// Returns whether more is to be read now: not before all is printed that came, nor beside the
+    /// last poll.
+    fn may_poll(&self) -> bool {
+        let is_read = self.connection.is_attached() && self.out.unprinted == 0;
+        is_read && self.stage != Stage::LastPoll
     }
 
     /// Begins to end, and says what is waited for if that is known to take time.

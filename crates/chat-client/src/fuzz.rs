@@ -161,7 +161,7 @@ impl Talk {
             count(|call| matches!(call, Call::Ask(..))) <= 1,
             "questions"
         );
-        assert!(count(|call| matches!(call, Call::Poll(..))) <= 2, "polls");
+        assert!(count(|call| matches!(call, Call::Poll(..))) <= 1, "polls");
         assert!(count(waits) <= 2, "polls and calls that follow them");
         for call in &self.calls {
             match call {

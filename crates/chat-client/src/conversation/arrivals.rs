@@ -86,11 +86,9 @@ impl Conversation {
         }
     }
 
-    /// Asks for what comes after the poll that is out, if all is printed that came before.
+    /// Asks for what comes after the poll that is out.
     pub(super) fn follow(&mut self) {
-        let is_ready = self.connection.is_attached() && self.out.unprinted == 0;
-        if is_ready
-            && self.stage != Stage::LastPoll
+        if self.may_poll()
             && let Some(number) = self.polls.follow()
         {
             self.out.call(Call::Follow(number));

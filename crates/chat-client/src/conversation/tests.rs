@@ -4,8 +4,7 @@
 //! joined the lobby. Messages are numbered as they are sent, `lobby:3` is a cursor, and `!` begins
 //! the reason why a call failed. The dice show one half. What is printed is taken at once, until
 //! the `printer blocks`; at `silence` no line is read. The oldest poll that is out is `polled`, the
-//! newest one `followed`. Lines are typed in a terminal, unless they
-//! are `piped` or `commanded`.
+//! newest one `followed`. Lines are typed in a terminal, unless they are `piped` or `commanded`.
 
 use std::collections::VecDeque;
 use std::fmt::Write;
