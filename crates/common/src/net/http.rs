@@ -13,7 +13,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use http_body_util::{BodyExt, Full};
@@ -243,9 +243,7 @@ where
 
     /// Refuses a request of an address that has made too many.
     fn pace(&self, ip: IpAddr) -> Result<(), Refused> {
-        let requests = self.requests.lock();
-        let mut requests = requests.unwrap_or_else(PoisonError::into_inner);
-        if self.is_free(ip) || requests.take(ip, 1, self.began.elapsed()).is_ok() {
+        if self.is_free(ip) || self.requests().take(ip, 1, self.began.elapsed()).is_ok() {
             return Ok(());
         }
         Err((
@@ -258,10 +256,14 @@ where
     fn has_read(&self, ip: IpAddr, length: usize) {
         let count = u32::try_from(length / BYTES).unwrap_or(u32::MAX);
         if count > 0 && !self.is_free(ip) {
-            let requests = self.requests.lock();
-            let mut requests = requests.unwrap_or_else(PoisonError::into_inner);
-            requests.owe(ip, count, self.began.elapsed());
+            self.requests().owe(ip, count, self.began.elapsed());
         }
+    }
+
+    /// Locks the buckets. A poisoned lock is taken all the same, because no change of theirs can
+    /// panic half way.
+    fn requests(&self) -> MutexGuard<'_, Buckets> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns whether `ip` has no share of its own.
