@@ -27,9 +27,10 @@ bad_usage() { # MESSAGE
   exit 2
 }
 
-# Ends the script unless VALUE is a number of things, 1 or more.
-must_count() { # NAME VALUE
+# Ends the script unless VALUE is a number of things, 1 or more, and MOST at most.
+must_count() { # NAME VALUE [MOST]
   case $2 in '' | *[!0-9]* | 0* | ????????*) bad_usage "$1 is a number from 1, and not '$2'" ;; esac
+  [ "$2" -le "${3:-$2}" ] || bad_usage "$1 is at most $3, and not $2"
 }
 
 # Prints the path as it is from here.
