@@ -23,7 +23,7 @@ struct State {
 }
 
 /// A poll, and those that follow it one after the other.
-pub(crate) struct Poll {
+struct Poll {
     end: CancellationToken,
     /// the connection on which it was asked for
     connection: u64,

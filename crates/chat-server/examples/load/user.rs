@@ -91,21 +91,18 @@ impl User {
     /// heard nothing for a moment.
     pub(crate) async fn poll(&mut self) -> anyhow::Result<Vec<Page>> {
         let mut waiting = self.next.take().unwrap_or_else(|| self.ask());
-        let early = if self.has_news {
-            timeout(PAUSE, &mut waiting).await.ok()
-        } else {
-            None
-        };
+        let mut early = None;
+        if self.has_news {
+            early = timeout(PAUSE, &mut waiting).await.ok();
+            if early.is_none() {
+                let mut next = self.follow();
+                let _ = futures::poll!(&mut next); // which sends it
+                self.next = Some(next);
+            }
+        }
         let pages = match early {
             Some(pages) => pages?,
-            None => {
-                if self.has_news {
-                    let mut next = self.follow();
-                    let _ = futures::poll!(&mut next); // which sends it
-                    self.next = Some(next);
-                }
-                waiting.await?
-            }
+            None => waiting.await?,
         };
         self.has_news = !pages.is_empty();
         let last = pages.last().and_then(|page| page.entries.last());

@@ -37,7 +37,7 @@ impl Handler {
         wait: Duration,
     ) -> Result<Vec<ReadyPage>> {
         let until = Instant::now() + wait;
-        let mut over = pin!(sleep_until(until));
+        let over = pin!(sleep_until(until));
         let Begun { reading, debt } = self.shared.begin_poll(session, self.caller, cursors)?;
         if let Some(debt) = debt {
             tokio::select! {
@@ -45,7 +45,7 @@ impl Handler {
                 () = reading.turn.ended() => return Ok(Vec::new()),
             }
         }
-        self.read_on(session, reading, over.as_mut()).await
+        self.read_on(session, reading, over).await
     }
 
     /// Waits until the poll that is out is answered, and then reads on where it has ended.

@@ -31,7 +31,7 @@ pub(super) fn told(trouble: Option<&Trouble>, at: u64, link: &Link) -> Failure {
         Some(Trouble::Dead) => Failure::new(
             "the connection to NATS has ended for ever: what came over it was not understood",
         )
-        .help("start again: nothing lost that was acknowledged")
+        .help("start again: nothing that was acknowledged is lost")
         .help("if it comes again: is it a nats-server that answers there, and of which version?"),
         Some(Trouble::Hole(hole)) => lacks(hole, link),
         None => Failure::new("the log in NATS is not followed any more").help("start again"),

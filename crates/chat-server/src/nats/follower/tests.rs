@@ -1,9 +1,9 @@
 //! What is made of a list in a real NATS from which messages are missing.
 
-use common::chat::{Kind, Page};
-use common::pen::Pen;
 use std::net::SocketAddr;
 
+use common::chat::{Kind, Page};
+use common::pen::Pen;
 use tempfile::TempDir;
 use tokio::io::{AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
