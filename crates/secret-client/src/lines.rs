@@ -15,6 +15,9 @@ use std::sync::Arc;
 /// Longest line in bytes, its newline included: the longest text that a server takes.
 pub(crate) const MAX_LINE: usize = common::secret::MAX_TEXT;
 
+/// The most bytes whose newlines are counted at once: a multiple of sixteen that a small sum holds.
+const BLOCK: usize = 240;
+
 /// Some consecutive lines, each ended by `\n`, or one text that is not a list. The text is shared
 /// and not copied, because chunks are cut off it one by one.
 #[derive(Clone, Debug)]
@@ -59,20 +62,38 @@ impl Lines {
             self.start = self.text.len();
             return (self.text.as_ref().to_owned(), 1);
         }
-        let (mut end, mut count) = (0, 0);
-        // Bytes, because to look for a `char` costs more in each line.
-        let lines = self.as_str().as_bytes().split_inclusive(is_newline);
-        for line in lines.take(most) {
-            if count > 0 && end + line.len() > bytes {
-                break;
-            }
-            end += line.len();
-            count += 1;
-        }
+        let (end, count) = first_lines(self.as_str(), most, bytes);
         let lines = self.as_str()[..end].to_owned();
         self.start += end;
         (lines, count)
     }
+}
+
+/// Returns the bytes of the first lines, as [`Lines::cut`] cuts them, and their number.
+fn first_lines(text: &str, most: usize, bytes: usize) -> (usize, usize) {
+    // Bytes, because to look for a `char` costs more in each line.
+    let text = text.as_bytes();
+    let (mut end, mut count) = (0, 0);
+    // Block after block, because the newlines of a block are counted at once.
+    for block in text[..bytes.min(text.len())].chunks_exact(BLOCK) {
+        let more = newlines(block);
+        if count + more > most {
+            break;
+        }
+        end += block.len();
+        count += more;
+    }
+    let whole = text[..end].iter().rposition(is_newline);
+    end = whole.map_or(0, |newline| newline + 1);
+    let rest = text[end..].split_inclusive(is_newline);
+    for line in rest.take(most - count) {
+        if count > 0 && end + line.len() > bytes {
+            break;
+        }
+        end += line.len();
+        count += 1;
+    }
+    (end, count)
 }
 
 /// Returns whether this byte ends a line. No other character has this byte in it, in UTF-8.
@@ -82,14 +103,14 @@ pub(crate) fn is_newline(byte: &u8) -> bool {
 
 /// Returns the number of lines in a text, each ended by `\n`.
 pub(crate) fn count(text: &str) -> usize {
-    // A small sum for each small part, because the processor then adds sixteen bytes at once.
-    let parts = text.as_bytes().chunks(usize::from(u8::MAX));
-    let newlines = |part: &[u8]| {
-        part.iter()
-            .map(|byte| u8::from(is_newline(byte)))
-            .sum::<u8>()
-    };
-    parts.map(|part| usize::from(newlines(part))).sum()
+    text.as_bytes().chunks(BLOCK).map(newlines).sum()
+}
+
+/// Returns the number of newlines in at most [`BLOCK`] bytes.
+fn newlines(block: &[u8]) -> usize {
+    // A small sum, because the processor then adds sixteen bytes at once.
+    let ends = block.iter().map(|byte| u8::from(is_newline(byte)));
+    usize::from(ends.sum::<u8>())
 }
 
 /// Makes lines of bytes, however the reads happened to cut them: `one\r\ntw` and then `o\n\nthree`
@@ -171,6 +192,9 @@ impl Cleaner {
 mod tests {
     use super::*;
 
+    use rand::rngs::StdRng;
+    use rand::{RngExt, SeedableRng};
+
     /// Returns what comes of `input` when it is read `step` bytes at a time.
     fn cleaned(input: &[u8], step: usize) -> (String, Cleaner) {
         let mut cleaner = Cleaner::default();
@@ -231,5 +255,33 @@ mod tests {
         assert_eq!(lines.cut(100, 5), ("\nccc\n".to_owned(), 2));
         assert_eq!(lines.cut(100, 1), ("dddd\n".to_owned(), 1));
         assert_eq!(lines.cut(100, 1), (String::new(), 0));
+    }
+
+    #[test]
+    fn lines_are_cut_at_the_same_place_in_blocks_and_one_by_one() {
+        let seed = std::env::var("LINES_SEED")
+            .map_or_else(|_| rand::random(), |s| s.parse().expect("a number"));
+        println!("LINES_SEED={seed}");
+        let mut dice = StdRng::seed_from_u64(seed);
+        for _ in 0..300 {
+            let longest = [0, 3, 40, 2 * BLOCK][dice.random_range(0..4)];
+            let mut text = String::new();
+            for _ in 0..dice.random_range(0..200) {
+                text += &"x".repeat(dice.random_range(0..=longest));
+                text.push('\n');
+            }
+            let most = dice.random_range(1..=250);
+            let bytes = dice.random_range(1..=4 * BLOCK);
+            let (mut end, mut count) = (0, 0);
+            for line in text.split_inclusive('\n').take(most) {
+                if count > 0 && end + line.len() > bytes {
+                    break;
+                }
+                end += line.len();
+                count += 1;
+            }
+            let found = first_lines(&text, most, bytes);
+            assert_eq!(found, (end, count), "{most} of {text:?} in {bytes} bytes");
+        }
     }
 }
