@@ -11,9 +11,11 @@
 //! `t` and spends `r` on its way there and back, takes `w * (t + r) / t` calls. With fewer calls
 //! workers idle. More calls only wait in the server's queue, where a faster server cannot have
 //! them. The server reports `w`, and with each answer `t` and how long the call waited. The rest of
-//! the measured time is `r`. A server that is [`busy`](Pacing::busy), because others call it too,
-//! gets half as many calls, and one more each round (additive increase, multiplicative decrease:
-//! Chiu and Jain, 1989).
+//! the measured time is `r`. At first there are `w` calls, and one more with each answer, because
+//! the first words are too few to a call, and a list would be sent in hundreds of small ones ("slow
+//! start": Jacobson, Congestion Avoidance and Control, 1988). A server that is
+//! [`busy`](Pacing::busy), because others call it too, gets half as many calls, and one more each
+//! round (additive increase, multiplicative decrease: Chiu and Jain, 1989).
 
 use std::time::Duration;
 
@@ -85,6 +87,8 @@ pub(crate) struct Pacing {
     words: usize,
     /// how many calls it takes without being busy, because others may call it too
     allowed: f64,
+    /// below this, each answer allows one call more; above, each round of answers
+    threshold: f64,
     /// means in seconds: work on a word, and the way there and back; none before the first answer
     means: Option<(f64, f64)>,
 }
@@ -92,11 +96,13 @@ pub(crate) struct Pacing {
 impl Pacing {
     /// The pacing of a server that has `workers`, before its first answer.
     pub(crate) fn new(workers: usize, fixed: Fixed) -> Self {
+        let workers = workers.clamp(1, MAX_CALLS);
         Self {
             fixed,
-            workers: workers.clamp(1, MAX_CALLS),
+            workers,
             words: 1,
-            allowed: MAX_CALLS as f64,
+            allowed: workers as f64,
+            threshold: MAX_CALLS as f64,
             means: None,
         }
     }
@@ -149,7 +155,9 @@ impl Pacing {
             ),
         };
         self.means = Some((word, way));
-        self.allowed = (self.allowed + 1.0 / self.allowed).min(MAX_CALLS as f64);
+        let is_start = self.allowed < self.threshold;
+        let more = if is_start { 1.0 } else { 1.0 / self.allowed };
+        self.allowed = (self.allowed + more).min(MAX_CALLS as f64);
         self.words = if timing.took > SLOW {
             self.words.min(words) / 2
         } else {
@@ -162,6 +170,7 @@ impl Pacing {
     /// Learns that the server had no room for a call while `out` were out.
     pub(crate) fn busy(&mut self, out: usize) {
         self.allowed = (out as f64 / 2.0).max(1.0);
+        self.threshold = self.allowed;
     }
 }
 
@@ -208,7 +217,7 @@ mod tests {
             (8, US / 50, 100 * US, MAX_WORDS, 13),
             (8, US / 50, 100 * MS, MAX_WORDS, MAX_CALLS),
         ] {
-            let pacing = settled(workers, word, way, 40);
+            let pacing = settled(workers, word, way, 300);
             assert_eq!(
                 (pacing.words(), pacing.calls()),
                 (words, calls),
@@ -230,6 +239,18 @@ mod tests {
         // It slowed down a hundredfold.
         pacing.answered(2000, timing(400 * MS, 400 * MS));
         assert_eq!(pacing.words(), 154);
+    }
+
+    #[test]
+    fn each_answer_allows_one_call_more_until_the_server_is_busy() {
+        let calls = |answers| settled(8, US / 50, 100 * MS, answers).calls();
+        assert_eq!([0, 1, 8, 40].map(calls), [8, 9, 16, 48]);
+        let mut pacing = settled(8, US / 50, 100 * MS, 40);
+        pacing.busy(48);
+        for calls in [25, 25, 26] {
+            (0..12).for_each(|_| pacing.answered(8192, timing(100 * MS, 160 * US)));
+            assert_eq!(pacing.calls(), calls);
+        }
     }
 
     #[test]
