@@ -1,12 +1,12 @@
 //! What can be seen of an answer without knowing the secret: whether it has the letters of what was
 //! asked. PURE.
 //!
-//! Reversing changes the order of bytes and nothing else. So a word and its answer have the same
-//! bytes in the same numbers. Each byte has a [weight](WEIGHTS), and a word whose answer has another
-//! sum of weights has an answer with other bytes. That an answer with other bytes has the same sum
-//! does not happen by chance. A server could choose bytes for it, but it gains nothing, because it
-//! can lie unseen with the right ones: against that there is `--verify`. Counting the bytes instead
-//! would be exact, and costs a list of a million words a tenth of its time.
+//! Reversing changes the order of bytes and nothing else, so a word and its answer have the same
+//! bytes, each as often. Each value of a byte has a [weight](WEIGHTS): where the sums differ, the
+//! bytes do. Other bytes with the same sum do not come by chance. A server could choose some, but
+//! it would gain nothing, because it can lie unseen with the right ones; against that there is
+//! `--verify`. To count the bytes would be exact, and takes a tenth longer for a list of a million
+//! words.
 
 use super::backlog::Chunk;
 use crate::lines;
