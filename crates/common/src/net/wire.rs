@@ -112,6 +112,15 @@ where
     }
 }
 
+/// Doubles a buffer that the last read filled, up to what every connection may keep, because more
+/// is waiting: with 64 small calls on their way, 512 bytes hold twenty of them.
+fn grow_if_full(buffer: &mut BytesMut) {
+    let capacity = buffer.capacity();
+    if buffer.len() == capacity && capacity <= BUFFER / 2 {
+        buffer.reserve(capacity);
+    }
+}
+
 /// Frees a large buffer that is empty, because most connections never need it again.
 fn give_back(buffer: &mut BytesMut) {
     if !buffer.is_empty() {
@@ -137,6 +146,7 @@ impl<In: DeserializeOwned, Out> Decoder for Frames<In, Out> {
     type Error = io::Error;
 
     fn decode(&mut self, bytes: &mut BytesMut) -> io::Result<Option<In>> {
+        grow_if_full(bytes);
         let Some((length, rest)) = bytes.split_first_chunk::<LENGTH>() else {
             return Ok(None);
         };
@@ -245,6 +255,21 @@ mod tests {
             let has_kept = buffer.try_reclaim(BUFFER + 1);
             assert!(!has_kept, "read in steps of {reads} bytes");
         }
+    }
+
+    #[test]
+    fn a_buffer_doubles_when_a_read_fills_it_up_to_what_every_connection_keeps() {
+        let mut buffer = BytesMut::with_capacity(FIRST);
+        let mut sizes = Vec::new();
+        for is_filled in [false, true, true, true, true, true, true, true] {
+            let read = buffer.capacity() - usize::from(!is_filled);
+            buffer.resize(read, 0);
+            grow_if_full(&mut buffer);
+            buffer.clear();
+            sizes.push(buffer.capacity());
+        }
+        assert_eq!(sizes, [1, 2, 4, 8, 16, 32, 32, 32].map(|n| n * FIRST));
+        assert_eq!(sizes.last(), Some(&BUFFER));
     }
 
     #[test]
