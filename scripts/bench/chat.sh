@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Chat, measured beside plain TCP in the same run.
 #
-#   scripts/bench/chat.sh [deliveries] [durable] [paced] [idle] [browsers] [restart] [PROGRAM...]
+#   scripts/bench/chat.sh [deliveries] [tls] [durable] [paced] [idle] [browsers] [restart] [PROGRAM...]
 #
 # All, if none is named.
 #
@@ -10,6 +10,8 @@
 #   written to as many sockets, and each PROGRAM, which must speak the same version. Our writer has
 #   one call in flight and waits for its answer. NATS publishes without an answer: as "core NATS" up
 #   to 20,000 messages are in flight, as "core NATS, confirmed" as many as in a call of ours
+# tls: what a key takes of the deliveries to 10, 100 and 1000 readers, beside what tokio-rustls takes of
+#   bare tokio that answers with pages of the same length, and what that would leave of ours
 # durable: acknowledged messages a second of 1, 8 and 64 senders with a connection each, and of one
 #   with 64 in a call, each on disk before its answer. Beside them, in turn: the same calls with a
 #   store in memory, the same store and the same transaction without a server, and asked over a bare
@@ -26,7 +28,7 @@
 # Deliveries, durable and paced take six rounds each, every other one the other way round: some
 # minutes. A busy machine spoils the figures; nothing here is a test.
 set -euo pipefail
-case ${1:-} in -h | --help) sed -n '2,27s/^# \{0,1\}//p' "$0"; exit ;; esac
+case ${1:-} in -h | --help) sed -n '2,29s/^# \{0,1\}//p' "$0"; exit ;; esac
 for arg; do # to the end each, so that after all of them the order is as it was
   case $arg in */*) arg=$(realpath "$arg") ;; esac
   shift

@@ -92,9 +92,10 @@ pub(crate) async fn floods(programs: &[PathBuf]) -> anyhow::Result<()> {
         let mut rates = vec![Vec::new(); all.len()];
         for turn in turns(all.len()) {
             rates[turn].push(match all[turn] {
-                Chat(program) => flood_chat(&start(program)?, readers, posts).await?,
+                Chat(program) => flood_chat(&start(program)?, readers, posts).await?.0,
                 Sealed(program) => {
-                    flood_chat(&Server::start_sealed(program)?, readers, posts).await?
+                    let server = Server::start_sealed(program)?;
+                    flood_chat(&server, readers, posts).await?.0
                 }
                 #[cfg(feature = "nats")]
                 Contestant::Confirmed => CoreNats::start()?.flood(readers, Some(posts)).await?,
@@ -211,15 +212,21 @@ impl Flood {
     }
 }
 
-async fn flood_chat(server: &Server, readers: u64, posts: usize) -> anyhow::Result<f64> {
-    let delivered = Arc::new(AtomicU64::new(0));
+/// Returns the messages that are delivered in a second, and the pages in which they come.
+pub(crate) async fn flood_chat(
+    server: &Server,
+    readers: u64,
+    posts: usize,
+) -> anyhow::Result<(f64, f64)> {
+    let (delivered, pages) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let mut tasks = JoinSet::new();
     for mut user in server.users(readers).await? {
-        let delivered = delivered.clone();
+        let (delivered, pages) = (delivered.clone(), pages.clone());
         tasks.spawn(async move {
-            while let Ok(pages) = user.poll().await {
-                let entries: usize = pages.iter().map(|page| page.entries.len()).sum();
+            while let Ok(news) = user.poll().await {
+                let entries: usize = news.iter().map(|page| page.entries.len()).sum();
                 delivered.fetch_add(entries as u64, Ordering::Relaxed);
+                pages.fetch_add(news.len() as u64, Ordering::Relaxed);
             }
         });
     }
@@ -232,7 +239,8 @@ async fn flood_chat(server: &Server, readers: u64, posts: usize) -> anyhow::Resu
             writer.send(vec!["x".repeat(BODY); posts]).await?;
             flood.sent(posts).await;
         }
-        anyhow::Ok(flood.rate())
+        let pages = pages.load(Ordering::Relaxed) as f64;
+        anyhow::Ok((flood.rate(), pages / flood.began.elapsed().as_secs_f64()))
     });
     flood.await?
 }

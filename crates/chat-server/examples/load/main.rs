@@ -1,7 +1,7 @@
 //! Load on a chat server, beside what plain TCP does in the same run: see `scripts/bench/chat.sh`.
 //!
 //! ```text
-//! load [deliveries] [durable] [paced] [idle] [browsers] [restart]      all if none is named
+//! load [deliveries] [tls] [durable] [paced] [idle] [browsers] [restart]      all if none is named
 //! ```
 
 use std::path::PathBuf;
@@ -37,6 +37,7 @@ mod paced;
 mod program;
 mod rounds;
 mod server;
+mod tls;
 mod user;
 
 #[tokio::main]
@@ -52,11 +53,19 @@ async fn main() -> anyhow::Result<()> {
     {
         return asked::serve(is_asked.parse()?).await;
     }
+    if let [role, bytes, is_sealed] = &args[..]
+        && role == "pages"
+    {
+        return tls::serve(bytes.parse()?, is_sealed.parse()?).await;
+    }
     let (programs, parts): (Vec<_>, Vec<_>) = args.iter().partition(|arg| arg.contains('/'));
     let programs: Vec<PathBuf> = programs.into_iter().map(PathBuf::from).collect();
     let wanted = |what: &str| parts.is_empty() || parts.iter().any(|part| *part == what);
     if wanted("deliveries") {
         fan_out::floods(&programs).await?;
+    }
+    if wanted("tls") {
+        tls::costs().await?;
     }
     if wanted("durable") {
         durable(&programs).await?;
