@@ -11,8 +11,8 @@
 //! `t` and spends `r` on its way there and back, takes `w * (t + r) / t` calls. With fewer calls
 //! workers idle. More calls only wait in the server's queue, where a faster server cannot have
 //! them. The server reports `w`, and with each answer `t` and how long the call waited. The rest of
-//! the measured time is `r`. At first there are `w` calls, and one more with each answer, because
-//! the first words are too few to a call, and a list would be sent in hundreds of small ones ("slow
+//! the measured time is `r`. At first there are `w` calls, and more with each answer, because the
+//! first words are too few to a call, and a list would be sent in hundreds of small ones ("slow
 //! start": Jacobson, Congestion Avoidance and Control, 1988). A server that is
 //! [`busy`](Pacing::busy), because others call it too, gets half as many calls, and one more each
 //! round (additive increase, multiplicative decrease: Chiu and Jain, 1989).
@@ -40,6 +40,10 @@ const IDLE: f64 = 0.02;
 /// Weight of the newest answer in the running means. The delays of words are random, from nothing
 /// to twice the mean, so the mean of eight is near enough.
 const GAIN: f64 = 1.0 / 8.0;
+
+/// How many calls more each of the first answers allows at a server that is a second away, besides
+/// one: a tenth of a second away, few answers allow all calls, and next door nearly none does.
+const A_SECOND_AWAY: f64 = 1000.0;
 
 /// How many times as long as a call takes here another server may have its words, before they are
 /// asked for here as well. The delays of words are random, from nothing to twice the mean, so that
@@ -87,7 +91,7 @@ pub(crate) struct Pacing {
     words: usize,
     /// how many calls it takes without being busy, because others may call it too
     allowed: f64,
-    /// below this, each answer allows one call more; above, each round of answers
+    /// below this, each answer allows a call more; from this on, each round of answers
     threshold: f64,
     /// means in seconds: work on a word, and the way there and back; none before the first answer
     means: Option<(f64, f64)>,
@@ -155,8 +159,12 @@ impl Pacing {
             ),
         };
         self.means = Some((word, way));
-        let is_start = self.allowed < self.threshold;
-        let more = if is_start { 1.0 } else { 1.0 / self.allowed };
+        let more = if self.allowed < self.threshold {
+            // The further the server, the fewer rounds, because each takes as long as the way.
+            1.0 + way * A_SECOND_AWAY
+        } else {
+            1.0 / self.allowed
+        };
         self.allowed = (self.allowed + more).min(MAX_CALLS as f64);
         self.words = if timing.took > SLOW {
             self.words.min(words) / 2
@@ -242,10 +250,12 @@ mod tests {
     }
 
     #[test]
-    fn each_answer_allows_one_call_more_until_the_server_is_busy() {
-        let calls = |answers| settled(8, US / 50, 100 * MS, answers).calls();
-        assert_eq!([0, 1, 8, 40].map(calls), [8, 9, 16, 48]);
-        let mut pacing = settled(8, US / 50, 100 * MS, 40);
+    fn the_first_answers_allow_more_calls_until_the_server_is_busy() {
+        let near = |answers| settled(8, US / 50, US, answers).calls();
+        assert_eq!([0, 1, 4, 8].map(near), [8, 10, 13, 10]);
+        let far = |answers| settled(8, US / 50, 100 * MS, answers).calls();
+        assert_eq!([0, 1, 2, 3].map(far), [8, 109, 210, MAX_CALLS]);
+        let mut pacing = settled(8, US / 50, 100 * MS, 3);
         pacing.busy(48);
         for calls in [25, 25, 26] {
             (0..12).for_each(|_| pacing.answered(8192, timing(100 * MS, 160 * US)));
