@@ -44,7 +44,8 @@ fn nothing_is_lost_or_shown_twice_while_the_servers_die_in_turn() {
             // More than a burst, so that some are on their way whenever a server falls.
             let text: String = (1..=200).map(|n| format!("{writer}:{n}\n")).collect();
             let nick = format!("--name=writer{writer}");
-            let flags = [nick.as_str(), "--no-history", &journal];
+            // One that is late dials both doors while they fall, and would give up at first.
+            let flags = [nick.as_str(), "--no-history", "--wait=1m", &journal];
             run(&mut chat_client(&servers, &flags), &text)
         })
     });
