@@ -3,7 +3,7 @@
 #
 # A test file defines functions test_* and ends with `run_tests`. Each runs in a subshell under
 # `set -e`, in a scratch folder $scratch of its own. Its output is shown if it fails. `skip WHY`
-# ends it.
+# ends it. Processes in $children are ended with the test, or with the file that started them.
 set -uo pipefail
 
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -38,12 +38,22 @@ skip() { echo "skipped: $*" >&4; exit "$SKIPPED"; }
 fail() { echo "$*" >&2; return 1; }
 verdict() { printf '%-7s %s: %s%s\n' "$1" "$suite" "$2" "${3:+: $3}"; }
 
+# Runs a test in a subshell, whose list of children is unknown outside. It begins with none, because
+# those of the file are needed by the tests after it. They are not waited for at its end, because a
+# test may have stopped one.
+run_test() { # TEST
+  children=''
+  trap 'kill $children 2>/dev/null || :' EXIT
+  set -e
+  "$1"
+}
+
 run_tests() {
   local test code name why
   for test in $(compgen -A function test_ | grep -e "${ONLY:-.}"); do
     name=${test#test_} scratch=$work/$test
     mkdir "$scratch"
-    ( set -e; "$test" ) >"$work/log" 2>&1 4>"$work/why"
+    ( run_test "$test" ) >"$work/log" 2>&1 4>"$work/why"
     code=$?
     name=${name//_/ }
     case $code in

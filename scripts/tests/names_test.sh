@@ -15,7 +15,6 @@ serve() { # ADDRESS
 test_a_name_that_gains_an_address_gains_a_server() {
   local port client
   port=$(free_port)
-  trap 'kill $children' EXIT
   serve "127.0.0.1:$port"
   serve "127.0.0.2:$port"
   echo '127.0.0.1 secret.test' >"$scratch/hosts"
@@ -34,7 +33,6 @@ test_a_name_that_gains_an_address_gains_a_server() {
 
 # libc waits five seconds for the first name server, which is no reason to give up before the second.
 test_a_silent_first_name_server_costs_time_and_not_the_name() {
-  trap 'kill $children' EXIT
   serve 127.0.0.1:8031
   name_servers
   printf 'nameserver 127.0.0.8\nnameserver 127.0.0.9\n' >"$scratch/resolv.conf"
