@@ -68,6 +68,8 @@ pub(super) fn fault(chunk: &Chunk, answer: &str) -> Option<Fault> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     fn chunk(text: &str, is_one: bool) -> Chunk {
@@ -79,6 +81,21 @@ mod tests {
             claim: None,
             blame: 0,
         }
+    }
+
+    #[test]
+    fn weights_are_those_of_their_source() {
+        let known = [
+            0xe220_a839_7b1d_cdaf,
+            0x6e78_9e6a_a1b9_65f4,
+            0x06c4_5d18_8009_454f,
+        ];
+        assert_eq!(WEIGHTS[..3], known);
+        assert_eq!(
+            WEIGHTS.iter().collect::<HashSet<_>>().len(),
+            256,
+            "no two are alike"
+        );
     }
 
     #[test]
