@@ -114,7 +114,8 @@ async fn send(place: Place, session: Session, count: u64) {
     }
 }
 
-/// Reads until `total` messages were shown. Has one call out or two: a poll, and one that follows it.
+/// Reads until `total` messages were shown. Has one call out or two: a poll, and one that follows
+/// it.
 async fn read(
     place: Place,
     session: Session,
