@@ -17,7 +17,8 @@ work=$(mktemp -d)
 children=''
 clean_up() {
   local child
-  for child in $children; do kill "$child" 2>/dev/null; done
+  # And woken, because a test that failed may have left one stopped, which would be waited for.
+  for child in $children; do kill "$child" 2>/dev/null && kill -CONT "$child" 2>/dev/null; done
   [ -z "$children" ] || wait 2>/dev/null
   rm -rf "$work"
 }

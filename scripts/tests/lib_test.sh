@@ -23,18 +23,23 @@ test_4_none_of_them_goes_on() {
   ! is_over file
 }
 begin file
+begin stopped
+kill -STOP "\$!"
 run_tests
 END
 }
 
 test_what_a_test_has_started_ends_with_it_and_what_its_file_has_started_goes_on() {
   write_a_test_file
-  env -u ONLY -u TALLY bash "$scratch/some_test.sh" >"$scratch/said"
+  local name
+  env -u ONLY -u TALLY timeout 30 bash "$scratch/some_test.sh" >"$scratch/said"
   same 'ok      some: 1 passes
 FAILED  some: 2 fails: exit 1
 skipped some: 3 is skipped: no need
 ok      some: 4 none of them goes on' "$(cat "$scratch/said")"
-  case $(ps -o stat= -p "$(cat "$scratch/file")") in '' | Z*) ;; *) fail 'it outlives its file' ;; esac
+  for name in file stopped; do
+    case $(ps -o stat= -p "$(cat "$scratch/$name")") in '' | Z*) ;; *) fail "$name outlives its file" ;; esac
+  done
 }
 
 run_tests
