@@ -179,7 +179,8 @@ fn encrypt<Data>(
         return Ok(());
     }
     let begin = sealed.len();
-    sealed.resize(begin + bytes.len() + ADDED, 0);
+    let records = bytes.len().div_ceil(CONTENT);
+    sealed.resize(begin + bytes.len() + records * ADDED, 0);
     let mut encrypted = traffic.encrypt(bytes, &mut sealed[begin..]);
     // More than one record, because a message about the next key goes before.
     if let Err(EncryptError::InsufficientSize(size)) = encrypted {
