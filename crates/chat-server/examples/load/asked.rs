@@ -16,14 +16,14 @@ use crate::paced::{Arrivals, lateness, p50_p99, pace};
 use crate::program::Program;
 
 /// About the bytes of a poll on the wire.
-const QUESTION: usize = 60;
+pub(crate) const QUESTION: usize = 60;
 
 /// The first byte of a connection.
 const READS: u8 = 0;
 const WRITES: u8 = 1;
 
 /// What the server prints before its address.
-const LISTENS: &str = "listens on ";
+pub(crate) const LISTENS: &str = "listens on ";
 
 /// A server in a process of its own. Dropping it kills it.
 pub(crate) struct Bare {

@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
+use crate::asked::{LISTENS, QUESTION};
 use crate::fan_out::{BODY, flood_chat, many, start};
 use crate::figures;
 use crate::program::Program;
@@ -33,14 +34,8 @@ const READERS: [u64; 3] = [10, 100, 1000];
 /// How many posts the writer of the chat puts in a call.
 const POSTS: usize = 64;
 
-/// About the bytes of a poll on the wire.
-const QUESTION: usize = 60;
-
 /// About the bytes of a message on the wire.
 const MESSAGE: f64 = BODY as f64 + 12.0;
-
-/// What the server prints before its address.
-const LISTENS: &str = "listens on ";
 
 /// Prints what reaches readers in a second, in pages of the same length, and what our chat would
 /// keep of it if it paid for TLS what the bare server does.
