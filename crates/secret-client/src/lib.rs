@@ -25,6 +25,8 @@ use std::io::{Write, stderr};
 
 use common::cli::Interrupted;
 
+#[cfg(test)]
+mod dice;
 mod dispatch;
 mod queue;
 

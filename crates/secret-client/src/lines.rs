@@ -191,9 +191,9 @@ impl Cleaner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dice::dice;
 
-    use rand::rngs::StdRng;
-    use rand::{RngExt, SeedableRng};
+    use rand::RngExt;
 
     /// Returns what comes of `input` when it is read `step` bytes at a time.
     fn cleaned(input: &[u8], step: usize) -> (String, Cleaner) {
@@ -259,10 +259,7 @@ mod tests {
 
     #[test]
     fn lines_are_cut_at_the_same_place_in_blocks_and_one_by_one() {
-        let seed = std::env::var("LINES_SEED")
-            .map_or_else(|_| rand::random(), |s| s.parse().expect("a number"));
-        println!("LINES_SEED={seed}");
-        let mut dice = StdRng::seed_from_u64(seed);
+        let mut dice = dice("LINES_SEED");
         for _ in 0..300 {
             let longest = [0, 3, 40, 2 * BLOCK][dice.random_range(0..4)];
             let mut text = String::new();

@@ -185,9 +185,10 @@ impl Pacing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dice::dice;
 
+    use rand::RngExt;
     use rand::rngs::StdRng;
-    use rand::{RngExt, SeedableRng};
 
     const US: Duration = Duration::from_micros(1);
     const MS: Duration = Duration::from_millis(1);
@@ -300,10 +301,7 @@ mod tests {
 
     #[test]
     fn a_lying_server_makes_it_neither_panic_nor_ask_for_odd_numbers() {
-        let seed = std::env::var("PACING_SEED")
-            .map_or_else(|_| rand::random(), |s| s.parse().expect("a number"));
-        println!("PACING_SEED={seed}");
-        let mut dice = StdRng::seed_from_u64(seed);
+        let mut dice = dice("PACING_SEED");
         let odd = |dice: &mut StdRng| match dice.random_range(0..5) {
             0 => Duration::MAX,
             1 => Duration::ZERO,
