@@ -25,7 +25,7 @@
 #   it keeps for half a minute after its person has typed
 # restart: a server killed under 1000 readers; until all of them are shown the next message
 #
-# Deliveries, durable and paced take six rounds each, every other one the other way round: some
+# Deliveries, tls, durable and paced take six rounds each, every other one the other way round: some
 # minutes. A busy machine spoils the figures; nothing here is a test.
 set -euo pipefail
 case ${1:-} in -h | --help) sed -n '2,29s/^# \{0,1\}//p' "$0"; exit ;; esac

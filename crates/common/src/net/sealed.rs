@@ -13,8 +13,7 @@ use super::handshake::{Shaken, garbled};
 use super::tls_end::{CONTENT, End, Need, RECORD};
 
 /// The most bytes that are sealed and sent at once: two records, so that a page of a chat that is a
-/// little longer than one is not sent in two parts, each with a system call on either side. A tenth
-/// more deliveries to 100 readers.
+/// little longer than one is not sent in two parts, each with a system call on either side.
 const AT_ONCE: usize = 2 * CONTENT;
 
 thread_local! {

@@ -5,8 +5,8 @@
 //! bytes, each as often. Each value of a byte has a [weight](WEIGHTS): where the sums differ, the
 //! bytes do. Other bytes with the same sum do not come by chance. A server could choose some, but
 //! it would gain nothing, because it can lie unseen with the right ones; against that there is
-//! `--verify`. To count the bytes would be exact, and takes a tenth longer for a list of a million
-//! words.
+//! `--verify`. To count the bytes would be exact, and is slow enough to show in
+//! `scripts/bench.sh secret speed`.
 
 use super::backlog::Chunk;
 use crate::lines;
