@@ -25,8 +25,6 @@ use std::io::{Write, stderr};
 
 use common::cli::Interrupted;
 
-#[cfg(test)]
-mod dice;
 mod dispatch;
 mod queue;
 
@@ -91,3 +89,6 @@ pub async fn run(
     journal.end("done", &result);
     result
 }
+
+#[cfg(test)]
+mod dice;
