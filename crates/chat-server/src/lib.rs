@@ -17,7 +17,7 @@
 //! | [`company`](Company) | alone, or with others over the same log |
 //! | `door`, `bans` | PURE: the share of each address; who is kept out |
 //! | `operators` | PURE: what operators command |
-//! | `pace` | PURE: how much one answer to a reader carries |
+//! | `pace` | PURE: how much one answer to a reader carries, and how soon it comes |
 //! | `names`, `posts`, `bucket` | PURE: what names and messages are allowed, and how many |
 //! | `owners` | PURE: which nicks are registered, and to whom |
 //! | `ban_file`, `owner_file`, `side_file` | bans and registrations outlive the server |

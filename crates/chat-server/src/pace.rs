@@ -1,10 +1,15 @@
-//! How much one answer to a reader carries: as much as its line brings in a few seconds. PURE: the
-//! caller hands in the time.
+//! How much one answer to a reader carries, and how soon it comes. PURE: the caller hands in the
+//! time.
 //!
-//! A reader gives up a call that takes too long. Then a page that is too large for its line never
-//! arrives, however often it is asked for. So pages begin small, grow while they arrive at once,
-//! and shrink when they take long or are lost. The reader's next poll says which: it comes when the
-//! page has arrived, with the cursor where the page has left it.
+//! It carries as much as the reader's line brings in a few seconds. A reader gives up a call that
+//! takes too long. Then a page that is too large for its line never arrives, however often it is
+//! asked for. So pages begin small, grow while they arrive at once, and shrink when they take long
+//! or are lost. The reader's next poll says which: it comes when the page has arrived, with the
+//! cursor where the page has left it.
+//!
+//! It comes at once, unless many people read the same room. There, a page for everybody after each
+//! call of a writer would be most of the work, and the pages small. So a reader that asks again at
+//! once rests for a moment, in which its next page grows.
 
 use std::time::Duration;
 
@@ -24,9 +29,31 @@ const QUICK: Duration = Duration::from_secs(2);
 /// may get slower.
 const SLOW: Duration = Duration::from_secs(6);
 
+/// How long a reader rests between two pages, for each of the people in its room: about what one
+/// page takes of a processor at both ends, because the next one then has what was sent while
+/// everybody got this one.
+const REST_EACH: Duration = Duration::from_micros(40);
+
+/// The longest rest, because a person does not notice it.
+const LONGEST_REST: Duration = Duration::from_millis(40);
+
+/// The shortest rest, because timers measure no less.
+const SHORTEST_REST: Duration = Duration::from_millis(1);
+
+/// What the answer to a poll may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Next {
+    /// how many bytes it may have
+    pub(crate) most: usize,
+    /// how long the poll rests before it reads
+    pub(crate) rest: Duration,
+}
+
 /// The pace of one session.
 #[derive(Debug)]
 pub(crate) struct Pace {
+    /// when its last poll began to read
+    read_at: Duration,
     most: usize,
     /// whether a page was too large, and none has arrived quickly since
     is_slow: bool,
@@ -45,6 +72,7 @@ struct Sent {
 impl Pace {
     pub(crate) fn new() -> Self {
         Self {
+            read_at: Duration::ZERO,
             most: FIRST,
             is_slow: false,
             sent: None,
@@ -62,9 +90,23 @@ impl Pace {
         });
     }
 
-    /// Returns how many bytes the answer to a poll may have that comes now. `after` returns how far
-    /// the reader has read a room.
-    pub(crate) fn next(&mut self, after: impl Fn(&str) -> Option<u64>, now: Duration) -> usize {
+    /// Returns what the answer may be to a poll that comes now. `after` returns how far the reader
+    /// has read a room; `people` are in the fullest one of its rooms.
+    pub(crate) fn next(
+        &mut self,
+        after: impl Fn(&str) -> Option<u64>,
+        people: usize,
+        now: Duration,
+    ) -> Next {
+        // Not after a large page, because a reader that is behind has the next one to get already.
+        let rest = match self.sent {
+            Some(_) => Duration::ZERO,
+            // Never more, because polls that were given up read nothing.
+            None => (self.read_at + rest(people))
+                .saturating_sub(now)
+                .min(rest(people)),
+        };
+        self.read_at = now + rest;
         if let Some(Sent { at, room, last }) = self.sent.take() {
             let took = now.saturating_sub(at);
             let is_lost = after(&room).is_some_and(|after| after < last);
@@ -76,7 +118,8 @@ impl Pace {
                 self.is_slow = false;
             }
         }
-        self.most
+        let most = self.most;
+        Next { most, rest }
     }
 
     /// Returns how many bytes an answer may have that is not a page of a poll: all that a frame
@@ -84,6 +127,16 @@ impl Pace {
     pub(crate) fn most(&self) -> usize {
         if self.is_slow { self.most } else { MAX_PAGE }
     }
+}
+
+/// Returns how long a reader rests between two pages in a room with this many people.
+fn rest(people: usize) -> Duration {
+    let people = u32::try_from(people).unwrap_or(u32::MAX);
+    let rest = REST_EACH.saturating_mul(people).min(LONGEST_REST);
+    if rest < SHORTEST_REST {
+        return Duration::ZERO;
+    }
+    rest
 }
 
 #[cfg(test)]
@@ -110,7 +163,7 @@ mod tests {
 
         /// Polls once while there is very much to read. Returns the bytes of the page, if it came.
         fn poll(&mut self, pace: &mut Pace) -> Option<usize> {
-            let most = pace.next(|_| Some(self.read), self.now);
+            let most = pace.next(|_| Some(self.read), 2, self.now).most;
             pace.sends("lobby", Some(self.read + 1), most, self.now);
             let takes = Duration::from_millis((most * 1000 / self.rate) as u64);
             self.now += takes.min(self.patience);
@@ -149,26 +202,48 @@ mod tests {
         let mut pace = Pace::new();
         let at = Duration::from_secs;
         let read = |after| move |_: &str| Some(after);
-        assert_eq!(pace.next(read(0), at(0)), FIRST);
+        let next = |pace: &mut Pace, after, seconds| pace.next(read(after), 2, at(seconds)).most;
+        assert_eq!(next(&mut pace, 0, 0), FIRST);
         pace.sends("lobby", Some(300), FIRST, at(0));
-        assert_eq!(pace.next(read(0), at(1)), FIRST / 2, "it did not arrive");
+        assert_eq!(next(&mut pace, 0, 1), FIRST / 2, "it did not arrive");
         assert_eq!(pace.most(), FIRST / 2);
         pace.sends("lobby", Some(300), FIRST / 2, at(1));
-        assert_eq!(
-            pace.next(read(300), at(4)),
-            FIRST / 2,
-            "neither fast nor slow"
-        );
+        assert_eq!(next(&mut pace, 300, 4), FIRST / 2, "neither fast nor slow");
         pace.sends("lobby", Some(301), 50, at(4));
-        assert_eq!(
-            pace.next(read(300), at(19)),
-            FIRST / 2,
-            "one line says nothing"
-        );
+        assert_eq!(next(&mut pace, 300, 19), FIRST / 2, "one line says nothing");
         for n in 0..9 {
             pace.sends("lobby", Some(400), FIRST, at(20 + n));
-            pace.next(read(0), at(20 + n));
+            next(&mut pace, 0, 20 + n);
         }
-        assert_eq!(pace.next(read(0), at(99)), SMALLEST);
+        assert_eq!(next(&mut pace, 0, 99), SMALLEST);
+    }
+
+    #[test]
+    fn a_reader_in_a_full_room_rests_between_pages() {
+        let mut pace = Pace::new();
+        let mut rest = |people, ms| {
+            let next = pace.next(|_| Some(1), people, Duration::from_millis(ms));
+            next.rest.as_micros()
+        };
+        assert_eq!(rest(100, 1000), 0, "it was away");
+        assert_eq!(rest(100, 1001), 3000, "it has read a millisecond ago");
+        assert_eq!(rest(100, 1004), 4000, "and has rested until now");
+        assert_eq!(rest(100, 1005), 4000, "it has given that one up");
+        assert_eq!(rest(100, 1058), 0, "it has waited for something to read");
+        assert_eq!(rest(24, 1058), 0, "they are few");
+        assert_eq!(rest(25, 1058), 1000);
+        assert_eq!(rest(1_000_000, 1059), 40_000, "nobody notices");
+    }
+
+    #[test]
+    fn a_reader_that_is_behind_does_not_rest() {
+        let mut pace = Pace::new();
+        let mut rest = |bytes| {
+            pace.sends("lobby", Some(1), bytes, Duration::ZERO);
+            pace.next(|_| Some(1), 100, Duration::from_secs(1)).rest
+        };
+        rest(0);
+        assert!(rest(FIRST / 2 - 1) > Duration::ZERO);
+        assert_eq!(rest(FIRST), Duration::ZERO);
     }
 }

@@ -57,6 +57,11 @@ impl Rooms {
         self.0.get(room).into_iter().flatten()
     }
 
+    /// Returns how many sessions are in a room.
+    pub(crate) fn count(&self, room: &str) -> usize {
+        self.0.get(room).map_or(0, BTreeSet::len)
+    }
+
     /// Returns the rooms after `after`; `head` gives the newest number of a room.
     pub(crate) fn list(&self, after: &str, head: impl Fn(&str) -> u64) -> Listed<RoomInfo> {
         let begin = (Bound::Excluded(after), Bound::Unbounded);

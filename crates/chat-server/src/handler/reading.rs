@@ -38,10 +38,10 @@ impl Handler {
     ) -> Result<Vec<ReadyPage>> {
         let until = Instant::now() + wait;
         let over = pin!(sleep_until(until));
-        let Begun { reading, debt } = self.shared.begin_poll(session, self.caller, cursors)?;
-        if let Some(debt) = debt {
+        let Begun { reading, rest } = self.shared.begin_poll(session, self.caller, cursors)?;
+        if !rest.is_zero() {
             tokio::select! {
-                () = sleep_until(until.min(Instant::now() + debt)) => {}
+                () = sleep_until(until.min(Instant::now() + rest)) => {}
                 () = reading.turn.ended() => return Ok(Vec::new()),
             }
         }

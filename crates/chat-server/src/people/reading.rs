@@ -1,24 +1,28 @@
-//! How much each session is given to read. PURE: the caller hands in the time.
+//! How much each session is given to read, and how soon. PURE: the caller hands in the time.
 
 use std::time::Duration;
 
-use common::chat::{Cursor, MAX_PAGE, Result, Session};
+use common::chat::{Cursor, MAX_PAGE, Refusal, Result, Session};
 
 use super::People;
+use crate::pace::Next;
 
 impl People {
-    /// Returns how many bytes the poll of a session may answer that begins now, with `cursors`.
+    /// Returns what the answer may be to the poll of a session that begins now, with `cursors`.
     pub(crate) fn next_page(
         &mut self,
         session: Session,
         cursors: &[Cursor],
         now: Duration,
-    ) -> Result<usize> {
+    ) -> Result<Next> {
         let after = |room: &str| {
             let own = cursors.iter().rfind(|cursor| cursor.room == *room);
             own.map(|cursor| cursor.after)
         };
-        Ok(self.person(session)?.pace.next(after, now))
+        let person = self.by_session.get_mut(&session);
+        let person = person.ok_or(Refusal::NoSession)?;
+        let people = person.rooms.keys().map(|room| self.public.count(room));
+        Ok(person.pace.next(after, people.max().unwrap_or(0), now))
     }
 
     /// Notes that the pages of a poll, with this many bytes, are on their way to a session. The
