@@ -12,9 +12,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::handshake::{Shaken, garbled};
 use super::tls_end::{CONTENT, End, Need, RECORD};
 
-/// The most bytes that are sealed and sent at once: two records, so that a page of a chat that is a
-/// little longer than one is not sent in two parts, each with a system call on either side.
-const AT_ONCE: usize = 2 * CONTENT;
+/// The most bytes that are sealed and sent at once: three records, as long as the pages of a busy
+/// chat with many readers, because each part of one costs a system call on either side. No more,
+/// because a peer that does not read makes a connection keep them: see the sum in
+/// [`Limits`](super::Limits).
+const AT_ONCE: usize = 3 * CONTENT;
 
 thread_local! {
     /// Where bytes are sealed on their way out. One for all connections of a thread, because memory

@@ -16,8 +16,8 @@ use crate::net::tls_end::{CONTENT, RECORD};
 const PIPE: usize = 40_000;
 
 /// What our end may hold of bytes that came, that are opened, and that go: one record of the first
-/// two and two of the last, in buffers that were doubled, for what is said about the next key.
-const MOST: [usize; 3] = [2 * RECORD, 2 * RECORD, 4 * RECORD];
+/// two and three of the last, in buffers that were doubled, for what is said about the next key.
+const MOST: [usize; 3] = [2 * RECORD, 2 * RECORD, 6 * RECORD];
 
 /// A holder of the key and our own end.
 struct Talk<'a> {
@@ -139,7 +139,7 @@ impl Talk<'_> {
 
     /// Our end writes, and perhaps nobody reads that.
     fn write(&mut self) {
-        let words = vec![8; self.input.below(3) * CONTENT + self.input.below(40)];
+        let words = vec![8; self.input.below(4) * CONTENT + self.input.below(40)];
         let _ = self.ours.write(&words).now_or_never();
         if self.input.below(2) == 0 {
             let _ = self.theirs.read(&mut [0; PIPE]).now_or_never();
