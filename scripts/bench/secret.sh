@@ -11,6 +11,12 @@
 # A busy machine spoils the figures; nothing here is a test.
 set -euo pipefail
 case ${1:-} in -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit ;; esac
+for part; do
+  case $part in
+    speed | schedule | memory) ;;
+    *) echo "secret.sh: $part? expected speed, schedule or memory" >&2; exit 2 ;;
+  esac
+done
 cd "$(dirname "$0")/../.."
 cargo build --release -p secret-server -p secret-client --bins --examples
 exec "${CARGO_TARGET_DIR:-target}/release/examples/bench" "$@"

@@ -7,9 +7,9 @@
 //! or are lost. The reader's next poll says which: it comes when the page has arrived, with the
 //! cursor where the page has left it.
 //!
-//! It comes at once, unless many people read the same room. There, a page for everybody after each
-//! call of a writer would be most of the work, and the pages small. So a reader that asks again at
-//! once rests for a moment, in which its next page grows.
+//! The answer comes at once, unless 25 people or more are in a room. There, a small page for
+//! everybody after each call of a writer would be most of the work. So a reader that asks again
+//! just after it has read rests for a moment, in which its next page grows.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use common::chat::MAX_PAGE;
 /// seconds, after which our client gives up.
 const FIRST: usize = 16 * 1024;
 
-/// The smallest page in bytes: two of the longest messages. 400 bytes a second bring it in time.
+/// The smallest page in bytes: two of the longest messages. 410 bytes a second bring it in time.
 const SMALLEST: usize = 8 * 1024;
 
 /// A page that arrives within this time was small for its line.
@@ -30,14 +30,14 @@ const QUICK: Duration = Duration::from_secs(2);
 const SLOW: Duration = Duration::from_secs(6);
 
 /// How long a reader rests between two pages, for each of the people in its room: about what one
-/// page takes of a processor at both ends, because the next one then has what was sent while
-/// everybody got this one.
+/// page takes of a processor at both ends. So it rests as long as a page for each of them takes: 4
+/// ms among 100.
 const REST_EACH: Duration = Duration::from_micros(40);
 
 /// The longest rest, because a person does not notice it.
 const LONGEST_REST: Duration = Duration::from_millis(40);
 
-/// The shortest rest, because timers measure no less.
+/// A shorter rest is none, because timers count in milliseconds: that of less than 25 people.
 const SHORTEST_REST: Duration = Duration::from_millis(1);
 
 /// What the answer to a poll may be.
@@ -98,10 +98,11 @@ impl Pace {
         people: usize,
         now: Duration,
     ) -> Next {
-        // Not after a large page, because a reader that is behind has the next one to get already.
         let rest = match self.sent {
+            // The last page was large: the reader is behind, and the next one need not grow.
             Some(_) => Duration::ZERO,
-            // Never more, because polls that were given up read nothing.
+            // At most one rest, because otherwise each poll that is given up and begun again would
+            // move the time of reading further away.
             None => (self.read_at + rest(people))
                 .saturating_sub(now)
                 .min(rest(people)),
