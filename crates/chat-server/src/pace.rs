@@ -13,13 +13,14 @@
 
 use std::time::Duration;
 
-use common::chat::MAX_PAGE;
+use common::chat::{MAX_ENTRIES, MAX_PAGE};
 
 /// The first page of a session in bytes: all that a newcomer is shown, and 0.8 kB/s bring it in 20
 /// seconds, after which our client gives up.
 const FIRST: usize = 16 * 1024;
 
-/// The smallest page in bytes: two of the longest messages. 410 bytes a second bring it in time.
+/// The smallest page in bytes: one of the longest messages, and more. 410 bytes a second bring it
+/// in time.
 const SMALLEST: usize = 8 * 1024;
 
 /// A page that arrives within this time was small for its line.
@@ -45,15 +46,13 @@ const SHORTEST_REST: Duration = Duration::from_millis(1);
 pub(crate) struct Next {
     /// how many bytes it may have
     pub(crate) most: usize,
-    /// how long the poll rests before it reads
+    /// how long the session rests between two readings
     pub(crate) rest: Duration,
 }
 
 /// The pace of one session.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    /// when its last poll began to read
-    read_at: Duration,
     most: usize,
     /// whether a page was too large, and none has arrived quickly since
     is_slow: bool,
@@ -72,18 +71,25 @@ struct Sent {
 impl Pace {
     pub(crate) fn new() -> Self {
         Self {
-            read_at: Duration::ZERO,
             most: FIRST,
             is_slow: false,
             sent: None,
         }
     }
 
-    /// Notes that a page is on its way. One that is far below the limit says nothing about the line
-    /// and is not noted; nor is one of which no entry tells whether it has arrived.
-    pub(crate) fn sends(&mut self, room: &str, last: Option<u64>, bytes: usize, now: Duration) {
+    /// Notes that a page is on its way, with this many entries and bytes. One that is far below
+    /// both limits says nothing about the line and is not noted; nor is one of which no entry tells
+    /// whether it has arrived.
+    pub(crate) fn sends(
+        &mut self,
+        room: &str,
+        last: Option<u64>,
+        (entries, bytes): (usize, usize),
+        now: Duration,
+    ) {
         let room = room.to_owned();
-        self.sent = last.filter(|_| bytes >= self.most / 2).map(|last| Sent {
+        let is_large = bytes >= self.most / 2 || entries >= MAX_ENTRIES;
+        self.sent = last.filter(|_| is_large).map(|last| Sent {
             at: now,
             room,
             last,
@@ -101,13 +107,8 @@ impl Pace {
         let rest = match self.sent {
             // The last page was large: the reader is behind, and the next one need not grow.
             Some(_) => Duration::ZERO,
-            // At most one rest, because otherwise each poll that is given up and begun again would
-            // move the time of reading further away.
-            None => (self.read_at + rest(people))
-                .saturating_sub(now)
-                .min(rest(people)),
+            None => rest(people),
         };
-        self.read_at = now + rest;
         if let Some(Sent { at, room, last }) = self.sent.take() {
             let took = now.saturating_sub(at);
             let is_lost = after(&room).is_some_and(|after| after < last);
@@ -165,7 +166,7 @@ mod tests {
         /// Polls once while there is very much to read. Returns the bytes of the page, if it came.
         fn poll(&mut self, pace: &mut Pace) -> Option<usize> {
             let most = pace.next(|_| Some(self.read), 2, self.now).most;
-            pace.sends("lobby", Some(self.read + 1), most, self.now);
+            pace.sends("lobby", Some(self.read + 1), (1, most), self.now);
             let takes = Duration::from_millis((most * 1000 / self.rate) as u64);
             self.now += takes.min(self.patience);
             let arrives = takes <= self.patience;
@@ -205,46 +206,41 @@ mod tests {
         let read = |after| move |_: &str| Some(after);
         let next = |pace: &mut Pace, after, seconds| pace.next(read(after), 2, at(seconds)).most;
         assert_eq!(next(&mut pace, 0, 0), FIRST);
-        pace.sends("lobby", Some(300), FIRST, at(0));
+        pace.sends("lobby", Some(300), (1, FIRST), at(0));
         assert_eq!(next(&mut pace, 0, 1), FIRST / 2, "it did not arrive");
         assert_eq!(pace.most(), FIRST / 2);
-        pace.sends("lobby", Some(300), FIRST / 2, at(1));
+        pace.sends("lobby", Some(300), (1, FIRST / 2), at(1));
         assert_eq!(next(&mut pace, 300, 4), FIRST / 2, "neither fast nor slow");
-        pace.sends("lobby", Some(301), 50, at(4));
+        pace.sends("lobby", Some(301), (1, 50), at(4));
         assert_eq!(next(&mut pace, 300, 19), FIRST / 2, "one line says nothing");
         for n in 0..9 {
-            pace.sends("lobby", Some(400), FIRST, at(20 + n));
+            pace.sends("lobby", Some(400), (1, FIRST), at(20 + n));
             next(&mut pace, 0, 20 + n);
         }
         assert_eq!(next(&mut pace, 0, 99), SMALLEST);
     }
 
     #[test]
-    fn a_reader_in_a_full_room_rests_between_pages() {
-        let mut pace = Pace::new();
-        let mut rest = |people, ms| {
-            let next = pace.next(|_| Some(1), people, Duration::from_millis(ms));
+    fn readers_rest_for_as_long_as_their_room_is_full() {
+        let rest = |people| {
+            let next = Pace::new().next(|_| None, people, Duration::ZERO);
             next.rest.as_micros()
         };
-        assert_eq!(rest(100, 1000), 0, "it was away");
-        assert_eq!(rest(100, 1001), 3000, "it has read a millisecond ago");
-        assert_eq!(rest(100, 1004), 4000, "and has rested until now");
-        assert_eq!(rest(100, 1005), 4000, "it has given that one up");
-        assert_eq!(rest(100, 1058), 0, "it has waited for something to read");
-        assert_eq!(rest(24, 1058), 0, "they are few");
-        assert_eq!(rest(25, 1058), 1000);
-        assert_eq!(rest(1_000_000, 1059), 40_000, "nobody notices");
+        let rests = [2, 24, 25, 100, 1000, usize::MAX].map(rest);
+        assert_eq!(rests, [0, 0, 1000, 4000, 40_000, 40_000]);
     }
 
     #[test]
     fn a_reader_that_is_behind_does_not_rest() {
         let mut pace = Pace::new();
-        let mut rest = |bytes| {
-            pace.sends("lobby", Some(1), bytes, Duration::ZERO);
-            pace.next(|_| Some(1), 100, Duration::from_secs(1)).rest
+        let mut rests = |size| {
+            pace.sends("lobby", Some(1), size, Duration::ZERO);
+            let next = pace.next(|_| Some(1), 100, Duration::from_secs(1));
+            !next.rest.is_zero()
         };
-        rest(0);
-        assert!(rest(FIRST / 2 - 1) > Duration::ZERO);
-        assert_eq!(rest(FIRST), Duration::ZERO);
+        assert!(rests((9, FIRST / 2 - 1)));
+        assert!(!rests((9, FIRST / 2)), "cut for its bytes");
+        assert!(rests((MAX_ENTRIES - 1, 99)));
+        assert!(!rests((MAX_ENTRIES, 99)), "cut for its entries");
     }
 }

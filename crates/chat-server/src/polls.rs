@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use common::chat::{Cursor, Session};
 use tokio::sync::oneshot;
@@ -27,6 +28,8 @@ struct Poll {
     end: CancellationToken,
     /// the connection on which it was asked for
     connection: u64,
+    /// when its session has begun to read last, in the time of the server
+    read_at: Mutex<Duration>,
     next: Mutex<Next>,
 }
 
@@ -52,6 +55,8 @@ pub(crate) struct Reading {
     pub(crate) heads: Vec<Head>,
     /// how many bytes the answer may have
     pub(crate) most: usize,
+    /// how long the session rests between two readings
+    pub(crate) rest: Duration,
 }
 
 impl Polls {
@@ -60,6 +65,7 @@ impl Polls {
         let poll = Arc::new(Poll {
             end: CancellationToken::new(),
             connection,
+            read_at: Mutex::default(),
             next: Mutex::new(Next::Nothing),
         });
         let mut state = self.lock();
@@ -67,6 +73,7 @@ impl Polls {
             poll.end.cancel();
         }
         if let Some(last) = state.waiting.insert(session, poll.clone()) {
+            *poll.read_at() = *last.read_at();
             last.end();
         }
         Turn(poll)
@@ -121,6 +128,10 @@ impl Poll {
         *self.next() = Next::Over; // so a call that follows it has nothing to wait for
     }
 
+    fn read_at(&self) -> MutexGuard<'_, Duration> {
+        self.read_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn next(&self) -> MutexGuard<'_, Next> {
         self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -130,6 +141,17 @@ impl Turn {
     /// Returns when the poll has to end.
     pub(crate) async fn ended(&self) {
         self.0.end.cancelled().await;
+    }
+
+    /// Returns how much of a rest is left to the session at `now`. It began when one of its polls
+    /// has read, not when one has begun, because a client may give them up and begin again.
+    pub(crate) fn left_of(&self, rest: Duration, now: Duration) -> Duration {
+        (*self.0.read_at() + rest).saturating_sub(now)
+    }
+
+    /// Notes that the poll reads now.
+    pub(crate) fn reads(&self, now: Duration) {
+        *self.0.read_at() = now;
     }
 }
 
@@ -190,6 +212,7 @@ mod tests {
             cursors: vec![Cursor { room, after, epoch }],
             heads: Vec::new(),
             most: 100,
+            rest: Duration::ZERO,
         }
     }
 
@@ -233,6 +256,25 @@ mod tests {
         poll.pass_on();
         third.try_recv().expect("its turn").pass_on();
         assert!(polls.follow(ANN, HERE).is_none(), "all are answered");
+    }
+
+    #[test]
+    fn a_session_rests_from_when_it_has_read_whatever_becomes_of_its_polls() {
+        let polls = Polls::default();
+        let at = Duration::from_millis;
+        let left = |turn: &Turn, now| turn.left_of(at(40), at(now)).as_millis();
+        let first = polls.begin(ANN, HERE);
+        assert_eq!(left(&first, 1000), 0, "it was away");
+        first.reads(at(1000));
+        let given_up = polls.begin(ANN, HERE);
+        assert_eq!(left(&given_up, 1010), 30);
+        drop(given_up);
+        let next = polls.begin(ANN, HERE + 1);
+        assert_eq!(left(&next, 1030), 10, "it has not begun anew");
+        assert_eq!(left(&next, 1041), 0);
+        next.reads(at(1041));
+        assert_eq!(left(&polls.begin(ANN, HERE), 1042), 39);
+        assert_eq!(left(&polls.begin(Session(2), HERE), 1042), 0, "another one");
     }
 
     #[test]

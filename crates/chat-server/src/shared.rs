@@ -23,7 +23,6 @@ use crate::config::Config;
 use crate::door::{Caller, Shares};
 use crate::log::{Head, Log, NewEntry, PageLimit, Ready, now_ms};
 use crate::metrics::{Counts, Report, State};
-use crate::pace::Next;
 use crate::people::People;
 use crate::person::Notice;
 use crate::polls::{Polls, Reading};
@@ -67,8 +66,8 @@ pub(crate) struct Shared {
 /// A poll that has begun.
 pub(crate) struct Begun {
     pub(crate) reading: Reading,
-    /// how long to wait before reading, because of what others have read, or how many read
-    pub(crate) rest: Duration,
+    /// how long to wait before reading, because of what was read before
+    pub(crate) debt: Option<Duration>,
 }
 
 impl Shared {
@@ -301,7 +300,7 @@ impl Shared {
     ) -> Result<Begun> {
         let mut people = self.people();
         self.renew(&mut people, session, caller)?;
-        let Next { most, rest } = people.next_page(session, cursors, self.now())?;
+        let next = people.next_page(session, cursors, self.now())?;
         // While the people are locked, because otherwise a room that is joined now would be missed.
         let turn = self.polls.begin(session, caller.connection);
         let cursor = |(room, after): (&String, u64)| {
@@ -313,14 +312,15 @@ impl Shared {
         // Before reading, because otherwise an entry that comes in between is missed.
         let heads = cursors.iter().map(|cursor| self.log.head(&cursor.room));
         let heads = heads.collect();
-        let rest = rest.max(people.door.debt(caller.ip, self.now()));
+        let debt = people.door.debt(caller.ip, self.now());
         let reading = Reading {
             turn,
             cursors,
             heads,
-            most,
+            most: next.most,
+            rest: next.rest,
         };
-        Ok(Begun { reading, rest })
+        Ok(Begun { reading, debt })
     }
 
     /// Renews a session's lease. Returns where a call hears of the answer to the poll of the

@@ -38,10 +38,10 @@ impl Handler {
     ) -> Result<Vec<ReadyPage>> {
         let until = Instant::now() + wait;
         let over = pin!(sleep_until(until));
-        let Begun { reading, rest } = self.shared.begin_poll(session, self.caller, cursors)?;
-        if !rest.is_zero() {
+        let Begun { reading, debt } = self.shared.begin_poll(session, self.caller, cursors)?;
+        if let Some(debt) = debt {
             tokio::select! {
-                () = sleep_until(until.min(Instant::now() + rest)) => {}
+                () = sleep_until(until.min(Instant::now() + debt)) => {}
                 () = reading.turn.ended() => return Ok(Vec::new()),
             }
         }
@@ -69,13 +69,16 @@ impl Handler {
     }
 
     /// Returns the entries after those that were read, or waits for one until it is `over`. Then a
-    /// call that follows reads on.
+    /// call that follows reads on. Rests before it reads.
     async fn read_on(
         &self,
         session: Session,
         mut reading: Reading,
         mut over: Pin<&mut Sleep>,
     ) -> Result<Vec<ReadyPage>> {
+        if !self.rest(&reading, over.deadline()).await {
+            return Ok(Vec::new());
+        }
         loop {
             reading.watch(|room| self.shared.log().head(room));
             let Reading {
@@ -104,6 +107,22 @@ impl Handler {
         }
     }
 
+    /// Waits until the session has rested, at most until then. Returns whether the poll goes on.
+    async fn rest(&self, reading: &Reading, until: Instant) -> bool {
+        if reading.rest.is_zero() {
+            return true; // without a look at the clock, because most rooms have few people
+        }
+        let left = reading.turn.left_of(reading.rest, self.shared.now());
+        if !left.is_zero() {
+            tokio::select! {
+                () = sleep_until(until.min(Instant::now() + left)) => {}
+                () = reading.turn.ended() => return false,
+            }
+        }
+        reading.turn.reads(self.shared.now());
+        true
+    }
+
     /// Counts what a poll has read, lets its address pay, and notes when it was sent. It could have
     /// had `most` bytes. Returns whether it is so little that it costs nothing.
     fn delivered(&self, session: Session, pages: &[Ready], most: usize) -> bool {
@@ -117,7 +136,7 @@ impl Handler {
             let mut people = self.shared.people();
             people.door.has_read(self.caller.ip, bytes, now);
             if let Some(Ready { page, last, .. }) = pages.last() {
-                people.has_sent(session, (&page.room, *last), bytes, now);
+                people.has_sent(session, (&page.room, *last), (entries, bytes), now);
             }
         }
         is_little

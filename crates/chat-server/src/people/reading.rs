@@ -25,17 +25,17 @@ impl People {
         Ok(person.pace.next(after, people.max().unwrap_or(0), now))
     }
 
-    /// Notes that the pages of a poll, with this many bytes, are on their way to a session. The
-    /// last one is of `room` and ends with number `last`.
+    /// Notes that the pages of a poll, with this many entries and bytes, are on their way to a
+    /// session. The last one is of `room` and ends with number `last`.
     pub(crate) fn has_sent(
         &mut self,
         session: Session,
         (room, last): (&str, Option<u64>),
-        bytes: usize,
+        size: (usize, usize),
         now: Duration,
     ) {
         if let Some(person) = self.by_session.get_mut(&session) {
-            person.pace.sends(room, last, bytes, now);
+            person.pace.sends(room, last, size, now);
         }
     }
 
