@@ -107,7 +107,7 @@ pub const MAX_GROWTH: usize = 8;
 /// MiB of entries that wait for the disk, 51 MiB of the newest keys, 8 MiB of SQLite's caches, and
 /// 8 MiB of old entries that share memory with the oldest one of each of 1000 rooms: 565 MiB.
 /// Under a key, each connection may have three records of 16 KiB on their way out and one on its
-/// way in, as far as it was not read yet: 129 MiB more, of holders of the key.
+/// way in, as far as it was not read yet: 135 MiB more, of holders of the key.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Most connections at once. One more is told so in the greeting, and closed. 2048 stay below

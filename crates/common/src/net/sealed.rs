@@ -118,6 +118,7 @@ impl<IO: AsyncRead + Unpin> Sealed<IO> {
                 }
             }
         }
+        self.opened.shrink_to_fit(); // two records of one read have doubled it
         self.received = received.to_vec();
         Poll::Ready(Ok(()))
     }

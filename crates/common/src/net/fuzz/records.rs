@@ -16,8 +16,9 @@ use crate::net::tls_end::{CONTENT, RECORD};
 const PIPE: usize = 40_000;
 
 /// What our end may hold of bytes that came, that are opened, and that go: one record of the first
-/// two and three of the last, in buffers that were doubled, for what is said about the next key.
-const MOST: [usize; 3] = [2 * RECORD, 2 * RECORD, 6 * RECORD];
+/// two, and three of the last. The first buffer and the last may have been doubled, for what is
+/// said about the next key.
+const MOST: [usize; 3] = [2 * RECORD, RECORD, 6 * RECORD];
 
 /// A holder of the key and our own end.
 struct Talk<'a> {
