@@ -41,7 +41,7 @@ mod held;
 mod reorder;
 
 pub(crate) use backlog::Chunk;
-pub(crate) use fault::Fault;
+pub(crate) use fault::{Fault, Weights};
 
 /// Bytes of lines that may be assigned, or answered and waiting for those before them. Two servers
 /// flat out have 2 MiB on the way; the rest lets the fast go on while a slow one is late.
@@ -142,6 +142,8 @@ pub(crate) struct Queue {
     /// bytes that count against the window
     counted: usize,
     verify: bool,
+    /// By which answers are checked.
+    pub(crate) weights: Weights,
     /// The totals so far.
     pub(crate) totals: Totals,
     /// The words that fail wherever they are tried.
@@ -214,7 +216,7 @@ impl Queue {
         let Some(held) = held else {
             return Verdict::Late;
         };
-        if let Some(fault) = fault(&held.chunk, &answer) {
+        if let Some(fault) = fault(&held.chunk, &answer, &self.weights) {
             return Verdict::Wrong(fault);
         }
         let Some(Held { chunk, holders, .. }) = self.assigned.remove(&first) else {

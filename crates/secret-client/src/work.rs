@@ -25,6 +25,7 @@ use crate::dispatch::{Dispatcher, Effect};
 use crate::keeper::Event;
 use crate::pipes::{Input, Output};
 use crate::progress::{Progress, REDRAW};
+use crate::queue::Weights;
 use crate::report::{Report, progress};
 
 /// Why the work ended before its end.
@@ -93,6 +94,7 @@ impl Shell {
         let (connections, events) = Connections::new(options.seal.of(SERVICE));
         let mut dispatcher = Dispatcher::new(options.fixed, options.verify, options.give_up_after);
         dispatcher.is_noted = options.journal.is_on();
+        dispatcher.queue.weights = Weights::of(rand::random());
         options
             .servers
             .iter()

@@ -2,10 +2,10 @@
 //! asked. PURE.
 //!
 //! Reversing changes the order of bytes and nothing else, so a word and its answer have the same
-//! bytes, each as often. Each value of a byte has a [weight](WEIGHTS): where the sums differ, the
-//! bytes do. Other bytes with the same sum do not come by chance. A server could choose some, but
-//! it would gain nothing, because it can lie unseen with the right ones; against that there is
-//! `--verify`. To count the bytes would be exact, and is slow enough to show in
+//! bytes, each as often. Each value of a byte has a [weight](Weights): where the sums differ, the
+//! bytes do. Other bytes have the same sum once in 2^64 times, and a server cannot look for some,
+//! because it does not know the weights. It can lie unseen with the right bytes; against that there
+//! is `--verify`. To count the bytes would be exact, and is slow enough to show in
 //! `scripts/bench.sh secret speed`.
 
 use super::backlog::Chunk;
@@ -23,31 +23,37 @@ pub(crate) enum Fault {
 
 /// A random number for each value of a byte: the first 256 of SplitMix64 (Steele, Lea and Flood,
 /// Fast Splittable Pseudorandom Number Generators, 2014).
-const WEIGHTS: [u64; 256] = weights();
+#[derive(Clone, Debug)]
+pub(crate) struct Weights([u64; 256]);
 
-const fn weights() -> [u64; 256] {
-    let mut weights = [0; 256];
-    let (mut value, mut state) = (0, 0u64);
-    while value < weights.len() {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        weights[value] = mixed ^ (mixed >> 31);
-        value += 1;
+impl Weights {
+    /// Returns those of a seed.
+    pub(crate) fn of(mut seed: u64) -> Self {
+        Self([(); 256].map(|()| {
+            seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            mixed ^ (mixed >> 31)
+        }))
     }
-    weights
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self::of(0)
+    }
 }
 
 /// Returns what is wrong with `answer` to `chunk`, if anything can be seen.
-pub(super) fn fault(chunk: &Chunk, answer: &str) -> Option<Fault> {
+pub(super) fn fault(chunk: &Chunk, answer: &str, weights: &Weights) -> Option<Fault> {
     let (asked, answered) = (chunk.text.as_bytes(), answer.as_bytes());
     let mut line = chunk.first;
     // The sum of the weights of what was asked, without that of what was answered.
     let mut difference = 0u64;
     for (one, other) in asked.iter().zip(answered) {
         difference = difference
-            .wrapping_add(WEIGHTS[usize::from(*one)])
-            .wrapping_sub(WEIGHTS[usize::from(*other)]);
+            .wrapping_add(weights.0[usize::from(*one)])
+            .wrapping_sub(weights.0[usize::from(*other)]);
         let is_end = lines::is_newline(one) || lines::is_newline(other);
         if is_end && !chunk.is_one {
             if one != other || difference != 0 {
@@ -90,9 +96,10 @@ mod tests {
             0x6e78_9e6a_a1b9_65f4,
             0x06c4_5d18_8009_454f,
         ];
-        assert_eq!(WEIGHTS[..3], known);
+        let Weights(weights) = Weights::default();
+        assert_eq!(weights[..3], known);
         assert_eq!(
-            WEIGHTS.iter().collect::<HashSet<_>>().len(),
+            weights.iter().collect::<HashSet<_>>().len(),
             256,
             "no two are alike"
         );
@@ -100,6 +107,7 @@ mod tests {
 
     #[test]
     fn what_is_not_the_same_bytes_in_another_order_is_seen() {
+        let fault = |chunk: &Chunk, answer| fault(chunk, answer, &Weights::default());
         let letters = |line| Some(Fault::Letters(Some(line)));
         for (asked, answer, found) in [
             ("ab\ncd\n", "ba\ndc\n", None),
