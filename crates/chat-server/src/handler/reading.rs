@@ -28,6 +28,14 @@ async fn any_change(heads: &mut [Head]) {
     select_all(changes).await;
 }
 
+/// Waits for this long, at most until then. Returns whether the poll goes on: not if it was ended.
+async fn pause(reading: &Reading, long: Duration, until: Instant) -> bool {
+    tokio::select! {
+        () = sleep_until(until.min(Instant::now() + long)) => true,
+        () = reading.turn.ended() => false,
+    }
+}
+
 impl Handler {
     /// Returns the entries after `cursors`, or waits for one.
     pub(super) async fn read(
@@ -39,11 +47,10 @@ impl Handler {
         let until = Instant::now() + wait;
         let over = pin!(sleep_until(until));
         let Begun { reading, debt } = self.shared.begin_poll(session, self.caller, cursors)?;
-        if let Some(debt) = debt {
-            tokio::select! {
-                () = sleep_until(until.min(Instant::now() + debt)) => {}
-                () = reading.turn.ended() => return Ok(Vec::new()),
-            }
+        if let Some(debt) = debt
+            && !pause(&reading, debt, until).await
+        {
+            return Ok(Vec::new());
         }
         self.read_on(session, reading, over).await
     }
@@ -113,11 +120,8 @@ impl Handler {
             return true; // without a look at the clock, because most rooms have few people
         }
         let left = reading.turn.left_of(reading.rest, self.shared.now());
-        if !left.is_zero() {
-            tokio::select! {
-                () = sleep_until(until.min(Instant::now() + left)) => {}
-                () = reading.turn.ended() => return false,
-            }
+        if !left.is_zero() && !pause(reading, left, until).await {
+            return false;
         }
         reading.turn.reads(self.shared.now());
         true
