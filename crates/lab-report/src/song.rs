@@ -49,6 +49,9 @@ pub struct Song<'a> {
     pub order: &'a Order,
     /// The lines of all who sang in it, in the order of the run. A run may have many songs.
     pub lines: Vec<At>,
+    /// Whether one who sang in it has gone home, because nobody does before the song is over. While
+    /// it is not, a journal without an end may be that of a buddy that still sings.
+    pub is_over: bool,
     places: HashMap<usize, Place>,
 }
 
@@ -88,6 +91,7 @@ impl<'a> Song<'a> {
                     lives,
                     order,
                     lines: Vec::new(),
+                    is_over: false,
                     places: HashMap::new(),
                 });
                 songs.len() - 1
@@ -98,6 +102,8 @@ impl<'a> Song<'a> {
         for song in &mut songs {
             song.find_lines();
             song.find_verses();
+            let mut members = song.singers.iter().flatten();
+            song.is_over = members.any(|&life| lives[life].end() == Some("home"));
         }
         for (life, it) in lives.iter().enumerate() {
             if let Some((id, place)) = it.called()

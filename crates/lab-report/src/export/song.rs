@@ -152,7 +152,7 @@ impl Reader<'_> {
             None => self.begin(at, name, false),
         }
         if let Some(span) = &mut self.open {
-            span.failed = Some("killed in the verse".into());
+            span.failed = Some("not sung to its end".into());
         }
     }
 }

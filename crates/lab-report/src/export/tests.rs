@@ -114,7 +114,7 @@ fn a_verse_that_was_begun_only_is_an_error() {
     ring.kill_in_verse();
     ring.home();
     let found = exported(&ring.lives());
-    assert_eq!(found.otlp.errors, ["killed in the verse"]);
+    assert_eq!(found.otlp.errors, ["not sung to its end"]);
 }
 
 #[test]

@@ -19,9 +19,9 @@ impl Song<'_> {
     pub fn again(&self) -> Vec<Repeat> {
         let doubts = self.doubts();
         let mut all = Vec::new();
-        let killed: HashSet<usize> = self
+        let endless: HashSet<usize> = self
             .members()
-            .filter(|&life| self.is_killed(life))
+            .filter(|&life| self.has_no_end(life))
             .collect();
         for (left, verses) in self.by_verse().iter().rev() {
             let first = verses[0];
@@ -32,7 +32,7 @@ impl Song<'_> {
                 let life = again.sing.life;
                 places.insert(self.place(life));
                 let was_dead = |&life: &usize| {
-                    killed.contains(&life) && !self.is_cause_of_last(again.sing, life)
+                    endless.contains(&life) && !self.is_cause_of_last(again.sing, life)
                 };
                 let excuse = || {
                     doubts.iter().find(|doubt| {
@@ -40,11 +40,15 @@ impl Song<'_> {
                             && self.is_between(doubt, first.sing, again.sing)
                     })
                 };
-                let (verdict, why) = if singers.iter().all(was_dead) {
+                let were_dead = singers.iter().all(was_dead);
+                let (verdict, why) = if were_dead && self.is_over {
                     let why = "allowed, the first was killed before it could tell";
                     (Verdict::Yes, why.to_owned())
                 } else if let Some(doubt) = excuse() {
                     (Verdict::Yes, self.excuse(doubt))
+                } else if were_dead {
+                    let why = "allowed if the first was killed before it could tell";
+                    (Verdict::Unknown, why.to_owned())
                 } else {
                     (self.unless_gap(), "without a cause".to_owned())
                 };

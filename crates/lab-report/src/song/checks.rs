@@ -50,10 +50,21 @@ impl Song<'_> {
         all
     }
 
-    /// Returns whether the process of a life was killed: its journal is not full, and has no end.
+    /// Returns whether the process of a life was killed: the song is over, and its journal is not
+    /// full, and has no end.
     #[must_use]
     pub fn is_killed(&self, life: usize) -> bool {
+        self.is_over && self.has_no_end(life)
+    }
+
+    /// Returns whether a life was killed, or is still there.
+    pub(super) fn has_no_end(&self, life: usize) -> bool {
         self.lives[life].end().is_none() && !self.lives[life].is_cut
+    }
+
+    /// Returns whether it may still be sung, because one who sang in it may still be there.
+    fn may_go_on(&self) -> bool {
+        !self.is_over && self.members().any(|life| self.has_no_end(life))
     }
 
     /// Each number of bottles has a verse that was sung to its end. The verses that are there show
@@ -61,25 +72,24 @@ impl Song<'_> {
     fn every_verse(&self) -> Check {
         let mut check = Check::new("every verse was sung");
         let mut next = Some(self.bottles);
-        let missing = |from: Option<u64>, after: Option<u64>, check: &mut Check| {
+        let missing = |from: Option<u64>, after: Option<u64>| {
             // From the greater number down to the one above `after`.
-            let Some(from) = from.filter(|&from| after.is_none_or(|after| from > after)) else {
-                return;
-            };
+            let from = from.filter(|&from| after.is_none_or(|after| from > after))?;
             let last = after.map_or(0, |after| after + 1);
-            let what = if from == last {
+            Some(if from == last {
                 format!("verse {from} is missing")
             } else {
                 format!("verses {from} to {last} are missing")
-            };
-            check.find(self.unless_gap(), what);
+            })
         };
         for (&left, verses) in self.by_verse().iter().rev() {
             if left > self.bottles {
                 check.find(Verdict::No, format!("verse {left} is not in the song"));
                 continue;
             }
-            missing(next, Some(left), &mut check);
+            if let Some(what) = missing(next, Some(left)) {
+                check.find(self.unless_gap(), what);
+            }
             next = left.checked_sub(1);
             if verses.iter().any(|verse| verse.sang.is_some()) {
                 continue;
@@ -91,12 +101,22 @@ impl Song<'_> {
                     "verse {left}: {name} was killed as it sang, so it may have been heard"
                 );
                 check.find(Verdict::Unknown, what);
+            } else if self.has_no_end(singer) {
+                let what = format!("verse {left}: {name} still sings it, or was killed as it sang");
+                check.find(Verdict::Unknown, what);
             } else {
                 let what = format!("verse {left}: {name} began it and did not end it");
                 check.find(self.unless_gap(), what);
             }
         }
-        missing(next, None, &mut check);
+        match missing(next, None) {
+            Some(what) if self.may_go_on() => check.find(
+                Verdict::Unknown,
+                what + ": the song is still sung, or all were killed",
+            ),
+            Some(what) => check.find(self.unless_gap(), what),
+            None => {}
+        }
         check
     }
 
@@ -201,9 +221,13 @@ impl Song<'_> {
                         format!("{name} (process {pid}): its journal is cut"),
                     );
                 }
-                None => {
+                None if self.is_over => {
                     let what = format!("{name} (process {pid}) was killed: its journal has no end");
                     check.find(Verdict::Yes, what);
+                }
+                None => {
+                    let what = format!("{name} (process {pid}) still sings, or was killed");
+                    check.find(Verdict::Unknown, what);
                 }
             }
         }
@@ -227,7 +251,8 @@ impl Song<'_> {
         let (verdict, how) = match self.lives[life].end() {
             Some("left") => (Verdict::Yes, "was told to leave".to_owned()),
             Some(why) => (Verdict::No, format!("ended: {why}")),
-            None => (Verdict::Yes, "was killed".to_owned()),
+            None if self.is_over => (Verdict::Yes, "was killed".to_owned()),
+            None => (Verdict::Unknown, "still waits, or was killed".to_owned()),
         };
         check.find(
             verdict,
