@@ -59,8 +59,18 @@ impl Cores {
 struct Contestant {
     name: String,
     program: PathBuf,
-    /// Started as `PROGRAM ADDR NEXT [BOTTLES]`; otherwise as `buddy` is.
-    is_plain: bool,
+    call: Call,
+}
+
+/// How a program is started.
+#[derive(Clone, Copy)]
+enum Call {
+    /// With its flags.
+    Buddy,
+    /// `PROGRAM raw|tokio ADDR NEXT [BOTTLES]`.
+    Token(&'static str),
+    /// `PROGRAM ADDR NEXT [BOTTLES]`.
+    Plain,
 }
 
 fn main() -> io::Result<()> {
@@ -70,12 +80,17 @@ fn main() -> io::Result<()> {
         Contestant {
             name: "buddy".into(),
             program: examples.join("../buddy"),
-            is_plain: false,
+            call: Call::Buddy,
         },
         Contestant {
             name: "raw TCP".into(),
             program: examples.join("token"),
-            is_plain: true,
+            call: Call::Token("raw"),
+        },
+        Contestant {
+            name: "bare tokio".into(),
+            program: examples.join("token"),
+            call: Call::Token("tokio"),
         },
     ];
     let mut args = std::env::args().skip(1);
@@ -96,7 +111,7 @@ fn main() -> io::Result<()> {
         contestants.push(Contestant {
             name: name.to_string_lossy().into_owned(),
             program,
-            is_plain: true,
+            call: Call::Plain,
         });
     }
     for (size, bottles) in RINGS {
@@ -312,11 +327,17 @@ impl Contestant {
 
     fn add_args(&self, command: &mut Command, addr: &str, next: &str, bottles: Option<u64>) {
         let bottles = bottles.map(|bottles| bottles.to_string());
-        if self.is_plain {
-            command.args([addr, next]).args(bottles);
-        } else {
-            command.args(["--tempo", "0", "--listen", addr, "--next", next]);
-            command.args(bottles.map(|bottles| format!("--bottles={bottles}")));
+        match self.call {
+            Call::Buddy => {
+                command.args(["--tempo", "0", "--listen", addr, "--next", next]);
+                command.args(bottles.map(|bottles| format!("--bottles={bottles}")));
+            }
+            Call::Token(how) => {
+                command.args([how, addr, next]).args(bottles);
+            }
+            Call::Plain => {
+                command.args([addr, next]).args(bottles);
+            }
         }
     }
 }
