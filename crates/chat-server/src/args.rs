@@ -32,7 +32,7 @@ pub struct Args {
     pub ports: Ports,
 
     /// Where messages are kept: sqlite:PATH, memory, or nats://HOST:PORT,.../NAME, where several
-    /// chat-servers share them [default: sqlite: in your state folder]
+    /// chat-servers share them [default: sqlite:~/.local/state/chat-server/log.sqlite]
     #[arg(long, value_name = "STORE", value_parser = store)]
     pub store: Option<Store>,
 
