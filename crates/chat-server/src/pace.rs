@@ -51,6 +51,13 @@ pub(crate) struct Next {
     pub(crate) rest: Duration,
 }
 
+/// How much a page carries.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
+    pub(crate) entries: usize,
+    pub(crate) bytes: usize,
+}
+
 /// The pace of one session.
 #[derive(Debug)]
 pub(crate) struct Pace {
@@ -78,18 +85,11 @@ impl Pace {
         }
     }
 
-    /// Notes that a page is on its way, with this many entries and bytes. One that is far below
-    /// both limits says nothing about the line and is not noted; nor is one of which no entry tells
-    /// whether it has arrived.
-    pub(crate) fn sends(
-        &mut self,
-        room: &str,
-        last: Option<u64>,
-        (entries, bytes): (usize, usize),
-        now: Duration,
-    ) {
+    /// Notes that a page of this size is on its way. One that is far below both limits says nothing
+    /// about the line and is not noted; nor is one of which no entry tells whether it has arrived.
+    pub(crate) fn sends(&mut self, room: &str, last: Option<u64>, size: Size, now: Duration) {
         let room = room.to_owned();
-        let is_large = bytes >= self.most / 2 || entries >= MAX_ENTRIES;
+        let is_large = size.bytes >= self.most / 2 || size.entries >= MAX_ENTRIES;
         self.sent = last.filter(|_| is_large).map(|last| Sent {
             at: now,
             room,
@@ -146,6 +146,10 @@ fn rest(people: usize) -> Duration {
 mod tests {
     use super::*;
 
+    fn size(entries: usize, bytes: usize) -> Size {
+        Size { entries, bytes }
+    }
+
     /// A line that brings this many bytes a second, and a reader that waits this long for a page.
     struct Line {
         rate: usize,
@@ -167,7 +171,7 @@ mod tests {
         /// Polls once while there is very much to read. Returns the bytes of the page, if it came.
         fn poll(&mut self, pace: &mut Pace) -> Option<usize> {
             let most = pace.next(|_| Some(self.read), 2, self.now).most;
-            pace.sends("lobby", Some(self.read + 1), (1, most), self.now);
+            pace.sends("lobby", Some(self.read + 1), size(1, most), self.now);
             let takes = Duration::from_millis((most * 1000 / self.rate) as u64);
             self.now += takes.min(self.patience);
             let arrives = takes <= self.patience;
@@ -207,15 +211,15 @@ mod tests {
         let read = |after| move |_: &str| Some(after);
         let next = |pace: &mut Pace, after, seconds| pace.next(read(after), 2, at(seconds)).most;
         assert_eq!(next(&mut pace, 0, 0), FIRST);
-        pace.sends("lobby", Some(300), (1, FIRST), at(0));
+        pace.sends("lobby", Some(300), size(1, FIRST), at(0));
         assert_eq!(next(&mut pace, 0, 1), FIRST / 2, "it did not arrive");
         assert_eq!(pace.most(), FIRST / 2);
-        pace.sends("lobby", Some(300), (1, FIRST / 2), at(1));
+        pace.sends("lobby", Some(300), size(1, FIRST / 2), at(1));
         assert_eq!(next(&mut pace, 300, 4), FIRST / 2, "neither fast nor slow");
-        pace.sends("lobby", Some(301), (1, 50), at(4));
+        pace.sends("lobby", Some(301), size(1, 50), at(4));
         assert_eq!(next(&mut pace, 300, 19), FIRST / 2, "one line says nothing");
         for n in 0..9 {
-            pace.sends("lobby", Some(400), (1, FIRST), at(20 + n));
+            pace.sends("lobby", Some(400), size(1, FIRST), at(20 + n));
             next(&mut pace, 0, 20 + n);
         }
         assert_eq!(next(&mut pace, 0, 99), SMALLEST);
@@ -234,14 +238,14 @@ mod tests {
     #[test]
     fn a_reader_that_is_behind_does_not_rest() {
         let mut pace = Pace::new();
-        let mut rests = |size| {
-            pace.sends("lobby", Some(1), size, Duration::ZERO);
+        let mut rests = |entries, bytes| {
+            pace.sends("lobby", Some(1), size(entries, bytes), Duration::ZERO);
             let next = pace.next(|_| Some(1), 100, Duration::from_secs(1));
             !next.rest.is_zero()
         };
-        assert!(rests((9, FIRST / 2 - 1)));
-        assert!(!rests((9, FIRST / 2)), "cut for its bytes");
-        assert!(rests((MAX_ENTRIES - 1, 99)));
-        assert!(!rests((MAX_ENTRIES, 99)), "cut for its entries");
+        assert!(rests(9, FIRST / 2 - 1));
+        assert!(!rests(9, FIRST / 2), "cut for its bytes");
+        assert!(rests(MAX_ENTRIES - 1, 99));
+        assert!(!rests(MAX_ENTRIES, 99), "cut for its entries");
     }
 }

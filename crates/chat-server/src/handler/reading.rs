@@ -12,6 +12,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::Handler;
 use crate::door::cost;
 use crate::log::{Head, PageLimit, Ready};
+use crate::pace::Size;
 use crate::people::People;
 use crate::polls::Reading;
 use crate::posts;
@@ -130,17 +131,19 @@ impl Handler {
     /// Counts what a poll has read, lets its address pay, and notes when it was sent. It could have
     /// had `most` bytes. Returns whether it is so little that it costs nothing.
     fn delivered(&self, session: Session, pages: &[Ready], most: usize) -> bool {
-        let entries = pages.iter().map(|ready| ready.count).sum();
-        self.shared.counts().delivered(entries);
-        let bytes: usize = pages.iter().map(|ready| ready.bytes).sum();
-        let is_little = bytes < cost::BYTES.min(most / 2);
+        let size = Size {
+            entries: pages.iter().map(|ready| ready.count).sum(),
+            bytes: pages.iter().map(|ready| ready.bytes).sum(),
+        };
+        self.shared.counts().delivered(size.entries);
+        let is_little = size.bytes < cost::BYTES.min(most / 2);
         // Without the lock for the few bytes of most polls.
         if !is_little {
             let now = self.shared.now();
             let mut people = self.shared.people();
-            people.door.has_read(self.caller.ip, bytes, now);
+            people.door.has_read(self.caller.ip, size.bytes, now);
             if let Some(Ready { page, last, .. }) = pages.last() {
-                people.has_sent(session, (&page.room, *last), (entries, bytes), now);
+                people.has_sent(session, (&page.room, *last), size, now);
             }
         }
         is_little

@@ -5,7 +5,7 @@ use std::time::Duration;
 use common::chat::{Cursor, MAX_PAGE, Refusal, Result, Session};
 
 use super::People;
-use crate::pace::Next;
+use crate::pace::{Next, Size};
 
 impl People {
     /// Returns what the answer may be to the poll of a session that begins now, with `cursors`.
@@ -25,13 +25,13 @@ impl People {
         Ok(person.pace.next(after, people.max().unwrap_or(0), now))
     }
 
-    /// Notes that the pages of a poll, with this many entries and bytes, are on their way to a
-    /// session. The last one is of `room` and ends with number `last`.
+    /// Notes that the pages of a poll, of this size together, are on their way to a session. The
+    /// last one is of `room` and ends with number `last`.
     pub(crate) fn has_sent(
         &mut self,
         session: Session,
         (room, last): (&str, Option<u64>),
-        size: (usize, usize),
+        size: Size,
         now: Duration,
     ) {
         if let Some(person) = self.by_session.get_mut(&session) {
