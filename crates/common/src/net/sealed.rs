@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -23,6 +22,10 @@ thread_local! {
     /// that was just written to is faster than new memory for every record, and an idle connection
     /// keeps none.
     static SEALED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+
+    /// Where bytes are received, as long as a record. Not on the stack, because all that is called
+    /// below so large a frame touches memory that nothing else does.
+    static RECEIVED: RefCell<Vec<u8>> = RefCell::new(vec![0; RECORD]);
 }
 
 /// A connection whose bytes go through an [`End`]. It keeps no buffer while nothing is on its way,
@@ -90,9 +93,16 @@ impl<IO> Sealed<IO> {
 impl<IO: AsyncRead + Unpin> Sealed<IO> {
     /// Reads once, and opens the records that are whole. Ready also if none is.
     fn receive(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        // On the stack, because most reads find nothing, and most others small records.
-        let mut space = [MaybeUninit::uninit(); RECORD];
-        let mut space = ReadBuf::uninit(&mut space);
+        RECEIVED.with_borrow_mut(|space| self.receive_into(space, cx, buf))
+    }
+
+    fn receive_into(
+        &mut self,
+        space: &mut [u8],
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut space = ReadBuf::new(space);
         space.put_slice(&self.received);
         ready!(Pin::new(&mut self.io).poll_read(cx, &mut space))?;
         let mut received = space.filled_mut();
@@ -106,6 +116,8 @@ impl<IO: AsyncRead + Unpin> Sealed<IO> {
             let (used, need) = self.end.step(received, &mut self.sealed, &mut open);
             received = &mut received[used..];
             match need {
+                // All was opened, and rustls has no message of its own to send.
+                Ok(Need::Nothing) if received.is_empty() && !self.end.has_a_word() => break,
                 Ok(Need::Nothing | Need::Send) => {}
                 Ok(Need::Done | Need::Receive) => break,
                 Ok(Need::Ended) => {
