@@ -8,7 +8,7 @@
 //! ```text
 //! hops one|pairs|free [PROGRAM...]    where the processes run: see `Cores`
 //! hops work                           the instructions of a hop, and the lines of data that it
-//!                                     touches, which no other load changes
+//!                                     touches, which no other load changes; also under a key
 //! ```
 
 use std::collections::BTreeSet;
@@ -59,59 +59,38 @@ impl Cores {
 struct Contestant {
     name: String,
     program: PathBuf,
-    call: Call,
-}
-
-/// How a program is started.
-#[derive(Clone, Copy)]
-enum Call {
-    /// With its flags.
-    Buddy,
-    /// `PROGRAM raw|tokio ADDR NEXT [BOTTLES]`.
-    Token(&'static str),
-    /// `PROGRAM ADDR NEXT [BOTTLES]`.
-    Plain,
+    /// What is said before where it listens, and what is next.
+    args: Vec<String>,
+    /// Whether that is said as `ADDR NEXT [BOTTLES]`; otherwise by flags, as to `buddy`.
+    is_plain: bool,
 }
 
 fn main() -> io::Result<()> {
-    let here = std::env::current_exe()?;
-    let examples = here.parent().unwrap_or(&here);
-    let mut contestants = vec![
-        Contestant {
-            name: "buddy".into(),
-            program: examples.join("../buddy"),
-            call: Call::Buddy,
-        },
-        Contestant {
-            name: "raw TCP".into(),
-            program: examples.join("token"),
-            call: Call::Token("raw"),
-        },
-        Contestant {
-            name: "bare tokio".into(),
-            program: examples.join("token"),
-            call: Call::Token("tokio"),
-        },
-    ];
     let mut args = std::env::args().skip(1);
     let cores = match args.next().as_deref() {
         Some("one") => Cores::One,
         Some("pairs") => Cores::Pairs,
         Some("free") => Cores::Free,
-        Some("work") => return work(&contestants[0]),
+        Some("work") => return work(),
         _ => {
             return Err(io::Error::other(
                 "usage: hops one|pairs|free|work [PROGRAM...]",
             ));
         }
     };
+    let mut contestants = vec![
+        Contestant::buddy(&[])?,
+        Contestant::token("raw TCP", "raw")?,
+        Contestant::token("bare tokio", "tokio")?,
+    ];
     for program in args {
         let program = PathBuf::from(program);
         let name = program.file_name().unwrap_or_default();
         contestants.push(Contestant {
             name: name.to_string_lossy().into_owned(),
             program,
-            call: Call::Plain,
+            args: Vec::new(),
+            is_plain: true,
         });
     }
     for (size, bottles) in RINGS {
@@ -185,43 +164,45 @@ fn note(other: &str, cores: Cores, size: usize, ratios: Vec<f64>) -> io::Result<
 const SHORT: u64 = 3000;
 const LONG: u64 = 12_000;
 
-/// Prints the user instructions of a hop at one buddy of a ring of three, as valgrind counts them,
-/// and the lines of data that it touches. On one core, because a buddy spins on several. Under
-/// valgrind a lap takes longer than answers wait for each other, so that nearly each hop here has
-/// the write of an answer, which at full speed one in some hundred has: ten lines.
-fn work(buddy: &Contestant) -> io::Result<()> {
-    let file = std::env::temp_dir().join(format!("hops-{}", std::process::id()));
-    let count = |bottles| -> io::Result<u64> {
-        let out = format!("--callgrind-out-file={}", file.display());
-        buddy.watch(bottles, &["--tool=callgrind", &out])?;
-        let text = fs::read_to_string(&file)?;
-        fs::remove_file(&file)?;
-        let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
-        let total = total.and_then(|total| total.trim().parse().ok());
-        total.ok_or_else(|| io::Error::other("valgrind has counted nothing"))
-    };
-    let (short, long) = (count(SHORT)?, count(LONG)?);
-    let hop = (long - short) / ((LONG - SHORT) / 3);
-    // A pipe, because the whole trace is some hundred megabytes.
-    Command::new("mkfifo").arg(&file).status()?;
-    let lines = thread::scope(|scope| {
-        let lines = scope.spawn(|| lines_touched(&file, hop));
-        let out = format!("--log-file={}", file.display());
-        buddy.watch(SHORT, &["--tool=lackey", "--trace-mem=yes", &out])?;
-        lines
-            .join()
-            .unwrap_or_else(|_| Err(io::Error::other("a trace that is none")))
-    });
-    fs::remove_file(&file)?;
-    println!(
-        "a hop takes {hop} user instructions, and touches {} lines of data",
-        lines?
-    );
+/// What a hop takes.
+struct Work {
+    instructions: u64,
+    lines: f64,
+}
+
+/// Prints the user instructions of a hop at one process of a ring of three, as valgrind counts
+/// them, and the lines of data that it touches: of buddies, also under a key; and of bare tokio,
+/// also under tokio-rustls, because that shows what TLS itself adds.
+fn work() -> io::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let key = folder.path().join("lab.key");
+    let buddy = Contestant::buddy(&[])?;
+    let mut make = Command::new(&buddy.program);
+    make.arg("--new-key").arg(&key).stderr(Stdio::null());
+    make.status()?;
+    let key = key.to_string_lossy();
+    // Patience, because under valgrind the handshake takes longer than a buddy is waited for.
+    let sealed = Contestant::buddy(&["--key", &key, "--patience", "60s"])?;
+    let (bare, bare_sealed) = ("bare tokio", "the same under tokio-rustls");
+    let all = [
+        ("buddy", buddy),
+        ("the same under a key", sealed),
+        (bare, Contestant::token(bare, "tokio")?),
+        (bare_sealed, Contestant::token(bare_sealed, "tls")?),
+    ];
+    println!("The work of a hop:    user instructions    lines of data");
+    for (name, contestant) in all {
+        let Work {
+            instructions,
+            lines,
+        } = contestant.work(folder.path())?;
+        println!("  {name:<28} {instructions:>10} {lines:>16}");
+    }
     Ok(())
 }
 
 /// Returns how many lines of 64 bytes are touched in as many instructions as a hop takes: the
-/// median of the second half of a trace, when all is warm.
+/// median of the last quarter of a trace, when all is warm, and the handshake is over.
 fn lines_touched(trace: &Path, hop: u64) -> io::Result<f64> {
     let (mut counts, mut lines, mut instructions) = (Vec::new(), BTreeSet::new(), 0);
     for line in BufReader::new(fs::File::open(trace)?).lines() {
@@ -239,7 +220,14 @@ fn lines_touched(trace: &Path, hop: u64) -> io::Result<f64> {
             lines.extend(at / 64..=(at + size - 1) / 64);
         }
     }
-    Ok(median(&counts[counts.len() / 2..]))
+    Ok(median(&counts[counts.len() / 4 * 3..]))
+}
+
+/// Returns a program that was built with this one.
+fn built(name: &str) -> io::Result<PathBuf> {
+    let here = std::env::current_exe()?;
+    let folder = here.parent().and_then(Path::parent);
+    Ok(folder.unwrap_or(&here).join(name))
 }
 
 fn median(values: &[f64]) -> f64 {
@@ -267,6 +255,60 @@ fn listen(starter: &mut Child) -> io::Result<(usize, f64)> {
 }
 
 impl Contestant {
+    /// Returns our own program, with these arguments too.
+    fn buddy(args: &[&str]) -> io::Result<Self> {
+        let args = ["--tempo", "0"].iter().chain(args);
+        Ok(Self {
+            name: "buddy".into(),
+            program: built("buddy")?,
+            args: args.map(|&arg| arg.to_owned()).collect(),
+            is_plain: false,
+        })
+    }
+
+    /// Returns a baseline.
+    fn token(name: &str, how: &str) -> io::Result<Self> {
+        Ok(Self {
+            name: name.to_owned(),
+            program: built("examples/token")?,
+            args: vec![how.to_owned()],
+            is_plain: true,
+        })
+    }
+
+    /// Counts on one core, because a buddy spins on several. Under valgrind a lap takes longer than
+    /// answers wait for each other, so that nearly each hop of a buddy has the write of an answer
+    /// here, which at full speed one in some hundred has: ten lines.
+    fn work(&self, folder: &Path) -> io::Result<Work> {
+        let file = folder.join("trace");
+        let count = |bottles| -> io::Result<u64> {
+            let out = format!("--callgrind-out-file={}", file.display());
+            self.watch(bottles, &["--tool=callgrind", &out])?;
+            let text = fs::read_to_string(&file)?;
+            fs::remove_file(&file)?;
+            let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
+            let total = total.and_then(|total| total.trim().parse().ok());
+            total.ok_or_else(|| io::Error::other("valgrind has counted nothing"))
+        };
+        let (short, long) = (count(SHORT)?, count(LONG)?);
+        let instructions = (long - short) / ((LONG - SHORT) / 3);
+        // A pipe, because the whole trace is some hundred megabytes.
+        Command::new("mkfifo").arg(&file).status()?;
+        let lines = thread::scope(|scope| {
+            let lines = scope.spawn(|| lines_touched(&file, instructions));
+            let out = format!("--log-file={}", file.display());
+            self.watch(SHORT, &["--tool=lackey", "--trace-mem=yes", &out])?;
+            lines
+                .join()
+                .unwrap_or_else(|_| Err(io::Error::other("a trace that is none")))
+        });
+        fs::remove_file(&file)?;
+        Ok(Work {
+            instructions,
+            lines: lines?,
+        })
+    }
+
     /// Returns the hops a second of one song.
     fn sing(&self, cores: Cores, size: usize, bottles: u64) -> io::Result<f64> {
         let command = |n| cores.command(&self.program, n);
@@ -327,17 +369,12 @@ impl Contestant {
 
     fn add_args(&self, command: &mut Command, addr: &str, next: &str, bottles: Option<u64>) {
         let bottles = bottles.map(|bottles| bottles.to_string());
-        match self.call {
-            Call::Buddy => {
-                command.args(["--tempo", "0", "--listen", addr, "--next", next]);
-                command.args(bottles.map(|bottles| format!("--bottles={bottles}")));
-            }
-            Call::Token(how) => {
-                command.args([how, addr, next]).args(bottles);
-            }
-            Call::Plain => {
-                command.args([addr, next]).args(bottles);
-            }
+        command.args(&self.args);
+        if self.is_plain {
+            command.args([addr, next]).args(bottles);
+        } else {
+            command.args(["--listen", addr, "--next", next]);
+            command.args(bottles.map(|bottles| format!("--bottles={bottles}")));
         }
     }
 }

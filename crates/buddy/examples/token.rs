@@ -1,10 +1,10 @@
 //! The least that any ring must do: one thread, one TCP connection in, one out, eight bytes a
-//! verse. It sings the same lines, but has no roll call, no repair and no framing. Two baselines
-//! for `examples/hops.rs`: `raw` waits in the system's own calls, and `tokio` on tokio's sockets,
-//! because on one core no ring that tokio runs can outdo it.
+//! verse. It sings the same lines, but has no roll call, no repair and no framing. Baselines for
+//! `examples/hops.rs`: `raw` waits in the system's own calls, `tokio` on tokio's sockets, and `tls`
+//! on those under tokio-rustls, because a ring of ours pays for both libraries.
 //!
 //! ```text
-//! token raw|tokio ADDR NEXT [BOTTLES]      with BOTTLES it starts the song
+//! token raw|tokio|tls ADDR NEXT [BOTTLES]      with BOTTLES it starts the song
 //! ```
 
 use std::io::{self, Read, Write};
@@ -12,9 +12,16 @@ use std::net;
 use std::thread;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use anyhow::bail;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::runtime;
 use tokio::time;
+
+#[path = "../../common/tests/support/bare_tls.rs"]
+mod bare_tls;
+
+const USAGE: &str = "usage: token raw|tokio|tls ADDR NEXT [BOTTLES]";
 
 /// The bottles left, in network byte order.
 type Token = [u8; 8];
@@ -25,27 +32,21 @@ const OVER: Token = u64::MAX.to_be_bytes();
 /// Until the next buddy is dialled again, because it may not have been started yet.
 const PAUSE: Duration = Duration::from_millis(10);
 
-fn main() -> io::Result<()> {
+fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().collect();
     let [_, how, addr, next, bottles @ ..] = &args[..] else {
-        return Err(usage());
+        bail!(USAGE);
     };
-    let bottles: Option<u64> = match bottles.first() {
-        Some(bottles) => Some(bottles.parse().map_err(io::Error::other)?),
-        None => None,
+    let bottles = bottles.first().map(|bottles| bottles.parse()).transpose()?;
+    let is_sealed = match how.as_str() {
+        "raw" => return Ok(raw(addr, next, bottles)?),
+        "tokio" => false,
+        "tls" => true,
+        _ => bail!(USAGE),
     };
-    match how.as_str() {
-        "raw" => raw(addr, next, bottles),
-        "tokio" => runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?
-            .block_on(on_tokio(addr, next, bottles)),
-        _ => Err(usage()),
-    }
-}
-
-fn usage() -> io::Error {
-    io::Error::other("usage: token raw|tokio ADDR NEXT [BOTTLES]")
+    let mut runtime = runtime::Builder::new_current_thread();
+    let ring = on_tokio(addr, next, bottles, is_sealed);
+    runtime.enable_all().build()?.block_on(ring)
 }
 
 /// Sings a verse. Returns the token for the next buddy.
@@ -88,22 +89,47 @@ fn raw(addr: &str, next: &str, bottles: Option<u64>) -> io::Result<()> {
     Ok(())
 }
 
-async fn on_tokio(addr: &str, next: &str, bottles: Option<u64>) -> io::Result<()> {
+async fn on_tokio(
+    addr: &str,
+    next: &str,
+    bottles: Option<u64>,
+    is_sealed: bool,
+) -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::bind(addr).await?;
-    let mut to = loop {
+    let to = loop {
         match tokio::net::TcpStream::connect(next).await {
             Ok(to) => break to,
             Err(_) => time::sleep(PAUSE).await,
         }
     };
     to.set_nodelay(true)?;
-    let (mut from, _) = listener.accept().await?;
+    let (from, _) = listener.accept().await?;
+    if !is_sealed {
+        return Ok(pass_on(from, to, bottles).await?);
+    }
+    let to = bare_tls::connector()?.connect(ServerName::try_from(bare_tls::NAME)?, to);
+    // At once, because the handshakes of a ring wait for each other.
+    let (from, to) = tokio::try_join!(bare_tls::acceptor()?.accept(from), to)?;
+    Ok(pass_on(from, to, bottles).await?)
+}
+
+async fn pass_on(
+    from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    bottles: Option<u64>,
+) -> io::Result<()> {
+    // A read that fills what it is given is followed by one that finds nothing, so it gets more.
+    let mut from = BufReader::new(from);
     if let Some(bottles) = bottles {
         to.write_all(&sing(bottles)?).await?;
+        to.flush().await?;
     }
     let mut token = [0; 8];
     while token != OVER && from.read_exact(&mut token).await.is_ok() {
-        let passed = to.write_all(&turn(token)?).await;
+        let mut passed = to.write_all(&turn(token)?).await;
+        if passed.is_ok() {
+            passed = to.flush().await;
+        }
         if token != OVER {
             passed?;
         }

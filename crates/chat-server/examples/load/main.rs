@@ -19,6 +19,8 @@ use user::{User, all, users};
 
 mod alone;
 mod asked;
+#[path = "../../../common/tests/support/bare_tls.rs"]
+mod bare_tls;
 mod baseline;
 mod browsers;
 #[cfg(feature = "nats")]

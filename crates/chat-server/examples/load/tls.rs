@@ -4,25 +4,19 @@
 //! With up to 1000 connections, because each record then finds little of what it needs in the
 //! caches of the processor, and TLS takes twice as long for a page as with ten.
 
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use rustls::crypto::CryptoProvider;
-use rustls::crypto::ring::{cipher_suite::TLS13_AES_128_GCM_SHA256, default_provider};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::version::TLS13;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
-use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::asked::{LISTENS, QUESTION};
+use crate::bare_tls::{NAME, acceptor, connector};
 use crate::fan_out::{BODY, flood_chat, many, start};
 use crate::figures;
 use crate::program::Program;
@@ -91,14 +85,14 @@ async fn bare(readers: u64, bytes: usize, is_sealed: bool) -> anyhow::Result<f64
     let (length, sealed) = (bytes.to_string(), is_sealed.to_string());
     let mut program = Program::start(command.args(["pages", &length, &sealed]));
     let addr = program.says(LISTENS);
-    let connector = TlsConnector::from(Arc::new(caller()?));
+    let connector = connector()?;
     let pages = Arc::new(AtomicU64::new(0));
     let mut tasks = JoinSet::new();
     for _ in 0..readers {
         let (socket, pages) = (TcpStream::connect(&addr).await?, pages.clone());
         socket.set_nodelay(true)?;
         if is_sealed {
-            let name = ServerName::try_from("127.0.0.1")?;
+            let name = ServerName::try_from(NAME)?;
             let socket = connector.connect(name, socket).await?;
             tasks.spawn(ask(socket, bytes, pages));
         } else {
@@ -130,7 +124,7 @@ async fn ask<IO: AsyncRead + AsyncWrite + Unpin>(
 pub(crate) async fn serve(bytes: usize, is_sealed: bool) -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     eprintln!("{LISTENS}{}", listener.local_addr()?);
-    let acceptor = TlsAcceptor::from(Arc::new(host()?));
+    let acceptor = acceptor()?;
     loop {
         let (socket, _) = listener.accept().await?;
         socket.set_nodelay(true)?;
@@ -156,37 +150,4 @@ async fn answer<IO: AsyncRead + AsyncWrite + Unpin>(
         io.write_all(&page).await?;
         io.flush().await?;
     }
-}
-
-/// What our own connections use.
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(CryptoProvider {
-        cipher_suites: vec![TLS13_AES_128_GCM_SHA256],
-        ..default_provider()
-    })
-}
-
-/// A certificate of the tests, and its key, for 127.0.0.1.
-fn certificate() -> anyhow::Result<(CertificateDer<'static>, PrivateKeyDer<'static>)> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/certificates");
-    let certificate = CertificateDer::from_pem_file(Path::new(folder).join("here.pem"))?;
-    let key = PrivateKeyDer::from_pem_file(Path::new(folder).join("key.pem"))?;
-    Ok((certificate, key))
-}
-
-fn caller() -> anyhow::Result<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate()?.0)?;
-    let config = ClientConfig::builder_with_provider(provider());
-    let config = config.with_protocol_versions(&[&TLS13])?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
-}
-
-fn host() -> anyhow::Result<ServerConfig> {
-    let (certificate, key) = certificate()?;
-    let config = ServerConfig::builder_with_provider(provider());
-    let config = config
-        .with_protocol_versions(&[&TLS13])?
-        .with_no_client_auth();
-    Ok(config.with_single_cert(vec![certificate], key)?)
 }
