@@ -188,7 +188,6 @@ fn open(store: Option<Store>, bounds: Bounds) -> anyhow::Result<Opened> {
             .help("choose another file: --store sqlite:PATH")
             .help("or keep messages in memory only: --store memory")
     })?;
-    tracing::info!("messages are kept in {}", path.display());
     let beside = |end: &str| {
         let mut beside = path.clone().into_os_string();
         beside.push(end);
