@@ -42,7 +42,7 @@ where
         let (used, need) = end.step(&mut received, &mut to_send, &mut open);
         received.drain(..used);
         match need {
-            Ok(Need::Nothing) => {}
+            Ok(Need::Nothing | Need::Opened) => {}
             Ok(Need::Send) => {
                 io.write_all(&to_send).await?;
                 to_send.clear();

@@ -23,8 +23,9 @@ thread_local! {
     /// keeps none.
     static SEALED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 
-    /// Where bytes are received, as long as a record. Not on the stack, because all that is called
-    /// below so large a frame touches memory that nothing else does.
+    /// Where bytes are received: one record, and one for all connections of a thread. Not on the
+    /// stack, because all that is called below a frame of 18 KB would use lines of the cache that
+    /// nothing else touches.
     static RECEIVED: RefCell<Vec<u8>> = RefCell::new(vec![0; RECORD]);
 }
 
@@ -116,9 +117,9 @@ impl<IO: AsyncRead + Unpin> Sealed<IO> {
             let (used, need) = self.end.step(received, &mut self.sealed, &mut open);
             received = &mut received[used..];
             match need {
-                // All was opened, and rustls has no message of its own to send.
-                Ok(Need::Nothing) if received.is_empty() && !self.end.has_a_word() => break,
-                Ok(Need::Nothing | Need::Send) => {}
+                // Content, and no more bytes: rustls need not be asked what comes next.
+                Ok(Need::Opened) if received.is_empty() => break,
+                Ok(Need::Nothing | Need::Opened | Need::Send) => {}
                 Ok(Need::Done | Need::Receive) => break,
                 Ok(Need::Ended) => {
                     self.has_ended = true;

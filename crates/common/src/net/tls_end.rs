@@ -31,6 +31,8 @@ pub(super) enum End {
 /// What must be done before the next step.
 pub(super) enum Need {
     Nothing,
+    /// The same, and the content of records was opened.
+    Opened,
     /// The bytes of the handshake that are sealed must be sent.
     Send,
     /// More bytes must be received for the handshake.
@@ -91,7 +93,7 @@ impl End {
             match self.react(received, bytes, sealed, &mut |_| ()).1? {
                 Need::Done => return Ok(()),
                 // A message about the next key, which goes before, or a farewell.
-                Need::Nothing | Need::Send | Need::Ended => {}
+                Need::Nothing | Need::Opened | Need::Send | Need::Ended => {}
                 Need::Receive => return Err(Error::HandshakeNotComplete),
             }
         }
@@ -156,7 +158,7 @@ fn react<Data>(
                 open(record.payload);
                 used += record.discard;
             }
-            Ok(Need::Nothing)
+            Ok(Need::Opened)
         }
         ConnectionState::BlockedHandshake => Ok(Need::Receive),
         ConnectionState::WriteTraffic(traffic) => {
