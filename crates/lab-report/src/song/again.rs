@@ -41,7 +41,8 @@ impl Song<'_> {
                     })
                 };
                 let were_dead = singers.iter().all(was_dead);
-                let (verdict, why) = if were_dead && self.is_over {
+                let are_killed = singers.iter().all(|&life| self.is_killed(life));
+                let (verdict, why) = if were_dead && are_killed {
                     let why = "allowed, the first was killed before it could tell";
                     (Verdict::Yes, why.to_owned())
                 } else if let Some(doubt) = excuse() {

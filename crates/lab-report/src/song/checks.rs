@@ -50,11 +50,11 @@ impl Song<'_> {
         all
     }
 
-    /// Returns whether the process of a life was killed: the song is over, and its journal is not
-    /// full, and has no end.
+    /// Returns whether the process of a life was killed: its journal is not full and has no end,
+    /// and the song is over, or a later life has its place.
     #[must_use]
     pub fn is_killed(&self, life: usize) -> bool {
-        self.is_over && self.has_no_end(life)
+        self.has_no_end(life) && (self.is_over || !self.is_last(life))
     }
 
     /// Returns whether a life was killed, or is still there.
@@ -62,9 +62,17 @@ impl Song<'_> {
         self.lives[life].end().is_none() && !self.lives[life].is_cut
     }
 
+    /// Returns whether no later life has the same place, and so the same port.
+    fn is_last(&self, life: usize) -> bool {
+        let place = self.place(life).map(|place| place as usize);
+        let lives = place.and_then(|place| self.singers.get(place));
+        lives.is_some_and(|lives| lives.last() == Some(&life))
+    }
+
     /// Returns whether it may still be sung, because one who sang in it may still be there.
     fn may_go_on(&self) -> bool {
-        !self.is_over && self.members().any(|life| self.has_no_end(life))
+        let may_live = |life| self.has_no_end(life) && !self.is_killed(life);
+        self.members().any(may_live)
     }
 
     /// Each number of bottles has a verse that was sung to its end. The verses that are there show
@@ -112,7 +120,7 @@ impl Song<'_> {
         match missing(next, None) {
             Some(what) if self.may_go_on() => check.find(
                 Verdict::Unknown,
-                what + ": the song is still sung, or all were killed",
+                what + ": the song is still sung, or who still sang it was killed",
             ),
             Some(what) => check.find(self.unless_gap(), what),
             None => {}
@@ -221,7 +229,7 @@ impl Song<'_> {
                         format!("{name} (process {pid}): its journal is cut"),
                     );
                 }
-                None if self.is_over => {
+                None if self.is_killed(life) => {
                     let what = format!("{name} (process {pid}) was killed: its journal has no end");
                     check.find(Verdict::Yes, what);
                 }

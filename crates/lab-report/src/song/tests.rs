@@ -61,7 +61,7 @@ fn a_song_that_is_still_sung() {
     assert_eq!(verdicts, [Unknown, Yes, Yes, Yes, Unknown, Yes], "{text}");
     for expected in [
         "verse 8: Buddy 2 still sings it, or was killed as it sang\n",
-        "verses 7 to 0 are missing: the song is still sung, or all were killed\n",
+        "verses 7 to 0 are missing: the song is still sung, or who still sang it was killed\n",
         "Buddy 3 (process 102) still sings, or was killed\n",
     ] {
         assert!(text.contains(expected), "{text}");
@@ -83,6 +83,27 @@ fn a_song_that_is_still_sung() {
     let (verdicts, text) = pen.judge();
     assert_eq!(verdicts[0], No, "{text}");
     assert!(text.contains("verses 8 to 0 are missing\n"), "{text}");
+}
+
+/// One whose place a later life has is dead, because both would have the same port. So nobody is
+/// left who could sing what is missing.
+#[test]
+fn one_that_was_replaced_sings_no_more() {
+    let mut pen = Pen::new(9);
+    pen.sing(0, 9);
+    pen.pass(0, 1, "8");
+    pen.sing(1, 8);
+    pen.lives.push(String::new());
+    pen.begin(3, 1, 9);
+    for life in [0, 2, 3] {
+        pen.end(life, "left");
+    }
+    let (verdicts, text) = pen.judge();
+    assert_eq!(verdicts, [No, Yes, Yes, Yes, Yes, Yes], "{text}");
+    assert!(
+        text.contains("Buddy 2 (process 101) was killed: its journal has no end"),
+        "{text}"
+    );
 }
 
 #[test]
