@@ -18,6 +18,7 @@ for program; do
   set -- "$@" "$program"
 done
 cd "$(dirname "$0")/../.."
+unset LAB_KEY LAB_JOURNAL
 cargo build --release -p buddy --bins --examples
 hops="${CARGO_TARGET_DIR:-target}/release/examples/hops"
 if command -v taskset >/dev/null; then

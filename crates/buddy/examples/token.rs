@@ -1,7 +1,7 @@
-//! The least that any ring must do: one thread, one TCP connection in, one out, eight bytes a
-//! verse. It sings the same lines, but has no roll call, no repair and no framing. Baselines for
+//! The least that a ring can do: one thread, one TCP connection in, one out, eight bytes a verse.
+//! It sings the same lines, but has no roll call, no repair and no framing. Baselines for
 //! `examples/hops.rs`: `raw` waits in the system's own calls, `tokio` on tokio's sockets, and `tls`
-//! on those under tokio-rustls, because a ring of ours pays for both libraries.
+//! on those under tokio-rustls, because a ring of ours pays for such libraries.
 //!
 //! ```text
 //! token raw|tokio|tls ADDR NEXT [BOTTLES]      with BOTTLES it starts the song
@@ -118,7 +118,7 @@ async fn pass_on(
     mut to: impl AsyncWrite + Unpin,
     bottles: Option<u64>,
 ) -> io::Result<()> {
-    // A read that fills what it is given is followed by one that finds nothing, so it gets more.
+    // tokio takes a full buffer as a sign of more and reads again in vain, so this one is larger.
     let mut from = BufReader::new(from);
     if let Some(bottles) = bottles {
         to.write_all(&sing(bottles)?).await?;
