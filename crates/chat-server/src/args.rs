@@ -32,7 +32,8 @@ pub struct Args {
     pub ports: Ports,
 
     /// Where messages are kept: sqlite:PATH, memory, or nats://HOST:PORT,.../NAME, where several
-    /// chat-servers share them [default: sqlite:~/.local/state/chat-server/log.sqlite]
+    /// chat-servers share them [default: sqlite:log.sqlite in
+    /// $STATE_DIRECTORY, $XDG_STATE_HOME/chat-server or $HOME/.local/state/chat-server]
     #[arg(long, value_name = "STORE", value_parser = store)]
     pub store: Option<Store>,
 
