@@ -330,7 +330,12 @@ impl Contestant {
             command.args(tool).arg(&self.program);
             command
         });
-        sung.map(drop)
+        match sung? {
+            (verses, _) if verses as u64 == bottles / 3 => Ok(()),
+            _ => Err(io::Error::other(
+                "the others took it for gone, because valgrind is slow: try again",
+            )),
+        }
     }
 
     /// Lets a ring sing whose number `n` is run by `command(n)`, and [listens](listen) to it.
