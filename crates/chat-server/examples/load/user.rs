@@ -1,12 +1,13 @@
 //! A user of the chat: one session in the lobby.
 
+use std::task;
 use std::time::Duration;
 
 use common::chat::{
     ChatClient, ChatRequest, ChatResponse, Cursor, Kind, Page, Post, SERVICE, Session,
 };
 use common::net::Redial;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, ready};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use tarpc::context;
 use tokio::time::timeout;
@@ -96,8 +97,11 @@ impl User {
             early = timeout(PAUSE, &mut waiting).await.ok();
             if early.is_none() {
                 let mut next = self.follow();
-                let _ = futures::poll!(&mut next); // which sends it
-                self.next = Some(next);
+                // To send it. Another thread may have the answer before this one goes on.
+                self.next = Some(match futures::poll!(&mut next) {
+                    task::Poll::Ready(pages) => ready(pages).boxed(),
+                    task::Poll::Pending => next,
+                });
             }
         }
         let pages = match early {
