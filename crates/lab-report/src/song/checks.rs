@@ -51,10 +51,10 @@ impl Song<'_> {
     }
 
     /// Returns whether the process of a life was killed: its journal is not full and has no end,
-    /// and the song is over, or a later life has its place.
+    /// and it cannot be there any more.
     #[must_use]
     pub fn is_killed(&self, life: usize) -> bool {
-        self.has_no_end(life) && (self.is_over || !self.is_last(life))
+        self.has_no_end(life) && !self.may_live(life)
     }
 
     /// Returns whether a life was killed, or is still there.
@@ -62,17 +62,18 @@ impl Song<'_> {
         self.lives[life].end().is_none() && !self.lives[life].is_cut
     }
 
-    /// Returns whether no later life has the same place, and so the same port.
-    fn is_last(&self, life: usize) -> bool {
+    /// Returns whether a life without an end may still be there: the song is not over, and no later
+    /// life has the same place, and so the same port.
+    pub(super) fn may_live(&self, life: usize) -> bool {
         let place = self.place(life).map(|place| place as usize);
         let lives = place.and_then(|place| self.singers.get(place));
-        lives.is_some_and(|lives| lives.last() == Some(&life))
+        !self.is_over && lives.is_some_and(|lives| lives.last() == Some(&life))
     }
 
     /// Returns whether it may still be sung, because one who sang in it may still be there.
     fn may_go_on(&self) -> bool {
-        let may_live = |life| self.has_no_end(life) && !self.is_killed(life);
-        self.members().any(may_live)
+        let mut members = self.members();
+        members.any(|life| self.may_live(life) && self.has_no_end(life))
     }
 
     /// Each number of bottles has a verse that was sung to its end. The verses that are there show
