@@ -1,6 +1,7 @@
 //! Made-up runs, for the tests of all that reads them.
 
 use crate::life::Life;
+use crate::verdict::{Judgement, Verdict};
 use chat::Chat;
 use ring::Ring;
 
@@ -31,6 +32,18 @@ pub(crate) const LIST: &str = r#"
 "e":"out","upto":6
 "e":"end","why":"done"
 "#;
+
+/// Returns the lives of which journals are left, each in the file that `name` gives to its number.
+pub(crate) fn lives(journals: &[String], name: impl Fn(usize) -> String) -> Vec<Life> {
+    let parse = |(number, text): (usize, &String)| Life::parse(&name(number), text).ok();
+    journals.iter().enumerate().filter_map(parse).collect()
+}
+
+/// Returns what is said of each promise, and of all.
+pub(crate) fn said(judgement: &Judgement) -> (Vec<Verdict>, String) {
+    let verdicts = judgement.checks.iter().map(|check| check.verdict).collect();
+    (verdicts, judgement.to_string())
+}
 
 /// Returns the journal with these lines, without their times.
 pub(crate) fn listed(lines: &str) -> Vec<Life> {

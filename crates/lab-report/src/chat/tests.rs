@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::*;
+use crate::tests::{lives, said};
 use crate::verdict::Verdict::{self, No, Unknown, Yes};
 
 /// Journals of a server and of clients.
@@ -114,17 +115,9 @@ impl Pen {
     }
 
     fn judge(&self) -> (Vec<Verdict>, String) {
-        let parse = |(number, text): (usize, &String)| Life::parse(&format!("file{number}"), text);
-        let lives: Vec<Life> = self
-            .lives
-            .iter()
-            .enumerate()
-            .filter_map(|it| parse(it).ok())
-            .collect();
+        let lives = lives(&self.lives, |number| format!("file{number}"));
         let order = Order::new(&lives);
-        let judgement = Room::all(&lives, &order)[0].judge();
-        let verdicts = judgement.checks.iter().map(|check| check.verdict).collect();
-        (verdicts, judgement.to_string())
+        said(&Room::all(&lives, &order)[0].judge())
     }
 }
 

@@ -40,10 +40,9 @@ impl Chat {
 
     /// Returns the lives of which journals are left.
     pub(crate) fn lives(&self) -> Vec<Life> {
-        let parse = |(number, text): (usize, &String)| {
-            Life::parse(&format!("journals/chat-{number}.jsonl"), text).ok()
-        };
-        self.journals.iter().enumerate().filter_map(parse).collect()
+        super::lives(&self.journals, |number| {
+            format!("journals/chat-{number}.jsonl")
+        })
     }
 
     fn begin(&mut self, program: &str) -> usize {

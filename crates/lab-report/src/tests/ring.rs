@@ -63,10 +63,9 @@ impl Ring {
 
     /// Returns the lives of which journals are left.
     pub(crate) fn lives(&self) -> Vec<Life> {
-        let parse = |(number, text): (usize, &String)| {
-            Life::parse(&format!("journals/buddy-{number}.jsonl"), text).ok()
-        };
-        self.journals.iter().enumerate().filter_map(parse).collect()
+        super::lives(&self.journals, |number| {
+            format!("journals/buddy-{number}.jsonl")
+        })
     }
 
     fn begin(&mut self, place: usize) {

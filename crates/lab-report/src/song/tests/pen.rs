@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::super::Song;
-use crate::life::Life;
 use crate::order::Order;
+use crate::tests::{lives, said};
 use crate::verdict::Verdict;
 
 /// Writes journals as a ring of three would: bottles go from 2 down, each verse by the next buddy.
@@ -93,17 +93,8 @@ impl Pen {
     }
 
     pub(super) fn judge(&self) -> (Vec<Verdict>, String) {
-        let parse = |(number, text): (usize, &String)| Life::parse(&format!("file{number}"), text);
-        let lives: Vec<Life> = self
-            .lives
-            .iter()
-            .enumerate()
-            .filter_map(|it| parse(it).ok())
-            .collect();
+        let lives = lives(&self.lives, |number| format!("file{number}"));
         let order = Order::new(&lives);
-        let songs = Song::all(&lives, &order);
-        let judgement = songs[0].judge();
-        let verdicts = judgement.checks.iter().map(|check| check.verdict).collect();
-        (verdicts, judgement.to_string())
+        said(&Song::all(&lives, &order)[0].judge())
     }
 }
