@@ -186,20 +186,23 @@ fn work() -> io::Result<()> {
         return Err(io::Error::other("buddy makes no key"));
     }
     let key = key.to_string_lossy();
-    let sealed = Contestant::buddy(&[patience[0], patience[1], "--key", &key])?;
-    let (bare, bare_sealed) = ("bare tokio", "the same under tokio-rustls");
+    let sealed = Contestant {
+        name: "the same under a key".into(),
+        ..Contestant::buddy(&[patience[0], patience[1], "--key", &key])?
+    };
     let all = [
-        ("buddy", buddy),
-        ("the same under a key", sealed),
-        (bare, Contestant::token(bare, "tokio")?),
-        (bare_sealed, Contestant::token(bare_sealed, "tls")?),
+        buddy,
+        sealed,
+        Contestant::token("bare tokio", "tokio")?,
+        Contestant::token("the same under tokio-rustls", "tls")?,
     ];
     println!("The work of a hop:      user instructions    lines of data");
-    for (name, contestant) in all {
+    for contestant in all {
         let Work {
             instructions,
             lines,
         } = contestant.work(folder.path())?;
+        let name = contestant.name;
         println!("  {name:<28} {instructions:>10} {lines:>16}");
     }
     Ok(())
